@@ -1,0 +1,87 @@
+"""All that a plugin author imports.
+
+Declarations need only `Declaration`, `Options` and the errors, which are light. The contracts bring numpy, symusic or
+torch with them, so each is imported when it is first asked for: `from diffmidi_core.api import Backbone` belongs in the
+implementation, not in the declaration.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from diffmidi_core.declaration import Declaration, Options
+from diffmidi_core.errors import DiffmidiError, RefusedError, UsageError
+from diffmidi_core.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from diffmidi_core.contracts.backbone import Backbone as Backbone
+    from diffmidi_core.contracts.batch import Batch as Batch
+    from diffmidi_core.contracts.batch import Canvas as Canvas
+    from diffmidi_core.contracts.grammar import Grammar as Grammar
+    from diffmidi_core.contracts.metric import Figure as Figure
+    from diffmidi_core.contracts.metric import Metric as Metric
+    from diffmidi_core.contracts.metric import Row as Row
+    from diffmidi_core.contracts.metric import Sample as Sample
+    from diffmidi_core.contracts.metric import WindowBits as WindowBits
+    from diffmidi_core.contracts.process import Bound as Bound
+    from diffmidi_core.contracts.process import Process as Process
+    from diffmidi_core.contracts.renderer import Renderer as Renderer
+    from diffmidi_core.contracts.sampler import Sampler as Sampler
+    from diffmidi_core.contracts.schedule import NoiseSchedule as NoiseSchedule
+    from diffmidi_core.contracts.source import Piece as Piece
+    from diffmidi_core.contracts.source import Source as Source
+    from diffmidi_core.contracts.tokenizer import SPECIALS as SPECIALS
+    from diffmidi_core.contracts.tokenizer import Ids as Ids
+    from diffmidi_core.contracts.tokenizer import Tokenizer as Tokenizer
+    from diffmidi_core.files import whole_file as whole_file
+    from diffmidi_core.music.notes import Notes as Notes
+    from diffmidi_core.music.notes import Score as Score
+    from diffmidi_core.music.notes import notes_of as notes_of
+    from diffmidi_core.music.notes import score_of as score_of
+
+_LAZY = {
+    "Backbone": "contracts.backbone",
+    "Batch": "contracts.batch",
+    "Canvas": "contracts.batch",
+    "Grammar": "contracts.grammar",
+    "Figure": "contracts.metric",
+    "Metric": "contracts.metric",
+    "Row": "contracts.metric",
+    "Sample": "contracts.metric",
+    "WindowBits": "contracts.metric",
+    "Bound": "contracts.process",
+    "Process": "contracts.process",
+    "Renderer": "contracts.renderer",
+    "Sampler": "contracts.sampler",
+    "NoiseSchedule": "contracts.schedule",
+    "Piece": "contracts.source",
+    "Source": "contracts.source",
+    "SPECIALS": "contracts.tokenizer",
+    "Ids": "contracts.tokenizer",
+    "Tokenizer": "contracts.tokenizer",
+    "whole_file": "files",
+    "Notes": "music.notes",
+    "Score": "music.notes",
+    "notes_of": "music.notes",
+    "score_of": "music.notes",
+}
+
+__all__ = [
+    "Declaration",
+    "DiffmidiError",
+    "Field",
+    "Options",
+    "RefusedError",
+    "UsageError",
+    "hookimpl",
+    *_LAZY,
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'diffmidi_core.api' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"diffmidi_core.{_LAZY[name]}"), name)

@@ -1,0 +1,34 @@
+"""Backbone: features to features. It knows nothing of noise, time or words, so any encoder fits in thirty lines."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+from diffmidi_core.declaration import Options
+
+
+class Backbone(nn.Module, ABC):
+    """A network over positions.
+
+    Built as `Class(options, length=L)`, L the most positions it will see. Position information is the backbone's own
+    business. Every parameter must get a gradient (else distributed training stalls), and padding (keep False) must
+    change nothing at kept positions.
+    """
+
+    width: int
+    """H, the size of the features that go in and come out."""
+
+    def __init__(self, options: Options, *, length: int) -> None:
+        super().__init__()
+        self.options = options
+        self.length = length
+
+    @abstractmethod
+    def forward(self, hidden: Tensor, keep: Tensor | None = None) -> Tensor:
+        """Features [B, L, H] to features [B, L, H].
+
+        `keep` is bool: [B, L], True at real positions; or [B, L, L], True where row may see column (causal, blocks);
+        or None, where every position is real and sees all others.
+        """

@@ -1,0 +1,50 @@
+"""Grammar: which type of word may follow which, as a small deterministic automaton over word types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """An automaton over word types.
+
+    Attributes:
+        types: names of the word types, "special" first (it has no transitions: specials are never read).
+        type_of: [V] the type of each word.
+        next_state: [S, K] the state after reading a type in a state; -1 where that type may not stand.
+        start: the states in which a window may start (a window may start inside a piece).
+        final: the states in which a piece may end.
+    """
+
+    types: tuple[str, ...]
+    type_of: NDArray[np.int64]
+    next_state: NDArray[np.int64]
+    start: tuple[int, ...] = (0,)
+    final: tuple[int, ...] = (0,)
+
+    def faults(self, ids: NDArray[np.integer]) -> int:
+        """Words that may not stand where they stand. A faulty word is passed over: the state stays as it was.
+
+        An end in a state that is not final is one fault more. No words: no fault. With several start states the
+        kindest reading counts.
+        """
+        if len(ids) == 0:
+            return 0
+        table, final = self.next_state.tolist(), set(self.final)
+        types = self.type_of[np.asarray(ids)].tolist()
+        return min(_faults(table, types, state, final) for state in self.start)
+
+
+def _faults(table: list[list[int]], types: list[int], state: int, final: set[int]) -> int:
+    wrong = 0
+    for kind in types:
+        following = table[state][kind]
+        if following < 0:
+            wrong += 1
+        else:
+            state = following
+    return wrong + (state not in final)

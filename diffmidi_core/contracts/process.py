@@ -1,0 +1,63 @@
+"""Process: how words become noise and back. Owns what goes into the backbone and what comes out of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from diffmidi_core.contracts.backbone import Backbone
+from diffmidi_core.contracts.batch import Batch
+from diffmidi_core.contracts.schedule import NoiseSchedule
+from diffmidi_core.contracts.tokenizer import Tokenizer
+from diffmidi_core.declaration import Options
+
+
+@dataclass(frozen=True)
+class Bound:
+    """An upper bound on -log2 p(words | their number), window by window.
+
+    Attributes:
+        terms: name to [B] bits, summed over the kept positions of each window; the bound is the sum of all terms.
+            "rounding" is the reconstruction term -log2 p(w | x0), the paper's metric, where the process has one.
+        words: [B] how many words of music each window holds; what "per word" divides by.
+    """
+
+    terms: Mapping[str, Tensor]
+    words: Tensor
+
+    @property
+    def bits(self) -> Tensor:
+        """[B] the whole bound in bits."""
+        return torch.stack(list(self.terms.values())).sum(0)
+
+
+class Process(nn.Module, ABC):
+    """A diffusion process around a backbone.
+
+    Built as `Class(options, tokenizer=..., backbone=..., schedule=...)`. It holds the backbone as a submodule, so that
+    its parameters are all there is to train and to save. Called as a module it is `loss`, which is what distributed
+    training wraps.
+    """
+
+    def __init__(self, options: Options, *, tokenizer: Tokenizer, backbone: Backbone, schedule: NoiseSchedule) -> None:
+        super().__init__()
+        self.options = options
+        self.tokenizer = tokenizer
+        self.backbone = backbone
+        self.schedule = schedule
+
+    @abstractmethod
+    def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Scalars: "loss" to go down, and its parts to be logged (detached). [PAD] contributes to none of them."""
+
+    @abstractmethod
+    def bound(self, batch: Batch, generator: torch.Generator, *, levels: int | None = None) -> Bound:
+        """An estimate of the bound with `levels` noise levels drawn for each window; None: all of them, exact in t."""
+
+    def forward(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """`loss`."""
+        return self.loss(batch, generator)

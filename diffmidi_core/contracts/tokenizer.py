@@ -1,0 +1,94 @@
+"""Tokenizer: music to words and back. Words are readable text, one id each; any ids decode to music."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffmidi_core.contracts.grammar import Grammar
+from diffmidi_core.declaration import Options
+from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.music.notes import Score
+
+Ids = NDArray[np.int32]
+
+PAD, CLS, SEP, MASK = "[PAD]", "[CLS]", "[SEP]", "[MASK]"
+SPECIALS = (PAD, CLS, SEP, MASK)
+
+
+class Tokenizer(ABC):
+    """Words for notes.
+
+    Built as `Class(options)`. Holds no state: the same score gives the same ids, in any process. The first four words
+    of every vocabulary are [PAD] [CLS] [SEP] [MASK], ids 0 to 3; `encode` writes none of them.
+    """
+
+    pad_id, cls_id, sep_id, mask_id = range(4)
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+
+    @property
+    @abstractmethod
+    def vocab(self) -> tuple[str, ...]:
+        """Every word, in the order of the ids; SPECIALS first."""
+
+    @property
+    @abstractmethod
+    def grammar(self) -> Grammar:
+        """Which type of word may follow which."""
+
+    @abstractmethod
+    def encode_counted(self, score: Score) -> tuple[Ids, Mapping[str, int]]:
+        """The score as ids [N], and what was changed on the way (notes merged, clamped, dropped: word to count)."""
+
+    @abstractmethod
+    def decode(self, ids: Ids) -> Score:
+        """The ids as a score. Total: any ids in range give a Score (perhaps without notes), never an exception."""
+
+    @abstractmethod
+    def starts(self, ids: Ids) -> NDArray[np.int64]:
+        """Positions in `ids` (one piece) where a window may start or end: the note boundaries, 0 first, rising.
+
+        The end of the piece, len(ids), is always a boundary and is not listed.
+        """
+
+    @abstractmethod
+    def count_notes(self, ids: Ids) -> int:
+        """How many notes these ids say."""
+
+    def encode(self, score: Score) -> Ids:
+        """The score as ids [N], int32, without specials."""
+        return self.encode_counted(score)[0]
+
+    def faults(self, ids: Ids) -> int:
+        """How many words the grammar does not allow where they stand; specials are passed over."""
+        ids = np.asarray(ids)
+        return self.grammar.faults(ids[ids >= len(SPECIALS)])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Names vocabulary and options: equal in every process, different if any word or option differs."""
+        said = json.dumps([list(self.vocab), self.options.model_dump(mode="json")], sort_keys=True)
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+    @cached_property
+    def _id_of(self) -> dict[str, int]:
+        return {word: index for index, word in enumerate(self.vocab)}
+
+    def to_words(self, ids: Iterable[int]) -> list[str]:
+        """Ids as words."""
+        return [self.vocab[int(index)] for index in ids]
+
+    def to_ids(self, words: Sequence[str]) -> Ids:
+        """Words as ids. Raises DiffmidiError naming the first unknown word and its position."""
+        for position, word in enumerate(words):
+            if word not in self._id_of:
+                raise DiffmidiError(f"word {position + 1}, '{word}', is not in this tokenizer's vocabulary.")
+        return np.array([self._id_of[word] for word in words], dtype=np.int32)

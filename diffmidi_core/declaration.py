@@ -1,0 +1,45 @@
+"""The light half of a plugin: what it is called for, what can be set, and where its class is (imported when built)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Options(BaseModel):
+    """Base of every part's options: unknown names are refused, values are checked, and nothing changes afterwards.
+
+    Give each field a default, bounds and a description: `diffmidi plugins show` prints them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def merged(cls, below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+        """Lay `above` (a flag) over `below` (a file). Override it where one option is a preset of others."""
+        return {**below, **above}
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What an entry point names. Its module must stay light: no torch, transformers, numpy or symusic at import.
+
+    Args:
+        summary: one line for `diffmidi plugins`.
+        implementation: where the class is, as "package.module:Class"; imported only when the part is built.
+        options: the pydantic model of what can be set.
+        tiny: options with which the part is smallest, for tests and for the conformance kit.
+        needs: importable modules that the implementation needs beyond diffmidi's own dependencies.
+        family: for a process, the family of mathematics it belongs to; for a sampler, the family it can sample.
+            A sampler serves the processes of its own family.
+    """
+
+    summary: str
+    implementation: str
+    options: type[Options] = Options
+    tiny: Mapping[str, Any] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    family: str | None = None

@@ -1,0 +1,41 @@
+"""What happens during a run, and who may listen: pluggy hooks, entry-point group `diffmidi.hooks`.
+
+A listener implements any of these with `@hookimpl` and may take any of the arguments by name. Listeners run on the main
+process only. One that raises is named, switched off for the rest of the run, and the run goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pluggy
+
+hookspec = pluggy.HookspecMarker("diffmidi")
+hookimpl = pluggy.HookimplMarker("diffmidi")
+
+
+@hookspec
+def run_started(folder: Path, config: Mapping[str, Any], stage: str) -> None:
+    """A stage ("prepare", "train", "sample", "evaluate", "render") begins on a run folder; `config` is its config."""
+
+
+@hookspec
+def scalars(step: int, values: Mapping[str, float]) -> None:
+    """Numbers of a training step: the loss and its parts, lr, steps_per_second; held-out ones begin with "heldout/"."""
+
+
+@hookspec
+def checkpoint_saved(step: int, path: Path) -> None:
+    """A checkpoint stands whole at `path`."""
+
+
+@hookspec
+def samples_written(paths: list[Path]) -> None:
+    """New music lies at `paths`."""
+
+
+@hookspec
+def run_finished(folder: Path, figures: Mapping[str, Any], stage: str) -> None:
+    """A stage ended well; `figures` is what it measured (empty for most)."""

@@ -1,0 +1,1 @@
+"""Music: reading MIDI safely, notes as columns, scores from columns."""

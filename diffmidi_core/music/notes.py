@@ -1,0 +1,60 @@
+"""Notes as numpy columns, which is what tokenizers, metrics and pictures work on; and scores made from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from symusic.core import NoteTickList, ScoreTick, TempoTick, TimeSignatureTick, TrackTick
+
+Score = ScoreTick
+"""The music that flows through diffmidi: symusic's score in ticks."""
+
+Column = NDArray[np.int64]
+TICKS_PER_QUARTER = 480
+INT32_MAX = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Notes:
+    """Notes as columns of equal length: onset and duration in ticks, pitch and velocity as MIDI has them."""
+
+    onset: Column
+    duration: Column
+    pitch: Column
+    velocity: Column
+
+    def __len__(self) -> int:
+        return len(self.onset)
+
+    def __getitem__(self, rows: NDArray[np.integer] | NDArray[np.bool_] | slice) -> Notes:
+        return Notes(self.onset[rows], self.duration[rows], self.pitch[rows], self.velocity[rows])
+
+
+def notes_of(score: Score) -> Notes:
+    """Every note of the score that is not a drum's, all tracks merged, by onset, then pitch."""
+    columns = [track.notes.numpy() for track in score.tracks if not track.is_drum and len(track.notes)]
+    onset, duration, pitch, velocity = (
+        np.concatenate([column[name] for column in columns]).astype(np.int64) if columns else np.zeros(0, np.int64)
+        for name in ("time", "duration", "pitch", "velocity")
+    )
+    order = np.lexsort((pitch, onset))
+    return Notes(onset[order], duration[order], pitch[order], velocity[order])
+
+
+def score_of(
+    notes: Notes, ticks_per_quarter: int = TICKS_PER_QUARTER, *, tempo: float = 120.0, metre: tuple[int, int] = (4, 4)
+) -> Score:
+    """A piano score of one track. Times past what MIDI can hold (2^31 ticks) are cut off there."""
+    score = ScoreTick(ticks_per_quarter)
+    score.tempos.append(TempoTick(0, qpm=tempo))
+    score.time_signatures.append(TimeSignatureTick(0, *metre))
+    track = TrackTick(name="Piano", program=0, is_drum=False)
+    onset = np.clip(notes.onset, 0, INT32_MAX)
+    duration = np.clip(notes.duration, 0, INT32_MAX - onset)
+    track.notes = NoteTickList.from_numpy(
+        onset.astype(np.int32), duration.astype(np.int32), notes.pitch.astype(np.int8), notes.velocity.astype(np.int8)
+    )
+    score.tracks.append(track)
+    return score

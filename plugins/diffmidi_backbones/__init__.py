@@ -1,0 +1,1 @@
+"""Built-in denoiser backbones: see declarations.py for what is offered."""

@@ -1,0 +1,1 @@
+"""Built-in sources and renderers: see declarations.py for what is offered."""

@@ -1,0 +1,1 @@
+"""Built-in metrics: see declarations.py for what is offered."""

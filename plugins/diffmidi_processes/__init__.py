@@ -1,0 +1,1 @@
+"""Built-in diffusion processes: see declarations.py for what is offered."""

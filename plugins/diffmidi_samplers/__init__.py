@@ -1,0 +1,1 @@
+"""Built-in samplers: see declarations.py for what is offered."""

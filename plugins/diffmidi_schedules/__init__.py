@@ -1,0 +1,1 @@
+"""Built-in noise schedules: see declarations.py for what is offered."""

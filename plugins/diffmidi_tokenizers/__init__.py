@@ -1,0 +1,1 @@
+"""Built-in tokenizers: see declarations.py for what is offered."""
