@@ -50,7 +50,7 @@ def score_of(
     score = ScoreTick(ticks_per_quarter)
     score.tempos.append(TempoTick(0, qpm=tempo))
     score.time_signatures.append(TimeSignatureTick(0, *metre))
-    track = TrackTick(name="Piano", program=0, is_drum=False)
+    track = TrackTick("Piano", 0, False)
     onset = np.clip(notes.onset, 0, INT32_MAX)
     duration = np.clip(notes.duration, 0, INT32_MAX - onset)
     track.notes = NoteTickList.from_numpy(
