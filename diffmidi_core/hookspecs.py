@@ -39,3 +39,13 @@ def samples_written(paths: list[Path]) -> None:
 @hookspec
 def run_finished(folder: Path, figures: Mapping[str, Any], stage: str) -> None:
     """A stage ended well; `figures` is what it measured (empty for most)."""
+
+
+@hookspec
+def progress(what: str, done: int, total: int | None) -> None:
+    """Long work advances: `done` of `total` (None: not known) of `what` ("pieces", "reverse steps", "windows")."""
+
+
+@hookspec
+def warned(message: str) -> None:
+    """Something the user should know; the run goes on."""

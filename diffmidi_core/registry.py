@@ -31,7 +31,7 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    name: Kind(name, f"diffmidi.{plural}", f"diffmidi_core.contracts.{name}:{contract}")
+    name: Kind(name, f"diffmidi.{plural}", contract if ":" in contract else f"diffmidi_core.contracts.{name}:{contract}")
     for name, plural, contract in (
         ("tokenizer", "tokenizers", "Tokenizer"),
         ("backbone", "backbones", "Backbone"),
@@ -41,6 +41,7 @@ KINDS: Mapping[str, Kind] = {
         ("metric", "metrics", "Metric"),
         ("source", "sources", "Source"),
         ("renderer", "renderers", "Renderer"),
+        ("hook", "hooks", "builtins:object"),
     )
 }
 

@@ -1,0 +1,233 @@
+"""RunConfig: everything a run was asked, with every default filled in.
+
+Layers, each over the one before: defaults, `--config FILE`, flags, `-o section.key=value`. The result is checked whole,
+part by part, before anything heavy is imported, and saved with the run, so that it means the same next year.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from diffmidi_core.errors import UsageError
+from diffmidi_core.registry import describe, find
+
+SINGLE = ("source", "tokenizer", "backbone", "schedule", "process", "sampler")
+"""Kinds of which a run has one part."""
+PLURAL = {"metric": "metrics", "renderer": "renderers", "hook": "hooks"}
+"""Kinds of which a run has a list of parts, and the list's name."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Part(_Section):
+    """A chosen part: its name, as `find` takes it, and its options, all of them once the config is resolved."""
+
+    name: str
+    options: dict[str, Any] = {}
+
+
+class PrepareConfig(_Section):
+    """How music becomes a token dataset."""
+
+    heldout: float = Field(0.1, gt=0, lt=1, description="share of the pieces held out, chosen by hash")
+
+
+class TrainConfig(_Section):
+    """How the process is trained."""
+
+    iterations: int = Field(240, ge=0, description="optimiser steps")
+    batch_size: int = Field(32, ge=1, description="windows per forward pass and per process")
+    accumulate: int = Field(1, ge=1, description="forward passes per optimiser step; their gradients are averaged")
+    lr: float = Field(1e-3, gt=0, description="peak learning rate of AdamW")
+    warmup: int = Field(20, ge=0, description="iterations over which the learning rate rises from 0")
+    anneal: bool = Field(True, description="lower the learning rate linearly to 0 at the last iteration")
+    weight_decay: float = Field(0.0, ge=0, description="AdamW's decoupled weight decay")
+    beta1: float = Field(0.9, ge=0, lt=1, description="AdamW's first-moment decay")
+    beta2: float = Field(0.999, ge=0, lt=1, description="AdamW's second-moment decay")
+    clip: float = Field(1.0, ge=0, description="largest gradient norm; 0 turns clipping off")
+    ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, reached by a ramp; 0: none")
+    log_every: int = Field(10, ge=1, description="iterations between log lines")
+    evaluate_every: int = Field(60, ge=1, description="iterations between looks at held-out windows")
+    save_every: int = Field(500, ge=1, description="iterations between checkpoints; the last is always saved")
+    keep: int = Field(3, ge=1, description="checkpoints kept; older ones are removed")
+
+
+class SampleConfig(_Section):
+    """How new music is drawn."""
+
+    count: int = Field(8, ge=1, description="how many pieces")
+    steps: int = Field(200, ge=1, description="evaluations of the denoiser for each piece")
+    batch_size: int = Field(16, ge=1, description="pieces drawn together")
+
+
+class EvaluateConfig(_Section):
+    """How the model is judged."""
+
+    windows: int = Field(64, ge=1, description="held-out windows measured")
+    levels: int | None = Field(32, ge=1, description="noise levels drawn for each window; null: all of them")
+    batch_size: int = Field(16, ge=1, description="windows measured together")
+
+
+class RunConfig(_Section):
+    """All of a run. `source` is `folder` where `data` is given and `chorales` where not, unless it is named."""
+
+    data: str | None = None
+    source: Part
+    tokenizer: Part = Part(name="mmm")
+    backbone: Part = Part(name="bert")
+    schedule: Part = Part(name="sqrt")
+    process: Part = Part(name="gaussian")
+    sampler: Part = Part(name="ddpm")
+    metrics: list[Part] = [
+        Part(name=name) for name in ("bound_bpw", "bits_per_note", "rounding_bpw", "grammar_faults")
+    ]
+    renderers: list[Part] = [Part(name=name) for name in ("wav", "pianoroll", "waveform")]
+    hooks: list[Part] = [Part(name="console")]
+    length: int = Field(128, ge=1, description="words in a window, between [CLS] and [SEP]")
+    seed: int = Field(0, ge=0, description="everything random follows from it")
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    prepare: PrepareConfig = PrepareConfig()
+    train: TrainConfig = TrainConfig()
+    sample: SampleConfig = SampleConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+
+
+def parse_assignments(assignments: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """`["tokenizer.grid=24"]` to `{"tokenizer": {"grid": 24}}`. Values are JSON where they parse, else text.
+
+    Raises UsageError for what is not `section.key=value`.
+    """
+    sections: dict[str, dict[str, Any]] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        section, dot, key = name.strip().partition(".")
+        if not (equals and dot and section and key):
+            raise UsageError(f"-o takes section.key=value, such as tokenizer.grid=24 (given: {assignment!r}).")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        sections.setdefault(section, {})[key] = value
+    return sections
+
+
+def resolve(
+    file: Mapping[str, Any] | None = None,
+    flags: Mapping[str, Any] | None = None,
+    assignments: Sequence[str] = (),
+) -> RunConfig:
+    """Lay the layers over each other, check everything, fill every default in.
+
+    Args:
+        file: what a config file holds.
+        flags: dotted names to values ("train.lr"), kinds to names ("backbone"), plural kinds to lists of names.
+        assignments: `section.key=value` texts.
+
+    Raises UsageError in one sentence: an unknown name, option or value, or parts that do not fit together.
+    """
+    if file is not None and not isinstance(file, Mapping):
+        raise UsageError("a config file holds one JSON object.")
+    tree: dict[str, Any] = copy.deepcopy(dict(file or {}))
+    chosen = dict(flags or {})
+    if "data" in chosen and chosen["data"] != tree.get("data") and "source" not in chosen:
+        tree.pop("source", None)
+    for name, value in chosen.items():
+        _set_flag(tree, name, value)
+    tree.setdefault("source", {"name": "folder" if tree.get("data") else "chorales"})
+    config = _validated(tree)
+    changes = parse_assignments(assignments)
+    config = _validated(_assigned(config.model_dump(mode="json"), changes))
+    config = _with_all_options(config)
+    _check_families(config)
+    return config
+
+
+def _set_flag(tree: dict[str, Any], name: str, value: Any) -> None:
+    if name in SINGLE:
+        if not (isinstance(tree.get(name), dict) and tree[name].get("name") == value):
+            tree[name] = {"name": value}
+    elif name in PLURAL:
+        known = {part["name"]: part for part in tree.get(PLURAL[name], ()) if isinstance(part, dict)}
+        tree[PLURAL[name]] = [known.get(each, {"name": each}) for each in value]
+    else:
+        section, dot, key = name.partition(".")
+        if dot:
+            tree.setdefault(section, {})[key] = value
+        else:
+            tree[name] = value
+
+
+def _assigned(tree: dict[str, Any], changes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    sections = [name for name, field in RunConfig.model_fields.items() if name in tree and _is_section(field.annotation)]
+    for section, values in changes.items():
+        if section in SINGLE:
+            _assign_part(section, tree[section], values)
+        elif section in PLURAL:
+            for dotted, value in values.items():
+                name, _, key = dotted.rpartition(".")
+                parts = [part for part in tree[PLURAL[section]] if part["name"] == name]
+                if not parts:
+                    names = ", ".join(part["name"] for part in tree[PLURAL[section]])
+                    raise UsageError(
+                        f"-o {section}.{dotted}: say {section}.NAME.option=value, where NAME is one of this run's "
+                        f"{PLURAL[section]}: {names}."
+                    )
+                _assign_part(section, parts[0], {key: value})
+        elif section in sections:
+            tree[section].update(values)
+        else:
+            raise UsageError(
+                f"-o {section}.{next(iter(values))}: there is no section '{section}'. "
+                f"Sections: {', '.join([*SINGLE, *PLURAL, *sections])}."
+            )
+    return tree
+
+
+def _assign_part(kind: str, part: dict[str, Any], values: Mapping[str, Any]) -> None:
+    part["options"] = find(kind, part["name"]).load().options.merged(part["options"], values)
+
+
+def _is_section(annotation: object) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, _Section) and annotation is not Part
+
+
+def _validated(tree: Mapping[str, Any]) -> RunConfig:
+    try:
+        return RunConfig.model_validate(tree)
+    except ValidationError as error:
+        said = [_sentence(mistake) for mistake in error.errors(include_url=False)]
+        raise UsageError(" ".join(said)) from None
+
+
+def _sentence(mistake: Mapping[str, Any]) -> str:
+    *above, last = mistake["loc"] or ("config",)
+    model: Any = RunConfig
+    for name in above:
+        field = getattr(model, "model_fields", {}).get(name)
+        model = field.annotation if field is not None and _is_section(field.annotation) else Part
+    return describe({**mistake, "loc": (last,)}, model, ".".join(map(str, above)) or "config")
+
+
+def _with_all_options(config: RunConfig) -> RunConfig:
+    def full(kind: str, part: Part) -> Part:
+        return Part(name=part.name, options=find(kind, part.name).options(part.options).model_dump(mode="json"))
+
+    filled: dict[str, Any] = {kind: full(kind, getattr(config, kind)) for kind in SINGLE}
+    filled |= {many: [full(kind, part) for part in getattr(config, many)] for kind, many in PLURAL.items()}
+    return config.model_copy(update=filled)
+
+
+def _check_families(config: RunConfig) -> None:
+    process, sampler = find("process", config.process.name).load(), find("sampler", config.sampler.name).load()
+    if process.family != sampler.family:
+        raise UsageError(
+            f"sampler '{config.sampler.name}' samples {sampler.family} processes, and process "
+            f"'{config.process.name}' is {process.family}: choose another --sampler."
+        )

@@ -1,0 +1,58 @@
+"""Telling listeners what happens during a run, so that one that fails hurts nobody else.
+
+pluggy matches arguments by name and checks signatures; its own loop stops at the first listener that raises, so each
+listener is called on its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pluggy
+
+from diffmidi_core import hookspecs
+from diffmidi_core.errors import BrokenPluginError
+
+
+class Hooks:
+    """The listeners of a run.
+
+    Args:
+        listeners: name and object of each; the object's methods marked with `hookimpl` are called.
+        silent: tell nobody (ranks other than the main process).
+    """
+
+    def __init__(self, listeners: Iterable[tuple[str, object]] = (), *, silent: bool = False) -> None:
+        self._manager = pluggy.PluginManager("diffmidi")
+        self._manager.add_hookspecs(hookspecs)
+        self.silent = silent
+        self.warnings: list[str] = []
+        for name, listener in listeners:
+            try:
+                self._manager.register(listener, name)
+                self._manager.check_pending()
+            except (pluggy.PluginValidationError, ValueError) as error:
+                raise BrokenPluginError(f"hook '{name}' is broken: {str(error).splitlines()[-1].strip()}.") from error
+
+    def emit(self, event: str, **values: Any) -> None:
+        """Tell every listener; one that raises is named, switched off, and noted in `warnings`."""
+        if self.silent:
+            return
+        listening = self._manager.get_plugins()
+        for listener in self._in_order():
+            only = self._manager.subset_hook_caller(event, listening - {listener})
+            try:
+                only(**values)
+            except Exception as error:
+                name = self._manager.get_name(listener)
+                self._manager.unregister(listener)
+                self.warn(f"hook '{name}' failed at {event} ({type(error).__name__}: {error}); it is off from here on.")
+
+    def warn(self, message: str) -> None:
+        """Note something the user should know, and tell the listeners."""
+        self.warnings.append(message)
+        self.emit("warned", message=message)
+
+    def _in_order(self) -> list[object]:
+        return [plugin for _, plugin in self._manager.list_name_plugin() if plugin is not None]

@@ -1,0 +1,1 @@
+"""The built-in listener: what a person sees while a run goes on."""
