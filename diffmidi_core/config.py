@@ -85,9 +85,7 @@ class RunConfig(_Section):
     schedule: Part = Part(name="sqrt")
     process: Part = Part(name="gaussian")
     sampler: Part = Part(name="ddpm")
-    metrics: list[Part] = [
-        Part(name=name) for name in ("bound_bpw", "bits_per_note", "rounding_bpw", "grammar_faults")
-    ]
+    metrics: list[Part] = [Part(name=name) for name in ("bound_bpw", "bits_per_note", "rounding_bpw", "grammar_faults")]
     renderers: list[Part] = [Part(name=name) for name in ("wav", "pianoroll", "waveform")]
     hooks: list[Part] = [Part(name="console")]
     length: int = Field(128, ge=1, description="words in a window, between [CLS] and [SEP]")
@@ -165,7 +163,9 @@ def _set_flag(tree: dict[str, Any], name: str, value: Any) -> None:
 
 
 def _assigned(tree: dict[str, Any], changes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    sections = [name for name, field in RunConfig.model_fields.items() if name in tree and _is_section(field.annotation)]
+    sections = [
+        name for name, field in RunConfig.model_fields.items() if name in tree and _is_section(field.annotation)
+    ]
     for section, values in changes.items():
         if section in SINGLE:
             _assign_part(section, tree[section], values)

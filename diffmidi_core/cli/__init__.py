@@ -1,5 +1,68 @@
-"""The command line."""
+"""The command line: one file a command, imported when it is used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from diffmidi_core import __version__
+from diffmidi_core.errors import DiffmidiError
+
+COMMANDS = {
+    "run": "Prepare, train, sample, evaluate and render: all of a run.",
+    "prepare": "Turn music into a token dataset.",
+    "train": "Train the run's model.",
+    "sample": "Draw new music.",
+    "evaluate": "Measure the model and its music.",
+    "render": "Make samples audible and visible.",
+    "text": "Show a piece as words, or write words back as MIDI.",
+    "plugins": "List, show and check the installed parts.",
+}
+
+
+class _Lazy(click.Group):
+    """A group that knows its commands' names and one-liners, and imports a command only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"diffmidi_core.cli.{name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="diffmidi")
+def group() -> None:
+    """Train, sample, steer and judge diffusion models on symbolic (MIDI) music.
+
+    `diffmidi run` learns from Bach chorales; `diffmidi run --data FOLDER` learns from your own MIDI files.
+    """
 
 
 def main() -> None:
-    """Placeholder until the commands stand."""
+    """`diffmidi`: runs a command, and says what is wrong in one sentence."""
+    try:
+        code = group.main(prog_name="diffmidi", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except DiffmidiError as error:
+        click.echo(f"{'' if error.exit_code == 130 else 'Error: '}{error}", err=True)
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Stopped. What had been written whole is still there, and nothing half-written is left.", err=True)
+        code = 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 141
+    sys.exit(code if isinstance(code, int) else 0)

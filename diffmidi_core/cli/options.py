@@ -1,0 +1,101 @@
+"""Options that several commands share: which parts, what to set, which folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from diffmidi_core.engine.session import Session
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+RUN = click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+OUT = click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder of the new run (default: runs/TOKENIZER-BACKBONE-N)."
+)
+CONFIG = click.option(
+    "--config", type=click.Path(path_type=Path), help="A config.json to begin from; flags and -o go over it."
+)
+SET = click.option(
+    "-o",
+    "assignments",
+    multiple=True,
+    metavar="SECTION.KEY=VALUE",
+    help="Set an option of a part or a section: backbone.size=base, train.lr=3e-4. Repeatable.",
+)
+
+_PARTS = ("source", "tokenizer", "backbone", "schedule", "process", "sampler")
+_PLURALS = ("metric", "renderer", "hook")
+# Flag, where its value goes in the config, type, help.
+_DATA = (("--data", "data", str, "Folder of MIDI files (default: the Bach chorales in music21)."),)
+_GENERAL = (
+    ("--length", "length", int, "Words in a window, between [CLS] and [SEP] (default 128)."),
+    ("--seed", "seed", int, "Everything random follows from it (default 0)."),
+    ("--precision", "precision", click.Choice(["auto", "fp32", "bf16", "fp16"]), "Arithmetic (default auto)."),
+)
+_TRAIN = (
+    ("--iterations", "train.iterations", int, "Optimiser steps."),
+    ("--batch-size", "train.batch_size", int, "Windows per forward pass and process."),
+    ("--accumulate", "train.accumulate", int, "Forward passes per optimiser step."),
+    ("--lr", "train.lr", float, "Peak learning rate."),
+)
+_SAMPLE = (
+    ("--steps", "sample.steps", int, "Reverse steps when sampling."),
+    ("--samples", "sample.count", int, "How many pieces to draw."),
+)
+_ALL = (*_DATA, *_GENERAL, *_TRAIN, *_SAMPLE)
+
+
+def settings(function: F) -> F:
+    """Every flag that sets something in the config, and -o. The command gets `flags` and `assignments`."""
+    for flag, target, value_type, said in reversed(_ALL):
+        function = click.option(flag, _parameter(target), type=value_type, help=said)(function)
+    for kind in reversed(_PLURALS):
+        said = f"Choose {kind}s. Repeatable."
+        function = click.option(f"--{kind}", _parameter(kind), multiple=True, metavar="NAME", help=said)(function)
+    for kind in reversed(_PARTS):
+        function = click.option(f"--{kind}", _parameter(kind), metavar="NAME", help=f"Choose the {kind}.")(function)
+    return SET(function)
+
+
+def collect(given: dict[str, Any]) -> dict[str, Any]:
+    """The flags that were given, under the names that `config.resolve` takes; removed from `given`."""
+    targets = [*_PARTS, *_PLURALS, *(target for _, target, _, _ in _ALL)]
+    values = {target: given.pop(_parameter(target)) for target in targets}
+    return {name: value for name, value in values.items() if value is not None and value != ()}
+
+
+def open_session(run: Path, given: dict[str, Any], assignments: tuple[str, ...]) -> Session:
+    """A session on a run that was begun; flags change its config, which is saved again."""
+    from diffmidi_core.engine.folder import RunFolder
+    from diffmidi_core.engine.session import Session
+
+    folder = RunFolder.open(run)
+    flags = collect(given)
+    config = folder.config(flags, assignments)
+    if flags or assignments:
+        folder.save(config)
+    return Session(folder, config)
+
+
+def new_session(
+    out: Path | None, config_file: Path | None, given: dict[str, Any], assignments: tuple[str, ...]
+) -> Session:
+    """A session on a new run folder. The config is checked before anything heavy is imported."""
+    from diffmidi_core.config import resolve
+    from diffmidi_core.files import read_json
+
+    config = resolve(read_json(config_file) if config_file else None, collect(given), assignments)
+
+    from diffmidi_core.engine.folder import RunFolder
+    from diffmidi_core.engine.session import Session
+
+    return Session(RunFolder.new(out, config), config)
+
+
+def _parameter(target: str) -> str:
+    return "set_" + target.replace(".", "_")

@@ -1,0 +1,1 @@
+"""The runner: stages over a run folder, driven by Accelerate."""

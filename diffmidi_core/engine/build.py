@@ -1,0 +1,49 @@
+"""From a config to the parts it names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diffmidi_core.config import Part, RunConfig
+from diffmidi_core.contracts.process import Process
+from diffmidi_core.contracts.tokenizer import Tokenizer
+from diffmidi_core.registry import find
+
+
+def build(kind: str, part: Part, **context: Any) -> Any:
+    """One part, with what its kind is given (contracts/ say what)."""
+    return find(kind, part.name).build(part.options, **context)
+
+
+def build_tokenizer(config: RunConfig) -> Tokenizer:
+    """The run's tokenizer."""
+    tokenizer: Tokenizer = build("tokenizer", config.tokenizer)
+    return tokenizer
+
+
+def build_process(config: RunConfig, tokenizer: Tokenizer) -> Process:
+    """The run's process around its backbone, with weights that `config.seed` decides."""
+    import torch
+
+    # Weights start from torch's global generator; every other draw has a generator of its own.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        backbone = build("backbone", config.backbone, length=config.length + 2)
+        schedule = build("schedule", config.schedule)
+        process: Process = build("process", config.process, tokenizer=tokenizer, backbone=backbone, schedule=schedule)
+    return process
+
+
+def describe_parts(config: RunConfig) -> dict[str, dict[str, Any]]:
+    """Each chosen part with the package and version that it comes from."""
+    described: dict[str, dict[str, Any]] = {}
+    for kind in ("tokenizer", "backbone", "schedule", "process"):
+        part: Part = getattr(config, kind)
+        offer = find(kind, part.name)
+        described[kind] = {
+            "name": part.name,
+            "package": offer.package,
+            "version": offer.version,
+            "options": part.options,
+        }
+    return described

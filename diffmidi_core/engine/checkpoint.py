@@ -1,0 +1,133 @@
+"""Checkpoints: a folder that is there whole or not at all, in safetensors and JSON; nothing in it is ever executed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from diffmidi_core.contracts.process import Process
+from diffmidi_core.engine.optimiser import Ema
+from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.files import read_json, whole_folder, write_json
+
+MODEL, EMA, OPTIMISER, MANIFEST = "model.safetensors", "ema.safetensors", "optimizer.safetensors", "manifest.json"
+_NAME = re.compile(r"step-(\d{6,})")
+
+
+def save(
+    folder: Path, step: int, process: Process, ema: Ema, optimiser: torch.optim.Optimizer, manifest: dict[str, Any]
+) -> Path:
+    """Write `folder/step-NNNNNN` and return its path."""
+    path = folder / f"step-{step:06d}"
+    with whole_folder(path) as temporary:
+        save_file(_on_cpu(process.state_dict()), temporary / MODEL)
+        save_file(_on_cpu(ema.average), temporary / EMA)
+        save_file(_on_cpu(_optimiser_tensors(process, optimiser)), temporary / OPTIMISER)
+        write_json(temporary / MANIFEST, {"step": step, **manifest})
+    return path
+
+
+def steps(folder: Path) -> list[int]:
+    """The steps of all whole checkpoints, rising."""
+    found = [_NAME.fullmatch(path.parent.name) for path in folder.glob(f"*/{MANIFEST}")]
+    return sorted(int(match[1]) for match in found if match)
+
+
+def latest(folder: Path, step: int | None = None) -> Path:
+    """The newest checkpoint, or that of `step`. Raises DiffmidiError where there is none."""
+    known = steps(folder)
+    if not known:
+        raise DiffmidiError(f"there is no checkpoint in {folder}: run `diffmidi train {folder.parent}` first.")
+    if step is not None and step not in known:
+        raise DiffmidiError(
+            f"there is no checkpoint of step {step} in {folder}. There are: {', '.join(map(str, known))}."
+        )
+    return folder / f"step-{known[-1] if step is None else step:06d}"
+
+
+def prune(folder: Path, keep: int) -> None:
+    """Remove all but the newest `keep` checkpoints."""
+    for step in steps(folder)[:-keep]:
+        shutil.rmtree(folder / f"step-{step:06d}", ignore_errors=True)
+
+
+def load_manifest(path: Path, process: Process) -> dict[str, Any]:
+    """The manifest of a checkpoint. Raises DiffmidiError where it belongs to another tokenizer."""
+    manifest: dict[str, Any] = read_json(path / MANIFEST)
+    if manifest.get("tokenizer_fingerprint") != process.tokenizer.fingerprint:
+        raise DiffmidiError(
+            f"{path} was trained with another tokenizer or other tokenizer options: "
+            "sample and resume with the config it was trained with."
+        )
+    return manifest
+
+
+def load_weights(path: Path, process: Process, *, averaged: bool) -> None:
+    """Fill a process with a checkpoint's weights, averaged or as they were trained."""
+    tensors = _read(path / MODEL)
+    if averaged:
+        tensors |= _read(path / EMA)
+    _fill(process, tensors, path)
+
+
+def load_training(path: Path, process: Process, ema: Ema, optimiser: torch.optim.Optimizer) -> None:
+    """Fill everything that training goes on from."""
+    load_weights(path, process, averaged=False)
+    averages = _read(path / EMA)
+    saved = _read(path / OPTIMISER)
+    names = [name for name, _ in process.named_parameters()]
+    try:
+        ema.load(averages)
+        state = {
+            index: {key: saved[f"{name}/{key}"] for key in ("step", "exp_avg", "exp_avg_sq")}
+            for index, name in enumerate(names)
+            if f"{name}/step" in saved
+        }
+    except (KeyError, RuntimeError) as error:
+        raise DiffmidiError(
+            f"{path} does not fit this model ({_short(error)}): was it trained with other options?"
+        ) from error
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def _optimiser_tensors(process: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    states = optimiser.state_dict()["state"]
+    names = [name for name, _ in process.named_parameters()]
+    return {
+        f"{names[index]}/{key}": torch.as_tensor(value)
+        for index, state in states.items()
+        for key, value in state.items()
+    }
+
+
+def _fill(process: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    try:
+        process.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise DiffmidiError(
+            f"{path} does not fit this model ({_short(error)}): was it trained with other options?"
+        ) from error
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except FileNotFoundError:
+        raise DiffmidiError(f"{path} is missing: the checkpoint is not whole. Use another of the same run.") from None
+    except (SafetensorError, OSError) as error:
+        raise DiffmidiError(f"{path} is damaged ({_short(error)}): use another checkpoint of the same run.") from error
+
+
+def _on_cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+
+
+def _short(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200]

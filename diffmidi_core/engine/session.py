@@ -1,0 +1,81 @@
+"""Session: what every stage works with: the run's folder, its config, its listeners and the accelerator."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from diffmidi_core.config import RunConfig
+from diffmidi_core.contracts.tokenizer import Tokenizer
+from diffmidi_core.engine.build import build, build_tokenizer
+from diffmidi_core.engine.folder import RunFolder
+from diffmidi_core.hooks import Hooks
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+
+@dataclass
+class Session:
+    """One command's work on a run folder; parts and the accelerator are made when a stage first needs them."""
+
+    folder: RunFolder
+    config: RunConfig
+
+    @cached_property
+    def hooks(self) -> Hooks:
+        """The chosen listeners; only the main process has any."""
+        if not _is_main():
+            return Hooks(silent=True)
+        return Hooks((part.name, build("hook", part)) for part in self.config.hooks)
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The run's tokenizer."""
+        return build_tokenizer(self.config)
+
+    @cached_property
+    def accelerator(self) -> Accelerator:
+        """Device, ranks and mixed precision, as `accelerate launch`, torchrun or plain Python started us."""
+        from accelerate import Accelerator
+
+        from diffmidi_core.engine.precision import resolve_precision
+
+        precision = resolve_precision(self.config.precision)
+        accelerator = Accelerator(
+            mixed_precision="no" if precision == "fp32" else precision,
+            gradient_accumulation_steps=self.config.train.accumulate,
+        )
+        if accelerator.is_main_process:
+            self.folder.note(
+                versions=_versions(("diffmidi", "torch", "transformers", "accelerate", "symusic", "numpy")),
+                python=platform.python_version(),
+                machine=platform.platform(),
+                device=str(accelerator.device),
+                processes=accelerator.num_processes,
+                precision=precision,
+            )
+        return accelerator
+
+    def begin(self, stage: str) -> None:
+        """Tell the listeners that a stage begins."""
+        self.hooks.emit("run_started", folder=self.folder.path, config=self.config.model_dump(mode="json"), stage=stage)
+
+    def end(self, stage: str, figures: dict[str, Any] | None = None) -> None:
+        """Tell the listeners that it ended well."""
+        self.hooks.emit("run_finished", folder=self.folder.path, figures=figures or {}, stage=stage)
+
+
+def _is_main() -> bool:
+    import os
+
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _versions(packages: Iterable[str]) -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {package: version(package) for package in packages}

@@ -1,0 +1,149 @@
+"""Console: what a person sees of a run. An ordinary listener; it learns all it shows through the hooks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console as Terminal
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from diffmidi_core.api import Options, hookimpl
+
+_SHOWN_EVERY = 10.0
+"""Seconds between plain lines where the output is no terminal (a log file, CI)."""
+
+
+class Console:
+    """One progress bar at a time, a line a stage, and tables at the end."""
+
+    def __init__(self, options: Options) -> None:
+        self.terminal = Terminal(stderr=True)
+        self.progress_bar: Progress | None = None
+        self.task: Any = None
+        self.what = ""
+        self.paths: list[Path] = []
+        self.last_line = time.monotonic()
+
+    @hookimpl
+    def run_started(self, folder: Path, config: Mapping[str, Any], stage: str) -> None:
+        """A heading for each stage."""
+        said = {
+            "prepare": f"{config['source']['name']} {config['data'] or ''} as {config['tokenizer']['name']} words",
+            "train": f"{config['process']['name']} on {config['backbone']['name']}, "
+            f"{config['train']['iterations']} iterations of {config['train']['batch_size']} windows",
+            "sample": f"{config['sample']['count']} pieces by {config['sampler']['name']} "
+            f"in {config['sample']['steps']} steps",
+            "evaluate": ", ".join(part["name"] for part in config["metrics"]),
+            "render": ", ".join(part["name"] for part in config["renderers"]),
+        }.get(stage, "")
+        self.terminal.print(f"[bold]{stage}[/bold]  {said.strip()}", highlight=False)
+
+    @hookimpl
+    def progress(self, what: str, done: int, total: int | None) -> None:
+        """Move the bar; begin a new one when something else is counted."""
+        if self.progress_bar is None or what != self.what:
+            self._close()
+            self.what = what
+            self.progress_bar = Progress(
+                TextColumn("  {task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[figures]}"),
+                console=self.terminal,
+            )
+            self.progress_bar.start()
+            self.task = self.progress_bar.add_task(what, total=total, figures="")
+        self.progress_bar.update(self.task, completed=done, total=total)
+        self._plain_line(done, total)
+        if total is not None and done >= total:
+            self._close()
+
+    @hookimpl
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Loss and speed beside the bar; held-out figures on a line of their own."""
+        if "heldout/bound_bpw" in values:
+            self.terminal.print(
+                f"  iteration {step}: held-out bound {values['heldout/bound_bpw']:.3f} bits per word", highlight=False
+            )
+        elif self.progress_bar is not None:
+            speed = values.get("steps_per_second")
+            shown = f"loss {values['loss']:.4f}" + (f"  {speed:.2f} steps/s" if speed else "")
+            self.progress_bar.update(self.task, figures=shown)
+
+    @hookimpl
+    def samples_written(self, paths: list[Path]) -> None:
+        """Remember what to list at the end."""
+        self.paths += paths
+
+    @hookimpl
+    def warned(self, message: str) -> None:
+        """A warning in yellow."""
+        self.terminal.print(f"[yellow]Warning:[/yellow] {message}", highlight=False)
+
+    @hookimpl
+    def run_finished(self, folder: Path, figures: Mapping[str, Any], stage: str) -> None:
+        """What a stage found, and at the end where everything lies."""
+        self._close()
+        if stage == "prepare":
+            self.terminal.print(
+                "  " + ", ".join(f"{value:,} {name}" for name, value in figures.items()), highlight=False
+            )
+        elif stage == "evaluate":
+            self._table(figures)
+        elif stage == "run":
+            self._list(folder)
+
+    def _table(self, figures: Mapping[str, Any]) -> None:
+        table = Table(title="Figures", title_justify="left", expand=False)
+        for heading in ("figure", "value", "unit", "over"):
+            table.add_column(heading, justify="right" if heading == "value" else "left", no_wrap=True)
+        notes = []
+        for name, figure in figures.items():
+            if figure is None:
+                table.add_row(name, "-", "", "nothing to measure")
+                continue
+            spread = "" if figure["error"] is None else f" ± {figure['error']:.2g}"
+            mark = ""
+            if figure["note"]:
+                notes.append(figure["note"])
+                mark = " " + "*" * len(notes)
+            table.add_row(
+                name, f"{figure['value']:.4g}{spread}{mark}", figure["unit"], f"{figure['count']} {figure['of']}"
+            )
+        self.terminal.print(table)
+        for number, note in enumerate(notes, 1):
+            self.terminal.print(f"  {'*' * number} {note}", highlight=False)
+
+    def _list(self, folder: Path) -> None:
+        table = Table(title=f"Music in {folder / 'samples'}", title_justify="left", show_header=False)
+        table.add_column(no_wrap=True)
+        table.add_column()
+        by_stem: dict[str, list[str]] = {}
+        for path in self.paths:
+            stem = path.name.split(".")[0]
+            by_stem.setdefault(stem, []).append(path.name.removeprefix(stem))
+        for stem, suffixes in by_stem.items():
+            table.add_row(stem, " ".join(dict.fromkeys(suffixes)))
+        self.terminal.print(table)
+
+    def _plain_line(self, done: int, total: int | None) -> None:
+        """A log file gets a line now and then, since it cannot show a moving bar."""
+        now = time.monotonic()
+        if not self.terminal.is_terminal and now - self.last_line > _SHOWN_EVERY:
+            self.last_line = now
+            assert self.progress_bar is not None
+            left = self.progress_bar.tasks[0].time_remaining
+            said = f"  {self.what} {done}/{total or '?'}  {self.progress_bar.tasks[0].fields['figures']}"
+            self.terminal.print(said + (f"  {left:.0f} s left" if left is not None else ""), highlight=False)
+
+    def _close(self) -> None:
+        if self.progress_bar is not None:
+            self.progress_bar.stop()
+            self.progress_bar = None

@@ -1,0 +1,10 @@
+"""The built-in listener, declared."""
+
+from __future__ import annotations
+
+from diffmidi_core.api import Declaration
+
+console = Declaration(
+    summary="progress bars, figures and paths on the terminal (rich)",
+    implementation="diffmidi_console.console:Console",
+)
