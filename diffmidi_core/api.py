@@ -30,12 +30,24 @@ if TYPE_CHECKING:
     from diffmidi_core.contracts.process import Process as Process
     from diffmidi_core.contracts.renderer import Renderer as Renderer
     from diffmidi_core.contracts.sampler import Sampler as Sampler
+    from diffmidi_core.contracts.schedule import MAX_BETA as MAX_BETA
     from diffmidi_core.contracts.schedule import NoiseSchedule as NoiseSchedule
     from diffmidi_core.contracts.source import Piece as Piece
     from diffmidi_core.contracts.source import Source as Source
     from diffmidi_core.contracts.tokenizer import SPECIALS as SPECIALS
     from diffmidi_core.contracts.tokenizer import Ids as Ids
     from diffmidi_core.contracts.tokenizer import Tokenizer as Tokenizer
+    from diffmidi_core.diffusion.gaussian_process import GaussianProcess as GaussianProcess
+    from diffmidi_core.diffusion.kl import normal_kl as normal_kl
+    from diffmidi_core.diffusion.levels import GaussianLevels as GaussianLevels
+    from diffmidi_core.diffusion.steps import ReverseStep as ReverseStep
+    from diffmidi_core.diffusion.steps import ddim_steps as ddim_steps
+    from diffmidi_core.diffusion.steps import ddpm_steps as ddpm_steps
+    from diffmidi_core.diffusion.steps import draw_noise as draw_noise
+    from diffmidi_core.diffusion.steps import posterior_mean as posterior_mean
+    from diffmidi_core.diffusion.steps import predicted_noise as predicted_noise
+    from diffmidi_core.diffusion.steps import q_sample as q_sample
+    from diffmidi_core.diffusion.time_embedding import time_embedding as time_embedding
     from diffmidi_core.files import whole_file as whole_file
     from diffmidi_core.music.notes import Notes as Notes
     from diffmidi_core.music.notes import Score as Score
@@ -56,12 +68,24 @@ _LAZY = {
     "Process": "contracts.process",
     "Renderer": "contracts.renderer",
     "Sampler": "contracts.sampler",
+    "MAX_BETA": "contracts.schedule",
     "NoiseSchedule": "contracts.schedule",
     "Piece": "contracts.source",
     "Source": "contracts.source",
     "SPECIALS": "contracts.tokenizer",
     "Ids": "contracts.tokenizer",
     "Tokenizer": "contracts.tokenizer",
+    "GaussianProcess": "diffusion.gaussian_process",
+    "normal_kl": "diffusion.kl",
+    "GaussianLevels": "diffusion.levels",
+    "ReverseStep": "diffusion.steps",
+    "ddim_steps": "diffusion.steps",
+    "ddpm_steps": "diffusion.steps",
+    "draw_noise": "diffusion.steps",
+    "posterior_mean": "diffusion.steps",
+    "predicted_noise": "diffusion.steps",
+    "q_sample": "diffusion.steps",
+    "time_embedding": "diffusion.time_embedding",
     "whole_file": "files",
     "Notes": "music.notes",
     "Score": "music.notes",

@@ -1,0 +1,1 @@
+"""The mathematics that Gaussian processes and samplers share: noise levels, forward and reverse steps, the bound."""

@@ -1,0 +1,116 @@
+"""A variational bound on −log₂ p(words) for a Gaussian chain that starts at an embedding.
+
+Take the embedding e = E[w] as the data and fold the noise put on it (x_start = e + s₀ n) into the chain. Every level
+is then normal given the words: q(x_t | w) = N(√ᾱ_t e, v_t), v_t = ᾱ_t s₀² + 1 − ᾱ_t, and x_start is a level more, below
+all others, with ᾱ = 1 and v = s₀². These levels are a Gaussian chain with falling SNR = ᾱ/v, so with variances taken
+from its own posterior (Kingma et al. 2021, Variational Diffusion Models, eq. 11–15)
+
+    −log p(w) ≤ KL(q(x_{T−1} | w) ‖ N(0, I))                                        "prior"
+              + Σ_t ½ (SNR_{t−1} − SNR_t) E ‖e − ê(x_t, t)‖²                          "diffusion"; SNR_{−1} = 1/s₀²
+              + E_{q(x_start | w)} [−log p(w | x_start)]                              "rounding"
+
+for any map ê of x_t to an estimate of e. A model that knows the words pays for prior and rounding alone: the bound
+Diffusion-LM reports charges even that model, for a variance it fixes too small at t = 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from diffmidi_core.diffusion.kl import normal_kl
+from diffmidi_core.diffusion.levels import GaussianLevels
+from diffmidi_core.diffusion.steps import draw_noise
+
+LN2 = math.log(2)
+
+POSITIONS_AT_ONCE = 16_384
+"""How many positions the denoiser is given in one call, at most (but one level of one batch at least)."""
+
+Predict = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+"""x_t [B, L, D], t [B] in [0, 1), keep as in Batch: the estimate of the embeddings [B, L, D]."""
+
+
+def marginal_variance(levels: GaussianLevels, start_std: float) -> Tensor:
+    """[N] v_t = ᾱ_t s₀² + 1 − ᾱ_t, the variance of x_t given the words."""
+    return levels.alpha_bar * start_std**2 + 1 - levels.alpha_bar
+
+
+def snr_drops(levels: GaussianLevels, start_std: float) -> tuple[Tensor, Tensor]:
+    """[N] SNR_{t−1} − SNR_t, what a squared error at level t is worth; and [N] ln((1+SNR_{t−1}) / (1+SNR_t)).
+
+    The second is twice what level t costs a model of standard normal data that predicts as well as can be.
+    """
+    snr = torch.cat(
+        [levels.alpha_bar.new_tensor([start_std**-2]), levels.alpha_bar / marginal_variance(levels, start_std)]
+    )
+    return -snr.diff(), -snr.log1p().diff()
+
+
+def prior_bits(levels: GaussianLevels, start_std: float, clean: Tensor, keep: Tensor) -> Tensor:
+    """[B] KL(q(x_{T−1} | w) ‖ N(0, I)) in bits, summed over kept positions and channels; `clean` [B, L, D] is E[w]."""
+    mean = levels.on(clean).sqrt_alpha_bar[-1] * clean
+    log_variance = clean.new_tensor(math.log(float(marginal_variance(levels, start_std)[-1])))
+    nats = normal_kl(mean, log_variance, torch.zeros_like(mean), torch.zeros_like(log_variance))
+    return _kept(nats, keep) / LN2
+
+
+def diffusion_bits(
+    levels: GaussianLevels,
+    start_std: float,
+    clean: Tensor,
+    keep: Tensor | None,
+    predict: Predict,
+    generator: torch.Generator,
+    count: int | None,
+) -> Tensor:
+    """[B] the sum over all levels in bits, summed over kept positions and channels.
+
+    `count` None takes every level once. Else `count` levels are drawn for each row, stratified, with probabilities p_t,
+    and each counts 1/(count p_t): unbiased. p is the mean of two proposals: one follows the weights, so that no level
+    counts for more than twice its share whatever the error is; the other follows what a good model pays, which is
+    where the sum lies. The draws depend on the shapes and the generator alone: two models given the same seed see the
+    same levels and noise, and their difference is known better than either.
+    """
+    drops, costs = snr_drops(levels, start_std)
+    rows = len(clean)
+    if count is None:
+        index = torch.arange(len(levels))[:, None].expand(-1, rows)  # [K, B]
+        weights = drops
+    else:
+        p = 0.5 * drops / drops.sum() + 0.5 * costs / costs.sum()
+        offsets = torch.rand(1, generator=generator, device=generator.device, dtype=clean.dtype).cpu().double()
+        index = stratified(p, count, (offsets + torch.arange(rows) / rows) % 1)
+        weights = drops / (count * p)
+    mean_of, std_of = levels.alpha_bar.sqrt(), marginal_variance(levels, start_std).sqrt()
+    mask = torch.ones(clean.shape[:2], dtype=torch.bool, device=clean.device) if keep is None else keep
+    bits = torch.zeros(rows, dtype=clean.dtype, device=clean.device)
+    for some in torch.split(index, max(1, POSITIONS_AT_ONCE // mask.numel())):  # [k, B]
+        mean, std, weight, times = (
+            table[some].to(clean.dtype).to(clean.device) for table in (mean_of, std_of, weights, levels.times)
+        )
+        noise = torch.stack([draw_noise(generator, clean) for _ in some])  # [k, B, L, D]
+        x_t = mean[..., None, None] * clean + std[..., None, None] * noise
+        several = None if keep is None else keep.repeat(len(some), *[1] * (keep.ndim - 1))
+        guess = predict(x_t.flatten(0, 1), times.flatten(), several).view(x_t.shape)
+        error = ((clean - guess) ** 2).sum(-1)  # [k, B, L]
+        bits += (weight * (error * mask).sum(-1)).sum(0) / (2 * LN2)
+    return bits
+
+
+def stratified(p: Tensor, count: int, offsets: Tensor) -> Tensor:
+    """[count, B] indices drawn from the probabilities `p` [K], one in each of `count` equal shares of them.
+
+    `offsets` [B] in [0, 1) say where in its shares each row draws. Over uniform offsets, index k is drawn count·p_k
+    times on average.
+    """
+    edges = p.cumsum(0) / p.sum()
+    points = (torch.arange(count, dtype=p.dtype)[:, None] + offsets) / count
+    return torch.searchsorted(edges, points, right=True).clamp(max=len(p) - 1)
+
+
+def _kept(values: Tensor, keep: Tensor) -> Tensor:
+    return (values.sum(-1) * keep).sum(-1)

@@ -1,0 +1,32 @@
+"""The built-in diffusion processes."""
+
+from typing import Literal
+
+from diffmidi_core.api import Declaration, Field, Options
+
+
+class GaussianOptions(Options):
+    """What can be set for `gaussian`."""
+
+    steps: int = Field(2000, ge=2, description="T, the number of noise levels")
+    dim: int = Field(32, ge=1, description="D, the dimension of the word embeddings")
+    init_std: float = Field(1.0, gt=0, description="standard deviation of the embeddings before training")
+    start_std: float | None = Field(
+        None,
+        gt=0,
+        description="noise put on an embedding to make x_start; None: that of the first level, √(1 - alpha_bar_0)",
+    )
+    time_width: int = Field(128, ge=2, description="width of the sinusoid of the time")
+    bound_prediction: Literal["mean", "raw"] = Field(
+        "mean",
+        description="what the bound judges: 'mean', the mean embedding under p(w | x0_hat), or 'raw', x0_hat itself",
+    )
+
+
+gaussian = Declaration(
+    summary="Diffusion-LM: normal noise on learned word embeddings",
+    implementation="diffmidi_processes.gaussian:Gaussian",
+    options=GaussianOptions,
+    tiny={"steps": 20, "dim": 32, "time_width": 16},
+    family="gaussian",
+)

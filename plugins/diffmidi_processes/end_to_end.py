@@ -1,0 +1,78 @@
+"""The end-to-end objective of Diffusion-LM: embeddings, denoiser and rounding head trained as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from diffmidi_core.api import GaussianLevels, q_sample
+
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class EndToEndTerms:
+    """The three terms of the loss, [B] each: a mean over kept positions (and channels) of each row.
+
+    Attributes:
+        mse: ‖x_start − x0_hat‖², at t = 0 ‖E[w] − x0_hat‖².
+        prior: ‖√ᾱ_{T−1} x_start‖², what is left of the words at the noisiest level.
+        rounding: −ln p(w | x_start), nats.
+    """
+
+    mse: Tensor
+    prior: Tensor
+    rounding: Tensor
+
+
+def end_to_end_terms(
+    ids: Tensor,
+    keep: Tensor | None,
+    t: Tensor,
+    start_noise: Tensor,
+    noise: Tensor,
+    *,
+    embeddings: Tensor,
+    denoise: Callable[[Tensor, Tensor, Tensor | None], Tensor],
+    round_: Callable[[Tensor], Tensor],
+    levels: GaussianLevels,
+    start_std: float,
+) -> EndToEndTerms:
+    """Li et al. 2022 (Diffusion-LM), eq. 2 and section 4.2, with the weights of their code: 1 for each term.
+
+    Nothing is detached: the embeddings learn as target, as input, and through the rounding head.
+
+    Args:
+        ids: [B, L] words.
+        keep: [B, L] bool, True at real positions; None: all are.
+        t: [B] int64 noise levels.
+        start_noise: [B, L, D] standard normal, makes x_start from the embeddings.
+        noise: [B, L, D] standard normal, makes x_t from x_start.
+        embeddings: E [V, D].
+        denoise: (x_t [B, L, D], time [B] in [0, 1), keep) to x0_hat [B, L, D].
+        round_: x [B, L, D] to logits [B, L, V].
+        levels: the noise levels.
+        start_std: the standard deviation of x_start round E[w].
+    """
+    clean = F.embedding(ids, embeddings)
+    x_start = clean + start_std * start_noise
+    x_t = q_sample(levels, x_start, t, noise)
+    x0_hat = denoise(x_t, levels.on(x_t).times[t], keep)
+    target = torch.where((t == 0)[:, None, None], clean, x_start)
+    left = levels.on(x_start).sqrt_alpha_bar[-1] * x_start
+    words = ids if keep is None else ids.masked_fill(~keep, IGNORED)
+    nats = F.cross_entropy(round_(x_start).mT, words, reduction="none", ignore_index=IGNORED)  # [B, L]
+    return EndToEndTerms(
+        mse=_mean(((target - x0_hat) ** 2).mean(-1), keep),
+        prior=_mean((left**2).mean(-1), keep),
+        rounding=_mean(nats, keep),
+    )
+
+
+def _mean(values: Tensor, keep: Tensor | None) -> Tensor:
+    """[B, L] to [B], the mean over kept positions."""
+    return values.mean(-1) if keep is None else (values * keep).sum(-1) / keep.sum(-1).clamp(min=1)
