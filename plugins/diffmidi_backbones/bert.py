@@ -12,6 +12,8 @@ from transformers.models.bert.modeling_bert import BertModel
 from diffmidi_backbones.declarations import BertOptions
 from diffmidi_core.api import Backbone, DiffmidiError
 
+EAGER_UP_TO = 512
+
 
 class Bert(Backbone):
     """BertModel over features: it adds its positions, LayerNorm and dropout to them, then encodes.
@@ -37,8 +39,17 @@ class Bert(Backbone):
         # Words and segments are not BERT's business here; left in place they would be parameters without a gradient.
         del self.model.embeddings.word_embeddings
 
+    def _use_attention(self, hidden: Tensor) -> None:
+        """torch's fused CPU kernel is slower than plain products at a window's length (benchmarks/README.md)."""
+        wanted = self.options.attention
+        if wanted == "auto":
+            wanted = "eager" if hidden.device.type == "cpu" and hidden.shape[1] <= EAGER_UP_TO else "sdpa"
+        if self.model.config._attn_implementation != wanted:
+            self.model.set_attn_implementation(wanted)
+
     def forward(self, hidden: Tensor, keep: Tensor | None = None) -> Tensor:
         """[B, L, H] to [B, L, H]."""
+        self._use_attention(hidden)
         mask = keep
         if keep is not None and keep.dim() == 3:
             mask = keep[:, None]

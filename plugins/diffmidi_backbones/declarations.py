@@ -28,6 +28,9 @@ class BertOptions(Options):
     dropout: float = Field(0.1, ge=0, lt=1, description="dropout on features (hidden_dropout_prob)")
     attention_dropout: float = Field(0.0, ge=0, lt=1, description="dropout on attention (attention_probs_dropout_prob)")
     activation: Literal["gelu", "gelu_new", "relu", "silu"] = Field("gelu", description="hidden_act")
+    attention: Literal["auto", "sdpa", "eager"] = Field(
+        "auto", description="attention kernel; auto: sdpa, and eager on a CPU, where it is faster up to 512 positions"
+    )
     initializer_range: float = Field(0.02, gt=0, description="standard deviation of the initial weights")
     layer_norm_eps: float = Field(1e-12, gt=0, description="added to the variance in LayerNorm")
     max_positions: int = Field(0, ge=0, description="size of the position table; 0: as many as the run's windows have")
