@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from diffmidi_core.music.notes import Score as Score
     from diffmidi_core.music.notes import notes_of as notes_of
     from diffmidi_core.music.notes import score_of as score_of
+    from diffmidi_core.music.reading import read_midi as read_midi
+    from diffmidi_core.music.reading import write_midi as write_midi
 
 _LAZY = {
     "Backbone": "contracts.backbone",
@@ -91,6 +93,8 @@ _LAZY = {
     "Score": "music.notes",
     "notes_of": "music.notes",
     "score_of": "music.notes",
+    "read_midi": "music.reading",
+    "write_midi": "music.reading",
 }
 
 __all__ = [

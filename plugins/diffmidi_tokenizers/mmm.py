@@ -1,0 +1,206 @@
+"""`mmm`: music as text, a handful of words for each note, vectorised over the notes.
+
+`t4 p60 v9 d12`: four steps after the last onset, middle C, ninth velocity bin, twelve steps long. Decoded and encoded
+again, words come back exactly: encode(decode(encode(score))) == encode(score).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffmidi_core.api import SPECIALS, Grammar, Ids, Notes, RefusedError, Score, Tokenizer, notes_of, score_of
+from diffmidi_tokenizers import steps
+from diffmidi_tokenizers.declarations import MmmOptions
+
+LOWEST, HIGHEST = 21, 108
+CHAIN = 16
+"""Most `t` words in a chain of the `run` layout: a longer rest (128 quarter notes by default) is clamped."""
+LEAST_RESOLUTION = 480
+MAX_TICK = 2**31 - 1
+
+SPECIAL, PITCH, VELOCITY, DURATION, SHIFT = range(5)
+TYPES = ("special", "pitch", "velocity", "duration", "shift")
+
+
+class Mmm(Tokenizer):
+    """Words p21..p108, v1..vN, d1..dN and t0..tN in one of three layouts.
+
+    - `aligned`: `t p v d` for every note, so that the position in a window decides the type of a word. Rests longer
+      than `max_shift` are clamped.
+    - `run`: notes that start together share one `t`. A longer rest is a chain of `t` words that add up, at most
+      `CHAIN` of them.
+    - `paper`: `p v d` only, by onset and pitch. Rhythm is lost, but for the durations: chords come back as notes one
+      after another, each starting where the one before ends.
+
+    Encoding, in this order: drums are left out, pitches clamped or dropped, onsets and ends rounded to steps counted
+    from the first onset (a lead-in is dropped), durations and rests clamped, notes of one onset and pitch merged
+    (longest, loudest), and a note still sounding when its pitch is struck again ended there; see `steps`.
+
+    Decoding reads specials as nothing, every `p v d` that stand together as a note and every `t` as time that passes;
+    other words are ignored. Overlaps are then parted as in encoding, since a MIDI file cannot hold them.
+    """
+
+    options: MmmOptions
+
+    def __init__(self, options: MmmOptions) -> None:
+        super().__init__(options)
+        o = options
+        self._timed = o.layout != "paper"
+        self._max_duration, self._max_shift = o.grid * o.max_duration, o.grid * o.max_shift
+        self._max_gap = self._max_shift * (CHAIN if o.layout == "run" else 1)
+        blocks = [
+            SPECIALS,
+            [f"p{pitch}" for pitch in range(LOWEST, HIGHEST + 1)],
+            [f"v{velocity}" for velocity in range(1, o.velocities + 1)],
+            [f"d{duration}" for duration in range(1, self._max_duration + 1)],
+            [f"t{shift}" for shift in range(self._max_shift + 1)] if self._timed else [],
+        ]
+        self._vocab = tuple(word for block in blocks for word in block)
+        sizes = [len(block) for block in blocks]
+        first = np.cumsum([0, *sizes])
+        # A word's id is its number plus its type's zero.
+        self._zero = np.array([0, first[1] - LOWEST, first[2] - 1, first[3] - 1, first[4]])
+        self._type_of = np.repeat(np.arange(len(TYPES)), sizes)
+        self._number_of = np.arange(len(self._vocab)) - self._zero[self._type_of]
+        self._bin_of, self._velocity_of = _velocity_bins(o.velocities)
+        self._grammar = _grammar(o.layout, self._type_of)
+
+    @property
+    def vocab(self) -> tuple[str, ...]:
+        """Specials, pitches, velocities, durations, shifts (none in layout `paper`)."""
+        return self._vocab
+
+    @property
+    def grammar(self) -> Grammar:
+        """A cycle t p v d (aligned) or p v d (paper); with `run`, a chain of t or none before each note."""
+        return self._grammar
+
+    def encode_counted(self, score: Score) -> tuple[Ids, Mapping[str, int]]:
+        """Ids, and how many notes were touched: drums, clamped_pitch or dropped_pitch, zero_length, clamped_duration,
+        clamped_shift, merged, overlaps; what did not happen is left out.
+        """
+        if score.ticks_per_quarter <= 0:
+            raise RefusedError("zero_division", "the score says that a quarter note has no ticks, so it has no rhythm.")
+        counts = {"drums": sum(len(track.notes) for track in score.tracks if track.is_drum)}
+        notes = self._in_steps(self._playable(notes_of(score), counts), score.ticks_per_quarter, counts)
+        return self._write(notes), {what: count for what, count in counts.items() if count}
+
+    def decode(self, ids: Ids) -> Score:
+        """A piano score at 120 quarter notes a minute, its velocities the middles of their bins.
+
+        Notes that would end past what MIDI can count (2^31 ticks) are left out.
+        """
+        ids, at = self._note_positions(ids)
+        pitch, velocity, duration = (self._number_of[ids[at + place]] for place in range(3))
+        if self._timed:
+            shifts = np.where(self._type_of[ids] == SHIFT, self._number_of[ids], 0)
+            onset = np.minimum(np.diff(shifts.cumsum()[at], prepend=0), self._max_gap).cumsum()
+        else:
+            onset = duration.cumsum() - duration
+        notes = steps.sort(Notes(onset, duration, pitch, self._velocity_of[velocity]))
+        notes, _ = steps.part_overlaps(steps.merge_twins(notes))
+        ticks = -(-LEAST_RESOLUTION // self.options.grid)
+        notes = Notes(notes.onset * ticks, notes.duration * ticks, notes.pitch, notes.velocity)
+        return score_of(notes[notes.onset + notes.duration <= MAX_TICK], ticks * self.options.grid)
+
+    def starts(self, ids: Ids) -> NDArray[np.int64]:
+        """Where each note begins: at the `t` words that lead to it, or at its `p` where it has none."""
+        ids = np.asarray(ids)
+        _, at = self._note_positions(ids, keep_specials=True)
+        place = np.arange(len(ids))
+        last_other = np.maximum.accumulate(np.where(self._type_of[ids] == SHIFT, -1, place))
+        starts = np.where(at > 0, last_other[at - 1] + 1, 0)
+        starts[:1] = 0
+        return starts
+
+    def count_notes(self, ids: Ids) -> int:
+        """How many times `p v d` stand together, specials passed over."""
+        return len(self._note_positions(ids)[1])
+
+    def _playable(self, notes: Notes, counts: dict[str, int]) -> Notes:
+        o = self.options
+        outside = (notes.pitch < LOWEST) | (notes.pitch > HIGHEST)
+        counts["clamped_pitch" if o.out_of_range == "clamp" else "dropped_pitch"] = int(outside.sum())
+        if o.out_of_range == "drop":
+            notes = notes[~outside]
+        empty = notes.duration <= 0
+        counts["zero_length"] = int(empty.sum())
+        if o.zero_length == "drop" and counts["zero_length"]:
+            notes = notes[~empty]
+        return Notes(notes.onset, notes.duration, notes.pitch.clip(LOWEST, HIGHEST), notes.velocity.clip(1, 127))
+
+    def _in_steps(self, notes: Notes, ticks_per_quarter: int, counts: dict[str, int]) -> Notes:
+        """Durations and rests are clamped first: parting overlaps then changes no onset and lengthens no note past
+        the longest, which is why encoding what was decoded changes nothing.
+        """
+        if len(notes) == 0:
+            return notes
+        notes = steps.sort(steps.on_grid(notes, ticks_per_quarter, self.options.grid))
+        counts["clamped_duration"] = int((notes.duration > self._max_duration).sum())
+        notes = Notes(notes.onset, notes.duration.clip(max=self._max_duration), notes.pitch, notes.velocity)
+        if self._timed:
+            notes, counts["clamped_shift"] = steps.clamp_gaps(notes, self._max_gap)
+        merged = steps.merge_twins(notes)
+        counts["merged"] = len(notes) - len(merged)
+        notes, counts["overlaps"] = steps.part_overlaps(merged)
+        return notes
+
+    def _write(self, notes: Notes) -> Ids:
+        zero = self._zero
+        note = (
+            notes.pitch + zero[PITCH],
+            self._bin_of[notes.velocity] + zero[VELOCITY],
+            notes.duration + zero[DURATION],
+        )
+        gap = np.diff(notes.onset, prepend=0)
+        if self.options.layout == "paper":
+            return np.stack(note, axis=1).astype(np.int32).ravel()
+        if self.options.layout == "aligned":
+            return np.stack((gap + zero[SHIFT], *note), axis=1).astype(np.int32).ravel()
+        chain = -(-gap // self._max_shift)
+        chain[:1] = 1
+        place = (chain + len(note)).cumsum() - len(note)
+        ids = np.full(place[-1] + len(note) if len(place) else 0, zero[SHIFT] + self._max_shift, dtype=np.int32)
+        for offset, words in enumerate(note):
+            ids[place + offset] = words
+        timed = chain > 0
+        ids[place[timed] - 1] = zero[SHIFT] + (gap - (chain - 1) * self._max_shift)[timed]
+        return ids
+
+    def _note_positions(self, ids: Ids, *, keep_specials: bool = False) -> tuple[Ids, NDArray[np.int64]]:
+        """The ids (without specials, unless they are kept) and where in them a `p v d` begins."""
+        ids = np.asarray(ids)
+        if not keep_specials:
+            ids = ids[ids >= len(SPECIALS)]
+        kind = self._type_of[ids]
+        whole = (kind[:-2] == PITCH) & (kind[1:-1] == VELOCITY) & (kind[2:] == DURATION)
+        return ids, np.flatnonzero(whole)
+
+
+def _velocity_bins(bins: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """[128] the bin 1..bins of each MIDI velocity, and [bins + 1] the middle velocity of each bin."""
+    velocity = np.arange(128)
+    bin_of = np.maximum(1 + (velocity - 1) * bins // 127, 1)
+    lowest = np.searchsorted(bin_of[1:], np.arange(bins + 1)) + 1
+    highest = np.searchsorted(bin_of[1:], np.arange(bins + 1), side="right")
+    return bin_of, (lowest + highest) // 2
+
+
+def _grammar(layout: str, type_of: NDArray[np.int64]) -> Grammar:
+    state = {"aligned": (SHIFT, PITCH, VELOCITY, DURATION), "paper": (PITCH, VELOCITY, DURATION)}
+    if layout in state:
+        cycle = state[layout]
+        table = np.full((len(cycle), len(TYPES)), -1)
+        for here, kind in enumerate(cycle):
+            table[here, kind] = (here + 1) % len(cycle)
+    else:
+        between, shifted, pitched, struck = range(4)
+        table = np.full((4, len(TYPES)), -1)
+        table[between, SHIFT] = table[shifted, SHIFT] = shifted
+        table[between, PITCH] = table[shifted, PITCH] = pitched
+        table[pitched, VELOCITY] = struck
+        table[struck, DURATION] = between
+    return Grammar(TYPES, type_of, table)

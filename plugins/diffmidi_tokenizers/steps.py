@@ -1,0 +1,74 @@
+"""Notes on a grid of steps: rounding onto it, and what makes the result unambiguous. Vectorised, no loop over notes.
+
+Columns are those of `Notes`, with steps in place of ticks where a function says so.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from diffmidi_core.api import Notes
+
+
+def on_grid(notes: Notes, ticks_per_quarter: int, grid: int) -> Notes:
+    """Notes in ticks -> notes in steps of 1/grid quarter, the first onset at step 0; every note at least a step long.
+
+    The grid is laid through the onsets' most common residue, so that a piece recorded a constant few ticks late is on
+    it all the same. Onsets and ends are rounded, each to its nearest step, rather than durations: rounding in time
+    keeps order, so notes that followed one another still do and none grows into the next.
+    """
+    # Times in units of 1/ticks_per_quarter step are whole numbers, whatever the grid.
+    start = notes.onset * grid
+    end = start + notes.duration * grid
+    phase = np.bincount(start % ticks_per_quarter).argmax()
+    to_nearest = ticks_per_quarter // 2 - phase
+    onset = (start + to_nearest) // ticks_per_quarter
+    duration = np.maximum((end + to_nearest) // ticks_per_quarter - onset, 1)
+    return Notes(onset - onset.min(), duration, notes.pitch, notes.velocity)
+
+
+def sort(notes: Notes) -> Notes:
+    """By onset, then pitch."""
+    return notes[np.argsort(notes.onset * 128 + notes.pitch, kind="stable")]
+
+
+def clamp_gaps(notes: Notes, limit: int) -> tuple[Notes, int]:
+    """Sorted notes with no two neighbouring onsets more than `limit` steps apart; and how many were."""
+    gaps = np.diff(notes.onset, prepend=0)
+    far = int((gaps > limit).sum())
+    if far:
+        notes = Notes(np.minimum(gaps, limit).cumsum(), notes.duration, notes.pitch, notes.velocity)
+    return notes, far
+
+
+def merge_twins(notes: Notes) -> Notes:
+    """Sorted notes, those of one onset and pitch merged into one: the longest duration and the loudest velocity."""
+    key = notes.onset * 128 + notes.pitch
+    first = np.flatnonzero(np.diff(key, prepend=-1))
+    if len(first) == len(key):
+        return notes
+    longest = np.maximum.reduceat(notes.duration, first)
+    loudest = np.maximum.reduceat(notes.velocity, first)
+    return Notes(notes.onset[first], longest, notes.pitch[first], loudest)
+
+
+def part_overlaps(notes: Notes) -> tuple[Notes, int]:
+    """Sorted notes without twins -> no note sounds into a later one of its own pitch; and how many did.
+
+    As on a piano, striking a sounding key again ends the first note and starts the second, and the key sounds until
+    the later of the two ends: no attack is lost, and no sound. So end_i = min(max(end_1 .. end_i), onset_i+1) over the
+    notes of one pitch, in order. (Fusing the two would lose an attack; of POP909's notes 3.6% are struck like this,
+    nearly all a sixteenth or an eighth after the first.)
+    """
+    if len(notes) == 0:
+        return notes, 0
+    order = np.argsort(notes.pitch.astype(np.uint8), kind="stable")
+    # Pitches one after another on one long line, each past the end of the one before: one running maximum does for all.
+    line = int((notes.onset + notes.duration).max()) + 1
+    onset = notes.onset[order] + notes.pitch[order] * line
+    end = np.maximum.accumulate(onset + notes.duration[order])
+    parted = int((end[:-1] > onset[1:]).sum())
+    end[:-1] = np.minimum(end[:-1], onset[1:])
+    duration = np.empty_like(end)
+    duration[order] = end - onset
+    return Notes(notes.onset, duration, notes.pitch, notes.velocity), parted
