@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,6 +36,8 @@ class Declaration:
         needs: importable modules that the implementation needs beyond diffmidi's own dependencies.
         family: for a process, the family of mathematics it belongs to; for a sampler, the family it can sample.
             A sampler serves the processes of its own family.
+
+    Raises ValueError where `implementation` or `options` cannot be what they should be.
     """
 
     summary: str
@@ -43,3 +46,10 @@ class Declaration:
     tiny: Mapping[str, Any] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     family: str | None = None
+
+    def __post_init__(self) -> None:
+        # Said here, so that the plugin's author hears it at import, and a user as the reason why the plugin is broken.
+        if not re.fullmatch(r"\w+(\.\w+)*:\w+", self.implementation):
+            raise ValueError(f"implementation is 'package.module:Class', not {self.implementation!r}")
+        if not (isinstance(self.options, type) and issubclass(self.options, Options)):
+            raise ValueError(f"options is a subclass of diffmidi_core.api.Options, not {self.options!r}")

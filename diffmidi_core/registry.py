@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import importlib.util
-from collections.abc import Mapping
+import inspect
+import re
+import sys
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from pydantic import BaseModel, ValidationError
+
 from diffmidi_core.declaration import Declaration, Options
-from diffmidi_core.errors import BrokenPluginError, UsageError
+from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
 
 BUILTIN_PACKAGE = "diffmidi"
 
@@ -31,7 +35,9 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    name: Kind(name, f"diffmidi.{plural}", contract if ":" in contract else f"diffmidi_core.contracts.{name}:{contract}")
+    name: Kind(
+        name, f"diffmidi.{plural}", contract if ":" in contract else f"diffmidi_core.contracts.{name}:{contract}"
+    )
     for name, plural, contract in (
         ("tokenizer", "tokenizers", "Tokenizer"),
         ("backbone", "backbones", "Backbone"),
@@ -70,7 +76,7 @@ class Offer:
         """Import the declaration (light). Raises BrokenPluginError, whatever the plugin's module raises."""
         try:
             declaration = EntryPoint(self.name, self.target, KINDS[self.kind].group).load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._broken(f"its declaration {self.target} cannot be imported ({_short(error)})") from error
         if not isinstance(declaration, Declaration):
             raise self._broken(f"{self.target} is a {type(declaration).__name__}, not a diffmidi Declaration")
@@ -80,68 +86,98 @@ class Offer:
         """Why this offer cannot be used, or None. Imports the declaration, never the implementation."""
         try:
             declaration = self.load()
+            self._check_needs(declaration)
         except BrokenPluginError as error:
             return str(error)
-        missing = [module for module in declaration.needs if not _exists(module)]
-        if missing:
-            return str(self._broken(f"it needs {', '.join(missing)}, which is not installed"))
         module = declaration.implementation.partition(":")[0]
-        if not _exists(module):
-            return str(self._broken(f"its implementation {module} does not exist"))
-        return None
+        return None if _exists(module) else str(self._broken(f"its implementation {module} does not exist"))
 
     def options(self, values: Mapping[str, Any]) -> Options:
         """Check option values against the declaration. Raises UsageError that names the field and says why."""
         return check_options(self, self.load().options, values)
 
     def implementation(self) -> type[Any]:
-        """Import the class and check that it keeps its kind's contract."""
+        """Import the class and check that it keeps its kind's contract. Raises BrokenPluginError."""
         declaration = self.load()
+        self._check_needs(declaration)
         try:
             found = _resolve(declaration.implementation)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._broken(f"{declaration.implementation} cannot be imported ({_short(error)})") from error
         contract = _resolve(KINDS[self.kind].contract)
         if not (isinstance(found, type) and issubclass(found, contract)):
             raise self._broken(f"{declaration.implementation} is not a subclass of {contract.__name__}")
+        if inspect.isabstract(found):
+            missing = ", ".join(sorted(getattr(found, "__abstractmethods__", ())))
+            raise self._broken(
+                f"{declaration.implementation} leaves out what a {contract.__name__} must have: {missing}"
+            )
         return found
 
     def build(self, values: Mapping[str, Any] | Options | None = None, /, **context: Any) -> Any:
-        """Make the part from option values and what its kind is given (see contracts/)."""
+        """Make the part from option values and what its kind is given (see contracts/).
+
+        Raises what the part itself says to the user (DiffmidiError), and BrokenPluginError for anything else.
+        """
         options = values if isinstance(values, Options) else self.options(values or {})
-        return self.implementation()(options, **context)
+        implementation = self.implementation()
+        try:
+            return implementation(options, **context)
+        except DiffmidiError:
+            raise
+        except Exception as error:
+            raise BrokenPluginError(
+                f"{self.kind} '{self.name}' of {self.origin} cannot be built ({_short(error)})."
+            ) from error
+
+    def _check_needs(self, declaration: Declaration) -> None:
+        missing = [module for module in declaration.needs if not _exists(module)]
+        if missing:
+            are = "which is" if len(missing) == 1 else "which are"
+            raise self._broken(f"it needs {', '.join(missing)}, {are} not installed")
 
     def _broken(self, why: str) -> BrokenPluginError:
         return BrokenPluginError(f"{self.kind} '{self.name}' of {self.origin} is broken: {why}.")
 
 
 @cache
-def _installed(kind: str) -> tuple[Offer, ...]:
-    found = {
-        Offer(
-            kind,
-            entry.name,
-            entry.dist.name if entry.dist else "unknown",
-            entry.dist.version if entry.dist else "",
-            entry.value,
-        )
-        for entry in entry_points(group=KINDS[kind].group)
+def _installed() -> Mapping[str, tuple[Offer, ...]]:
+    everything = entry_points()
+    return {
+        kind.name: tuple(sorted({_offer(kind, entry) for entry in everything.select(group=kind.group)}, key=_order))
+        for kind in KINDS.values()
     }
-    return tuple(sorted(found, key=lambda offer: (offer.package != BUILTIN_PACKAGE, offer.name, offer.package)))
+
+
+def _offer(kind: Kind, entry: EntryPoint) -> Offer:
+    # A half-removed package has entry points but no name or version any more.
+    said = dict(entry.dist.metadata.json) if entry.dist else {}
+    return Offer(
+        kind.name, entry.name, str(said.get("name", "unknown")), str(said.get("version", "(no version)")), entry.value
+    )
+
+
+def _order(offer: Offer) -> tuple[object, ...]:
+    return offer.package != BUILTIN_PACKAGE, offer.name, offer.package, offer.target
+
+
+def forget_installed() -> None:
+    """Read the metadata again at the next look: something was installed while this process runs."""
+    _installed.cache_clear()
 
 
 def offers(kind: str) -> tuple[Offer, ...]:
     """Every installed offer of a kind, ours first; from metadata, without importing anything."""
     if kind not in KINDS:
-        raise UsageError(f"no kind '{kind}'.{_did_you_mean(kind, KINDS)} Kinds: {', '.join(KINDS)}.")
-    return _installed(kind)
+        raise UsageError(f"there is no kind '{kind}'.{_did_you_mean(kind, KINDS)} Kinds: {', '.join(KINDS)}.")
+    return _installed()[kind]
 
 
 def find(kind: str, name: str) -> Offer:
     """The offer that a name means: `name` (ours, or the only one) or `package:name`. Raises UsageError."""
     installed = offers(kind)
     package, _, bare = name.rpartition(":")
-    matches = [offer for offer in installed if offer.name == bare and package in ("", offer.package)]
+    matches = [offer for offer in installed if offer.name == bare and (not package or same(package, offer.package))]
     if not package and any(offer.package == BUILTIN_PACKAGE for offer in matches):
         matches = [offer for offer in matches if offer.package == BUILTIN_PACKAGE]
     if len(matches) == 1:
@@ -151,39 +187,53 @@ def find(kind: str, name: str) -> Offer:
             f"{kind} '{name}' is offered by {' and '.join(offer.origin for offer in matches)}. "
             f"Say which: {' or '.join(offer.spelling for offer in matches)}."
         )
-    names = [offer.spelling for offer in installed]
-    listed = ", ".join(names) if names else "none"
-    raise UsageError(f"no {kind} '{name}' is installed.{_did_you_mean(name, names)} Installed: {listed}.")
+    spellings = [offer.spelling for offer in installed]
+    near = _did_you_mean(name, {*spellings, *(offer.name for offer in installed)})
+    raise UsageError(f"no {kind} '{name}' is installed.{near} Installed: {', '.join(spellings) or 'none'}.")
+
+
+def same(package: str, other: str) -> bool:
+    """Whether two spellings name one package: case, `-`, `_` and `.` do not count (PyPA name normalisation)."""
+    return _normal(package) == _normal(other)
+
+
+def _normal(package: str) -> str:
+    return re.sub(r"[-_.]+", "-", package).lower()
 
 
 def check_options(offer: Offer, model: type[Options], values: Mapping[str, Any]) -> Options:
     """Validate option values; one sentence for each mistake, with the nearest right name."""
-    from pydantic import ValidationError
-
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
         said = [describe(mistake, model, offer.kind) for mistake in error.errors(include_url=False)]
         raise UsageError(f"{offer.kind} '{offer.name}' ({offer.origin}): {' '.join(said)}") from None
+    except Exception as error:  # a plugin's validator may raise anything
+        raise BrokenPluginError(
+            f"the options of {offer.kind} '{offer.name}' of {offer.origin} cannot be checked ({_short(error)})."
+        ) from error
 
 
-def describe(mistake: Mapping[str, Any], model: type[BaseModelLike], section: str) -> str:
+def describe(mistake: Mapping[str, Any], model: type[BaseModel], section: str) -> str:
     """One pydantic error in our words: the dotted name, what is wrong with it, and the nearest right name."""
     name = ".".join(str(part) for part in mistake["loc"])
     dotted = f"{section}.{name}" if name else section
     if mistake["type"] == "extra_forbidden":
         names = list(model.model_fields)
         return f"there is no option {dotted}.{_did_you_mean(name, names)} Options: {', '.join(names) or 'none'}."
-    said = str(mistake["msg"]).removeprefix("Value error, ")
-    given = f" (given: {mistake['input']!r})" if name else ""
-    return f"{dotted}: {said[0].lower()}{said[1:].rstrip('.')}{given}."
+    if mistake["type"] == "missing":
+        return f"{dotted} must be given."
+    if mistake["type"] in ("value_error", "assertion_error"):  # a validator's own words, after pydantic's preamble
+        said = str(mistake["msg"]).partition(", ")[2] or "is not a value it takes"
+    else:
+        said = str(mistake["msg"])
+        said = said[:1].lower() + said[1:]
+    given = f" (given: {_cut(repr(mistake['input']))})" if name else ""
+    return f"{dotted}: {said.rstrip('.')}{given}."
 
 
-BaseModelLike = Any
-
-
-def _did_you_mean(name: str, names: Any) -> str:
-    near = difflib.get_close_matches(name, list(names), n=1)
+def _did_you_mean(name: str, names: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, sorted(names), n=1)
     return f" Did you mean '{near[0]}'?" if near else ""
 
 
@@ -193,12 +243,25 @@ def _resolve(target: str) -> Any:
 
 
 def _exists(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except (ImportError, ValueError):
-        return False
+    """Whether the import system finds it. Unlike importlib.util.find_spec this imports no package above it."""
+    path, name = None, ""
+    for part in module.split("."):
+        name = f"{name}.{part}" if name else part
+        try:
+            specs = (finder.find_spec(name, path) for finder in sys.meta_path)
+            spec = next((spec for spec in specs if spec is not None), None)
+        except Exception:
+            spec = None
+        if spec is None:
+            return False
+        path = spec.submodule_search_locations or []
+    return True
 
 
 def _short(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
+    text = _cut(" ".join(str(error).split()))
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _cut(text: str, most: int = 200) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
