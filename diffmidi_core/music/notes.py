@@ -39,7 +39,8 @@ def notes_of(score: Score) -> Notes:
         np.concatenate([column[name] for column in columns]).astype(np.int64) if columns else np.zeros(0, np.int64)
         for name in ("time", "duration", "pitch", "velocity")
     )
-    order = np.lexsort((pitch, onset))
+    # One key sorts twice as fast as np.lexsort's two.
+    order = np.argsort(onset * 256 + pitch, kind="stable")
     return Notes(onset[order], duration[order], pitch[order], velocity[order])
 
 

@@ -82,6 +82,8 @@ def write_midi(score: Score, path: Path) -> None:
 def printable(name: Path | str) -> str:
     """A file name that is safe to print: control characters and undecodable bytes become backslash escapes."""
     text = str(name).encode("utf-8", "backslashreplace").decode()
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

@@ -1,0 +1,145 @@
+"""`diffmidi text`: a piece as words that a person can read and edit, and words back as a piece."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from diffmidi_core.cli.options import SET
+
+if TYPE_CHECKING:
+    from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
+
+_DASH = Path("-")
+
+
+@click.command("text")
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--to-midi", is_flag=True, help="FILE holds words: write them as MIDI.")
+@click.option("--tokenizer", default="mmm", show_default=True, metavar="NAME", help="Whose words.")
+@SET
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="Where to write (words: standard output; MIDI: FILE with .mid).",
+)
+def command(file: Path, to_midi: bool, tokenizer: str, assignments: tuple[str, ...], out: Path | None) -> None:
+    """Print the MIDI file FILE as words, or write words as MIDI. A FILE of - is standard input.
+
+    Words stand between any white space; what follows a # on a line is a comment.
+    """
+    part = _tokenizer(tokenizer, assignments)
+    if to_midi:
+        _write_midi(part, file, out)
+    else:
+        _write_words(part, file, out, " ".join([f"tokenizer {tokenizer}", *(f"-o {given}" for given in assignments)]))
+
+
+def _tokenizer(name: str, assignments: tuple[str, ...]) -> Tokenizer:
+    from diffmidi_core.config import parse_assignments
+    from diffmidi_core.errors import UsageError
+    from diffmidi_core.registry import find
+
+    options = parse_assignments(assignments)
+    if others := sorted(set(options) - {"tokenizer"}):
+        raise UsageError(f"`diffmidi text` has only tokenizer options, such as tokenizer.grid=24 (given: {others[0]}).")
+    built: Tokenizer = find("tokenizer", name).build(options.get("tokenizer"))
+    return built
+
+
+def _write_words(tokenizer: Tokenizer, file: Path, out: Path | None, made_by: str) -> None:
+    from diffmidi_core.errors import RefusedError
+    from diffmidi_core.files import whole_file
+    from diffmidi_core.music.reading import printable, read_midi, read_midi_bytes
+
+    try:
+        score = read_midi_bytes(_stdin(), "standard input") if file == _DASH else read_midi(file)
+    except RefusedError as error:
+        if error.reason == "not_midi":
+            raise RefusedError(error.reason, f"{error} If it holds words, add --to-midi.") from None
+        raise
+    ids, changed = tokenizer.encode_counted(score)
+    head = f"# {printable(file.name)}: {tokenizer.count_notes(ids)} notes in {len(ids)} words; {made_by}"
+    lines = [head, *_lines(tokenizer, ids)]
+    text = "\n".join(lines) + "\n"
+    if out is None or out == _DASH:
+        click.echo(text, nl=False)
+    else:
+        with whole_file(out) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    if changed:
+        said = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in changed.items())
+        click.echo(f"Not kept as it was: {said}.", err=True)
+
+
+def _lines(tokenizer: Tokenizer, ids: Ids) -> list[str]:
+    """A new line wherever a note begins with the type of word that the piece begins with."""
+    if len(ids) == 0:
+        return []
+    kind = tokenizer.grammar.type_of[ids]
+    breaks = [int(at) for at in tokenizer.starts(ids) if kind[at] == kind[0]]
+    words = tokenizer.to_words(ids)
+    return [" ".join(words[here:after]) for here, after in zip(breaks, [*breaks[1:], len(words)], strict=True)]
+
+
+def _write_midi(tokenizer: Tokenizer, file: Path, out: Path | None) -> None:
+    from diffmidi_core.errors import DiffmidiError, UsageError
+    from diffmidi_core.music.reading import printable, write_midi
+
+    if (out is None and file == _DASH) or out == _DASH:
+        raise UsageError("MIDI is written to a file: name it with --out FILE.mid.")
+    target = out or file.with_suffix(".mid")
+    if out is None and target.exists():
+        raise UsageError(f"{printable(target)} exists already. To replace it, say --out {printable(target)}.")
+    name = "standard input" if file == _DASH else printable(file)
+    ids = _parse(tokenizer, _text(file, name), name)
+    notes = tokenizer.count_notes(ids)
+    if not notes:
+        raise DiffmidiError(f"{name} holds no complete note. {_describe(tokenizer)}")
+    write_midi(tokenizer.decode(ids), target)
+    if faults := tokenizer.faults(ids):
+        click.echo(f"{faults} of the {len(ids)} words stand where the grammar has no place for them.", err=True)
+    click.echo(f"Wrote {printable(target)}: {notes} notes.")
+
+
+def _text(file: Path, name: str) -> str:
+    from diffmidi_core.errors import DiffmidiError
+
+    try:
+        data = _stdin() if file == _DASH else file.read_bytes()
+        return data.decode("utf-8-sig")
+    except FileNotFoundError:
+        raise DiffmidiError(f"there is no file {name}.") from None
+    except OSError as error:
+        raise DiffmidiError(f"{name} cannot be read: {error.strerror or error}.") from None
+    except UnicodeDecodeError:
+        raise DiffmidiError(
+            f"{name} is not text (UTF-8). To print a MIDI file as words, leave --to-midi out."
+        ) from None
+
+
+def _parse(tokenizer: Tokenizer, text: str, name: str) -> Ids:
+    from diffmidi_core.errors import DiffmidiError
+
+    known = set(tokenizer.vocab)
+    words: list[str] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        for word in line.partition("#")[0].split():
+            if word not in known:
+                raise DiffmidiError(f"{name}, line {number}: {word!r} is not a word. {_describe(tokenizer)}")
+            words.append(word)
+    return tokenizer.to_ids(words)
+
+
+def _describe(tokenizer: Tokenizer) -> str:
+    """The first and the last word of each type."""
+    grammar, vocab = tokenizer.grammar, tokenizer.vocab
+    blocks = ([vocab[i] for i in (grammar.type_of == kind).nonzero()[0]] for kind in range(1, len(grammar.types)))
+    return f"Words are {', '.join(f'{block[0]}..{block[-1]}' for block in blocks if block)}."
+
+
+def _stdin() -> bytes:
+    return sys.stdin.buffer.read()
