@@ -25,8 +25,8 @@ class NoiseSchedule(ABC):
     def betas(self, steps: int) -> Tensor:
         """[steps] float64: beta_i = min(1 - alpha_bar((i+1)/T) / alpha_bar(i/T), 0.999), i = 0..T-1.
 
-        Nichol & Dhariwal 2021, and Diffusion-LM's `betas_for_alpha_bar`. A schedule that is defined by its betas
-        (linear) overrides this.
+        Nichol & Dhariwal 2021, and Diffusion-LM's `betas_for_alpha_bar`; once no signal is left, the largest. A
+        schedule that is defined by its betas (linear) overrides this.
         """
         left = self.alpha_bar(torch.linspace(0, 1, steps + 1, dtype=torch.float64))
-        return (1 - left[1:] / left[:-1]).clamp(max=MAX_BETA)
+        return (1 - left[1:] / left[:-1]).nan_to_num(nan=MAX_BETA).clamp(max=MAX_BETA)

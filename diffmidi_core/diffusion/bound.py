@@ -30,6 +30,9 @@ LN2 = math.log(2)
 POSITIONS_AT_ONCE = 16_384
 """How many positions the denoiser is given in one call, at most (but one level of one batch at least)."""
 
+DEFENSIVE = 0.25
+"""The share of level draws that follows the weights (defensive importance sampling, Hesterberg 1995)."""
+
 Predict = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 """x_t [B, L, D], t [B] in [0, 1), keep as in Batch: the estimate of the embeddings [B, L, D]."""
 
@@ -39,15 +42,12 @@ def marginal_variance(levels: GaussianLevels, start_std: float) -> Tensor:
     return levels.alpha_bar * start_std**2 + 1 - levels.alpha_bar
 
 
-def snr_drops(levels: GaussianLevels, start_std: float) -> tuple[Tensor, Tensor]:
-    """[N] SNR_{t−1} − SNR_t, what a squared error at level t is worth; and [N] ln((1+SNR_{t−1}) / (1+SNR_t)).
-
-    The second is twice what level t costs a model of standard normal data that predicts as well as can be.
-    """
+def snr_drops(levels: GaussianLevels, start_std: float) -> Tensor:
+    """[N] SNR_{t−1} − SNR_t: twice what a squared error of 1 costs at level t, in nats."""
     snr = torch.cat(
         [levels.alpha_bar.new_tensor([start_std**-2]), levels.alpha_bar / marginal_variance(levels, start_std)]
     )
-    return -snr.diff(), -snr.log1p().diff()
+    return -snr.diff()
 
 
 def prior_bits(levels: GaussianLevels, start_std: float, clean: Tensor, keep: Tensor) -> Tensor:
@@ -70,18 +70,19 @@ def diffusion_bits(
     """[B] the sum over all levels in bits, summed over kept positions and channels.
 
     `count` None takes every level once. Else `count` levels are drawn for each row, stratified, with probabilities p_t,
-    and each counts 1/(count p_t): unbiased. p is the mean of two proposals: one follows the weights, so that no level
-    counts for more than twice its share whatever the error is; the other follows what a good model pays, which is
-    where the sum lies. The draws depend on the shapes and the generator alone: two models given the same seed see the
-    same levels and noise, and their difference is known better than either.
+    and each counts 1/(count p_t): unbiased. p is uniform, as words are settled within a narrow band of levels which
+    the weights, steepest where there is hardly noise, would miss; but a share of it follows the weights, so that no
+    level counts for more than 1/DEFENSIVE of its own weight, however bad the model. The draws depend on the shapes and
+    the generator alone: two models given one seed see the same levels and noise, and their difference is known better
+    than either.
     """
-    drops, costs = snr_drops(levels, start_std)
+    drops = snr_drops(levels, start_std)
     rows = len(clean)
     if count is None:
         index = torch.arange(len(levels))[:, None].expand(-1, rows)  # [K, B]
         weights = drops
     else:
-        p = 0.5 * drops / drops.sum() + 0.5 * costs / costs.sum()
+        p = (1 - DEFENSIVE) / len(drops) + DEFENSIVE * drops / drops.sum()
         offsets = torch.rand(1, generator=generator, device=generator.device, dtype=clean.dtype).cpu().double()
         index = stratified(p, count, (offsets + torch.arange(rows) / rows) % 1)
         weights = drops / (count * p)

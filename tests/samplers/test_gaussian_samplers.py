@@ -1,0 +1,186 @@
+"""ddpm and ddim: the original's runs, an oracle, fixed words, and refusals."""
+
+import itertools
+
+import pytest
+import torch
+
+from diffmidi_core.api import Canvas, DiffmidiError, Process
+from diffmidi_core.registry import find
+
+SAMPLERS = [
+    ("ddpm", {}),
+    ("ddpm", {"clamp": True}),
+    ("ddim", {}),
+    ("ddim", {"clamp": True}),
+    ("ddim", {"eta": 1.0}),
+    ("ddim", {"eta": 0.5, "clamp": True}),
+]
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(params=SAMPLERS, ids=str)
+def sampler(request):
+    name, options = request.param
+    return find("sampler", name).build(options)
+
+
+@pytest.fixture
+def process(make_process):
+    return make_process(words=12, steps=40, dim=32).eval()
+
+
+@pytest.mark.parametrize("method", ["ddpm", "ddim_eta0", "ddim_eta1"])
+@pytest.mark.parametrize("clamp", [False, True])
+def test_whole_runs_agree_with_the_original(golden, make_process, monkeypatch, method, clamp):
+    run = golden["sampling"]["runs"][f"{method}.half.{'clamp' if clamp else 'noclamp'}"]
+    process = make_process(words=7, dim=4, steps=2000).double()
+    with torch.no_grad():
+        process.embedding[4:], process.rounding_bias[4:] = golden.embeddings, golden.bias
+    eta = {} if method == "ddpm" else {"eta": float(method[-1])}
+    # The first noise is for fixed words: there are none.
+    tape = (golden.noise(k, 2, 3, 4) for k in itertools.chain([0, 128], itertools.count(129)))
+    monkeypatch.setattr("diffmidi_samplers.gaussian.draw_noise", lambda generator, like: next(tape))
+    seen = []
+
+    def denoise(x, t, keep):
+        seen.append((x, t))
+        x0_hat = golden.half(x, t)
+        return golden.nearest(x0_hat) if clamp else x0_hat
+
+    canvas = Canvas(torch.zeros(2, 3, dtype=torch.int64), torch.zeros(2, 3, dtype=torch.bool), None)
+    words = (
+        find("sampler", method.partition("_")[0])
+        .build(eta)
+        .sample(process, canvas, steps=5, generator=generator(), denoise=denoise)
+    )
+    assert [1000 * float(t[0]) for _, t in seen] == run["tau_of_steps"]
+    golden.close(seen[0][0], golden.noise(128, 2, 3, 4).tolist())
+    for step in range(1, 5):
+        golden.close(seen[step][0], run[f"step{step - 1}"]["sample"])
+    assert (words - 4).tolist() == run["tokens_argmax_logits"]
+
+
+@pytest.mark.parametrize("steps", [1, 2, 7, 40])
+def test_an_oracle_gives_the_words_back(process, sampler, steps):
+    ids = torch.randint(4, 16, (3, 9), generator=generator(5))
+    canvas = Canvas.blank(3, 7)
+    told = []
+    words = sampler.sample(
+        process,
+        canvas,
+        steps=steps,
+        generator=generator(),
+        denoise=lambda x, t, keep: process.embed(ids),
+        on_step=lambda done, of: told.append((done, of)),
+    )
+    assert torch.equal(words[:, 1:-1], ids[:, 1:-1])
+    assert words[:, 0].tolist() == [1, 1, 1]
+    assert words[:, -1].tolist() == [2, 2, 2]
+    assert told == [(done, steps) for done in range(1, steps + 1)]
+
+
+def test_fixed_words_stay_and_specials_stand_only_where_fixed(process, sampler):
+    ids = torch.randint(0, 16, (4, 10), generator=generator(1))
+    fixed = torch.rand(4, 10, generator=generator(2)) < 0.4
+    fixed[ids == 0] = True
+    canvas = Canvas(ids, fixed, ids != 0)
+    words = sampler.sample(process, canvas, steps=5, generator=generator())
+    assert words.dtype == torch.int64
+    assert torch.equal(words[fixed], ids[fixed])
+    assert int(words[~fixed].min()) >= 4
+    # Also where the network asks for nothing but a special.
+    for special in range(4):
+        wanted = process.embedding[special].detach().expand(4, 10, -1)
+        words = sampler.sample(process, canvas, steps=3, generator=generator(), denoise=lambda *_, w=wanted: w)
+        assert int(words[~fixed].min()) >= 4
+
+
+def test_fixed_positions_are_as_noisy_as_in_training_at_every_level(process, sampler):
+    count = 3000
+    canvas = Canvas(torch.full((count, 2), 5), torch.tensor([[True, False]]).expand(count, -1), None)
+    word, seen = process.embedding[5].detach(), []
+
+    def denoise(x, t, keep):
+        seen.append((float(t[0]), x[:, 0]))
+        return torch.zeros_like(x)
+
+    sampler.sample(process, canvas, steps=6, generator=generator(), denoise=denoise)
+    for t, x in seen:
+        signal = float(process.levels.alpha_bar[round(t * 40)])
+        noise = signal * process.start_std**2 + 1 - signal
+        torch.testing.assert_close(x.mean(0), signal**0.5 * word, rtol=0, atol=6 * (noise / count) ** 0.5)
+        assert float(x.var(0).mean()) == pytest.approx(noise, rel=0.02)
+
+
+def test_keep_goes_to_the_denoiser_and_padding_changes_nothing(process, sampler):
+    ids = torch.tensor([[1, 5, 6, 2, 0, 0]])
+    keep, fixed = ids != 0, torch.tensor([[True, False, False, True, True, True]])
+    other = ids.masked_fill(ids == 0, 9)
+
+    def seen(ids, keep):
+        states = []
+
+        def denoise(x, t, given):
+            assert given is keep
+            states.append(x[:, :4])
+            return process.denoise(x, t, given)
+
+        sampler.sample(process, Canvas(ids, fixed, keep), steps=4, generator=generator(), denoise=denoise)
+        return torch.stack(states)
+
+    assert torch.equal(seen(ids, keep), seen(other, keep))
+    if not sampler.options.clamp:
+        assert not torch.equal(seen(ids, None), seen(other, None))  # without keep it would
+
+
+def test_the_generator_decides(process, sampler):
+    canvas = Canvas.blank(4, 12)
+    first, second, third = (
+        sampler.sample(process, canvas, steps=4, generator=generator(seed), denoise=lambda x, t, keep: 2 * x)
+        for seed in (0, 0, 1)
+    )
+    assert torch.equal(first, second)
+    assert not torch.equal(first, third)
+
+
+def test_no_state_is_kept(process, sampler):
+    before = dict(vars(sampler))
+    sampler.sample(process, Canvas.blank(1, 3), steps=2, generator=generator())
+    assert vars(sampler) == before
+
+
+@pytest.mark.parametrize("steps", [0, -3, 41])
+def test_steps_out_of_range_are_refused(process, sampler, steps):
+    with pytest.raises(DiffmidiError, match=rf"{steps} .*1 to 40"):
+        sampler.sample(process, Canvas.blank(1, 3), steps=steps, generator=generator())
+
+
+def test_a_process_of_another_family_is_refused(process, sampler):
+    class Other(Process):
+        def loss(self, batch, generator):
+            raise NotImplementedError
+
+        def bound(self, batch, generator, *, levels=None):
+            raise NotImplementedError
+
+    other = Other(process.options, tokenizer=process.tokenizer, backbone=process.backbone, schedule=process.schedule)
+    with pytest.raises(DiffmidiError, match=r"'gaussian'.*Other"):
+        sampler.sample(other, Canvas.blank(1, 3), steps=2, generator=generator())
+
+
+def test_clamp_hands_embeddings_of_words_to_the_steps(process, monkeypatch):
+    """With one step the result is the estimate itself: clamped, it is the word that the estimate rounds to."""
+    guess = torch.randn(2, 5, 32, generator=generator(3))
+    clamped = []
+    original = process.clamp
+    monkeypatch.setattr(process, "clamp", lambda x: clamped.append(x) or original(x))
+    canvas = Canvas.blank(2, 3)
+    for clamp, calls in ((False, 0), (True, 2)):
+        sampler = find("sampler", "ddpm").build({"clamp": clamp})
+        words = sampler.sample(process, canvas, steps=2, generator=generator(), denoise=lambda *_: guess)
+        assert len(clamped) == calls
+        assert torch.equal(words[:, 1:-1], process.words(guess)[:, 1:-1])
