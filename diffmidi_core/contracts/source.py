@@ -37,4 +37,4 @@ class Source(ABC):
 
     @abstractmethod
     def read(self, piece: Piece) -> Score:
-        """The piece as a score in ticks, drums and all. Raises RefusedError with a reason."""
+        """The piece as a score in ticks, drums and all. Raises RefusedError, whose sentence names the piece."""

@@ -17,6 +17,7 @@ from diffmidi_core.data.split import is_heldout, split_key
 from diffmidi_core.errors import DiffmidiError, RefusedError
 from diffmidi_core.files import whole_folder, write_json
 from diffmidi_core.hooks import Hooks
+from diffmidi_core.music.reading import printable
 
 TOKENS, REPORT = "tokens.arrow", "data.json"
 
@@ -53,14 +54,14 @@ def prepare(source: Source, tokenizer: Tokenizer, folder: Path, *, heldout: floa
     from datasets import Features, List, Value
     from datasets.arrow_writer import ArrowWriter
 
-    features = Features(id=Value("string"), key=Value("uint64"), ids=List(Value("int32")), starts=List(Value("int32")))
+    features = Features(id=Value("string"), key=Value("int64"), ids=List(Value("int32")), starts=List(Value("int32")))
     report = Report(heldout_share=heldout, tokenizer=tokenizer.fingerprint)
     digest = hashlib.sha256(tokenizer.fingerprint.encode())
     keys: list[int] = []
     with whole_folder(folder) as temporary:
         with ArrowWriter(path=str(temporary / TOKENS), features=features, writer_batch_size=500) as writer:
             for encoded in _encode_all(source, tokenizer, report, hooks):
-                name = encoded.piece.id.encode("utf-8", "backslashreplace").decode()
+                name = encoded.printable(piece.id)
                 starts = tokenizer.starts(encoded.ids).astype(np.int32)
                 writer.write({"id": name, "key": encoded.key, "ids": encoded.ids, "starts": starts})
                 digest.update(encoded.ids.astype("<i4").tobytes())
@@ -68,7 +69,7 @@ def prepare(source: Source, tokenizer: Tokenizer, folder: Path, *, heldout: floa
             if not keys:
                 raise DiffmidiError(_nothing(report))
             writer.finalize()
-        report.heldout = int(is_heldout(np.array(keys, dtype=np.uint64), heldout).sum())
+        report.heldout = int(is_heldout(np.array(keys, dtype=np.int64), heldout).sum())
         report.fingerprint = digest.hexdigest()[:16]
         write_json(temporary / REPORT, asdict(report))
     return report
@@ -85,9 +86,9 @@ def _encode_all(source: Source, tokenizer: Tokenizer, report: Report, hooks: Hoo
             score = source.read(piece)
             ids, counts = tokenizer.encode_counted(score)
             if not tokenizer.count_notes(ids):
-                raise RefusedError("no_notes", "no notes are left after encoding")
+                raise RefusedError("no_notes", f"{printable(piece.id)} has no notes left after encoding.")
         except RefusedError as error:
-            report.refused.setdefault(error.reason, []).append(f"{_printable(piece.id)}: {error}")
+            report.refused.setdefault(error.reason, []).append(printable(str(error)))
             continue
         fingerprint = hashlib.blake2b(ids.tobytes(), digest_size=16).digest()
         if fingerprint in seen:
@@ -107,10 +108,6 @@ def _nothing(report: Report) -> str:
     why = "; ".join(f"{len(names)} {reason.replace('_', ' ')}" for reason, names in sorted(report.refused.items()))
     first = next((names[0] for names in report.refused.values()), "")
     return f"none of the {report.found} pieces could be used ({why}). The first: {first}"
-
-
-def _printable(name: str) -> str:
-    return name.encode("utf-8", "backslashreplace").decode().replace("\n", "\\n")
 
 
 def summary(report: Report) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from diffmidi_core.music.notes import Score, notes_of
 
-Keys = NDArray[np.uint64]
+Keys = NDArray[np.int64]
 _FINE = 960
 """Steps per quarter in which music is compared: copies at other resolutions are still the same music."""
 
 
 def split_key(group: str, score: Score) -> int:
-    """64 bits that stand for the piece: of its group's name, or of its notes (onset, pitch) where it has none."""
+    """63 bits that stand for the piece: of its group's name, or of its notes (onset, pitch) where it has none."""
     if group:
         said = group.encode("utf-8", "surrogateescape")
     else:
@@ -23,7 +23,7 @@ def split_key(group: str, score: Score) -> int:
         onset = notes.onset - (notes.onset[0] if len(notes) else 0)
         steps = onset * _FINE // max(score.ticks_per_quarter, 1)
         said = np.stack([steps, notes.pitch]).astype("<i8").tobytes()
-    return int.from_bytes(hashlib.blake2b(said, digest_size=8).digest(), "little")
+    return int.from_bytes(hashlib.blake2b(said, digest_size=8).digest(), "little") >> 1
 
 
 def is_heldout(keys: Keys, share: float) -> NDArray[np.bool_]:
@@ -31,7 +31,7 @@ def is_heldout(keys: Keys, share: float) -> NDArray[np.bool_]:
 
     Each side gets at least one key where there are two to share out: the lowest is held out, the highest trained on.
     """
-    held = keys < np.uint64(min(int(share * 2**64), 2**64 - 1))
+    held = keys < int(share * 2**63)
     if len(keys) and keys.min() != keys.max():
         held = (held | (keys == keys.min())) & (keys != keys.max())
     return held

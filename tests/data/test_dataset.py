@@ -1,0 +1,105 @@
+"""Windows and batches: cut at note boundaries, padded, and a function of (seed, step) alone."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from diffmidi_core.data.dataset import TokenDataset
+from diffmidi_core.data.prepare import prepare
+from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.hooks import Hooks
+from diffmidi_core.registry import find
+
+from .conftest import Scores, piece_of
+
+SCORES = {f"piece {seed}": piece_of(seed, notes=5 + 7 * seed) for seed in range(12)}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, tokenizer):
+    path = tmp_path_factory.mktemp("data") / "data"
+    prepare(Scores(SCORES), tokenizer, path, heldout=0.3, hooks=Hooks())
+    return path
+
+
+@pytest.fixture(scope="module")
+def dataset(folder, tokenizer):
+    return TokenDataset(folder, tokenizer, length=64)
+
+
+def test_every_window_begins_at_a_note_and_holds_whole_notes(dataset, tokenizer):
+    for window in dataset.draw(200, seed=1, step=0):
+        words = tokenizer.to_words(dataset.words(window))
+        assert len(words) % 4 == 0
+        assert 0 < len(words) <= 64
+        assert [word[0] for word in words] == list("tpvd") * (len(words) // 4)
+
+
+def test_windows_are_full_where_the_piece_is_long_enough(dataset):
+    lengths = {window.end - window.start for window in dataset.draw(500, seed=1, step=0)}
+    short = {4 * (5 + 7 * seed) for seed in range(2)}
+    assert lengths <= {64} | short
+    assert 64 in lengths
+
+
+def test_training_windows_come_from_training_pieces_and_from_all_of_them(dataset):
+    drawn = {window.piece for window in dataset.draw(3000, seed=1, step=0)}
+    assert drawn == set(dataset.train_pieces)
+    assert not drawn & set(dataset.heldout_pieces)
+    assert len(dataset.train_pieces) + len(dataset.heldout_pieces) == len(SCORES)
+
+
+def test_a_draw_is_a_function_of_seed_and_step(dataset):
+    assert dataset.draw(8, seed=1, step=5) == dataset.draw(8, seed=1, step=5)
+    assert dataset.draw(8, seed=1, step=5) != dataset.draw(8, seed=1, step=6)
+    assert dataset.draw(8, seed=1, step=5) != dataset.draw(8, seed=2, step=5)
+
+
+def test_windows_are_drawn_by_notes_not_by_pieces(dataset):
+    drawn = np.bincount([window.piece for window in dataset.draw(6000, seed=3, step=0)], minlength=len(SCORES))
+    notes = np.array([5 + 7 * seed for seed in range(12)])
+    choices = np.maximum(1, notes - 16 + 1)[dataset.train_pieces]
+    expected = 6000 * choices / choices.sum()
+    assert (abs(drawn[dataset.train_pieces] - expected) < 5 * np.sqrt(expected) + 5).all()
+
+
+def test_heldout_windows_tile_their_pieces(dataset):
+    windows = sorted(dataset.heldout(), key=lambda each: (each.piece, each.start))
+    for piece in dataset.heldout_pieces:
+        mine = [window for window in windows if window.piece == piece]
+        assert mine[0].start == 0
+        assert mine[-1].end == 4 * (5 + 7 * int(piece))
+        assert all(one.end == two.start for one, two in itertools.pairwise(mine))
+    assert dataset.heldout(2, seed=4) == dataset.heldout(seed=4)[:2]
+
+
+def test_a_batch_is_cls_words_sep_and_padding(dataset):
+    short = next(w for w in dataset.heldout() + dataset.draw(500, seed=1, step=0) if w.end - w.start < 64)
+    full = next(w for w in dataset.draw(50, seed=1, step=0) if w.end - w.start == 64)
+    batch = dataset.batch([short, full])
+    count = short.end - short.start
+    assert batch.ids.shape == (2, 66)
+    assert batch.ids[0, 0] == 1
+    assert batch.ids[0, count + 1] == 2
+    assert (batch.ids[0, count + 2 :] == 0).all()
+    np.testing.assert_array_equal(batch.ids[0, 1 : count + 1], dataset.words(short))
+    assert batch.keep.sum(1).tolist() == [count + 2, 66]
+    assert batch.words.tolist() == [count, 64]
+    assert dataset.batch([full]).keep is None
+
+
+def test_another_tokenizer_is_refused(folder):
+    with pytest.raises(DiffmidiError, match="prepared with another tokenizer"):
+        TokenDataset(folder, find("tokenizer", "mmm").build({"grid": 24}), length=64)
+
+
+@pytest.mark.parametrize("layout", ["run", "paper"])
+def test_other_layouts_are_cut_at_notes_too(tmp_path, layout):
+    tokenizer = find("tokenizer", "mmm").build({"layout": layout})
+    prepare(Scores(SCORES), tokenizer, tmp_path / "data", heldout=0.3, hooks=Hooks())
+    dataset = TokenDataset(tmp_path / "data", tokenizer, length=50)
+    for window in dataset.draw(100, seed=1, step=0) + dataset.heldout():
+        words = dataset.words(window)
+        assert 0 < len(words) <= 50
+        assert tokenizer.faults(words) == 0

@@ -1,0 +1,89 @@
+"""The run's config: layers, checks, and what it says when something is wrong."""
+
+import pytest
+
+from diffmidi_core.config import RunConfig, parse_assignments, resolve
+from diffmidi_core.errors import UsageError
+
+
+def test_defaults_are_filled_in_down_to_every_option_of_every_part():
+    config = resolve()
+    assert (config.source.name, config.tokenizer.name, config.backbone.name) == ("chorales", "mmm", "bert")
+    assert config.backbone.options["width"] == 256
+    assert config.process.options["steps"] == 2000
+    assert config.tokenizer.options["layout"] == "aligned"
+
+
+def test_a_saved_config_means_the_same_again():
+    config = resolve(flags={"schedule": "cosine", "train.iterations": 7}, assignments=["backbone.size=tiny"])
+    assert resolve(config.model_dump(mode="json")) == config
+
+
+def test_later_layers_win():
+    file = {"train": {"iterations": 5, "lr": 0.5}, "tokenizer": {"name": "mmm", "options": {"grid": 6}}}
+    config = resolve(file, {"train.iterations": 6}, ["train.iterations=7", "tokenizer.velocities=4"])
+    assert (config.train.iterations, config.train.lr) == (7, 0.5)
+    assert (config.tokenizer.options["grid"], config.tokenizer.options["velocities"]) == (6, 4)
+
+
+def test_another_part_does_not_inherit_the_options_of_the_one_it_replaces():
+    file = resolve(assignments=["process.steps=50"]).model_dump(mode="json")
+    assert resolve(file, {"schedule": "linear"}).schedule.options == {}
+    assert resolve(file, {"process": "gaussian"}).process.options["steps"] == 50
+
+
+def test_a_preset_over_a_saved_config_replaces_what_the_old_preset_filled_in():
+    saved = resolve(assignments=["backbone.size=tiny", "backbone.dropout=0.3"]).model_dump(mode="json")
+    options = resolve(saved, assignments=["backbone.size=small"]).backbone.options
+    assert (options["width"], options["layers"], options["dropout"]) == (256, 4, 0.3)
+
+
+def test_data_chooses_the_folder_source_and_its_absence_the_chorales():
+    assert resolve(flags={"data": "music"}).source.name == "folder"
+    saved = resolve().model_dump(mode="json")
+    assert resolve(saved, {"data": "music"}).source.name == "folder"
+
+
+def test_options_of_one_of_several_parts_are_set_by_its_name():
+    config = resolve(flags={"renderer": ["midi", "pianoroll"]}, assignments=["renderer.pianoroll.dpi=72"])
+    assert [part.name for part in config.renderers] == ["midi", "pianoroll"]
+    assert config.renderers[1].options["dpi"] == 72
+
+
+@pytest.mark.parametrize(
+    ("flags", "assignments", "said"),
+    [
+        ({"tokenizer": "mnm"}, [], "no tokenizer 'mnm' is installed. Did you mean 'mmm'?"),
+        ({}, ["backbone.widht=3"], "there is no option backbone.widht. Did you mean 'width'?"),
+        ({}, ["backbone.width=0"], "backbone.width: input should be greater than or equal to 8 (given: 0)"),
+        ({}, ["backbone.heads=3"], "heads (3) must divide width (256)"),
+        ({}, ["train.itertions=3"], "there is no option train.itertions. Did you mean 'iterations'?"),
+        ({"train.iterations": -1}, [], "train.iterations: input should be greater than or equal to 0 (given: -1)"),
+        ({"length": 0}, [], "length: input should be greater than or equal to 1 (given: 0)"),
+        ({}, ["nonsense.key=3"], "there is no section 'nonsense'"),
+        ({}, ["grid=24"], "-o takes section.key=value"),
+        ({}, ["metric.levels=3"], "say metric.NAME.option=value"),
+        ({}, ["metric.bound_bpw.levels=3"], "there is no option metric.levels"),
+    ],
+)
+def test_mistakes_are_said_in_one_sentence(flags, assignments, said):
+    with pytest.raises(UsageError) as caught:
+        resolve(flags=flags, assignments=assignments)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_key_that_no_config_has_is_refused():
+    with pytest.raises(UsageError, match="there is no option config.lenght. Did you mean 'length'"):
+        resolve({"lenght": 3})
+
+
+def test_assignments_are_json_where_they_parse_and_text_where_not():
+    parsed = parse_assignments(["a.x=1", "a.y=true", "a.z=null", "a.w=base", "b.c.d=[1]"])
+    assert parsed == {"a": {"x": 1, "y": True, "z": None, "w": "base"}, "b": {"c.d": [1]}}
+
+
+def test_every_setting_says_what_it_is():
+    for section in ("prepare", "train", "sample", "evaluate"):
+        model = RunConfig.model_fields[section].annotation
+        assert all(field.description for field in model.model_fields.values()), section

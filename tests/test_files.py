@@ -1,0 +1,66 @@
+"""Files appear whole or not at all."""
+
+import os
+
+import pytest
+
+from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.files import read_json, whole_file, whole_folder, write_json
+
+
+def test_a_file_that_fails_halfway_leaves_the_old_one_and_no_litter(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), whole_file(path) as temporary:
+        temporary.write_text("ne")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_folder_that_fails_halfway_leaves_the_old_one_and_no_litter(tmp_path):
+    path = tmp_path / "a"
+    path.mkdir()
+    (path / "old").touch()
+    with pytest.raises(RuntimeError), whole_folder(path) as temporary:
+        (temporary / "new").touch()
+        raise RuntimeError
+    assert os.listdir(path) == ["old"]
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_folder_is_replaced_whole(tmp_path):
+    path = tmp_path / "a"
+    for name in ("old", "new"):
+        with whole_folder(path) as temporary:
+            (temporary / name).touch()
+    assert os.listdir(path) == ["new"]
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_full_disk_is_one_sentence(tmp_path):
+    def full():
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(DiffmidiError, match="cannot be written: No space left on device"), whole_file(tmp_path / "a"):
+        full()
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_place_that_is_a_file_is_one_sentence(tmp_path):
+    (tmp_path / "a").touch()
+    with pytest.raises(DiffmidiError, match="cannot be written"):
+        write_json(tmp_path / "a" / "b.json", {})
+
+
+def test_names_that_are_no_text_go_through_json_and_back(tmp_path):
+    write_json(tmp_path / "a.json", {"data": "bad\udcff.mid", "ü": 1})
+    assert read_json(tmp_path / "a.json") == {"data": "bad\udcff.mid", "ü": 1}
+
+
+def test_damaged_json_is_one_sentence(tmp_path):
+    (tmp_path / "a.json").write_text('{"a": ')
+    with pytest.raises(DiffmidiError, match="is not valid JSON"):
+        read_json(tmp_path / "a.json")
+    with pytest.raises(DiffmidiError, match="there is no"):
+        read_json(tmp_path / "b.json")
