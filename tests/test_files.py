@@ -8,12 +8,16 @@ from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import read_json, whole_file, whole_folder, write_json
 
 
+def fail_after(work, *args):
+    work(*args)
+    raise RuntimeError
+
+
 def test_a_file_that_fails_halfway_leaves_the_old_one_and_no_litter(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
     with pytest.raises(RuntimeError), whole_file(path) as temporary:
-        temporary.write_text("ne")
-        raise RuntimeError
+        fail_after(temporary.write_text, "ne")
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]
 
@@ -23,8 +27,7 @@ def test_a_folder_that_fails_halfway_leaves_the_old_one_and_no_litter(tmp_path):
     path.mkdir()
     (path / "old").touch()
     with pytest.raises(RuntimeError), whole_folder(path) as temporary:
-        (temporary / "new").touch()
-        raise RuntimeError
+        fail_after((temporary / "new").touch)
     assert os.listdir(path) == ["old"]
     assert os.listdir(tmp_path) == ["a"]
 

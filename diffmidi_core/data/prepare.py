@@ -61,7 +61,7 @@ def prepare(source: Source, tokenizer: Tokenizer, folder: Path, *, heldout: floa
     with whole_folder(folder) as temporary:
         with ArrowWriter(path=str(temporary / TOKENS), features=features, writer_batch_size=500) as writer:
             for encoded in _encode_all(source, tokenizer, report, hooks):
-                name = encoded.printable(piece.id)
+                name = printable(encoded.piece.id)
                 starts = tokenizer.starts(encoded.ids).astype(np.int32)
                 writer.write({"id": name, "key": encoded.key, "ids": encoded.ids, "starts": starts})
                 digest.update(encoded.ids.astype("<i4").tobytes())
