@@ -1,0 +1,130 @@
+"""`diffmidi text`: words a person can read and edit, and the piece again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from diffmidi_core.cli.text import command
+from diffmidi_core.errors import DiffmidiError, RefusedError, UsageError
+from diffmidi_core.music.notes import notes_of
+from diffmidi_core.music.reading import read_midi, write_midi
+from diffmidi_core.music.toy import from_rows, toy_scores, tune
+
+LAYOUTS = ("aligned", "run", "paper")
+
+
+@pytest.fixture
+def piece(tmp_path: Path) -> Path:
+    write_midi(tune(), tmp_path / "tune.mid")
+    return tmp_path / "tune.mid"
+
+
+def text(*arguments: object, stdin: bytes | None = None) -> Result:
+    result = CliRunner().invoke(command, [str(argument) for argument in arguments], input=stdin)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@pytest.mark.parametrize(
+    ("layout", "first", "lines"),
+    [
+        ("aligned", ["t0 p48 v7 d48", "t0 p52 v7 d48"], 54),
+        ("run", ["t0 p48 v7 d48 p52 v7 d48 p55 v7 d48 p64 v10 d12", "t12 p64 v10 d12"], 30),
+        ("paper", ["p48 v7 d48", "p52 v7 d48"], 54),
+    ],
+)
+def test_a_piece_is_printed_a_line_for_each_note_or_moment(piece: Path, layout: str, first: list, lines: int) -> None:
+    head, *printed = text(piece, "-o", f"tokenizer.layout={layout}").stdout.splitlines()
+    assert head.startswith("# tune.mid: 54 notes")
+    assert printed[:2] == first
+    assert len(printed) == lines
+
+
+@pytest.mark.parametrize("layout", ["aligned", "run"])
+def test_there_and_back_is_the_same_piece(piece: Path, tmp_path: Path, layout: str) -> None:
+    options = ("-o", f"tokenizer.layout={layout}")
+    text(piece, *options, "--out", tmp_path / "words.txt")
+    assert "54 notes" in text("--to-midi", tmp_path / "words.txt", *options).stdout
+    before, after = notes_of(tune()), notes_of(read_midi(tmp_path / "words.mid"))
+    assert after.onset.tolist() == before.onset.tolist()
+    assert after.duration.tolist() == before.duration.tolist()
+    assert after.pitch.tolist() == before.pitch.tolist()
+
+
+def test_standard_input_and_output_are_dashes(piece: Path, tmp_path: Path) -> None:
+    printed = text("-", "--out", "-", stdin=piece.read_bytes()).stdout
+    assert printed.splitlines()[1:] == text(piece).stdout.splitlines()[1:]
+    text("--to-midi", "-", "--out", tmp_path / "new.mid", stdin=printed.encode())
+    assert read_midi(tmp_path / "new.mid").note_num() == 54
+
+
+def test_words_may_stand_anywhere_and_comments_and_specials_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(
+        "\ufeff# a chord\n\n[CLS] t0\tp60 v8\n d12 # t96 p21\nt0 p64 v8 d12 [SEP] [PAD]", encoding="utf-8"
+    )
+    result = text("--to-midi", tmp_path / "a.txt")
+    assert notes_of(read_midi(tmp_path / "a.mid")).pitch.tolist() == [60, 64]
+    assert result.stderr == ""
+
+
+def test_misplaced_words_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("t0 p60 v8 d12 v3")
+    assert "1 of the 5 words" in text("--to-midi", tmp_path / "a.txt").stderr
+
+
+def test_what_encoding_changed_is_told(tmp_path: Path) -> None:
+    write_midi(toy_scores()["duplicates"], tmp_path / "a.mid")
+    assert "2 merged" in text(tmp_path / "a.mid").stderr
+    write_midi(from_rows([(0, 1, 60, 80)]), tmp_path / "b.mid")
+    assert text(tmp_path / "b.mid").stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"t0 p60\nv8 d12\nt0 p200 v8 d12", r"a\.txt, line 3: 'p200' is not a word. Words are p21\.\.p108"),
+        (b"# nothing\n", "holds no complete note"),
+        (b"t0 p60 v8", "holds no complete note"),
+        (b"MThd\xff\xfe", "is not text"),
+        (None, "there is no file"),
+    ],
+)
+def test_bad_text_is_one_sentence(tmp_path: Path, content: bytes | None, said: str) -> None:
+    if content is not None:
+        (tmp_path / "a.txt").write_bytes(content)
+    with pytest.raises(DiffmidiError, match=said):
+        text("--to-midi", tmp_path / "a.txt")
+    assert not (tmp_path / "a.mid").exists()
+
+
+def test_a_text_given_for_midi_is_told_about_to_midi(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("t0 p60 v8 d12")
+    with pytest.raises(RefusedError, match="--to-midi"):
+        text(tmp_path / "a.txt")
+
+
+def test_a_file_that_stands_is_replaced_only_when_named(piece: Path, tmp_path: Path) -> None:
+    (tmp_path / "tune.txt").write_text("t0 p60 v8 d12")
+    with pytest.raises(UsageError, match="exists already"):
+        text("--to-midi", tmp_path / "tune.txt")
+    assert read_midi(piece).note_num() == 54
+    text("--to-midi", tmp_path / "tune.txt", "--out", piece)
+    assert read_midi(piece).note_num() == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-o", "tokenizer.gird=4"], "Did you mean 'grid'"),
+        (["-o", "train.lr=1"], "only tokenizer options"),
+        (["--tokenizer", "mnm"], "Did you mean 'mmm'"),
+        (["--to-midi", "--out", "-"], "--out FILE.mid"),
+    ],
+)
+def test_wrong_options_are_one_sentence(piece: Path, arguments: list[str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        text(piece, *arguments)
