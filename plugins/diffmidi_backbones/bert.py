@@ -53,6 +53,8 @@ class Bert(Backbone):
         mask = keep
         if keep is not None and keep.dim() == 3:
             mask = keep[:, None]
+            if self.model.config._attn_implementation == "eager":  # it adds the mask to the scores, even a bool one
+                mask = torch.zeros_like(mask, dtype=hidden.dtype).masked_fill(~mask, torch.finfo(hidden.dtype).min)
         encoded: Tensor = self.model(inputs_embeds=hidden, attention_mask=mask).last_hidden_state
         return encoded
 
