@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -57,6 +58,10 @@ class Process(nn.Module, ABC):
     @abstractmethod
     def bound(self, batch: Batch, generator: torch.Generator, *, levels: int | None = None) -> Bound:
         """An estimate of the bound with `levels` noise levels drawn for each window; None: all of them, exact in t."""
+
+    @abstractmethod
+    def oracle(self, ids: Tensor) -> Callable[..., Any]:
+        """A denoiser, called as the process's own, that always knows the words [B, L]. Samplers are tested with it."""
 
     def forward(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """`loss`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -78,6 +79,10 @@ class GaussianProcess(Process):
         """The mean of the embeddings under p(w | x), x [..., D]: a clamp that does not commit where it is unsure."""
         with torch.autocast(x.device.type, enabled=False):
             return self.round(x).softmax(-1) @ self.embeddings()
+
+    def oracle(self, ids: Tensor) -> Callable[..., Tensor]:
+        """A denoiser that answers with the embeddings of the words, whatever it is shown."""
+        return lambda x_t, t, keep=None: self.embed(ids)
 
     def predict(self, x_t: Tensor, t: Tensor, keep: Tensor | None = None) -> Tensor:
         """The estimate of E[w] that the bound is about, as `denoise`. Any map of x_t gives a valid bound."""

@@ -1,0 +1,126 @@
+"""What a sampler promises. Each is tried on the smallest installed process of its family."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from diffmidi_core.contracts.batch import Batch, Canvas
+from diffmidi_core.contracts.process import Process
+from diffmidi_core.contracts.sampler import Sampler
+from diffmidi_core.contracts.tokenizer import SPECIALS
+from diffmidi_core.testing.component import Component
+from diffmidi_core.testing.expect import expect, refuses
+from diffmidi_core.testing.surroundings import generator, toy_batch, toy_canvas, toy_process, variants
+
+STEPS = 6
+
+
+def use(sampler: Sampler) -> None:
+    """Nothing without a process: check_every_draw_is_the_generators looks at what it does with one."""
+
+
+def check_oracle_gives_the_words_back(component: Component) -> None:
+    """With a denoiser that knows the words, they come back: with few steps and many, whatever the options."""
+    process, batch = _process(component)
+    for options in (component.tiny, *variants(component.tiny)):
+        sampler = component.build(options)
+        for steps in (1, 2, STEPS):
+            found = _sample(sampler, process, toy_canvas(batch), steps=steps, denoise=process.oracle(batch.ids))
+            wrong = int((found != batch.ids)[batch.mask()].sum())
+            expect(
+                wrong == 0,
+                f"a perfect denoiser, {steps} steps, {options!r}: {wrong} of {batch.mask().sum()} words wrong",
+            )
+
+
+def check_fixed_words_stay(component: Component) -> None:
+    """What the canvas fixes comes back unchanged, padding too, whatever the denoiser says; the canvas is left alone."""
+    process, batch = _process(component)
+    canvas = toy_canvas(batch, kept=0.5)
+    ids, fixed = canvas.ids.clone(), canvas.fixed.clone()
+    found = _sample(component.build(), process, canvas)
+    expect(
+        found.shape == ids.shape and found.dtype == torch.int64,
+        f"ids are [B, L] int64, not {found.shape} {found.dtype}",
+    )
+    expect(torch.equal(found[fixed], ids[fixed]), "fixed words change")
+    expect(torch.equal(canvas.ids, ids) and torch.equal(canvas.fixed, fixed), "sampling changes the canvas it is given")
+
+
+def check_specials_only_where_fixed(component: Component) -> None:
+    """[PAD] [CLS] [SEP] [MASK] stand nowhere but where the canvas fixed them."""
+    process, batch = _process(component)
+    canvas = toy_canvas(batch)
+    for sampler in (component.build(), *(component.build(options) for options in variants(component.tiny))):
+        found = _sample(sampler, process, canvas)
+        free = found[~canvas.fixed]
+        expect((free >= len(SPECIALS)).all(), "special words stand where the canvas fixed none")
+        expect((free < len(process.tokenizer.vocab)).all(), "ids stand within the vocabulary")
+
+
+def check_every_draw_is_the_generators(component: Component) -> None:
+    """The same generator gives the same words, another one others, and torch's own generator is not touched."""
+    process, batch = _process(component)
+    sampler, canvas, before = component.build(), toy_canvas(batch), torch.get_rng_state()
+    first, again, other = (_sample(sampler, process, canvas, seed=seed) for seed in (0, 0, 1))
+    expect(torch.equal(first, again), "two generators of one seed give different words")
+    expect(not torch.equal(first, other), "another seed gives the same words: nothing is drawn from the generator")
+    expect(torch.equal(before, torch.get_rng_state()), "sampling draws from torch's global generator")
+    expect(torch.is_grad_enabled(), "sampling leaves gradients off")
+
+
+def check_no_state_is_kept(component: Component) -> None:
+    """What was sampled before changes nothing: two runs through one sampler can take turns."""
+    process, batch = _process(component)
+    used = component.build()
+    before = dict(vars(used))
+    _sample(used, process, toy_canvas(batch), seed=7, steps=3)
+    expect(vars(used) == before, "sampling changes the sampler's attributes")
+    canvas = toy_canvas(batch)
+    fresh = component.build()
+    expect(
+        torch.equal(_sample(used, process, canvas), _sample(fresh, process, canvas)), "a used sampler samples otherwise"
+    )
+
+
+def check_steps_are_evaluations(component: Component) -> None:
+    """`steps` evaluations of the denoiser, each told to on_step as it is done."""
+    process, batch = _process(component)
+    counted, told = _Counted(process.oracle(batch.ids)), []
+    _sample(component.build(), process, toy_canvas(batch), denoise=counted, on_step=lambda *said: told.append(said))
+    expect(counted.calls == STEPS, f"{STEPS} steps took {counted.calls} evaluations")
+    expect(
+        told == [(done, STEPS) for done in range(1, STEPS + 1)], f"on_step(done, steps) after each step; told {told}"
+    )
+
+
+def check_impossible_steps_are_refused(component: Component) -> None:
+    """No steps at all is an error in one sentence."""
+    process, batch = _process(component)
+    with refuses("sampling in 0 steps"):
+        _sample(component.build(), process, toy_canvas(batch), steps=0)
+
+
+@dataclass
+class _Counted:
+    denoise: Any
+    calls: int = field(default=0)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.calls += 1
+        return self.denoise(*args, **kwargs)
+
+
+def _process(component: Component) -> tuple[Process, Batch]:
+    process = toy_process(component.declaration.family)
+    return process, toy_batch(process.tokenizer)
+
+
+def _sample(
+    sampler: Sampler, process: Process, canvas: Canvas, *, seed: int = 0, steps: int = STEPS, **more: Any
+) -> Tensor:
+    return sampler.sample(process, canvas, steps=steps, generator=generator(seed), **more)

@@ -1,0 +1,81 @@
+"""What a source promises. It is tried on a folder of toy MIDI files, and without --data where it takes none."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from diffmidi_core.contracts.source import Piece, Source
+from diffmidi_core.errors import DiffmidiError, RefusedError
+from diffmidi_core.music.notes import Score
+from diffmidi_core.music.toy import toy_scores
+from diffmidi_core.testing.component import Component
+from diffmidi_core.testing.expect import expect, refuses
+
+TRIED = ("tune", "scale", "chords")
+READ = 3
+"""Pieces that are read; a corpus may be large."""
+
+
+def use(source: Source) -> None:
+    """What a run does with it, where there is something to read."""
+    with contextlib.suppress(DiffmidiError):
+        for piece in itertools.islice(source.pieces(), READ):
+            source.read(piece)
+
+
+def check_pieces_repeat(component: Component) -> None:
+    """Every piece has an id of its own, and the order is the same each time."""
+    with _data(component) as data:
+        source: Source = component.build(data=data)
+        pieces = list(source.pieces())
+        expect(pieces, "there is at least one piece, or a DiffmidiError that says why not")
+        expect(all(isinstance(each, Piece) and each.id for each in pieces), "every piece is a Piece with an id")
+        expect(len({each.id for each in pieces}) == len(pieces), "two pieces have one id")
+        expect(list(source.pieces()) == pieces, "listed twice, the pieces differ")
+        expect(list(component.build(data=data).pieces()) == pieces, "another source of the same data lists otherwise")
+
+
+def check_pieces_are_scores(component: Component) -> None:
+    """A piece is read as a score, or refused with a reason; at least one of the first can be read."""
+    with _data(component) as data:
+        source: Source = component.build(data=data)
+        scores = []
+        for piece in itertools.islice(source.pieces(), READ):
+            try:
+                scores.append(source.read(piece))
+            except RefusedError as error:
+                expect(error.reason and str(error), f"piece {piece.id} is refused without a reason")
+        expect(scores, f"none of the first {READ} pieces can be read")
+        expect(all(isinstance(score, Score) for score in scores), "read() gives a score in ticks")
+
+
+def check_unknown_piece_is_refused(component: Component) -> None:
+    """A piece that is not there (any more) is refused."""
+    with _data(component) as data:
+        source: Source = component.build(data=data)
+        with refuses("reading a piece that is not there"):
+            source.read(Piece("there is no such piece"))
+
+
+def check_missing_data_is_said(component: Component) -> None:
+    """--data that is not there, or that is not taken, is a DiffmidiError."""
+    with tempfile.TemporaryDirectory() as folder, refuses("data that is not there"):
+        list(component.build(data=str(Path(folder) / "nothing-here")).pieces())
+
+
+@contextlib.contextmanager
+def _data(component: Component) -> Iterator[str | None]:
+    """A folder of toy MIDI files where the source takes --data, else None."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in TRIED:
+            toy_scores()[name].dump_midi(str(Path(folder) / f"{name}.mid"))
+        try:
+            next(iter(component.build(data=folder).pieces()))
+        except (DiffmidiError, StopIteration):
+            yield None
+        else:
+            yield folder

@@ -1,0 +1,173 @@
+"""What a tokenizer promises."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from diffmidi_core.contracts.tokenizer import SPECIALS, Ids, Tokenizer
+from diffmidi_core.errors import RefusedError
+from diffmidi_core.music.notes import Score, notes_of
+from diffmidi_core.music.toy import toy_scores
+from diffmidi_core.testing.component import Component
+from diffmidi_core.testing.expect import ConformanceError, expect, never_raises
+from diffmidi_core.testing.surroundings import in_new_process, variants
+
+RANDOM_PIECES = 200
+
+
+def use(tokenizer: Tokenizer) -> None:
+    """What a run does with it."""
+    for ids in _encoded(tokenizer).values():
+        tokenizer.decode(ids)
+        tokenizer.starts(ids)
+        tokenizer.faults(ids)
+
+
+def check_specials_come_first(component: Component) -> None:
+    """ids 0 to 3 are [PAD] [CLS] [SEP] [MASK]."""
+    vocab = component.build().vocab
+    expect(vocab[: len(SPECIALS)] == SPECIALS, f"the vocabulary begins with {SPECIALS}, not {vocab[: len(SPECIALS)]}")
+
+
+def check_words_are_words(component: Component) -> None:
+    """Every word is different and has no white space, so that a piece can be read and written as text."""
+    tokenizer: Tokenizer = component.build()
+    twice = len(tokenizer.vocab) - len(set(tokenizer.vocab))
+    expect(not twice, f"{twice} words occur more than once")
+    odd = [word for word in tokenizer.vocab if not word or word.split() != [word]]
+    expect(not odd, f"words without white space; found {odd[:3]}")
+    every = np.arange(len(tokenizer.vocab))
+    expect(np.array_equal(tokenizer.to_ids(tokenizer.to_words(every)), every), "to_ids(to_words(ids)) gives ids back")
+
+
+def check_ids_are_in_range(component: Component) -> None:
+    """encode gives int32 [N], every id a word of music."""
+    tokenizer: Tokenizer = component.build()
+    for name, ids in _encoded(tokenizer).items():
+        expect(ids.dtype == np.int32 and ids.ndim == 1, f"{name}: ids are int32 [N], not {ids.dtype} {ids.shape}")
+        inside = (ids >= len(SPECIALS)) & (ids < len(tokenizer.vocab))
+        expect(inside.all(), f"{name}: encode writes words of music only; found {ids[~inside][:3].tolist()}")
+
+
+def check_encoding_repeats(component: Component) -> None:
+    """The same score gives the same ids, and is left as it was."""
+    tokenizer: Tokenizer = component.build()
+    scores, fresh = toy_scores(), toy_scores()
+    first, again = _encoded(tokenizer, scores), _encoded(tokenizer, scores)
+    for name, ids in first.items():
+        expect(np.array_equal(ids, again[name]), f"{name}: encoded twice, the ids differ")
+        expect(scores[name] == fresh[name], f"{name}: encode changes the score it is given")
+
+
+def check_words_survive_decoding(component: Component) -> None:
+    """encode(decode(encode(score))) == encode(score): what the words say is all that they say."""
+    tokenizer: Tokenizer = component.build()
+    for name, ids in _encoded(tokenizer).items():
+        again = tokenizer.encode(tokenizer.decode(ids))
+        if not np.array_equal(ids, again):
+            length = min(len(ids), len(again))
+            at = int(np.append(ids[:length] != again[:length], True).argmax())
+            here, there = (" ".join(tokenizer.to_words(each[at : at + 4])) for each in (ids, again))
+            raise ConformanceError(f"{name}: from word {at + 1} on, '{here}' comes back as '{there}'")
+
+
+def check_notes_survive(component: Component) -> None:
+    """Where nothing was changed on the way (encode_counted says what was), decoding gives the same pitches."""
+    tokenizer: Tokenizer = component.build()
+    for name, score in toy_scores().items():
+        try:
+            ids, changed = tokenizer.encode_counted(score)
+        except RefusedError:
+            continue
+        pitches, back = (np.sort(notes_of(each).pitch).tolist() for each in (score, tokenizer.decode(ids)))
+        if not any(changed.values()):
+            expect(pitches == back, f"{name}: {len(pitches)} notes went in, and other notes came back")
+        expect(tokenizer.count_notes(ids) == len(back), f"{name}: count_notes is how many notes the ids decode to")
+
+
+def check_decoding_is_total(component: Component) -> None:
+    """Any ids give a score, never an exception; and that score can be encoded."""
+    tokenizer: Tokenizer = component.build()
+    random = np.random.default_rng(0)
+    for _ in range(RANDOM_PIECES):
+        ids = random.integers(0, len(tokenizer.vocab), size=random.integers(0, 60), dtype=np.int32)
+        with never_raises(f"a piece of random words, {' '.join(tokenizer.to_words(ids[:8]))} ...,"):
+            tokenizer.encode(tokenizer.decode(ids))
+            tokenizer.count_notes(ids)
+            tokenizer.faults(ids)
+            tokenizer.starts(ids)
+
+
+def check_specials_are_not_music(component: Component) -> None:
+    """[PAD] [CLS] [SEP] [MASK] between the words change nothing about the music or its faults."""
+    tokenizer: Tokenizer = component.build()
+    for name, ids in _encoded(tokenizer).items():
+        framed = np.concatenate([[tokenizer.cls_id], ids, [tokenizer.sep_id, *[tokenizer.pad_id] * 3]]).astype(np.int32)
+        expect(tokenizer.decode(framed) == tokenizer.decode(ids), f"{name}: specials round the words change the music")
+        expect(tokenizer.faults(framed) == tokenizer.faults(ids), f"{name}: specials round the words count as faults")
+
+
+def check_starts_are_boundaries(component: Component) -> None:
+    """starts begins with 0, rises, and lies inside the piece."""
+    tokenizer: Tokenizer = component.build()
+    for name, ids in _encoded(tokenizer).items():
+        starts = tokenizer.starts(ids)
+        if len(ids):
+            expect(len(starts) and starts[0] == 0, f"{name}: the first start is 0, not {starts[:1].tolist()}")
+        expect((np.diff(starts) > 0).all(), f"{name}: starts rise")
+        expect((starts < len(ids)).all(), f"{name}: starts lie inside the piece")
+
+
+def check_faultless(component: Component) -> None:
+    """The grammar allows what encode writes: whole pieces, and every window cut at starts."""
+    tokenizer: Tokenizer = component.build()
+    for name, ids in _encoded(tokenizer).items():
+        cuts = [*tokenizer.starts(ids).tolist(), len(ids)]
+        windows = [(0, len(ids)), *((start, end) for i, start in enumerate(cuts) for end in cuts[i : i + 4])]
+        for start, end in windows:
+            faults = tokenizer.faults(ids[start:end])
+            expect(faults == 0, f"{name}: the grammar finds {faults} faults in its own words {start + 1} to {end}")
+
+
+def check_grammar_fits_the_vocabulary(component: Component) -> None:
+    """A type for every word, specials of their own type and never read, states within the table."""
+    tokenizer: Tokenizer = component.build()
+    grammar = tokenizer.grammar
+    states, types = grammar.next_state.shape
+    expect(len(grammar.type_of) == len(tokenizer.vocab), "the grammar has a type for every word")
+    expect(len(grammar.types) == types and grammar.type_of.max() < types, "every type has a name and a column")
+    special = np.flatnonzero(grammar.type_of == 0).tolist()
+    expect(special == list(range(len(SPECIALS))), f"type 0 is the specials' alone; found {special[:6]}")
+    expect((grammar.next_state[:, 0] == -1).all(), "specials have no transitions")
+    expect(grammar.next_state.min() >= -1 and grammar.next_state.max() < states, "every state is in the table")
+    expect({*grammar.start, *grammar.final} <= set(range(states)), "start and final states are in the table")
+
+
+def check_fingerprint_is_the_same_everywhere(component: Component) -> None:
+    """Another process gives the same fingerprint; any other option, another one."""
+    tokenizer: Tokenizer = component.build()
+    code = (
+        "import json, sys; from diffmidi_core.registry import Offer; "
+        "print(json.dumps(Offer(*json.loads(sys.argv[1])).build(json.loads(sys.argv[2])).fingerprint))"
+    )
+    offer = component.offer
+    fields = [offer.kind, offer.name, offer.package, offer.version, offer.target]
+    there = in_new_process(code, json.dumps(fields), json.dumps(component.tiny.model_dump(mode="json")))
+    expect(there == tokenizer.fingerprint, f"another process says {there}, this one {tokenizer.fingerprint}")
+    for options in variants(component.tiny):
+        other = component.build(options).fingerprint
+        expect(other != tokenizer.fingerprint, f"{options!r} has the fingerprint of {component.tiny!r}")
+
+
+def _encoded(tokenizer: Tokenizer, scores: dict[str, Score] | None = None) -> dict[str, Ids]:
+    """Every toy score that it does not refuse."""
+    encoded = {}
+    for name, score in (scores or toy_scores()).items():
+        try:
+            encoded[name] = tokenizer.encode(score)
+        except RefusedError:
+            continue
+    expect(encoded, "the tokenizer refuses every toy score")
+    return encoded

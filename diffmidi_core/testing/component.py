@@ -1,0 +1,83 @@
+"""A part under test, and the checks that it must pass."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from diffmidi_core.declaration import Declaration, Options
+from diffmidi_core.errors import UsageError
+from diffmidi_core.registry import KINDS, Offer, offers, same
+
+
+@dataclass(frozen=True)
+class Component:
+    """One offered part, as the checks get it."""
+
+    offer: Offer
+
+    def __str__(self) -> str:
+        return f"{self.offer.kind}-{self.offer.spelling}"
+
+    @property
+    def declaration(self) -> Declaration:
+        """The light declaration."""
+        return self.offer.load()
+
+    @property
+    def tiny(self) -> Options:
+        """The options with which it is smallest."""
+        return self.offer.options(self.declaration.tiny)
+
+    def build(self, options: Options | None = None, **context: Any) -> Any:
+        """The part at its smallest (or with `options`), with the same weights every time.
+
+        `context` replaces what the kit would give its kind: a tokenizer, a backbone, ...
+        """
+        from diffmidi_core.testing.surroundings import context_of, same_weights
+
+        with same_weights():
+            return self.offer.build(options or self.tiny, **(context or context_of(self.offer.kind)))
+
+
+Check = Callable[[Component], None]
+
+
+def checks_of(kind: str) -> ModuleType:
+    """The module with the checks of one kind. Beside them stands `use(part)`, which does with it what a run does."""
+    return importlib.import_module(f"diffmidi_core.testing.checks.{kind}")
+
+
+def checks_for(kind: str) -> tuple[Check, ...]:
+    """Every check of a kind: the functions named check_* in checks/every.py and in the kind's own module."""
+    modules = importlib.import_module("diffmidi_core.testing.checks.every"), checks_of(kind)
+    return tuple(each for module in modules for name, each in vars(module).items() if name.startswith("check_"))
+
+
+def installed_by(package: str) -> list[Offer]:
+    """Everything that an installed package offers. Raises UsageError where that is nothing, with the nearest name."""
+    every = [offer for kind in KINDS for offer in offers(kind)]
+    found = [offer for offer in every if same(offer.package, package)]
+    if not found:
+        packages = sorted({offer.package for offer in every})
+        near = difflib.get_close_matches(package, packages, n=1)
+        said = f" Did you mean '{near[0]}'?" if near else ""
+        raise UsageError(
+            f"no installed package '{package}' offers parts to diffmidi.{said} Packages that do: {', '.join(packages)}."
+        )
+    return found
+
+
+def failures(offer: Offer) -> Iterator[tuple[str, Exception | None]]:
+    """Run every check on an offer: its name, and what it raised, or None where it passed."""
+    for check in checks_for(offer.kind):
+        try:
+            check(Component(offer))
+        except Exception as error:
+            yield check.__name__, error
+        else:
+            yield check.__name__, None

@@ -1,0 +1,138 @@
+"""What a part needs around it to be tried: toy music as windows, and the smallest installed parts of other kinds."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from diffmidi_core.contracts.batch import Batch, Canvas
+from diffmidi_core.contracts.process import Process
+from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
+from diffmidi_core.declaration import Options
+from diffmidi_core.music.toy import toy_scores
+from diffmidi_core.registry import find, offers
+from diffmidi_core.testing.expect import expect
+
+LENGTH = 24
+"""L of the windows that parts are tried on, [CLS] and [SEP] among them."""
+
+
+@contextlib.contextmanager
+def same_weights() -> Iterator[None]:
+    """Weights are drawn from torch's global generator: from seed 0 here, and the generator is put back."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    """A generator of its own."""
+    return torch.Generator().manual_seed(seed)
+
+
+def smallest(kind: str, name: str, **context: Any) -> Any:
+    """An installed part at its smallest."""
+    offer = find(kind, name)
+    with same_weights():
+        return offer.build(offer.load().tiny, **context)
+
+
+def toy_tokenizer() -> Tokenizer:
+    """The smallest built-in tokenizer."""
+    tokenizer: Tokenizer = smallest("tokenizer", "mmm")
+    return tokenizer
+
+
+def toy_process(family: str | None = None) -> Process:
+    """The smallest process of a family, ours before others', in eval mode. Fails the check where none is installed."""
+    found = [offer for offer in offers("process") if offer.problem() is None and offer.load().family == family]
+    expect(bool(found), f"no installed process is of the family {family!r}")
+    process: Process = smallest("process", found[0].spelling, **context_of("process"))
+    return process.eval()
+
+
+def context_of(kind: str) -> dict[str, Any]:
+    """What a part of this kind is given besides its options (contracts/ say what)."""
+    if kind == "backbone":
+        return {"length": LENGTH}
+    if kind == "source":
+        return {"data": None}
+    if kind == "process":
+        return {
+            "tokenizer": toy_tokenizer(),
+            "backbone": smallest("backbone", "bert", length=LENGTH),
+            "schedule": smallest("schedule", "sqrt"),
+        }
+    return {}
+
+
+def toy_windows(tokenizer: Tokenizer) -> list[Ids]:
+    """Windows of at most LENGTH - 2 words, cut at note boundaries out of the toy scores; of several lengths."""
+    windows = []
+    for score in toy_scores().values():
+        ids = tokenizer.encode(score)
+        ends = np.append(tokenizer.starts(ids), len(ids))
+        fitting = ends[ends <= LENGTH - 2]
+        windows.append(ids[: fitting[-1]])
+    return [window for window in windows if len(window)]
+
+
+def toy_batch(tokenizer: Tokenizer, rows: int = 6) -> Batch:
+    """Windows of several lengths, shortest first, padded to the longest: [rows, L], L at most LENGTH."""
+    windows = sorted(toy_windows(tokenizer), key=len)
+    picked = [windows[row * (len(windows) - 1) // (rows - 1)] for row in range(rows)]
+    ids = torch.full((rows, len(windows[-1]) + 2), tokenizer.pad_id)
+    for row, window in zip(ids, picked, strict=True):
+        row[: len(window) + 2] = torch.tensor([tokenizer.cls_id, *window.tolist(), tokenizer.sep_id])
+    words = torch.tensor([len(window) for window in picked])
+    return Batch(ids, torch.arange(ids.shape[1]) < words[:, None] + 2, words)
+
+
+def toy_canvas(batch: Batch, kept: float = 0.0) -> Canvas:
+    """A canvas in the shape of a batch: specials fixed, and a share `kept` of its words too; elsewhere [MASK]."""
+    fixed = (batch.ids <= 3) | (torch.rand(batch.ids.shape, generator=generator(1)) < kept)
+    return Canvas(batch.ids.masked_fill(~fixed, Tokenizer.mask_id), fixed, batch.keep)
+
+
+def variants(options: Options, most: int = 8) -> list[Options]:
+    """These options with one of them changed, for every option that can be changed without knowing what it means."""
+    found: list[Options] = []
+    for name, field in type(options).model_fields.items():
+        value = getattr(options, name)
+        others: list[Any] = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
+        if isinstance(value, bool):
+            others = [not value]
+        elif isinstance(value, int):
+            others = [value + 1, value - 1]
+        elif isinstance(value, float):
+            others = [value / 2, value + 0.5]
+        for other in others:
+            with contextlib.suppress(ValueError):
+                changed = type(options).model_validate({**options.model_dump(), name: other})
+                if changed != options:
+                    found.append(changed)
+    return found[:most]
+
+
+def in_new_process(code: str, *arguments: str) -> Any:
+    """What `code` prints as JSON in a fresh interpreter with this one's path; `arguments` are its sys.argv[1:]."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], env=environment, capture_output=True, text=True, check=False
+    )
+    expect(done.returncode == 0, f"a new process failed: {done.stderr.strip()[-500:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def close(ours: Tensor, theirs: Tensor, tolerance: float = 1e-4) -> bool:
+    """Equal but for rounding in float32."""
+    return bool(torch.allclose(ours.float(), theirs.float(), rtol=tolerance, atol=tolerance))
