@@ -24,3 +24,4 @@ def command(run: Path, checkpoint: int | None, assignments: tuple[str, ...], **g
     from diffmidi_core.engine.evaluate import evaluate
 
     evaluate(session, step=checkpoint)
+    session.folder.save(session.config)

@@ -70,16 +70,15 @@ def collect(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def open_session(run: Path, given: dict[str, Any], assignments: tuple[str, ...]) -> Session:
-    """A session on a run that was begun; flags change its config, which is saved again."""
+    """A session on a run that was begun, with flags over its config.
+
+    A stage saves the changed config once it has proved to fit the run: a mistaken flag must not spoil it.
+    """
     from diffmidi_core.engine.folder import RunFolder
     from diffmidi_core.engine.session import Session
 
     folder = RunFolder.open(run)
-    flags = collect(given)
-    config = folder.config(flags, assignments)
-    if flags or assignments:
-        folder.save(config)
-    return Session(folder, config)
+    return Session(folder, folder.config(collect(given), assignments))
 
 
 def new_session(

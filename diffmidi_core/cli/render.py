@@ -23,3 +23,4 @@ def command(run: Path, assignments: tuple[str, ...], **given: Any) -> None:
     from diffmidi_core.engine.render import render
 
     render(session)
+    session.folder.save(session.config)

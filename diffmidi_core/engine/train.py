@@ -187,6 +187,7 @@ def train(session: Session, *, resume: bool = False) -> None:
         trainer.resume()
     parameters = sum(each.numel() for each in trainer.process.parameters())
     if session.accelerator.is_main_process:
+        session.folder.save(session.config)
         session.folder.note(parameters=parameters, data=trainer.dataset.report | {"refused": None})
     trainer.run()
     session.end("train")

@@ -1,0 +1,55 @@
+"""The program as a person uses it: a folder of music, and `diffmidi` with its words."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from diffmidi_core.api import Notes, score_of, write_midi
+from diffmidi_core.cli import main
+
+TINY = tuple(
+    "--iterations 6 --batch-size 4 --length 32 --steps 3 --samples 2 --precision fp32 "
+    "-o backbone.size=tiny -o process.steps=20 -o train.log_every=2 -o train.evaluate_every=3 -o train.save_every=2 "
+    "-o evaluate.windows=6 -o evaluate.levels=2".split()
+)
+"""A whole run in a second or two."""
+
+
+@dataclass
+class Said:
+    """What a command printed and how it left."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session")
+def music(tmp_path_factory) -> Path:
+    """Twelve small pieces, each an arpeggio that wanders."""
+    folder = tmp_path_factory.mktemp("music")
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        onset = np.arange(64) * 240
+        pitch = 60 + np.tile([0, 4, 7, 12], 16) + np.repeat(rng.integers(-5, 6, 16), 4)
+        write_midi(score_of(Notes(onset, np.full(64, 240), pitch, np.full(64, 80))), folder / f"piece {seed}.mid")
+    return folder
+
+
+@pytest.fixture
+def diffmidi(monkeypatch, capfd, tmp_path):
+    """Call `diffmidi` in this process, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*words: object) -> Said:
+        monkeypatch.setattr(sys, "argv", ["diffmidi", *map(str, words)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        out, err = capfd.readouterr()
+        return Said(int(left.value.code or 0), out, err)
+
+    return call

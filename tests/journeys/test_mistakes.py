@@ -1,0 +1,124 @@
+"""Mistakes: one sentence each, no traceback, and nothing half-written that looks whole."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from diffmidi_core import files
+
+from .conftest import TINY
+
+
+def complains(said, text, code=1):
+    assert said.code == code, said.err
+    assert "Traceback" not in said.err
+    complaint = said.err.strip().splitlines()[-1]
+    assert text in complaint, said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["run", "--tokenizer", "mnm"], "Error: no tokenizer 'mnm' is installed. Did you mean 'mmm'? Installed: mmm."),
+        (["run", "--backbone", "brt"], "no backbone 'brt' is installed. Did you mean 'bert'?"),
+        (["run", "-o", "backbone.sise=tiny"], "there is no option backbone.sise. Did you mean 'size'?"),
+        (["run", "-o", "backbone.size=huge"], "backbone.size: input should be 'tiny', 'small' or 'base'"),
+        (["run", "-o", "train.lr=fast"], "train.lr: input should be a valid number"),
+        (["run", "-o", "process.steps=1"], "process.steps: input should be greater than or equal to 2 (given: 1)"),
+        (["run", "--iterations", "many"], "'many' is not a valid integer"),
+        (["run", "--resume", "x", "--out", "y"], "--resume takes the run's own folder"),
+        (["rnu"], "No such command 'rnu'"),
+    ],
+)
+def test_wrong_words_are_found_before_anything_is_begun(diffmidi, words, text):
+    complains(diffmidi(*words), text, 2)
+    assert os.listdir() == []
+
+
+def test_a_folder_that_is_not_there(diffmidi):
+    complains(diffmidi("run", "--data", "nowhere", "--out", "mine"), "nowhere")
+    assert not Path("mine/data").exists()
+
+
+def test_an_empty_folder(diffmidi):
+    Path("empty").mkdir()
+    complains(diffmidi("run", "--data", "empty", "--out", "mine"), ".mid")
+
+
+def test_a_folder_of_unreadable_files(diffmidi):
+    Path("bad").mkdir()
+    for name in ("a.mid", "b.mid"):
+        Path("bad", name).write_text("not music")
+    complains(diffmidi("run", "--data", "bad", "--out", "mine"), "none of the 2 pieces could be used (2 not midi)")
+    assert not Path("mine/data").exists()
+
+
+def test_a_full_disk(diffmidi, music, monkeypatch):
+    sync = files._sync
+
+    def full(path):
+        if path.suffix == ".safetensors":
+            raise OSError(28, "No space left on device")
+        sync(path)
+
+    monkeypatch.setattr(files, "_sync", full)
+    complains(diffmidi("run", "--data", music, "--out", "mine", *TINY), "cannot be written: No space left on device")
+    assert os.listdir("mine/checkpoints") == []
+
+
+def test_a_run_that_is_not_there(diffmidi):
+    for stage in ("train", "sample", "evaluate", "render"):
+        complains(diffmidi(stage, "nowhere"), "there is no run in nowhere")
+
+
+def test_a_missing_checkpoint(diffmidi, music):
+    diffmidi("prepare", music, "--out", "mine", *TINY)
+    complains(
+        diffmidi("sample", "mine"), "there is no checkpoint in mine/checkpoints: run `diffmidi train mine` first."
+    )
+    complains(diffmidi("render", "mine"), "run `diffmidi sample mine` first")
+
+
+def test_a_damaged_checkpoint(diffmidi, music):
+    diffmidi("run", "--data", music, "--out", "mine", *TINY)
+    complains(diffmidi("sample", "mine", "--checkpoint", "5"), "There are: 2, 4, 6.")
+    weights = Path("mine/checkpoints/step-000006/model.safetensors")
+    weights.write_bytes(weights.read_bytes()[:100])
+    complains(diffmidi("sample", "mine"), "is damaged")
+    weights.unlink()
+    complains(diffmidi("sample", "mine"), "is missing: the checkpoint is not whole")
+    assert diffmidi("sample", "mine", "--checkpoint", "4").code == 0
+
+
+def test_a_checkpoint_of_another_tokenizer_or_model(diffmidi, music):
+    diffmidi("run", "--data", music, "--out", "mine", *TINY)
+    complains(diffmidi("sample", "mine", "-o", "tokenizer.grid=24"), "trained with another tokenizer")
+    complains(diffmidi("sample", "mine", "-o", "backbone.layers=3"), "does not fit this model")
+    assert diffmidi("sample", "mine").code == 0, "a mistaken flag does not spoil the run"
+
+
+def test_a_run_is_never_written_over(diffmidi, music):
+    diffmidi("run", "--data", music, "--out", "mine", *TINY)
+    complains(diffmidi("run", "--data", music, "--out", "mine", *TINY), "mine already holds a run")
+    complains(diffmidi("train", "mine"), "holds checkpoints already")
+
+
+def test_a_single_piece_says_that_nothing_is_held_out(diffmidi, music):
+    Path("one").mkdir()
+    Path("one/a.mid").write_bytes((music / "piece 0.mid").read_bytes())
+    said = diffmidi("run", "--data", "one", "--out", "mine", *TINY)
+    assert said.code == 0, said.err
+    assert "there is no held-out music" in said.err
+
+
+def test_more_steps_than_there_are_levels(diffmidi, music):
+    diffmidi("run", "--data", music, "--out", "mine", *TINY)
+    complains(diffmidi("sample", "mine", "--steps", "21"), "there are 20 noise levels: ask for 1 to 20")
+
+
+def test_a_loss_that_runs_away_is_named(diffmidi, music):
+    complains(
+        diffmidi("run", "--data", music, "--out", "mine", *TINY, "--lr", "1e30", "-o", "train.clip=0"),
+        "lower the learning rate",
+    )

@@ -1,0 +1,119 @@
+"""From a folder of MIDI to music, figures and pictures."""
+
+import json
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from diffmidi_core.api import notes_of, read_midi
+
+from .conftest import TINY
+
+
+def lines(path):
+    return [json.loads(line) for line in Path(path).read_text().splitlines()]
+
+
+def tensors(run):
+    (newest,) = sorted(Path(run, "checkpoints").iterdir())[-1:]
+    return (newest / "model.safetensors").read_bytes(), (newest / "ema.safetensors").read_bytes()
+
+
+def test_one_command_leaves_music_figures_and_pictures(diffmidi, music):
+    said = diffmidi("run", "--data", music, "--out", "mine", *TINY)
+    assert said.code == 0, said.err
+    for name in ("config.json", "run.json", "metrics.jsonl", "figures.json", "data/tokens.arrow"):
+        assert Path("mine", name).is_file()
+    for index in range(2):
+        stem = f"mine/samples/sample-0-{index:03d}"
+        assert Path(f"{stem}.roll.png").read_bytes().startswith(b"\x89PNG")
+        assert Path(f"{stem}.wave.png").read_bytes().startswith(b"\x89PNG")
+        if len(notes_of(read_midi(Path(f"{stem}.mid")))):
+            with wave.open(f"{stem}.wav") as sound:
+                samples = np.frombuffer(sound.readframes(sound.getnframes()), dtype="<i2")
+            assert abs(samples.astype(int)).max() > 100
+    figures = json.loads(Path("mine/figures.json").read_text())["figures"]
+    assert figures["bound_bpw"]["value"] > figures["rounding_bpw"]["value"] > 0
+    assert figures["bits_per_note"]["value"] == pytest.approx(4 * figures["bound_bpw"]["value"])
+    for shown in ("bound_bpw", "bits per word", "sample-0-001", ".roll.png", "held-out bound"):
+        assert shown in said.err
+
+
+def test_the_log_has_a_line_for_every_look(diffmidi, music):
+    diffmidi("run", "--data", music, "--out", "mine", *TINY)
+    log = lines("mine/metrics.jsonl")
+    assert [line["step"] for line in log if "loss" in line] == [2, 4, 6]
+    assert [line["step"] for line in log if "heldout/bound_bpw" in line] == [0, 3, 6]
+    facts = json.loads(Path("mine/run.json").read_text())
+    assert facts["precision"] == "fp32"
+    assert facts["processes"] == 1
+    assert facts["parameters"] > 0
+
+
+def test_the_stages_one_by_one_make_the_same_run(diffmidi, music):
+    diffmidi("run", "--data", music, "--out", "whole", *TINY)
+    assert diffmidi("prepare", music, "--out", "parts", *TINY).code == 0
+    for stage in ("train", "sample", "evaluate", "render"):
+        said = diffmidi(stage, "parts")
+        assert said.code == 0, said.err
+    assert tensors("whole") == tensors("parts")
+    for path in sorted(Path("whole/samples").iterdir()):
+        assert Path("parts/samples", path.name).read_bytes() == path.read_bytes(), path.name
+    assert Path("whole/figures.json").read_text() == Path("parts/figures.json").read_text()
+
+
+def test_a_saved_config_repeats_the_run(diffmidi, music):
+    diffmidi("run", "--data", music, "--out", "one", *TINY)
+    assert diffmidi("run", "--config", "one/config.json", "--out", "two").code == 0
+    assert tensors("one") == tensors("two")
+    assert Path("one/config.json").read_text() == Path("two/config.json").read_text()
+
+
+def test_runs_without_a_name_get_the_next_number(diffmidi, music):
+    for _ in range(2):
+        assert diffmidi("prepare", music, *TINY).code == 0
+    assert sorted(path.name for path in Path("runs").iterdir()) == ["mmm-bert-1", "mmm-bert-2"]
+
+
+def test_training_lowers_the_bound_on_music_it_has_not_seen(diffmidi, music):
+    said = diffmidi(
+        "prepare",
+        music,
+        "--out",
+        "mine",
+        *TINY,
+        "--iterations",
+        "150",
+        "--lr",
+        "3e-3",
+        "-o",
+        "train.evaluate_every=150",
+    )
+    assert said.code == 0, said.err
+    assert diffmidi("train", "mine").code == 0
+    before, after = (line["heldout/bound_bpw"] for line in lines("mine/metrics.jsonl") if "heldout/bound_bpw" in line)
+    assert after < 0.8 * before
+
+
+def test_another_seed_gives_more_music_beside_what_is_there(diffmidi, music):
+    diffmidi("run", "--data", music, "--out", "mine", *TINY)
+    first = Path("mine/samples/sample-0-000.mid").read_bytes()
+    assert diffmidi("sample", "mine", "--seed", "5").code == 0
+    assert Path("mine/samples/sample-0-000.mid").read_bytes() == first
+    assert Path("mine/samples/sample-5-000.mid").is_file()
+
+
+@pytest.mark.parametrize("layout", ["run", "paper"])
+def test_other_layouts_run_too(diffmidi, music, layout):
+    said = diffmidi("run", "--data", music, "--out", "mine", *TINY, "-o", f"tokenizer.layout={layout}")
+    assert said.code == 0, said.err
+    assert Path("mine/samples/sample-0-000.wav").is_file()
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+@pytest.mark.parametrize("sampler", ["ddpm", "ddim"])
+def test_schedules_and_samplers_go_together(diffmidi, music, schedule, sampler):
+    said = diffmidi("run", "--data", music, "--out", "mine", *TINY, "--schedule", schedule, "--sampler", sampler)
+    assert said.code == 0, said.err
