@@ -95,7 +95,7 @@ def diffusion_bits(
         )
         noise = torch.stack([draw_noise(generator, clean) for _ in some])  # [k, B, L, D]
         x_t = mean[..., None, None] * clean + std[..., None, None] * noise
-        several = None if keep is None else keep.repeat(len(some), *[1] * (keep.ndim - 1))
+        several = None if keep is None else keep.repeat(len(some), 1)
         guess = predict(x_t.flatten(0, 1), times.flatten(), several).view(x_t.shape)
         error = ((clean - guess) ** 2).sum(-1)  # [k, B, L]
         bits += (weight * (error * mask).sum(-1)).sum(0) / (2 * LN2)

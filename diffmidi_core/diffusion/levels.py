@@ -95,10 +95,11 @@ class GaussianLevels:
             return self
         if where not in self._copies:
             tables = {each.name: getattr(self, each.name) for each in fields(self) if each.init}
-            # Cast first: some devices (mps) know no float64.
-            self._copies[where] = GaussianLevels(
-                **{n: table.to(like.dtype).to(like.device) for n, table in tables.items()}
-            )
+            # Training may use the copy even where inference was the first to ask for it.
+            with torch.inference_mode(False):
+                # Cast first: some devices (mps) know no float64.
+                moved = {name: table.to(like.dtype).to(like.device) for name, table in tables.items()}
+            self._copies[where] = GaussianLevels(**moved)
         return self._copies[where]
 
 

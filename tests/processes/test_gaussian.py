@@ -1,5 +1,7 @@
 """Process `gaussian`: what it holds, what it learns from, and that padding is nothing to it."""
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -79,6 +81,21 @@ def test_clamp_and_mean_embedding_agree_where_a_word_is_sure(process):
     torch.testing.assert_close(process.mean_embedding(20 * rows), rows, rtol=0, atol=1e-3)
     unsure = process.mean_embedding(torch.zeros(16))
     torch.testing.assert_close(unsure, process.embedding[[1, 2, *range(4, 12)]].mean(0))
+
+
+def test_the_bound_can_judge_either_estimate(make_process):
+    x, t = torch.randn(2, 3, 16, generator=generator()), torch.tensor([0.1, 0.9])
+    raw, mean = (make_process(words=8, bound_prediction=which) for which in ("raw", "mean"))
+    assert torch.equal(raw.predict(x, t), raw.denoise(x, t))
+    assert torch.equal(mean.predict(x, t), mean.mean_embedding(mean.denoise(x, t)))
+
+
+def test_a_copy_is_whole_and_apart(process, batch):
+    copied = copy.deepcopy(process)
+    assert copied.loss(batch, generator())["loss"] == process.loss(batch, generator())["loss"]
+    with torch.no_grad():
+        copied.embedding += 1
+    assert copied.loss(batch, generator())["loss"] != process.loss(batch, generator())["loss"]
 
 
 def test_the_same_generator_gives_the_same_loss(process, batch):

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from diffmidi_core.api import Canvas, DiffmidiError, Process
+from diffmidi_core.api import Batch, Canvas, DiffmidiError, Process
 from diffmidi_core.registry import find
 
 SAMPLERS = [
@@ -153,6 +153,15 @@ def test_no_state_is_kept(process, sampler):
     assert vars(sampler) == before
 
 
+def test_training_goes_on_after_sampling(process, sampler):
+    with torch.inference_mode():
+        sampler.sample(process, Canvas.blank(1, 3), steps=40, generator=generator())
+    process.train()
+    batch = Batch(torch.tensor([[1, 5, 2]]), None, torch.tensor([1]))
+    process.loss(batch, generator())["loss"].backward()
+    assert process.embedding.grad is not None
+
+
 @pytest.mark.parametrize("steps", [0, -3, 41])
 def test_steps_out_of_range_are_refused(process, sampler, steps):
     with pytest.raises(DiffmidiError, match=rf"{steps} .*1 to 40"):
@@ -165,6 +174,9 @@ def test_a_process_of_another_family_is_refused(process, sampler):
             raise NotImplementedError
 
         def bound(self, batch, generator, *, levels=None):
+            raise NotImplementedError
+
+        def oracle(self, ids):
             raise NotImplementedError
 
     other = Other(process.options, tokenizer=process.tokenizer, backbone=process.backbone, schedule=process.schedule)
