@@ -98,6 +98,13 @@ def test_a_copy_is_whole_and_apart(process, batch):
     assert copied.loss(batch, generator())["loss"] != process.loss(batch, generator())["loss"]
 
 
+def test_training_goes_on_after_inference(process, batch):
+    with torch.inference_mode():
+        process.bound(batch, generator(), levels=2)
+    process.loss(batch, generator())["loss"].backward()
+    assert process.embedding.grad is not None
+
+
 def test_the_same_generator_gives_the_same_loss(process, batch):
     first, second, third = (process.loss(batch, generator(seed))["loss"] for seed in (0, 0, 1))
     assert first == second
