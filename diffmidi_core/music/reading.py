@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from symusic.core import ScoreTick
 
 from diffmidi_core.errors import RefusedError
@@ -152,20 +153,17 @@ def _check_chunks(data: bytes, at: int, tracks: int, name: str) -> None:
 
 
 def _check(score: Score, data: bytes, name: str) -> None:
-    onsets, played = [], 0
-    for track in score.tracks:
-        if len(track.notes):
-            columns = track.notes.numpy()
-            # Both wrap around past 2^31 ticks.
-            if columns["time"].min() < 0 or columns["duration"].min() < 0:
-                raise RefusedError("time_overflow", f"{name} is longer than MIDI software can count (2^31 ticks).")
-            onsets.append(columns["time"])
-            played += 0 if track.is_drum else len(track.notes)
-    if not onsets:
+    tracks = [track for track in score.tracks if len(track.notes)]
+    if not tracks:
         raise RefusedError("no_notes", f"{name} holds no complete note.")
-    if not played:
+    if all(track.is_drum for track in tracks):
         raise RefusedError("drums_only", f"{name} holds nothing but drums.")
-    if _largest_chord_exceeds(MAX_CHORD, onsets):
+    columns = [track.notes.numpy() for track in tracks]
+    onset, duration = (np.concatenate([column[what] for column in columns]) for what in ("time", "duration"))
+    # Past 2^31 ticks int32 wraps around to negative times, in symusic and in this sum alike.
+    if onset.min() < 0 or (onset + duration).min() < 0:
+        raise RefusedError("time_overflow", f"{name} is longer than MIDI software can count (2^31 ticks).")
+    if len(onset) > MAX_CHORD and _starts_more_at_once(onset, MAX_CHORD):
         raise RefusedError("too_dense", f"{name} starts more than {MAX_CHORD:,} notes at the same moment.")
     # symusic reads three bytes of tempo whatever length the event declares.
     tempos = score.tempos.numpy()["mspq"]
@@ -173,10 +171,8 @@ def _check(score: Score, data: bytes, name: str) -> None:
         raise RefusedError("bad_tempo", f"{name} holds a tempo that is zero or damaged.")
 
 
-def _largest_chord_exceeds(limit: int, onsets: list[np.ndarray[tuple[int], np.dtype[np.int32]]]) -> bool:
-    if sum(map(len, onsets)) <= limit:
-        return False
-    ticks = np.sort(np.concatenate(onsets))
+def _starts_more_at_once(onset: NDArray[np.int32], limit: int) -> bool:
+    ticks = np.sort(onset)
     return bool((ticks[limit:] == ticks[:-limit]).any())
 
 

@@ -123,14 +123,15 @@ class Mmm(Tokenizer):
     def _playable(self, notes: Notes, counts: dict[str, int]) -> Notes:
         o = self.options
         outside = (notes.pitch < LOWEST) | (notes.pitch > HIGHEST)
-        counts["clamped_pitch" if o.out_of_range == "clamp" else "dropped_pitch"] = int(outside.sum())
+        counts["clamped_pitch" if o.out_of_range == "clamp" else "dropped_pitch"] = int(np.count_nonzero(outside))
         if o.out_of_range == "drop":
             notes = notes[~outside]
         empty = notes.duration <= 0
-        counts["zero_length"] = int(empty.sum())
+        counts["zero_length"] = int(np.count_nonzero(empty))
         if o.zero_length == "drop" and counts["zero_length"]:
             notes = notes[~empty]
-        return Notes(notes.onset, notes.duration, notes.pitch.clip(LOWEST, HIGHEST), notes.velocity.clip(1, 127))
+        pitch = np.minimum(np.maximum(notes.pitch, LOWEST), HIGHEST)
+        return Notes(notes.onset, notes.duration, pitch, np.minimum(np.maximum(notes.velocity, 1), 127))
 
     def _in_steps(self, notes: Notes, ticks_per_quarter: int, counts: dict[str, int]) -> Notes:
         """Durations and rests are clamped first: parting overlaps then changes no onset and lengthens no note past
@@ -139,8 +140,9 @@ class Mmm(Tokenizer):
         if len(notes) == 0:
             return notes
         notes = steps.sort(steps.on_grid(notes, ticks_per_quarter, self.options.grid))
-        counts["clamped_duration"] = int((notes.duration > self._max_duration).sum())
-        notes = Notes(notes.onset, notes.duration.clip(max=self._max_duration), notes.pitch, notes.velocity)
+        counts["clamped_duration"] = int(np.count_nonzero(notes.duration > self._max_duration))
+        duration = np.minimum(notes.duration, self._max_duration)
+        notes = Notes(notes.onset, duration, notes.pitch, notes.velocity)
         if self._timed:
             notes, counts["clamped_shift"] = steps.clamp_gaps(notes, self._max_gap)
         merged = steps.merge_twins(notes)
@@ -155,11 +157,11 @@ class Mmm(Tokenizer):
             self._bin_of[notes.velocity] + zero[VELOCITY],
             notes.duration + zero[DURATION],
         )
-        gap = np.diff(notes.onset, prepend=0)
         if self.options.layout == "paper":
-            return np.stack(note, axis=1).astype(np.int32).ravel()
+            return _rows(*note)
+        gap = steps.gaps(notes.onset)
         if self.options.layout == "aligned":
-            return np.stack((gap + zero[SHIFT], *note), axis=1).astype(np.int32).ravel()
+            return _rows(gap + zero[SHIFT], *note)
         chain = -(-gap // self._max_shift)
         chain[:1] = 1
         place = (chain + len(note)).cumsum() - len(note)
@@ -178,6 +180,13 @@ class Mmm(Tokenizer):
         kind = self._type_of[ids]
         whole = (kind[:-2] == PITCH) & (kind[1:-1] == VELOCITY) & (kind[2:] == DURATION)
         return ids, np.flatnonzero(whole)
+
+
+def _rows(*columns: NDArray[np.int64]) -> Ids:
+    table = np.empty((len(columns[0]), len(columns)), dtype=np.int32)
+    for place, column in enumerate(columns):
+        table[:, place] = column
+    return table.ravel()
 
 
 def _velocity_bins(bins: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -1,5 +1,6 @@
 """The program as a person uses it: a folder of music, and `diffmidi` with its words."""
 
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,10 @@ import pytest
 from diffmidi_core.api import Notes, score_of, write_midi
 from diffmidi_core.cli import main
 
-TINY = tuple(
+TINY = shlex.split(
     "--iterations 6 --batch-size 4 --length 32 --steps 3 --samples 2 --precision fp32 "
     "-o backbone.size=tiny -o process.steps=20 -o train.log_every=2 -o train.evaluate_every=3 -o train.save_every=2 "
-    "-o evaluate.windows=6 -o evaluate.levels=2".split()
+    "-o evaluate.windows=6 -o evaluate.levels=2"
 )
 """A whole run in a second or two."""
 

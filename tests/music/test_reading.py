@@ -25,6 +25,8 @@ from diffmidi_core.music.toy import toy_scores, tune
 TOLD = "DIFFMIDI_TEST_DATA"
 NOTE_ON, NOTE_OFF = b"\x00\x90\x3c\x50", b"\x83\x60\x80\x3c\x00"
 NOTE = NOTE_ON + NOTE_OFF
+LONG = b"\xff\xff\xff\x7f\xff\x01\x00"
+"""An empty text 2^28 ticks after the last event."""
 TEMPO = b"\x00\xff\x51\x03\x07\xa1\x20"
 END = b"\x00\xff\x2f\x00"
 
@@ -104,6 +106,10 @@ REFUSED = {
     "no tempo at all": ("bad_tempo", header() + track(b"\x00\xff\x51\x03\0\0\0", NOTE)),
     "tempo of two bytes": ("bad_tempo", header() + track(b"\x00\xff\x51\x02\x07\xa1", NOTE)),
     "time past 2^31": ("time_overflow", header() + track(*[b"\xff\xff\xff\x7f" + NOTE[1:]] * 9)),
+    "note that ends past 2^31": (
+        "time_overflow",
+        header() + track(NOTE, LONG * 7, b"\xff\xff\xff\x7f" + NOTE_ON[1:], b"\xff\xff\xff\x7f" + b"\x80\x3c\x00"),
+    ),
     "too many at once": ("too_dense", header() + track(NOTE_ON * 3000, NOTE_OFF, b"\x00\x80\x3c\x00" * 2999)),
 }
 

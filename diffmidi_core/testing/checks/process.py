@@ -101,6 +101,14 @@ def check_same_generator_same_answer(component: Component) -> None:
     expect(not torch.equal(first, other), "loss() does not draw from its generator")
 
 
+def check_trains_after_sampling(component: Component) -> None:
+    """What was looked at without gradients first can be trained afterwards."""
+    process, batch = _build(component)
+    with torch.inference_mode():
+        process.bound(batch, generator(), levels=LEVELS)
+    torch.autograd.backward(process.loss(batch, generator())["loss"])
+
+
 def check_finite_in_bf16(component: Component) -> None:
     """Mixed precision gives a finite loss and finite gradients."""
     process, batch = _build(component)
