@@ -1,0 +1,188 @@
+"""Parts that each break one promise."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from diffmidi_core.api import (
+    SPECIALS,
+    Backbone,
+    Figure,
+    Metric,
+    NoiseSchedule,
+    Piece,
+    RefusedError,
+    Renderer,
+    Sampler,
+    Source,
+    hookimpl,
+)
+from diffmidi_core.music.toy import tune
+from diffmidi_core.registry import find
+
+
+class Falling(NoiseSchedule):
+    """Keeps every promise; what is wrong is declared."""
+
+    def alpha_bar(self, t):
+        return (1 - t) ** 2
+
+
+class Rising(Falling):
+    def alpha_bar(self, t):
+        return (1 - t) * (1 - 0.9 * (18.85 * t).sin() ** 2)
+
+
+class TooClean(Falling):
+    def alpha_bar(self, t):
+        return 1 - 0.5 * t
+
+
+class Float32(Falling):
+    def alpha_bar(self, t):
+        return super().alpha_bar(t).float()
+
+    def betas(self, steps):
+        return Falling(self.options).betas(steps)
+
+
+class SeedsTheWorld(Falling):
+    def alpha_bar(self, t):
+        torch.manual_seed(3)
+        return super().alpha_bar(t)
+
+
+class Abstract(NoiseSchedule):
+    pass
+
+
+Mmm = find("tokenizer", "mmm").implementation()
+
+
+class PartialDecode(Mmm):
+    def decode(self, ids):
+        if self.faults(ids):
+            raise ValueError("these are no notes")
+        return super().decode(ids)
+
+
+class Forgetful(Mmm):
+    """Loses the last note at each encoding, and does not say so."""
+
+    def encode_counted(self, score):
+        ids, changed = super().encode_counted(score)
+        return ids[:-4], changed
+
+
+class Salted(Mmm):
+    @property
+    def fingerprint(self):
+        return uuid.uuid4().hex
+
+
+class NoBoundary(Mmm):
+    def starts(self, ids):
+        return np.arange(len(ids))
+
+
+class Peeks(Backbone):
+    """Sees the mean of all positions, padding among them."""
+
+    def __init__(self, options, *, length):
+        super().__init__(options, length=length)
+        self.width = 16
+        self.linear = nn.Linear(16, 16)
+
+    def forward(self, hidden, keep=None):
+        return self.linear(hidden) + hidden.mean(1, keepdim=True)
+
+
+class Idle(Backbone):
+    """A parameter that nothing depends on; otherwise each position by itself."""
+
+    def __init__(self, options, *, length):
+        super().__init__(options, length=length)
+        self.width = 16
+        self.linear, self.unused = nn.Linear(16, 16), nn.Linear(16, 16)
+
+    def forward(self, hidden, keep=None):
+        return self.linear(hidden)
+
+
+Gaussian = find("process", "gaussian").implementation()
+
+
+class LearnsPadding(Gaussian):
+    def loss(self, batch, generator):
+        found = super().loss(batch, generator)
+        return {**found, "loss": found["loss"] + self.embed(batch.ids).pow(2).mean()}
+
+
+class GlobalNoise(Gaussian):
+    def loss(self, batch, generator):
+        torch.rand(())
+        return super().loss(batch, generator)
+
+
+Ddpm = find("sampler", "ddpm").implementation()
+
+
+class Overwrites(Sampler):
+    """Forgets what was fixed."""
+
+    def sample(self, process, canvas, *, steps, generator, denoise=None, on_step=None):
+        sampler = Ddpm(find("sampler", "ddpm").options({}))
+        more = {"steps": steps, "generator": generator, "denoise": denoise, "on_step": on_step}
+        found = sampler.sample(process, canvas, **more)
+        return found.where(~canvas.fixed, len(SPECIALS))
+
+
+class LastRow(Metric):
+    subject = "likelihood"
+
+    def measure(self, item):
+        return {"words": item.words}
+
+    def summarise(self, rows):
+        return Figure(float(rows[-1]["words"]), "words", len(rows), "held-out windows")
+
+
+class Twins(Source):
+    def pieces(self):
+        if self.data:
+            raise RefusedError("data", "it takes no --data.")
+        yield from (Piece("one"), Piece("one"))
+
+    def read(self, piece):
+        if piece.id != "one":
+            raise RefusedError("missing", f"there is no piece {piece.id}.")
+        return tune()
+
+
+class InPlace(Renderer):
+    suffix = ".txt"
+
+    def render(self, score, path: Path, *, title=""):
+        path.write_text("notes")
+
+
+class Raises:
+    def __init__(self, options):
+        pass
+
+    @hookimpl
+    def checkpoint_saved(self, step, path):
+        raise RuntimeError("no")
+
+
+class Deaf:
+    def __init__(self, options):
+        pass
+
+    def run_started(self, folder):
+        pass
