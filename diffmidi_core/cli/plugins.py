@@ -1,0 +1,218 @@
+"""`diffmidi plugins`: what is installed, what can be set, and whether it keeps its promises."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from diffmidi_core.errors import BrokenPluginError, DiffmidiError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from diffmidi_core.registry import Offer
+
+
+@click.group("plugins", invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+@click.pass_context
+def command(context: click.Context, as_json: bool) -> None:
+    """List every installed part: built-ins, and what other packages add."""
+    if context.invoked_subcommand is None:
+        rows = [_row(offer) for offer in _every_offer()]
+        if as_json:
+            click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        else:
+            _print_list(rows)
+
+
+@command.command("show")
+@click.argument("kind")
+@click.argument("name")
+def show(kind: str, name: str) -> None:
+    """Say what a part is and what can be set: `diffmidi plugins show backbone bert`."""
+    from rich.text import Text
+
+    from diffmidi_core.registry import find
+
+    offer = find(kind, name)
+    declaration = offer.load()
+    console = _console()
+    console.print(Text.assemble((f"{offer.kind} {offer.name}", "bold"), f": {declaration.summary}"))
+    console.print(Text(f"package         {offer.origin}\nimplementation  {declaration.implementation}"))
+    if declaration.family:
+        console.print(Text(f"family          {declaration.family}"))
+    if (problem := offer.problem()) is not None:
+        raise BrokenPluginError(problem)
+    options = _options(offer)
+    if not options:
+        console.print(Text("It has no options."))
+        return
+    table = _table("option", "type", "default", "bounds", "meaning")
+    for row in options:
+        table.add_row(*(Text(cell) for cell in row))
+    console.print()
+    console.print(table)
+    example, _, default, *_ = options[0]
+    where = f"{kind}.{name}.{example}" if kind in ("metric", "renderer", "hook") else f"{kind}.{example}"
+    console.print(Text(f"\nSet one with -o {where}={default or 'VALUE'}"))
+
+
+@command.command("check")
+@click.argument("package", required=False)
+def check(package: str | None) -> None:
+    """Run the conformance kit on what PACKAGE offers (default: on everything that is installed)."""
+    from diffmidi_core.testing.component import Component, failures, installed_by
+
+    offers = installed_by(package) if package else list(_every_offer())
+    count, failed = 0, 0
+    for offer in offers:
+        click.echo(f"{Component(offer)}  ({offer.origin})")
+        for name, error in failures(offer):
+            count += 1
+            failed += error is not None
+            click.echo(f"  {'pass' if error is None else 'FAIL'}  {name}")
+            if error is not None:
+                click.echo(f"        {_one_line(error)}")
+    if failed:
+        raise DiffmidiError(f"{failed} of {count} checks failed.")
+    click.echo(f"All {count} checks passed.")
+
+
+def _every_offer() -> Iterable[Offer]:
+    from diffmidi_core.registry import KINDS, offers
+
+    return (offer for kind in KINDS for offer in offers(kind))
+
+
+def _row(offer: Offer) -> dict[str, str | None]:
+    problem = offer.problem()
+    try:
+        summary = offer.load().summary
+    except BrokenPluginError:
+        summary = ""
+    return {
+        "kind": offer.kind,
+        "name": offer.spelling,
+        "package": offer.package,
+        "version": offer.version,
+        "state": "ok" if problem is None else "broken",
+        "why": problem,
+        "summary": summary,
+    }
+
+
+def _print_list(rows: Iterable[Mapping[str, str | None]]) -> None:
+    from rich.text import Text
+
+    table = _table("kind", "name", "package", "version", "state", "summary")
+    kind, reasons = None, []
+    for row in rows:
+        style = "red" if row["why"] else ""
+        cells = [row[name] or "" for name in ("kind", "name", "package", "version", "state", "summary")]
+        if row["kind"] == kind:
+            cells[0] = ""
+        elif kind is not None:
+            table.add_section()
+        table.add_row(*(Text(cell, style) for cell in cells))
+        kind = row["kind"]
+        if row["why"]:
+            reasons.append(row["why"])
+    console = _console()
+    console.print(table)
+    for reason in reasons:
+        console.print()
+        console.print(Text(reason, "red"))
+
+
+def _options(offer: Offer) -> list[tuple[str, str, str, str, str]]:
+    """Name, type, default, bounds and description of every option."""
+    try:
+        schema = offer.load().options.model_json_schema()
+    except Exception as error:
+        raise BrokenPluginError(
+            f"the options of {offer.kind} '{offer.name}' of {offer.origin} cannot be described ({_one_line(error)})."
+        ) from error
+    definitions = schema.get("$defs", {})
+    return [
+        (
+            name,
+            _type(field, definitions),
+            json.dumps(field["default"], ensure_ascii=False).strip('"') if "default" in field else "",
+            _bounds(field, definitions),
+            field.get("description", ""),
+        )
+        for name, field in schema.get("properties", {}).items()
+    ]
+
+
+_TYPES = {
+    "integer": "int",
+    "number": "float",
+    "string": "text",
+    "boolean": "true | false",
+    "null": "null",
+    "object": "mapping",
+}
+_BOUNDS = {
+    "minimum": "≥ {}",
+    "exclusiveMinimum": "> {}",
+    "maximum": "≤ {}",
+    "exclusiveMaximum": "< {}",
+    "multipleOf": "multiple of {}",
+    "minLength": "at least {} characters",
+    "maxLength": "at most {} characters",
+    "minItems": "at least {} items",
+    "maxItems": "at most {} items",
+    "pattern": "like {}",
+}
+
+
+def _type(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
+    """A JSON schema's type in words; choices are spelled out."""
+    field = _resolved(field, definitions)
+    if "enum" in field or "const" in field:
+        return " | ".join(str(choice) for choice in field.get("enum", [field.get("const")]))
+    if "anyOf" in field:
+        return " | ".join(_type(each, definitions) for each in field["anyOf"])
+    if field.get("type") == "array":
+        return f"list of {_type(field['items'], definitions)}" if "items" in field else "list"
+    if field.get("format", "").endswith("path"):
+        return "path"
+    return _TYPES.get(field.get("type", ""), "any value")
+
+
+def _bounds(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
+    field = _resolved(field, definitions)
+    parts = [field, *(_resolved(each, definitions) for each in field.get("anyOf", ()))]
+    return ", ".join(said.format(part[key]) for part in parts for key, said in _BOUNDS.items() if key in part)
+
+
+def _resolved(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
+    reference = field.get("$ref", "").removeprefix("#/$defs/")
+    return {**definitions.get(reference, {}), **field} if reference else field
+
+
+def _table(*headings: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("kind", "name", "option", "state"))
+    return table
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, AssertionError | DiffmidiError) and text else f"{type(error).__name__}: {text}"
