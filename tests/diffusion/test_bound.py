@@ -96,6 +96,17 @@ def test_a_model_that_knows_the_words_pays_for_prior_and_rounding_alone(make_pro
     torch.testing.assert_close(bound.bits, bound.terms["prior"] + bound.terms["rounding"])
 
 
+def test_rounding_is_judged_on_embeddings_with_their_noise(make_process):
+    process = make_process(words=8, start_std=0.5).eval()
+    ids, seen, rounding = torch.randint(4, 12, (200, 5)), [], process.round
+    process.round = lambda x: seen.append(x) or rounding(x)
+    with torch.no_grad():
+        process.bound(Batch(ids, None, torch.full((200,), 5)), generator(), levels=1)
+    noise = seen[0] - process.embed(ids).detach()
+    assert float(noise.std()) == pytest.approx(0.5, rel=0.02)
+    assert abs(float(noise.mean())) < 0.02
+
+
 @pytest.mark.parametrize("count", [1, 3, 8])
 def test_each_level_is_drawn_as_often_as_its_probability_says(count):
     p = torch.rand(30, generator=generator(), dtype=F64) ** 4

@@ -1,5 +1,7 @@
 """Forward and reverse steps, against the original's numbers and against each other."""
 
+import math
+
 import pytest
 import torch
 
@@ -82,6 +84,13 @@ def test_ddim_with_all_the_noise_is_ddpm(levels, steps):
     short = levels.respace(steps)
     for ours, theirs in zip(ddim_steps(short, 1.0), ddpm_steps(short), strict=True):
         assert (ours.x0, ours.x_t, ours.noise) == pytest.approx((theirs.x0, theirs.x_t, theirs.noise), abs=1e-6)
+
+
+def test_ddim_is_defined_where_hardly_any_signal_is_left():
+    long = GaussianLevels.from_betas(find("schedule", "sqrt").build().betas(50_000))
+    for steps in (2, 3, 50_000):
+        for step in ddim_steps(long.respace(steps), 1.0):
+            assert math.isfinite(step.x_t)
 
 
 @pytest.mark.parametrize("eta", [0.0, 0.3, 1.0])

@@ -130,6 +130,12 @@ def test_the_network_is_told_thousandths_of_the_chain(process, monkeypatch):
     assert told[0].tolist() == [0, 500]
 
 
+def test_the_estimate_depends_on_the_time(process):
+    x_t = torch.zeros(2, 3, 16)
+    early, late = process.denoise(x_t, torch.tensor([0.1, 0.9]))
+    assert (early - late).abs().max() > 1e-3
+
+
 def test_start_std_follows_the_schedule_unless_it_is_given(make_process):
     beta = find("schedule", "sqrt").build().betas(2000)[0]
     assert make_process(steps=2000).start_std == pytest.approx(float(beta.sqrt()))
