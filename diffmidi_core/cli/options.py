@@ -91,9 +91,10 @@ def new_session(
     config = resolve(read_json(config_file) if config_file else None, collect(given), assignments)
 
     from diffmidi_core.engine.folder import RunFolder
+    from diffmidi_core.engine.ranks import done_by_main
     from diffmidi_core.engine.session import Session
 
-    return Session(RunFolder.new(out, config), config)
+    return Session(RunFolder(done_by_main(lambda: RunFolder.new(out, config).path)), config)
 
 
 def _parameter(target: str) -> str:

@@ -29,9 +29,8 @@ def split_key(group: str, score: Score) -> int:
 def is_heldout(keys: Keys, share: float) -> NDArray[np.bool_]:
     """[N] True for pieces whose key falls in the held-out share of all possible keys.
 
-    Each side gets at least one key where there are two to share out: the lowest is held out, the highest trained on.
+    Where there are two keys to share out, each side gets one at least: the lowest is held out, the highest trained on.
+    A single one is trained on.
     """
     held = keys < int(share * 2**63)
-    if len(keys) and keys.min() != keys.max():
-        held = (held | (keys == keys.min())) & (keys != keys.max())
-    return held
+    return (held | (keys == keys.min())) & (keys != keys.max()) if len(keys) else held

@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from diffmidi_core.config import RunConfig, resolve
+from diffmidi_core.engine.ranks import is_main
 from diffmidi_core.errors import DiffmidiError
-from diffmidi_core.files import read_json, write_json
+from diffmidi_core.files import read_json, whole_file, write_json
 
 
 class RunFolder:
-    """`runs/NAME/{config.json, run.json, data/, metrics.jsonl, checkpoints/, samples/, figures.json}`."""
+    """`runs/NAME/{config.json, run.json, data/, metrics.jsonl, checkpoints/, samples/, figures.json}`.
+
+    Every process may hold one; only the main process writes.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -60,15 +64,20 @@ class RunFolder:
 
     def save(self, config: RunConfig) -> None:
         """Write the config, every default in it."""
-        write_json(self.config_file, config.model_dump(mode="json"))
+        if is_main():
+            write_json(self.config_file, config.model_dump(mode="json"))
 
     def note(self, **facts: Any) -> None:
         """Add to run.json: what happened (versions, hardware, times), as opposed to what was asked."""
+        if not is_main():
+            return
         known = read_json(self.facts_file) if self.facts_file.exists() else {}
         write_json(self.facts_file, {**known, **facts})
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Append a line to metrics.jsonl."""
+        if not is_main():
+            return
         line = json.dumps({"step": step, **values}, allow_nan=True)
         try:
             with self.metrics_file.open("a", encoding="utf-8") as file:
@@ -78,9 +87,7 @@ class RunFolder:
 
     def truncate_log(self, step: int) -> None:
         """Drop what a run that was cut off had logged after the step it goes on from."""
-        from diffmidi_core.files import whole_file
-
-        if not self.metrics_file.exists():
+        if not (is_main() and self.metrics_file.exists()):
             return
         lines = self.metrics_file.read_text(encoding="utf-8").splitlines()
         with whole_file(self.metrics_file) as temporary:

@@ -12,6 +12,7 @@ from diffmidi_core.config import RunConfig
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.engine.build import build, build_tokenizer
 from diffmidi_core.engine.folder import RunFolder
+from diffmidi_core.engine.ranks import is_main, on_cpu
 from diffmidi_core.hooks import Hooks
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Session:
     @cached_property
     def hooks(self) -> Hooks:
         """The chosen listeners; only the main process has any."""
-        if not _is_main():
+        if not is_main():
             return Hooks(silent=True)
         return Hooks((part.name, build("hook", part)) for part in self.config.hooks)
 
@@ -46,18 +47,18 @@ class Session:
 
         precision = resolve_precision(self.config.precision)
         accelerator = Accelerator(
+            cpu=on_cpu(),
             mixed_precision="no" if precision == "fp32" else precision,
             gradient_accumulation_steps=self.config.train.accumulate,
         )
-        if accelerator.is_main_process:
-            self.folder.note(
-                versions=_versions(("diffmidi", "torch", "transformers", "accelerate", "symusic", "numpy")),
-                python=platform.python_version(),
-                machine=platform.platform(),
-                device=str(accelerator.device),
-                processes=accelerator.num_processes,
-                precision=precision,
-            )
+        self.folder.note(
+            versions=_versions(("diffmidi", "torch", "transformers", "accelerate", "symusic", "numpy")),
+            python=platform.python_version(),
+            machine=platform.platform(),
+            device=str(accelerator.device),
+            processes=accelerator.num_processes,
+            precision=precision,
+        )
         return accelerator
 
     def begin(self, stage: str) -> None:
@@ -67,12 +68,6 @@ class Session:
     def end(self, stage: str, figures: dict[str, Any] | None = None) -> None:
         """Tell the listeners that it ended well."""
         self.hooks.emit("run_finished", folder=self.folder.path, figures=figures or {}, stage=stage)
-
-
-def _is_main() -> bool:
-    import os
-
-    return os.environ.get("RANK", "0") == "0"
 
 
 def _versions(packages: Iterable[str]) -> dict[str, str]:

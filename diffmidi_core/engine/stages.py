@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from diffmidi_core.contracts.source import Source
 from diffmidi_core.data.prepare import REPORT, prepare, summary
 from diffmidi_core.engine.build import build
+from diffmidi_core.engine.ranks import done_by_main
 from diffmidi_core.engine.session import Session
 
 
 def prepare_data(session: Session) -> None:
     """Music to a token dataset, in the run's folder; the main process does it, the others wait."""
     session.begin("prepare")
-    source: Source = build("source", session.config.source, data=session.config.data)
-    report = prepare(
-        source, session.tokenizer, session.folder.data, heldout=session.config.prepare.heldout, hooks=session.hooks
+    session.end("prepare", done_by_main(lambda: _prepared(session)))
+
+
+def _prepared(session: Session) -> dict[str, Any]:
+    config = session.config
+    source: Source = build("source", config.source, data=config.data)
+    return summary(
+        prepare(source, session.tokenizer, session.folder.data, heldout=config.prepare.heldout, hooks=session.hooks)
     )
-    session.end("prepare", summary(report))
 
 
 def run(session: Session, *, resume: bool = False) -> None:
@@ -27,7 +34,7 @@ def run(session: Session, *, resume: bool = False) -> None:
 
     # Before the accelerator: reading music needs no torch, and mistakes in the data come out at once.
     if not (resume and (session.folder.data / REPORT).exists()):
-        _on_main_first(session)
+        prepare_data(session)
     train(session, resume=resume)
     sample(session)
     evaluate(session)
@@ -35,14 +42,3 @@ def run(session: Session, *, resume: bool = False) -> None:
         render(session)
     session.accelerator.wait_for_everyone()
     session.end("run")
-
-
-def _on_main_first(session: Session) -> None:
-    import os
-
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        prepare_data(session)
-        return
-    with session.accelerator.main_process_first():
-        if session.accelerator.is_main_process:
-            prepare_data(session)

@@ -49,8 +49,7 @@ class Trainer:
         manifest = checkpoint.load_manifest(path, self.process)
         checkpoint.load_training(path, self.process, self.ema, self.optimiser)
         self.step = int(manifest["step"])
-        if self.accelerator.is_main_process:
-            self.session.folder.truncate_log(self.step)
+        self.session.folder.truncate_log(self.step)
 
     def run(self) -> None:
         """Train to `train.iterations`. Raises StoppedError after Ctrl-C or SIGTERM, with a checkpoint saved."""
@@ -144,8 +143,7 @@ class Trainer:
         self._log({"heldout/bound_bpw": bits_per_word(rows)})
 
     def _log(self, values: dict[str, float]) -> None:
-        if self.accelerator.is_main_process:
-            self.session.folder.log(self.step, values)
+        self.session.folder.log(self.step, values)
         self.session.hooks.emit("scalars", step=self.step, values=values)
 
     def _agreed(self, asked: bool) -> bool:
@@ -186,8 +184,7 @@ def train(session: Session, *, resume: bool = False) -> None:
     if resume and checkpoint.steps(session.folder.checkpoints):
         trainer.resume()
     parameters = sum(each.numel() for each in trainer.process.parameters())
-    if session.accelerator.is_main_process:
-        session.folder.save(session.config)
-        session.folder.note(parameters=parameters, data=trainer.dataset.report | {"refused": None})
+    session.folder.save(session.config)
+    session.folder.note(parameters=parameters, data=trainer.dataset.report | {"refused": None})
     trainer.run()
     session.end("train")

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from diffmidi_core.declaration import Declaration, Options
-from diffmidi_core.errors import UsageError
+from diffmidi_core.errors import BrokenPluginError, UsageError
 from diffmidi_core.registry import KINDS, Offer, offers, same
 
 
@@ -73,7 +73,13 @@ def installed_by(package: str) -> list[Offer]:
 
 
 def failures(offer: Offer) -> Iterator[tuple[str, Exception | None]]:
-    """Run every check on an offer: its name, and what it raised, or None where it passed."""
+    """Run every check on an offer: its name, and what it raised, or None where it passed.
+
+    A broken offer fails check_builds, and nothing more is tried.
+    """
+    if (problem := offer.problem()) is not None:
+        yield "check_builds", BrokenPluginError(problem)
+        return
     for check in checks_for(offer.kind):
         try:
             check(Component(offer))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.errors import BrokenPluginError, DiffmidiError
 
 
 class ConformanceError(AssertionError):
@@ -32,6 +32,8 @@ def refuses(doing: str, *, naming: str = "") -> Iterator[None]:
     """Fail the check unless the block raises a DiffmidiError (whose message holds `naming`)."""
     try:
         yield
+    except BrokenPluginError:
+        raise
     except DiffmidiError as error:
         expect(naming in str(error), f"{doing}: the error does not name {naming!r}: {error}")
     except Exception as error:

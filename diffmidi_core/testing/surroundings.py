@@ -129,7 +129,7 @@ def in_new_process(code: str, *arguments: str) -> Any:
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], env=environment, capture_output=True, text=True, check=False
     )
-    expect(done.returncode == 0, f"a new process failed: {done.stderr.strip()[-500:]}")
+    expect(done.returncode == 0, f"a new process failed: {''.join(done.stderr.splitlines()[-1:])}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
