@@ -10,6 +10,7 @@ import pickle
 import struct
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -96,6 +97,7 @@ REFUSED = {
     "last byte missing": ("truncated", GOOD[:-1]),
     "cut inside a track's header": ("truncated", header(1, 2) + track(NOTE) + b"MTrk\0"),
     "track length past the end": ("truncated", header() + track(NOTE, length=0xFFFFFFFF)),
+    "cut behind an unknown chunk": ("truncated", header() + chunk(b"XFIH", b"12345") + track(NOTE)[:-1]),
     "no tracks": ("no_notes", header(tracks=0)),
     "no notes": ("no_notes", header() + track(TEMPO)),
     "note that never ends": ("no_notes", header() + track(NOTE_ON)),
@@ -108,7 +110,7 @@ REFUSED = {
     "time past 2^31": ("time_overflow", header() + track(*[b"\xff\xff\xff\x7f" + NOTE[1:]] * 9)),
     "note that ends past 2^31": (
         "time_overflow",
-        header() + track(NOTE, LONG * 7, b"\xff\xff\xff\x7f" + NOTE_ON[1:], b"\xff\xff\xff\x7f" + b"\x80\x3c\x00"),
+        header() + track(LONG * 7, b"\xff\xff\xff\x7f" + NOTE_ON[1:], b"\xff\xff\xff\x7f" + b"\x80\x3c\x00"),
     ),
     "too many at once": ("too_dense", header() + track(NOTE_ON * 3000, NOTE_OFF, b"\x00\x80\x3c\x00" * 2999)),
 }
@@ -215,8 +217,12 @@ def test_a_large_file_is_refused_unread_and_a_small_one_is_not_unpacked_into_a_l
     with (tmp_path / "large.mid").open("wb") as file:
         file.truncate(2**20 + 1)
     assert reason_of(tmp_path / "large.mid") == "too_large"
-    (tmp_path / "bomb.mid").write_bytes(gzip.compress(bytes(2**21)))
+    (tmp_path / "bomb.mid").write_bytes(gzip.compress(bytes(2**25)))
+    tracemalloc.start()
     assert reason_of(tmp_path / "bomb.mid") == "too_large"
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**23
 
 
 def test_names_are_made_safe_to_print(tmp_path: Path) -> None:

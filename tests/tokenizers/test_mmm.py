@@ -264,6 +264,13 @@ def test_only_whole_notes_are_read_and_time_passes_all_the_same(layout: str, tex
     assert tokenizer.count_notes(ids_of(tokenizer, text)) == len(notes)
 
 
+def test_a_chain_of_rests_is_cut_where_encoding_would_cut_it() -> None:
+    tokenizer = mmm("run")
+    decoded = tokenizer.decode(ids_of(tokenizer, "t0 p60 v8 d12 " + "t96 " * 40 + "p60 v8 d12"))
+    assert words(tokenizer, decoded) == "t0 p60 v8 d12 " + "t96 " * 16 + "p60 v8 d12"
+    assert rows(decoded)[1][0] == 16 * 96 * 40
+
+
 def test_notes_past_the_end_of_time_are_left_out() -> None:
     tokenizer = mmm(grid=1, max_duration=64, max_shift=64)
     ids = np.tile(ids_of(tokenizer, "t64 p60 v8 d64"), 80_000)

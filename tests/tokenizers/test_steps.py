@@ -29,6 +29,12 @@ def test_a_constant_offset_vanishes() -> None:
     assert steps.on_grid(late, 480, 12).onset.tolist() == [3 * i for i in range(8)]
 
 
+def test_onsets_a_little_early_or_late_go_to_the_nearest_step() -> None:
+    shaky = notes(*[(57 + 120 * i + (0, 0, 19, -19)[i % 4], 120, 60 + i, 80) for i in range(16)])
+    placed = steps.on_grid(shaky, 480, 12)
+    assert placed.onset.tolist() == [3 * i for i in range(16)]
+
+
 def test_the_grid_goes_through_the_most_common_residue_not_through_the_first_note() -> None:
     early = notes((20, 100, 60, 80), *[(57 + 480 * i, 480, 60, 80) for i in range(1, 9)])
     placed = steps.on_grid(early, 480, 12)
