@@ -68,8 +68,8 @@ def part_overlaps(notes: Notes) -> tuple[Notes, int]:
 
     As on a piano, striking a sounding key again ends the first note and starts the second, and the key sounds until
     the later of the two ends: no attack is lost, and no sound. So end_i = min(max(end_1 .. end_i), onset_i+1) over the
-    notes of one pitch, in order. (Fusing the two would lose an attack: 3.6% of the notes of POP909 are struck like
-    this, most of them a sixteenth, an eighth or a quarter after the first.)
+    notes of one pitch, in order. (Fusing the two would lose an attack: of the notes in 400 pieces of POP909, on 12
+    steps to the quarter, 3.6% are struck like this, seven in ten of them just 3, 6 or 12 steps after the first.)
     """
     if len(notes) == 0:
         return notes, 0
