@@ -79,7 +79,7 @@ class Offer:
         except (Exception, SystemExit) as error:
             raise self._broken(f"its declaration {self.target} cannot be imported ({_short(error)})") from error
         if not isinstance(declaration, Declaration):
-            raise self._broken(f"{self.target} is a {type(declaration).__name__}, not a diffmidi Declaration")
+            raise self._broken(f"{self.target} is of type {type(declaration).__name__}, not a diffmidi Declaration")
         return declaration
 
     def problem(self) -> str | None:

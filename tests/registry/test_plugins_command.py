@@ -1,0 +1,150 @@
+"""`diffmidi plugins`: the listing, one part's options, and the kit without pytest."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from diffmidi_core.cli.plugins import command
+from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
+from diffmidi_core.registry import KINDS, offers
+
+HEAVY = ("torch", "transformers", "numpy", "symusic", "matplotlib", "music21", "diffmidi_schedules.schedules")
+WORKING = """
+from diffmidi_core.api import NoiseSchedule
+
+class Part(NoiseSchedule):
+    def alpha_bar(self, t):
+        return (1 - t) ** self.options.power
+"""
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner(env={"COLUMNS": "80"}).invoke(command, arguments, catch_exceptions=False, standalone_mode=False)
+    if result.exception:
+        raise result.exception
+    return result.output
+
+
+def as_list() -> dict[tuple[str, str], dict[str, str]]:
+    return {(row["kind"], row["name"]): row for row in json.loads(run("--json"))}
+
+
+def test_every_installed_part_is_listed():
+    rows = as_list()
+    assert set(rows) == {(kind, offer.spelling) for kind in KINDS for offer in offers(kind)}
+    sqrt = rows["schedule", "sqrt"]
+    assert (sqrt["package"], sqrt["state"], sqrt["why"]) == ("diffmidi", "ok", None)
+    assert sqrt["summary"]
+
+
+def test_the_table_shows_kind_name_package_version_state_and_summary(install, good):
+    install("acme-midi", {"diffmidi.schedules": {"power": "acme:declared"}}, acme=good("acme"), acme_parts=WORKING)
+    lines = run().splitlines()
+    assert lines[0].split() == ["kind", "name", "package", "version", "state", "summary"]
+    assert all(len(line) <= 80 for line in lines)
+    row = next(line for line in lines if "acme-midi" in line)
+    assert row.split()[:4] == ["acme-midi:power", "acme-midi", "1.0", "ok"]
+
+
+def test_a_broken_part_is_listed_with_the_reason_in_full_below(install):
+    install("acme-midi", {"diffmidi.schedules": {"bad": "acme:declared"}}, acme="raise RuntimeError('no [red]key')")
+    output = run()
+    row = next(line for line in output.splitlines() if "acme-midi:bad" in line)
+    assert "broken" in row
+    assert (
+        "schedule 'bad' of acme-midi 1.0 is broken: its declaration acme:declared cannot be imported "
+        "(RuntimeError: no [red]key)."
+    ) in " ".join(output.split())
+    assert "sqrt" in output
+
+
+def test_nothing_heavy_and_no_implementation_is_imported_to_list():
+    code = (
+        "import sys; from diffmidi_core.cli.plugins import command; command.main([], standalone_mode=False); "
+        f"print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+    assert "sqrt" in done.stdout
+
+
+def test_offers_imports_not_even_a_declaration():
+    code = (
+        "import sys; from diffmidi_core.registry import KINDS, offers; [offers(kind) for kind in KINDS]; "
+        "print([name for name in sys.modules if name.endswith('.declarations')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_show_prints_options_with_type_default_bounds_and_meaning():
+    output = run("show", "backbone", "bert")
+    assert "backbone bert: BERT" in output
+    assert "diffmidi_backbones.bert:Bert" in output
+    words = {line.split()[0]: " ".join(line.split()[1:]) for line in output.splitlines() if line.strip()}
+    assert words["option"] == "type default bounds meaning"
+    assert words["size"].startswith("tiny | small | base small ")
+    assert words["layers"].startswith("int 4 ≥ 1 ")
+    assert words["dropout"].startswith("float 0.1 ≥ 0, < 1 ")
+    assert words["pretrained"].startswith("path | null null ")
+
+
+def test_show_says_the_family_and_that_there_are_no_options():
+    assert "family          gaussian" in run("show", "sampler", "ddpm")
+    assert "It has no options." in run("show", "schedule", "sqrt")
+
+
+def test_show_of_what_is_not_there_is_an_error_of_usage(install):
+    with pytest.raises(UsageError, match="Did you mean 'bert'"):
+        run("show", "backbone", "brt")
+    with pytest.raises(UsageError, match="there is no kind 'bckbone'"):
+        run("show", "bckbone", "bert")
+    install("acme-midi", {"diffmidi.schedules": {"bad": "acme:declared"}}, acme="raise RuntimeError")
+    with pytest.raises(BrokenPluginError, match=r"acme-midi 1\.0"):
+        run("show", "schedule", "bad")
+
+
+def test_check_passes_a_part_that_keeps_its_promises(install, good):
+    install(
+        "acme-midi",
+        {"diffmidi.schedules": {"power": "acme_ok:declared"}},
+        acme_ok=good("acme_ok"),
+        acme_ok_parts=WORKING,
+    )
+    output = run("check", "Acme_Midi")
+    assert output.splitlines()[0] == "schedule-acme-midi:power  (acme-midi 1.0)"
+    assert "  pass  check_signal_falls" in output
+    assert "FAIL" not in output
+    assert output.rstrip().endswith("checks passed.")
+
+
+def test_check_says_which_promise_is_broken_and_leaves_with_1(install, good, capsys):
+    rising = WORKING.replace("(1 - t) ** self.options.power", "t")
+    install(
+        "acme-midi",
+        {"diffmidi.schedules": {"power": "acme_up:declared"}},
+        acme_up=good("acme_up"),
+        acme_up_parts=rising,
+    )
+    result = CliRunner().invoke(command, ["check", "acme-midi"], standalone_mode=False)
+    assert isinstance(result.exception, DiffmidiError)
+    assert result.exception.exit_code == 1
+    assert "  FAIL  check_signal_falls\n        alpha_bar falls; it rises at t = [0.0]" in result.output
+    assert "  pass  check_builds" in result.output
+
+
+def test_check_of_a_broken_part_says_so_once(install):
+    install("acme-midi", {"diffmidi.schedules": {"bad": "acme:declared"}}, acme="raise RuntimeError('no')")
+    result = CliRunner().invoke(command, ["check", "acme-midi"], standalone_mode=False)
+    assert result.output.count("is broken") == 1
+    assert "1 of 1 checks failed" in str(result.exception)
+
+
+def test_check_of_a_package_that_is_not_there():
+    with pytest.raises(UsageError, match=r"no installed package 'difmidi' offers parts.* Did you mean 'diffmidi'"):
+        run("check", "difmidi")
