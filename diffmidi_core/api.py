@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from diffmidi_core.music.notes import Score as Score
     from diffmidi_core.music.notes import notes_of as notes_of
     from diffmidi_core.music.notes import score_of as score_of
+    from diffmidi_core.music.reading import printable as printable
     from diffmidi_core.music.reading import read_midi as read_midi
     from diffmidi_core.music.reading import write_midi as write_midi
 
@@ -93,6 +94,7 @@ _LAZY = {
     "Score": "music.notes",
     "notes_of": "music.notes",
     "score_of": "music.notes",
+    "printable": "music.reading",
     "read_midi": "music.reading",
     "write_midi": "music.reading",
 }

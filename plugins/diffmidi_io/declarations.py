@@ -1,0 +1,69 @@
+"""What the built-in sources and renderers offer. Light: nothing heavy is imported here."""
+
+from __future__ import annotations
+
+from diffmidi_core.api import Declaration, Field, Options
+
+
+class FolderOptions(Options):
+    """Options of `folder`."""
+
+    pattern: str = Field(
+        "*", min_length=1, description="which files, by their path inside the folder: *bach*, train/*, *.kar"
+    )
+    hidden: bool = Field(False, description="look at names that begin with a dot, too")
+
+
+class SoundOptions(Options):
+    """Options of what makes sound."""
+
+    soundfont: str | None = Field(
+        None, description="path of a SoundFont (.sf2); null: the General MIDI one that comes with pretty_midi"
+    )
+    peak: float = Field(-1.0, ge=-40, le=0, description="loudness: the level of the loudest sample, in dBFS")
+    max_minutes: float = Field(30, gt=0, le=180, description="longer music is an error (11 MiB of sound a minute)")
+
+
+class PianoRollOptions(Options):
+    """Options of `pianoroll`."""
+
+    dpi: int = Field(150, ge=50, le=600, description="pixels per inch")
+    height: float = Field(5.0, ge=3, le=30, description="height in inches")
+    max_width: float = Field(30.0, ge=8, le=100, description="width in inches that long music is squeezed into")
+
+
+class WaveformOptions(SoundOptions):
+    """Options of `waveform`."""
+
+    dpi: int = Field(150, ge=50, le=600, description="pixels per inch")
+    width: float = Field(12.0, ge=4, le=60, description="width in inches")
+    height: float = Field(3.0, ge=2, le=20, description="height in inches")
+
+
+folder = Declaration(
+    summary="every MIDI file below a folder (--data FOLDER), or one MIDI file",
+    implementation="diffmidi_io.folder:Folder",
+    options=FolderOptions,
+)
+chorales = Declaration(
+    summary="the 410 pieces by Bach, most of them four-part chorales, that come with music21",
+    implementation="diffmidi_io.chorales:Chorales",
+)
+midi = Declaration(summary="standard MIDI file (.mid)", implementation="diffmidi_io.midi:Midi")
+wav = Declaration(
+    summary="sound through a SoundFont (.wav, 48 kHz stereo)",
+    implementation="diffmidi_io.sound:Wav",
+    options=SoundOptions,
+)
+pianoroll = Declaration(
+    summary="picture of the notes: pitch over beats and seconds, velocity as colour (.roll.png)",
+    implementation="diffmidi_io.pianoroll:PianoRoll",
+    options=PianoRollOptions,
+    tiny={"dpi": 50, "height": 3, "max_width": 8},
+)
+waveform = Declaration(
+    summary="picture of the sound: level over seconds (.wave.png)",
+    implementation="diffmidi_io.waveform:Waveform",
+    options=WaveformOptions,
+    tiny={"dpi": 50, "width": 4, "height": 2},
+)

@@ -1,0 +1,70 @@
+"""folder: every MIDI file below a directory, or one file."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from diffmidi_core.api import DiffmidiError, Piece, RefusedError, Score, Source, UsageError, printable, read_midi
+from diffmidi_io.declarations import FolderOptions
+
+SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
+_APPLE_DOUBLE = "._"
+"""How macOS names the file that holds the attributes of another one."""
+
+
+class Folder(Source):
+    """MIDI files, recursively; ids are their paths inside the folder, with `/`, in sorted order.
+
+    Links to files are followed, links to directories are not: they may lead back up. What is met and cannot be read,
+    a directory without permission among it, is still a piece, which `read` refuses: it is counted, not passed over.
+    """
+
+    options: FolderOptions
+
+    def pieces(self) -> Iterator[Piece]:
+        """Every file with a MIDI suffix, in any case. Raises DiffmidiError where there is none."""
+        data = self._data()
+        if os.path.isfile(data):
+            yield Piece(data.name)
+            return
+        if not os.path.isdir(data):
+            found = "is neither a folder nor a file" if os.path.lexists(data) else "does not exist"
+            raise DiffmidiError(f"--data {printable(data)} {found}: give a folder of MIDI files, or one MIDI file.")
+        names = sorted(name for name in _walk(data, hidden=self.options.hidden) if self._wanted(name))
+        if not names:
+            matching = "" if self.options.pattern == "*" else f" that match '{self.options.pattern}'"
+            raise DiffmidiError(f"there are no {', '.join(SUFFIXES)} files{matching} in {printable(data)} or below it.")
+        for name in names:
+            yield Piece(name)
+
+    def read(self, piece: Piece) -> Score:
+        """The file as a score. Raises RefusedError."""
+        data = self._data()
+        path = data if os.path.isfile(data) else data / piece.id
+        if piece.id.endswith("/"):
+            raise RefusedError("unreadable", f"the folder {printable(path)} may not be read: permission denied.")
+        return read_midi(path)
+
+    def _data(self) -> Path:
+        if self.data is None:
+            raise UsageError("the source 'folder' needs to know where the music is: give --data FOLDER.")
+        return Path(self.data)
+
+    def _wanted(self, name: str) -> bool:
+        return name.endswith("/") or fnmatch.fnmatchcase(name, self.options.pattern)
+
+
+def _walk(top: Path, *, hidden: bool) -> Iterator[str]:
+    """Paths below `top` of MIDI files, and, ending in "/", of directories that cannot be listed."""
+    denied: list[OSError] = []
+    for folder, below, files in os.walk(top, onerror=denied.append):
+        if not hidden:
+            below[:] = [name for name in below if not name.startswith(".")]
+        for name in files:
+            if name.lower().endswith(SUFFIXES) and not name.startswith(_APPLE_DOUBLE if hidden else "."):
+                yield Path(folder, name).relative_to(top).as_posix()
+    for error in denied:
+        yield Path(os.fsdecode(error.filename)).relative_to(top).as_posix() + "/"
