@@ -1,0 +1,1 @@
+"""A template for a diffmidi plugin. See README.md."""

@@ -1,0 +1,36 @@
+"""What this package offers. Light: no torch, numpy or symusic here; each class is imported when it is built."""
+
+from __future__ import annotations
+
+from diffmidi_core.api import Declaration, Field, Options
+
+
+class SigmoidOptions(Options):
+    """What can be set for `sigmoid`."""
+
+    steepness: float = Field(6.0, gt=0, le=30, description="how sharply noise takes over in the middle")
+
+
+sigmoid = Declaration(
+    summary="a logistic curve: slow at both ends, as steep in the middle as you like",
+    implementation="diffmidi_plugin_template.sigmoid:Sigmoid",
+    options=SigmoidOptions,
+)
+
+pitch_range = Declaration(
+    summary="how wide a piece is, from its lowest note to its highest, in semitones",
+    implementation="diffmidi_plugin_template.pitch_range:PitchRange",
+)
+
+
+class CsvOptions(Options):
+    """What can be set for `csv`."""
+
+    name: str = Field("scalars.csv", min_length=1, description="name of the file in the run's folder")
+
+
+csv = Declaration(
+    summary="training figures as a CSV file in the run's folder",
+    implementation="diffmidi_plugin_template.csv_log:CsvLog",
+    options=CsvOptions,
+)

@@ -1,0 +1,30 @@
+"""What is special about these parts."""
+
+import pytest
+import torch
+
+from diffmidi_core.registry import find
+
+
+@pytest.mark.parametrize("steepness", [1.0, 6.0, 30.0])
+def test_half_the_signal_is_left_half_way(steepness):
+    schedule = find("schedule", "sigmoid").build({"steepness": steepness})
+    assert float(schedule.alpha_bar(torch.tensor(0.5, dtype=torch.float64))) == pytest.approx(0.5)
+
+
+def test_a_steeper_one_keeps_more_before_and_less_after():
+    gentle, steep = (find("schedule", "sigmoid").build({"steepness": k}) for k in (2.0, 12.0))
+    t = torch.tensor([0.25, 0.75], dtype=torch.float64)
+    assert (steep.alpha_bar(t) - gentle.alpha_bar(t)).sign().tolist() == [1, -1]
+
+
+def test_pitch_range_is_the_mean_over_samples_with_notes():
+    figure = find("metric", "pitch_range").build().summarise([{"semitones": 12}, {}, {"semitones": 24}])
+    assert (figure.value, figure.count, figure.error) == (18, 2, pytest.approx(6))
+
+
+def test_csv_has_one_line_a_figure(tmp_path):
+    listener = find("hook", "csv").build({"name": "log.csv"})
+    listener.run_started(tmp_path)
+    listener.scalars(3, {"loss": 0.5, "lr": 1e-4})
+    assert (tmp_path / "log.csv").read_text() == "3,loss,0.5\n3,lr,0.0001\n"

@@ -1,0 +1,129 @@
+"""What people install: the wheels of diffmidi and of the plugin template, not editable, in an environment of their own.
+
+The environment borrows the dependencies of this one through a .pth file. Python does not read the .pth files of a
+folder that it was pointed to by one, so the editable install of this repository stays out of it; a test makes sure.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from diffmidi_core.music.toy import toy_scores
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE = ROOT / "examples" / "plugin-template"
+PACKAGES = ("diffmidi_core", *sorted(path.name for path in (ROOT / "plugins").iterdir() if path.is_dir()))
+
+
+def clean_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PIP", "VIRTUAL_ENV"))}
+
+
+def call(*command: object, cwd: Path) -> str:
+    done = subprocess.run([*map(str, command)], cwd=cwd, env=clean_environment(), capture_output=True, text=True)
+    assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+    assert "Traceback" not in done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The wheels by the name of their distribution."""
+    out = tmp_path_factory.mktemp("wheels")
+    for project in (ROOT, TEMPLATE):
+        call(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, project, cwd=out)
+    return {path.name.split("-")[0]: path for path in out.glob("*.whl")}
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory, wheels: dict[str, Path]) -> Path:
+    """An environment with both wheels."""
+    folder = tmp_path_factory.mktemp("installed") / "venv"
+    venv.create(folder)
+    python = folder / "bin" / "python"
+    install = ("-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index")
+    call(sys.executable, *install, *wheels.values(), cwd=folder)
+    site = Path(call(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder).strip())
+    borrowed = dict.fromkeys(sysconfig.get_path(name) for name in ("purelib", "platlib"))
+    (site / "borrowed.pth").write_text("\n".join(borrowed) + "\n")
+    return folder
+
+
+def test_the_wheel_holds_every_package_its_types_and_its_licence(wheels):
+    with zipfile.ZipFile(wheels["diffmidi"]) as wheel:
+        names = set(wheel.namelist())
+        entry_points = wheel.read(next(name for name in names if name.endswith("entry_points.txt"))).decode()
+    for package in PACKAGES:
+        folder = ROOT / package if package == "diffmidi_core" else ROOT / "plugins" / package
+        sources = {f"{package}/{path.relative_to(folder).as_posix()}" for path in folder.rglob("*.py")}
+        assert sources | {f"{package}/py.typed"} <= names
+    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == set(PACKAGES)
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert "diffmidi = diffmidi_core.cli:main" in entry_points
+    assert "[diffmidi.schedules]" in entry_points
+
+
+def test_the_templates_wheel_holds_its_own_package_alone(wheels):
+    with zipfile.ZipFile(wheels["diffmidi_plugin_template"]) as wheel:
+        names = wheel.namelist()
+    tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
+    assert tops == {"diffmidi_plugin_template"}
+    assert "diffmidi_plugin_template/py.typed" in names
+
+
+def test_what_runs_is_what_the_wheels_hold(installed, tmp_path):
+    modules = [*PACKAGES, "diffmidi_plugin_template"]
+    code = f"import json; print(json.dumps([__import__(name).__file__ for name in {modules}]))"
+    for file in json.loads(call(installed / "bin" / "python", "-c", code, cwd=tmp_path)):
+        assert Path(file).is_relative_to(installed)
+
+
+def test_plugins_lists_the_templates_parts_beside_ours(installed, tmp_path):
+    rows = json.loads(call(installed / "bin" / "diffmidi", "plugins", "--json", cwd=tmp_path))
+    state = {(row["kind"], row["name"]): row["state"] for row in rows}
+    assert state["schedule", "sqrt"] == "ok"
+    theirs = {part: said for part, said in state.items() if part[1].startswith("diffmidi-plugin-template:")}
+    assert theirs == {
+        ("schedule", "diffmidi-plugin-template:sigmoid"): "ok",
+        ("metric", "diffmidi-plugin-template:pitch_range"): "ok",
+        ("hook", "diffmidi-plugin-template:csv"): "ok",
+    }
+
+
+def test_the_template_passes_the_kit_and_its_own_tests(installed, tmp_path):
+    said = call(installed / "bin" / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", TEMPLATE, cwd=tmp_path)
+    assert "passed" in said
+    assert not {"failed", "error", "skipped"} & set(said.split())
+
+
+def test_a_run_with_the_templates_parts(installed, tmp_path):
+    data, out = tmp_path / "data", tmp_path / "run"
+    data.mkdir()
+    for name in ("tune", "scale", "chords", "triplets", "overlaps", "off_grid", "inside", "extremes"):
+        toy_scores()[name].dump_midi(str(data / f"{name}.mid"))
+    options = (
+        *("tokenizer.grid=4", "backbone.size=tiny", "process.steps=20", "schedule.steepness=8"),
+        *("prepare.heldout=0.4", "train.batch_size=4", "evaluate.windows=4", "evaluate.levels=2"),
+    )
+    call(
+        *(installed / "bin" / "diffmidi", "run", "--tokenizer", "mmm", "--backbone", "bert"),
+        *("--schedule", "sigmoid", "--metric", "bound_bpw", "--metric", "pitch_range", "--hook", "csv"),
+        *("--renderer", "pianoroll", "--iterations", 2, "--steps", 4, "--samples", 2, "--length", 24),
+        *(word for option in options for word in ("-o", option)),
+        *("--data", data, "--out", out),
+        cwd=tmp_path,
+    )
+    config = json.loads((out / "config.json").read_text())
+    assert config["schedule"] == {"name": "sigmoid", "options": {"steepness": 8.0}}
+    assert ",loss," in (out / "scalars.csv").read_text()
+    assert list((out / "samples").glob("*.mid"))
+    assert "pitch_range" in (out / "figures.json").read_text()
