@@ -16,9 +16,10 @@ from diffmidi_core.registry import KINDS, Offer, offers, same
 
 @dataclass(frozen=True)
 class Component:
-    """One offered part, as the checks get it."""
+    """One offered part, as the checks get it, at its smallest or with other `chosen` options."""
 
     offer: Offer
+    chosen: Options | None = None
 
     def __str__(self) -> str:
         return f"{self.offer.kind}-{self.offer.spelling}"
@@ -29,19 +30,19 @@ class Component:
         return self.offer.load()
 
     @property
-    def tiny(self) -> Options:
-        """The options with which it is smallest."""
-        return self.offer.options(self.declaration.tiny)
+    def options(self) -> Options:
+        """The options it is tried with: those with which it is smallest, unless others are chosen."""
+        return self.chosen or self.offer.options(self.declaration.tiny)
 
-    def build(self, options: Options | None = None, **context: Any) -> Any:
-        """The part at its smallest (or with `options`), with the same weights every time.
+    def build(self, **context: Any) -> Any:
+        """The part, with the same weights every time.
 
         `context` replaces what the kit would give its kind: a tokenizer, a backbone, ...
         """
         from diffmidi_core.testing.surroundings import context_of, same_weights
 
         with same_weights():
-            return self.offer.build(options or self.tiny, **(context or context_of(self.offer.kind)))
+            return self.offer.build(self.options, **(context or context_of(self.offer.kind)))
 
 
 Check = Callable[[Component], None]

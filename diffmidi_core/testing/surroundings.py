@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +17,6 @@ from torch import Tensor
 from diffmidi_core.contracts.batch import Batch, Canvas
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
-from diffmidi_core.declaration import Options
 from diffmidi_core.music.toy import toy_scores
 from diffmidi_core.registry import find, offers
 from diffmidi_core.testing.expect import expect
@@ -101,26 +100,6 @@ def toy_canvas(batch: Batch, kept: float = 0.0) -> Canvas:
     """A canvas in the shape of a batch: specials fixed, and a share `kept` of its words too; elsewhere [MASK]."""
     fixed = (batch.ids <= 3) | (torch.rand(batch.ids.shape, generator=generator(1)) < kept)
     return Canvas(batch.ids.masked_fill(~fixed, Tokenizer.mask_id), fixed, batch.keep)
-
-
-def variants(options: Options, most: int = 8) -> list[Options]:
-    """These options with one of them changed, for every option that can be changed without knowing what it means."""
-    found: list[Options] = []
-    for name, field in type(options).model_fields.items():
-        value = getattr(options, name)
-        others: list[Any] = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
-        if isinstance(value, bool):
-            others = [not value]
-        elif isinstance(value, int):
-            others = [value + 1, value - 1]
-        elif isinstance(value, float):
-            others = [value / 2, value + 0.5]
-        for other in others:
-            with contextlib.suppress(ValueError):
-                changed = type(options).model_validate({**options.model_dump(), name: other})
-                if changed != options:
-                    found.append(changed)
-    return found[:most]
 
 
 def in_new_process(code: str, *arguments: str) -> Any:

@@ -25,7 +25,8 @@ PACKAGES = ("diffmidi_core", *sorted(path.name for path in (ROOT / "plugins").it
 
 
 def clean_environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PIP", "VIRTUAL_ENV"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PIP", "VIRTUAL_ENV"))}
+    return {**kept, "PYTHONDONTWRITEBYTECODE": "1"}  # the template's folder stays as it is
 
 
 def call(*command: object, cwd: Path) -> str:

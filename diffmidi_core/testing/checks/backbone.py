@@ -10,6 +10,7 @@ from diffmidi_core.contracts.backbone import Backbone
 from diffmidi_core.testing.component import Component
 from diffmidi_core.testing.expect import expect
 from diffmidi_core.testing.surroundings import LENGTH, close, generator, same_weights
+from diffmidi_core.testing.variants import whatever_the_options
 
 ROWS, PADDED = 3, 7
 
@@ -19,6 +20,7 @@ def use(backbone: Backbone) -> None:
     backbone.eval()(_features(backbone), _keep())
 
 
+@whatever_the_options
 def check_shape(component: Component) -> None:
     """[B, L, H] to [B, L, H], at every length up to the one it was built for."""
     backbone = _build(component)
@@ -30,6 +32,7 @@ def check_shape(component: Component) -> None:
         expect(torch.isfinite(found).all(), "features are finite")
 
 
+@whatever_the_options
 def check_padding_is_not_seen(component: Component) -> None:
     """What stands at padding, and how much padding there is, changes nothing at kept positions."""
     backbone, keep = _build(component), _keep()
@@ -52,6 +55,7 @@ def check_order_of_rows_is_irrelevant(component: Component) -> None:
     )
 
 
+@whatever_the_options
 def check_no_mask_is_a_full_mask(component: Component) -> None:
     """keep None, keep [B, L] of True and keep [B, L, L] of True mean the same."""
     backbone = _build(component)
@@ -63,6 +67,7 @@ def check_no_mask_is_a_full_mask(component: Component) -> None:
     expect(close(backbone(hidden, pairs), found), "a mask [B, L, L] of True differs from no mask")
 
 
+@whatever_the_options
 def check_causal_mask_is_respected(component: Component) -> None:
     """keep [B, L, L] says who sees whom: under a causal one, later positions never change earlier features."""
     backbone = _build(component)
@@ -76,6 +81,7 @@ def check_causal_mask_is_respected(component: Component) -> None:
     expect(not close(found[:, middle:], other[:, middle:]), "features do not depend on what comes in")
 
 
+@whatever_the_options
 def check_every_parameter_gets_a_gradient(component: Component) -> None:
     """A parameter without a gradient stalls distributed training."""
     backbone = component.build().train()

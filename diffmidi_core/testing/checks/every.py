@@ -53,7 +53,7 @@ def check_options_are_described(component: Component) -> None:
 
 def check_options_survive_json(component: Component) -> None:
     """A run's saved config gives the same options back."""
-    for options in (component.offer.options({}), component.tiny):
+    for options in (component.offer.options({}), component.options):
         text = json.dumps(options.model_dump(mode="json"), allow_nan=False)
         expect(component.offer.options(json.loads(text)) == options, f"options change on the way through JSON: {text}")
 
@@ -70,15 +70,17 @@ def check_builds(component: Component) -> None:
     problem = component.offer.problem()
     expect(problem is None, str(problem))
     part = component.build()
-    kept = getattr(part, "options", component.tiny)
-    expect(isinstance(kept, Options) and kept == component.tiny, f"its options are not those it was built with: {kept}")
+    kept = getattr(part, "options", component.options)
+    expect(
+        isinstance(kept, Options) and kept == component.options, f"its options are not those it was built with: {kept}"
+    )
 
 
 def check_leaves_globals_alone(component: Component) -> None:
     """Building and using it changes no global generator, default dtype or grad mode."""
     context = context_of(component.offer.kind)
     before = _globals()
-    part = component.offer.build(component.tiny, **context)
+    part = component.offer.build(component.options, **context)
     built = _globals()
     # Weights are drawn from torch's global generator, as torch's own modules do.
     exempt = {"torch's global generator"} if isinstance(part, torch.nn.Module) else set()

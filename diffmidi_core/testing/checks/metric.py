@@ -11,6 +11,7 @@ from diffmidi_core.music.toy import toy_scores
 from diffmidi_core.testing.component import Component
 from diffmidi_core.testing.expect import expect, never_raises
 from diffmidi_core.testing.surroundings import toy_tokenizer
+from diffmidi_core.testing.variants import whatever_the_options
 
 
 def use(metric: Metric) -> None:
@@ -24,6 +25,7 @@ def check_subject_is_known(component: Component) -> None:
     expect(subject in ("likelihood", "samples"), f"subject is 'likelihood' or 'samples', not {subject!r}")
 
 
+@whatever_the_options
 def check_rows_are_numbers(component: Component) -> None:
     """measure gives names and finite numbers, which ranks can send to each other."""
     for row in _rows(component.build()):
@@ -43,6 +45,7 @@ def check_measuring_is_pure(component: Component) -> None:
     expect([_content(item) for item in items] == untouched, "measuring changes the item")
 
 
+@whatever_the_options
 def check_order_is_irrelevant(component: Component) -> None:
     """Rows in another order, as other ranks gather them, give the same figure."""
     metric: Metric = component.build()
@@ -79,6 +82,7 @@ def check_empty_items_are_measured(component: Component) -> None:
         metric.summarise([metric.measure(item), *_rows(metric)])
 
 
+@whatever_the_options
 def check_figure_can_be_quoted(component: Component) -> None:
     """Value and error are finite, and it says in what unit, over how many of what."""
     metric: Metric = component.build()

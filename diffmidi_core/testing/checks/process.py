@@ -13,6 +13,7 @@ from diffmidi_core.contracts.process import Process
 from diffmidi_core.testing.component import Component
 from diffmidi_core.testing.expect import expect
 from diffmidi_core.testing.surroundings import close, generator, same_weights, toy_batch
+from diffmidi_core.testing.variants import whatever_the_options
 
 LEVELS = 4
 
@@ -24,6 +25,7 @@ def use(process: Process) -> None:
     process.bound(batch, generator(), levels=LEVELS)
 
 
+@whatever_the_options
 def check_loss_is_a_scalar_to_learn_from(component: Component) -> None:
     """A finite scalar with a gradient; its parts are finite scalars without one."""
     process, batch = _build(component)
@@ -36,6 +38,7 @@ def check_loss_is_a_scalar_to_learn_from(component: Component) -> None:
     expect(torch.equal(called, losses["loss"]), "the process, called as a module, is loss(): training wraps that")
 
 
+@whatever_the_options
 def check_every_parameter_gets_a_gradient(component: Component) -> None:
     """A parameter without a gradient stalls distributed training."""
     process, batch = _build(component)
@@ -46,6 +49,7 @@ def check_every_parameter_gets_a_gradient(component: Component) -> None:
     expect(not _not_finite(process), f"the gradient is not finite: {', '.join(_not_finite(process))}")
 
 
+@whatever_the_options
 def check_loss_ignores_padding(component: Component) -> None:
     """Which words stand at padding changes no part of the loss, and no gradient."""
     process, batch = _build(component)
@@ -56,6 +60,7 @@ def check_loss_ignores_padding(component: Component) -> None:
     expect(close(gradient, other_gradient), "other words at padding change the gradient")
 
 
+@whatever_the_options
 def check_bound_ignores_padding(component: Component) -> None:
     """Which words stand at padding changes no term of the bound."""
     process, batch = _build(component)
@@ -75,6 +80,7 @@ def check_no_mask_is_a_full_mask(component: Component) -> None:
     expect(close(found, other), f"the loss is {found:.5f} with a full mask and {other:.5f} without one")
 
 
+@whatever_the_options
 def check_bound_is_finite_bits(component: Component) -> None:
     """Terms [B] that are finite and not negative in sum, estimated or exact; words as the batch counts them."""
     process, batch = _build(component)

@@ -7,6 +7,7 @@ import torch
 from diffmidi_core.contracts.schedule import MAX_BETA, NoiseSchedule
 from diffmidi_core.testing.component import Component
 from diffmidi_core.testing.expect import expect
+from diffmidi_core.testing.variants import whatever_the_options
 
 TIMES = torch.linspace(0, 1, 1001, dtype=torch.float64)
 CHAINS = (2, 20, 2000)
@@ -19,18 +20,21 @@ def use(schedule: NoiseSchedule) -> None:
     schedule.betas(20)
 
 
+@whatever_the_options
 def check_all_signal_at_zero(component: Component) -> None:
     """alpha_bar(0) = 1."""
     start = float(component.build().alpha_bar(TIMES[:1]))
     expect(abs(start - 1) < 1e-9, f"alpha_bar(0) is 1, not {start}")
 
 
+@whatever_the_options
 def check_noise_at_one(component: Component) -> None:
     """alpha_bar(1) is nearly 0: sampling starts from pure noise, so training must have seen it."""
     end = float(component.build().alpha_bar(TIMES[-1:]))
     expect(end <= 0.01, f"alpha_bar(1) is at most 0.01, not {end}: a tenth of the amplitude would be left")
 
 
+@whatever_the_options
 def check_signal_falls(component: Component) -> None:
     """alpha_bar never rises, and stays in [0, 1]."""
     left = component.build().alpha_bar(TIMES)
@@ -51,6 +55,7 @@ def check_alpha_bar_is_elementwise(component: Component) -> None:
     expect(torch.allclose(left, backwards, rtol=0, atol=1e-12), "alpha_bar looks at each t by itself")
 
 
+@whatever_the_options
 def check_betas_are_noise(component: Component) -> None:
     """betas(T) is [T] float64 in (0, 0.999]."""
     schedule = component.build()
@@ -62,6 +67,7 @@ def check_betas_are_noise(component: Component) -> None:
         expect(inside.all(), f"betas({steps}) lie in (0, {MAX_BETA}]; found {betas[~inside][:1].tolist()}")
 
 
+@whatever_the_options
 def check_betas_agree_with_alpha_bar(component: Component) -> None:
     """The product of 1 - beta is alpha_bar: exactly where betas are derived from it, in the limit where not."""
     schedule = component.build()

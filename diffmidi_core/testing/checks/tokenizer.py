@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,7 +13,8 @@ from diffmidi_core.music.notes import Score, notes_of
 from diffmidi_core.music.toy import toy_scores
 from diffmidi_core.testing.component import Component
 from diffmidi_core.testing.expect import ConformanceError, expect, never_raises
-from diffmidi_core.testing.surroundings import in_new_process, variants
+from diffmidi_core.testing.surroundings import in_new_process
+from diffmidi_core.testing.variants import variants, whatever_the_options
 
 RANDOM_PIECES = 200
 
@@ -25,12 +27,14 @@ def use(tokenizer: Tokenizer) -> None:
         tokenizer.faults(ids)
 
 
+@whatever_the_options
 def check_specials_come_first(component: Component) -> None:
     """ids 0 to 3 are [PAD] [CLS] [SEP] [MASK]."""
     vocab = component.build().vocab
     expect(vocab[: len(SPECIALS)] == SPECIALS, f"the vocabulary begins with {SPECIALS}, not {vocab[: len(SPECIALS)]}")
 
 
+@whatever_the_options
 def check_words_are_words(component: Component) -> None:
     """Every word is different and has no white space, so that a piece can be read and written as text."""
     tokenizer: Tokenizer = component.build()
@@ -42,6 +46,7 @@ def check_words_are_words(component: Component) -> None:
     expect(np.array_equal(tokenizer.to_ids(tokenizer.to_words(every)), every), "to_ids(to_words(ids)) gives ids back")
 
 
+@whatever_the_options
 def check_ids_are_in_range(component: Component) -> None:
     """encode gives int32 [N], every id a word of music."""
     tokenizer: Tokenizer = component.build()
@@ -61,6 +66,7 @@ def check_encoding_repeats(component: Component) -> None:
         expect(scores[name] == fresh[name], f"{name}: encode changes the score it is given")
 
 
+@whatever_the_options
 def check_words_survive_decoding(component: Component) -> None:
     """encode(decode(encode(score))) == encode(score): what the words say is all that they say."""
     tokenizer: Tokenizer = component.build()
@@ -73,6 +79,7 @@ def check_words_survive_decoding(component: Component) -> None:
             raise ConformanceError(f"{name}: from word {at + 1} on, '{here}' comes back as '{there}'")
 
 
+@whatever_the_options
 def check_notes_survive(component: Component) -> None:
     """Where nothing was changed on the way (encode_counted says what was), decoding gives the same pitches."""
     tokenizer: Tokenizer = component.build()
@@ -87,6 +94,7 @@ def check_notes_survive(component: Component) -> None:
         expect(tokenizer.count_notes(ids) == len(back), f"{name}: count_notes is how many notes the ids decode to")
 
 
+@whatever_the_options
 def check_decoding_is_total(component: Component) -> None:
     """Any ids give a score, never an exception; and that score can be encoded."""
     tokenizer: Tokenizer = component.build()
@@ -100,6 +108,7 @@ def check_decoding_is_total(component: Component) -> None:
             tokenizer.starts(ids)
 
 
+@whatever_the_options
 def check_specials_are_not_music(component: Component) -> None:
     """[PAD] [CLS] [SEP] [MASK] between the words change nothing about the music or its faults."""
     tokenizer: Tokenizer = component.build()
@@ -109,6 +118,7 @@ def check_specials_are_not_music(component: Component) -> None:
         expect(tokenizer.faults(framed) == tokenizer.faults(ids), f"{name}: specials round the words count as faults")
 
 
+@whatever_the_options
 def check_starts_are_boundaries(component: Component) -> None:
     """starts begins with 0, rises, and lies inside the piece."""
     tokenizer: Tokenizer = component.build()
@@ -120,6 +130,7 @@ def check_starts_are_boundaries(component: Component) -> None:
         expect((starts < len(ids)).all(), f"{name}: starts lie inside the piece")
 
 
+@whatever_the_options
 def check_faultless(component: Component) -> None:
     """The grammar allows what encode writes: whole pieces, and every window cut at starts."""
     tokenizer: Tokenizer = component.build()
@@ -131,6 +142,7 @@ def check_faultless(component: Component) -> None:
             expect(faults == 0, f"{name}: the grammar finds {faults} faults in its own words {start + 1} to {end}")
 
 
+@whatever_the_options
 def check_grammar_fits_the_vocabulary(component: Component) -> None:
     """A type for every word, specials of their own type and never read, states within the table."""
     tokenizer: Tokenizer = component.build()
@@ -154,11 +166,11 @@ def check_fingerprint_is_the_same_everywhere(component: Component) -> None:
     )
     offer = component.offer
     fields = [offer.kind, offer.name, offer.package, offer.version, offer.target]
-    there = in_new_process(code, json.dumps(fields), json.dumps(component.tiny.model_dump(mode="json")))
+    there = in_new_process(code, json.dumps(fields), json.dumps(component.options.model_dump(mode="json")))
     expect(there == tokenizer.fingerprint, f"another process says {there}, this one {tokenizer.fingerprint}")
-    for options in variants(component.tiny):
-        other = component.build(options).fingerprint
-        expect(other != tokenizer.fingerprint, f"{options!r} has the fingerprint of {component.tiny!r}")
+    for options in variants(component.options):
+        other = replace(component, chosen=options).build().fingerprint
+        expect(other != tokenizer.fingerprint, f"{options!r} has the fingerprint of {component.options!r}")
 
 
 def _encoded(tokenizer: Tokenizer, scores: dict[str, Score] | None = None) -> dict[str, Ids]:

@@ -76,7 +76,7 @@ class Forgetful(Mmm):
 
     def encode_counted(self, score):
         ids, changed = super().encode_counted(score)
-        return ids[:-4], changed
+        return ids[: self.starts(ids)[-1]] if len(ids) else ids, changed
 
 
 class Salted(Mmm):
