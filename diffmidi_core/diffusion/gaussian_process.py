@@ -80,13 +80,36 @@ class GaussianProcess(Process):
         with torch.autocast(x.device.type, enabled=False):
             return self.round(x).softmax(-1) @ self.embeddings()
 
+    def evidence(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """[B, L, V] ln q(x_t | w) of every word w, but for what is the same for all; x_t and t as in `denoise`.
+
+        q(x_t | w) = N(√ᾱ_t E[w], v_t), so (√ᾱ_t x_t·E[w] − ½ ᾱ_t ‖E[w]‖²) / v_t.
+        """
+        index = (t * len(self.levels)).round().long()
+        signal = self.levels.on(x_t).alpha_bar[index][:, None, None]
+        variance = signal * self.start_std**2 + 1 - signal
+        table = self.embeddings()
+        with torch.autocast(x_t.device.type, enabled=False):
+            return (signal.sqrt() * x_t @ table.T - signal * (table**2).sum(-1) / 2) / variance
+
+    def posterior_embedding(self, x_t: Tensor, t: Tensor, x0_hat: Tensor) -> Tensor:
+        """The mean of the embeddings under p(w) ∝ p(w | x0_hat)^½ q(x_t | w), [B, L, D].
+
+        Bayes' rule, with what the network says as the prior, at half weight because the network has seen x_t too.
+        At little noise x_t alone tells the words, however roughly the network copies it; at much noise the network
+        does.
+        """
+        with torch.autocast(x_t.device.type, enabled=False):
+            logits = 0.5 * self.round(x0_hat).log_softmax(-1) + self.evidence(x_t, t)
+            return logits.softmax(-1) @ self.embeddings()
+
     def oracle(self, ids: Tensor) -> Callable[..., Tensor]:
         """A denoiser that answers with the embeddings of the words, whatever it is shown."""
         return lambda x_t, t, keep=None: self.embed(ids)
 
     def predict(self, x_t: Tensor, t: Tensor, keep: Tensor | None = None) -> Tensor:
         """The estimate of E[w] that the bound is about, as `denoise`. Any map of x_t gives a valid bound."""
-        return self.mean_embedding(self.denoise(x_t, t, keep))
+        return self.posterior_embedding(x_t, t, self.denoise(x_t, t, keep))
 
     def bound(self, batch: Batch, generator: torch.Generator, *, levels: int | None = None) -> Bound:
         """The bound of `diffusion.bound`, in terms "prior", "diffusion" and "rounding".

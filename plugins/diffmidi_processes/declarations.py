@@ -17,9 +17,10 @@ class GaussianOptions(Options):
         description="noise put on an embedding to make x_start; None: that of the first level, √(1 - alpha_bar_0)",
     )
     time_width: int = Field(128, ge=2, description="width of the sinusoid of the time")
-    bound_prediction: Literal["mean", "raw"] = Field(
-        "mean",
-        description="what the bound judges: 'mean', the mean embedding under p(w | x0_hat), or 'raw', x0_hat itself",
+    bound_prediction: Literal["posterior", "mean", "raw"] = Field(
+        "posterior",
+        description="what the bound judges: 'raw', x0_hat itself; 'mean', the mean embedding under p(w | x0_hat); "
+        "'posterior', the same with what x_t says of the words by Bayes' rule",
     )
 
 

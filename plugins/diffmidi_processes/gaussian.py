@@ -65,9 +65,12 @@ class Gaussian(GaussianProcess):
 
     def predict(self, x_t: Tensor, t: Tensor, keep: Tensor | None = None) -> Tensor:
         """What the bound judges: see the option `bound_prediction`."""
+        x0_hat = self.denoise(x_t, t, keep)
         if self.options.bound_prediction == "raw":
-            return self.denoise(x_t, t, keep)
-        return super().predict(x_t, t, keep)
+            return x0_hat
+        if self.options.bound_prediction == "mean":
+            return self.mean_embedding(x0_hat)
+        return self.posterior_embedding(x_t, t, x0_hat)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """The end-to-end loss at one t a row, uniform over the levels: "loss", and its parts mse, prior, rounding."""
