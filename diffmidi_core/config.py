@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from diffmidi_core.errors import UsageError
+from diffmidi_core.errors import BrokenPluginError, UsageError
 from diffmidi_core.registry import describe, find
 
 SINGLE = ("source", "tokenizer", "backbone", "schedule", "process", "sampler")
@@ -217,7 +217,10 @@ def _sentence(mistake: Mapping[str, Any]) -> str:
 
 def _with_all_options(config: RunConfig) -> RunConfig:
     def full(kind: str, part: Part) -> Part:
-        return Part(name=part.name, options=find(kind, part.name).options(part.options).model_dump(mode="json"))
+        offer = find(kind, part.name)
+        if (problem := offer.problem()) is not None:
+            raise BrokenPluginError(problem)
+        return Part(name=part.name, options=offer.options(part.options).model_dump(mode="json"))
 
     filled: dict[str, Any] = {kind: full(kind, getattr(config, kind)) for kind in SINGLE}
     filled |= {many: [full(kind, part) for part in getattr(config, many)] for kind, many in PLURAL.items()}

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from diffmidi_core.config import resolve
 from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
 from diffmidi_core.registry import find
 
@@ -117,6 +118,12 @@ def test_an_implementation_that_does_not_keep_its_contract(offer, implementation
     with pytest.raises(BrokenPluginError) as error:
         power.build()
     assert str(error.value) == BLAME + why
+
+
+def test_a_run_with_a_broken_part_is_refused_before_it_starts(offer):
+    offer()
+    with pytest.raises(BrokenPluginError, match="its implementation acme_parts does not exist"):
+        resolve(flags={"schedule": "power"})
 
 
 def test_a_constructor_that_raises_is_blamed_on_its_package(offer):

@@ -13,6 +13,7 @@ from diffmidi_core.testing.component import Component
 from diffmidi_core.testing.expect import expect, never_raises, refuses
 
 TRIED = ("one_note", "silence")
+TITLE = "Études_op.10 $no^3 {100%} \\n <b>[red]音楽"
 
 
 def use(renderer: Renderer) -> None:
@@ -62,6 +63,13 @@ def check_unwritable_is_said(component: Component) -> None:
         blocked.write_text("")
         with refuses("rendering into a folder that is a file"):
             renderer.render(_toy("one_note"), blocked / f"piece{renderer.suffix}")
+
+
+def check_any_title_will_do(component: Component) -> None:
+    """A title is a file's name as a rule, and those hold anything."""
+    renderer: Renderer = component.build()
+    with tempfile.TemporaryDirectory() as folder, never_raises(f"the title {TITLE!r}"):
+        renderer.render(_toy("one_note"), Path(folder) / f"piece{renderer.suffix}", title=TITLE)
 
 
 def check_score_is_left_alone(component: Component) -> None:
