@@ -27,15 +27,15 @@ class SoundOptions(Options):
 class PianoRollOptions(Options):
     """Options of `pianoroll`."""
 
-    dpi: int = Field(150, ge=50, le=600, description="pixels per inch")
+    dpi: int = Field(150, ge=50, le=300, description="pixels per inch")
     height: float = Field(5.0, ge=3, le=30, description="height in inches")
-    max_width: float = Field(30.0, ge=8, le=100, description="width in inches that long music is squeezed into")
+    max_width: float = Field(24.0, ge=8, le=100, description="width in inches that long music is squeezed into")
 
 
 class WaveformOptions(SoundOptions):
     """Options of `waveform`."""
 
-    dpi: int = Field(150, ge=50, le=600, description="pixels per inch")
+    dpi: int = Field(150, ge=50, le=300, description="pixels per inch")
     width: float = Field(12.0, ge=4, le=60, description="width in inches")
     height: float = Field(3.0, ge=2, le=20, description="height in inches")
 

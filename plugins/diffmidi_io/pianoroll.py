@@ -1,0 +1,209 @@
+"""pianoroll: the notes as a picture, pitch over time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import colors
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from diffmidi_core.api import Notes, Renderer, Score, notes_of
+from diffmidi_io.declarations import PianoRollOptions
+from diffmidi_io.picture import FAINT, INK, MARGINS, QUIET, heading, label_seconds, new_picture, said_length, save
+
+Floats = NDArray[np.float64]
+
+VELOCITY_COLOURS = colors.LinearSegmentedColormap.from_list(
+    "velocity", ["#b9d7ea", "#5fa8d3", "#3b6fb6", "#4b3f9e", "#8c2f7f", "#d1495b"]
+)
+"""From soft to loud. Even the softest stands out from the paper."""
+
+_NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
+_BLACK = (1, 3, 6, 8, 10)
+_KEYBOARD = 128
+_LEAST_ROWS = 19
+_LEAST_BEATS = 4.0
+_INCHES_PER_BEAT = 0.25
+_LEAST_WIDTH = 8.0
+_LABEL_INCHES = 0.55
+"""Room for a number below a bar line."""
+_COLOUR_BAR = 0.75
+"""Inches at the right."""
+
+
+class PianoRoll(Renderer):
+    """A .roll.png: a rectangle for each note, drums left out, over beats and seconds, with bar lines and key names."""
+
+    options: PianoRollOptions
+    suffix = ".roll.png"
+
+    def render(self, score: Score, path: Path, *, title: str = "") -> None:
+        """Write the picture, whole or not at all. Raises DiffmidiError where it cannot be written."""
+        save(draw(score, self.options, title), path)
+
+
+def draw(score: Score, options: PianoRollOptions, title: str = "") -> Figure:
+    """The picture as a figure; its notes are the collection labelled "notes"."""
+    notes = notes_of(score)
+    beat = max(score.ticks_per_quarter, 1)
+    beats = max(_LEAST_BEATS, _end(notes) / beat)
+    around = MARGINS["left"] + MARGINS["right"] + _COLOUR_BAR
+    width = float(np.clip(around + _INCHES_PER_BEAT * beats, _LEAST_WIDTH, options.max_width))
+    figure, axes = new_picture(width, options.height, options.dpi, right=MARGINS["right"] + _COLOUR_BAR)
+    axes.set_xlim(0, beats)
+    _draw_keys(axes, notes, beats)
+    _draw_bars(axes, bar_lines(score, beats), width - around)
+    _draw_notes(axes, notes, beat)
+    _draw_seconds(axes, score, beats)
+    _draw_colours(figure, axes)
+    heading(figure, title, _facts(score, notes))
+    if not len(notes):
+        axes.text(0.5, 0.5, "no notes", transform=axes.transAxes, ha="center", va="center", color=QUIET, size=11)
+    return figure
+
+
+def _end(notes: Notes) -> int:
+    return int((notes.onset + notes.duration).max(initial=0))
+
+
+def _facts(score: Score, notes: Notes) -> list[str]:
+    if not len(notes):
+        return []
+    beats = _end(notes) / max(score.ticks_per_quarter, 1)
+    counts = [(len(notes), "note"), (round(beats, 1), "beat")]
+    said = [f"{number:,.10g} {name}{'' if number == 1 else 's'}" for number, name in counts]
+    return [*said, said_length(float(np.interp(beats, *tempo_map(score))))]
+
+
+def rectangles(left: Any, right: Any, bottom: Any, top: Any) -> Floats:
+    """[N, 4, 2] the corners of N rectangles."""
+    left, right, bottom, top = np.broadcast_arrays(left, right, bottom, top)
+    corners = [(left, bottom), (right, bottom), (right, top), (left, top)]
+    return np.stack([np.stack(corner, axis=-1) for corner in corners], axis=1).astype(np.float64)
+
+
+def bar_lines(score: Score, beats: float) -> Floats:
+    """Where bars start, in quarter notes, below `beats`; where there are thousands, every n-th. 4/4 unless said."""
+    said = {0: (4, 4)}
+    for each in score.time_signatures:
+        if each.numerator > 0 and each.denominator > 0:
+            said[max(0, each.time)] = (each.numerator, each.denominator)
+    starts = sorted(said)
+    ends = [start / max(score.ticks_per_quarter, 1) for start in (*starts[1:], np.inf)]
+    spans = []
+    for start, end in zip(starts, ends, strict=True):
+        numerator, denominator = said[start]
+        spans.append((start / max(score.ticks_per_quarter, 1), min(end, beats), 4 * numerator / denominator))
+    thin = max(1, int(sum((end - start) / bar for start, end, bar in spans if end > start) // 2000))
+    lines = [np.arange(start, end - 1e-6, bar * thin) for start, end, bar in spans if end > start]
+    return np.concatenate(lines)
+
+
+def tempo_map(score: Score) -> tuple[Floats, Floats]:
+    """Quarter notes and the seconds at which they come, both rising, to interpolate between. 120 bpm unless said."""
+    tempos = {0: 120.0, **{max(0, each.time): each.qpm for each in score.tempos if each.qpm > 0}}
+    ticks = np.array(sorted(tempos))
+    pace = 60 / np.array([tempos[tick] for tick in ticks.tolist()])
+    last = float(2**32)
+    beats = np.append(ticks / max(score.ticks_per_quarter, 1), last)
+    return beats, np.concatenate([[0.0], np.cumsum(np.diff(beats) * pace)])
+
+
+def _draw_keys(axes: Axes, notes: Notes, beats: float) -> None:
+    """Rows, black keys shaded as on a keyboard, a line below each C, and names as far as there is room."""
+    low, high = _pitch_range(notes)
+    axes.set_ylim(low - 0.5, high + 0.5)
+    rows = np.arange(low, high + 1)
+    black = rows[np.isin(rows % 12, _BLACK)]
+    shade = PolyCollection(list(rectangles(0, beats, black - 0.5, black + 0.5)), facecolors="#f1f3f6", zorder=0)
+    axes.add_collection(shade, autolim=False)
+    octaves = rows[rows % 12 == 0] - 0.5
+    axes.hlines(octaves[octaves > low], 0, beats, color=FAINT, linewidth=0.8, zorder=1)
+    height = axes.bbox.height / axes.figure.dpi * 72 / len(rows)
+    named = (
+        range(12) if height > 11 else (0, 2, 4, 5, 7, 9, 11) if height > 8.5 else (0, 4, 7) if height > 3.3 else (0,)
+    )
+    shown = [int(row) for row in rows if row % 12 in named]
+    axes.set_yticks(shown, [f"{_NAMES[row % 12]}{row // 12 - 1}" for row in shown])
+    for label, row in zip(axes.get_yticklabels(), shown, strict=True):
+        if row % 12 == 0:
+            label.set(color=INK, weight="bold")
+
+
+def _pitch_range(notes: Notes) -> tuple[int, int]:
+    """The rows shown: those of the notes and two more on both sides, at least an octave and a half."""
+    low, high = (int(notes.pitch.min()) - 2, int(notes.pitch.max()) + 2) if len(notes) else (60, 60)
+    missing = max(0, _LEAST_ROWS - (high - low + 1))
+    low, high = low - missing // 2, high + (missing + 1) // 2
+    return max(0, low), min(_KEYBOARD - 1, high)
+
+
+def _draw_bars(axes: Axes, bars: Floats, inches: float) -> None:
+    """A line at each bar, as long as lines keep apart, and beats counted below as many of them as there is room for."""
+    beats = axes.get_xlim()[1]
+    room = max(1, int(inches / _LABEL_INCHES))
+    every = _every(len(bars), room)
+    lines = bars[:: _every(len(bars), int(inches * 12))]
+    if inches / beats > 0.15:
+        counted = np.arange(1, beats)
+        axes.vlines(counted, *axes.get_ylim(), color=FAINT, linewidth=0.5, alpha=0.6, zorder=1)
+    axes.vlines(lines, *axes.get_ylim(), color="#c3c8d2", linewidth=0.9, zorder=1)
+    numbered = np.arange(beats) if beats <= room else bars[::every]
+    axes.set_xticks(numbered, [f"{bar:,.6g}" if bar < 1e6 else f"{bar:,.0f}" for bar in numbered.tolist()])
+    axes.set_xlabel("beats (quarter notes), a line at each bar", size=8.5, color=QUIET, labelpad=6)
+
+
+def _every(count: int, room: int) -> int:
+    """The least of 1, 2, 4, 8, ... with which `count` things fit into `room`."""
+    return 1 << max(0, int(np.ceil(np.log2(max(count, 1) / max(room, 1)))))
+
+
+def _draw_notes(axes: Axes, notes: Notes, beat: int) -> None:
+    pixel = axes.get_xlim()[1] / axes.bbox.width
+    left = notes.onset / beat
+    right = np.maximum(left + notes.duration / beat, left + 2 * pixel)  # a note without length is seen, too
+    fine = len(notes) > 0 and float(np.median(right - left)) < 6 * pixel
+    axes.add_collection(
+        PolyCollection(
+            list(rectangles(left, right, notes.pitch - 0.42, notes.pitch + 0.42)),
+            array=notes.velocity,
+            cmap=VELOCITY_COLOURS,
+            norm=_velocities(),
+            edgecolors="face" if fine else "white",
+            linewidths=0 if fine else 0.6,
+            zorder=2,
+            label="notes",
+        ),
+        autolim=False,
+    )
+
+
+def _draw_seconds(axes: Axes, score: Score, beats: float) -> None:
+    at, seconds = tempo_map(score)
+    above = axes.secondary_xaxis(
+        "top",
+        functions=(lambda x: np.interp(np.asarray(x), at, seconds), lambda x: np.interp(np.asarray(x), seconds, at)),
+    )
+    above.spines["top"].set_visible(False)
+    above.tick_params(length=2, labelsize=8, labelcolor=QUIET, color=FAINT, pad=2)
+    label_seconds(above.xaxis, float(np.interp(beats, at, seconds)), axes)
+
+
+def _draw_colours(figure: Figure, axes: Axes) -> None:
+    width = figure.get_size_inches()[0]
+    where = axes.get_position()
+    place = figure.add_axes((where.x1 + 0.2 / width, where.y0, 0.11 / width, where.height))
+    bar = figure.colorbar(ScalarMappable(_velocities(), VELOCITY_COLOURS), cax=place, ticks=[1, 32, 64, 96, 127])
+    bar.outline.set_visible(False)
+    place.tick_params(length=0, labelsize=8, labelcolor=QUIET)
+    place.set_ylabel("velocity", size=8.5, color=QUIET)
+
+
+def _velocities() -> colors.Normalize:
+    return colors.Normalize(1, 127)

@@ -1,0 +1,137 @@
+"""wav: the score as sound, offline, through a SoundFont (midirenderer, which is RustySynth)."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import wave
+from pathlib import Path
+from typing import Any
+
+import midirenderer
+import numpy as np
+from numpy.typing import NDArray
+from symusic.core import TextMetaTick
+
+from diffmidi_core.api import DiffmidiError, Renderer, Score, printable, whole_file
+from diffmidi_io.declarations import SoundOptions
+
+Sound = NDArray[np.int16]
+"""[frames, 2] PCM."""
+
+RATE = 48_000
+"""Frames per second: the one that midirenderer renders at."""
+FULL_SCALE = 2**15 - 1
+TAIL = 2.0
+"""Most seconds that the last notes may ring on for."""
+_FADE = 0.02
+_SILENCE = 1.0
+"""Seconds of silence that a score without notes gives."""
+_INAUDIBLE = 1e-3
+"""Of the peak (-60 dB): where a tail is cut."""
+_INT32_MAX = 2**31 - 1
+
+
+class Wav(Renderer):
+    """A .wav file: 16 bit, stereo, 48 kHz."""
+
+    options: SoundOptions
+    suffix = ".wav"
+
+    def render(self, score: Score, path: Path, *, title: str = "") -> None:
+        """Write the sound, whole or not at all. Raises DiffmidiError, as `synthesise` does."""
+        sound = synthesise(score, self.options)
+        with whole_file(path) as temporary, wave.open(str(temporary), "wb") as file:
+            file.setnchannels(2)
+            file.setsampwidth(2)
+            file.setframerate(RATE)
+            file.writeframes(sound.astype("<i2", copy=False).tobytes())
+
+
+def synthesise(score: Score, options: SoundOptions) -> Sound:
+    """The score as sound, from its tick 0 to the end of its last note, and up to TAIL seconds for that to ring.
+
+    The loudest sample is brought to `options.peak` dBFS. A score without notes gives a second of silence. Raises
+    DiffmidiError where the music is longer than `options.max_minutes`, or the SoundFont cannot be used or is silent.
+    """
+    font = _soundfont(options)
+    seconds, ticks = _end(score)
+    if seconds > 60 * options.max_minutes:
+        raise DiffmidiError(
+            f"this piece lasts {seconds / 60:,.0f} minutes, and sound is made of {options.max_minutes:g} at most: "
+            "raise the renderer's option max_minutes."
+        )
+    if ticks == 0:
+        return np.zeros((round(_SILENCE * RATE), 2), np.int16)
+    rendered = _render(font, _only_music(score, ticks))
+    level = int(np.abs(rendered, dtype=np.int32).max(initial=0))
+    if level == 0:
+        raise DiffmidiError(f"the SoundFont {printable(font)} has no sound for these notes; take another one.")
+    gain = 10 ** (options.peak / 20) * FULL_SCALE / level
+    return _ended(np.rint(rendered * np.float32(gain)).astype(np.int16), round(seconds * RATE))
+
+
+def _end(score: Score) -> tuple[float, int]:
+    """When the last note ends, in seconds and in ticks; zeros where there is nothing to hear."""
+    timed: Any = score.to("second")
+    in_seconds = [track.notes.numpy() for track in timed.tracks if len(track.notes)]
+    in_ticks = [track.notes.numpy() for track in score.tracks if len(track.notes)]
+    seconds = max((float((each["time"] + each["duration"]).max()) for each in in_seconds), default=0.0)
+    ticks = max((int((each["time"].astype(np.int64) + each["duration"]).max()) for each in in_ticks), default=0)
+    return seconds, ticks
+
+
+def _only_music(score: Score, end: int) -> bytes:
+    """The score as MIDI that lasts TAIL seconds longer than its last note, whatever events come later in it."""
+    music = score.clip(0, end + 1)
+    pace = float(music.tempos[-1].qpm) if len(music.tempos) else 120.0
+    tail = int(TAIL * score.ticks_per_quarter * pace / 60)
+    music.markers.append(TextMetaTick(min(end + tail, _INT32_MAX), "end"))
+    return bytes(music.dumps_midi())
+
+
+def _render(font: Path, music: bytes) -> Sound:
+    try:
+        with wave.open(io.BytesIO(midirenderer.render_wave_from(_read(font), music))) as file:
+            if (file.getframerate(), file.getnchannels(), file.getsampwidth()) != (RATE, 2, 2):
+                raise ValueError(f"unexpected sound: {file.getparams()}")
+            return np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
+    except (KeyboardInterrupt, SystemExit, DiffmidiError):
+        raise
+    except BaseException as error:  # a panic of the Rust code below is no Exception
+        raise DiffmidiError(f"no sound can be made with the SoundFont {printable(font)}: {error}.") from error
+
+
+def _ended(sound: Sound, end: int) -> Sound:
+    """Cut after frame `end` where nothing more is heard, and fade out, so that what is cut does not click."""
+    audible = np.flatnonzero((np.abs(sound[end:], dtype=np.int32) > _INAUDIBLE * FULL_SCALE).any(axis=1))
+    fade = round(_FADE * RATE)
+    last = min(len(sound), end + (int(audible[-1]) if len(audible) else 0) + fade)
+    sound = np.pad(sound[:last], ((0, max(0, end - last)), (0, 0)))
+    ramp = np.linspace(1, 0, min(fade, len(sound)), dtype=np.float32)[:, None]
+    sound[-len(ramp) :] = (sound[-len(ramp) :] * ramp).astype(np.int16)
+    return sound
+
+
+def _soundfont(options: SoundOptions) -> Path:
+    if options.soundfont is not None:
+        return Path(options.soundfont).expanduser()
+    spec = importlib.util.find_spec("pretty_midi")
+    if spec is None or not spec.submodule_search_locations:
+        raise DiffmidiError(
+            "the SoundFont comes with pretty_midi, which is not installed: pip install pretty_midi, or name a .sf2 "
+            "file with the renderer's option soundfont."
+        )
+    return Path(spec.submodule_search_locations[0]) / "TimGM6mb.sf2"
+
+
+def _read(font: Path) -> bytes:
+    try:
+        data = font.read_bytes()
+    except OSError as error:
+        raise DiffmidiError(f"the SoundFont {printable(font)} cannot be read: {error.strerror or error}.") from error
+    if data[:4] != b"RIFF" or data[8:12] != b"sfbk":
+        raise DiffmidiError(
+            f"{printable(font)} is not a SoundFont: name a .sf2 file with the renderer's option soundfont."
+        )
+    return data
