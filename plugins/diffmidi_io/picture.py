@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import XAxis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from diffmidi_core.api import printable, whole_file
 
@@ -17,6 +18,8 @@ INK, QUIET, FAINT = "#1f2430", "#6b7280", "#d5d9e0"
 """For what is read first, for what is read second, and for lines."""
 MARGINS = {"left": 0.72, "right": 0.3, "bottom": 0.6, "top": 0.75}
 """Around the axes, in inches."""
+_TITLE = FontProperties(family="DejaVu Sans", weight="bold", size=12)
+_NO_LETTER = "\N{REPLACEMENT CHARACTER}"
 _LETTERS_PER_INCH = 10.5
 _SECONDS_INCHES = 0.8
 """Room for a number of seconds."""
@@ -42,12 +45,18 @@ def heading(figure: Figure, title: str, facts: Sequence[str]) -> None:
     line = (height - 0.3) / height
     small = " · ".join(facts)
     room = max(8, int((width - MARGINS["left"] - MARGINS["right"]) * _LETTERS_PER_INCH - 0.75 * len(small)))
-    title = printable(title)
+    title = _drawable(title)
     title = title if len(title) <= room else title[: room - 1] + "…"
     # A file name may hold a dollar, which would begin a formula.
     left, right = MARGINS["left"] / width, 1 - MARGINS["right"] / width
-    figure.text(left, line, title, size=12, weight="bold", color=INK, va="baseline", parse_math=False)
+    figure.text(left, line, title, color=INK, va="baseline", fontproperties=_TITLE, parse_math=False)
     figure.text(right, line, small, size=8.5, color=QUIET, va="baseline", ha="right")
+
+
+def _drawable(title: str) -> str:
+    """The title with a mark for each letter that the one font which is always there does not have (Chinese, say)."""
+    font = get_font(findfont(_TITLE))
+    return "".join(each if font.get_char_index(ord(each)) else _NO_LETTER for each in printable(title))
 
 
 def label_seconds(axis: XAxis, seconds: float, axes: Axes) -> None:
