@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -56,7 +57,25 @@ def checks_of(kind: str) -> ModuleType:
 def checks_for(kind: str) -> tuple[Check, ...]:
     """Every check of a kind: the functions named check_* in checks/every.py and in the kind's own module."""
     modules = importlib.import_module("diffmidi_core.testing.checks.every"), checks_of(kind)
-    return tuple(each for module in modules for name, each in vars(module).items() if name.startswith("check_"))
+    found = (each for module in modules for name, each in vars(module).items() if name.startswith("check_"))
+    return tuple(_on_one_thread(check) for check in found)
+
+
+def _on_one_thread(check: Check) -> Check:
+    """Tensors this small gain nothing from threads, and lose much (10x) where something else wants the cores too."""
+
+    @functools.wraps(check)
+    def alone(component: Component) -> None:
+        import torch
+
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            check(component)
+        finally:
+            torch.set_num_threads(threads)
+
+    return alone
 
 
 def installed_by(package: str) -> list[Offer]:
