@@ -113,7 +113,7 @@ class _Corpus:
     @classmethod
     def load(cls, path: Path) -> _Corpus:
         """Raises anything where the file is not what `save` wrote."""
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return cls(**{field.name: arrays[field.name] for field in fields(cls)})
 
     def save(self, path: Path) -> None:

@@ -45,7 +45,7 @@ class Wav(Renderer):
             file.setnchannels(2)
             file.setsampwidth(2)
             file.setframerate(RATE)
-            file.writeframes(sound.astype("<i2", copy=False).tobytes())
+            file.writeframes(sound.astype("<i2", copy=False).data)
 
 
 def synthesise(score: Score, options: SoundOptions) -> Sound:
@@ -64,11 +64,13 @@ def synthesise(score: Score, options: SoundOptions) -> Sound:
     if ticks == 0:
         return np.zeros((round(_SILENCE * RATE), 2), np.int16)
     rendered = _render(font, _only_music(score, ticks))
-    level = int(np.abs(rendered, dtype=np.int32).max(initial=0))
+    level = max(int(rendered.max(initial=0)), -int(rendered.min(initial=0)))
     if level == 0:
         raise DiffmidiError(f"the SoundFont {printable(font)} has no sound for these notes; take another one.")
     gain = 10 ** (options.peak / 20) * FULL_SCALE / level
-    return _ended(np.rint(rendered * np.float32(gain)).astype(np.int16), round(seconds * RATE))
+    # Into 16 bits at once: half an hour of float copies would be gigabytes.
+    levelled = np.multiply(rendered, np.float32(gain), out=np.empty(rendered.shape, np.int16), casting="unsafe")
+    return _ended(levelled, round(seconds * RATE))
 
 
 def _end(score: Score) -> tuple[float, int]:
@@ -104,10 +106,11 @@ def _render(font: Path, music: bytes) -> Sound:
 
 def _ended(sound: Sound, end: int) -> Sound:
     """Cut after frame `end` where nothing more is heard, and fade out, so that what is cut does not click."""
+    if len(sound) < end:
+        sound = np.pad(sound, ((0, end - len(sound)), (0, 0)))
     audible = np.flatnonzero((np.abs(sound[end:], dtype=np.int32) > _INAUDIBLE * FULL_SCALE).any(axis=1))
     fade = round(_FADE * RATE)
-    last = min(len(sound), end + (int(audible[-1]) if len(audible) else 0) + fade)
-    sound = np.pad(sound[:last], ((0, max(0, end - last)), (0, 0)))
+    sound = sound[: end + fade + (int(audible[-1]) if len(audible) else 0)]
     ramp = np.linspace(1, 0, min(fade, len(sound)), dtype=np.float32)[:, None]
     sound[-len(ramp) :] = (sound[-len(ramp) :] * ramp).astype(np.int16)
     return sound

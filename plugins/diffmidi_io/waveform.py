@@ -46,7 +46,7 @@ def draw(sound: Sound, options: WaveformOptions, title: str = "") -> Figure:
     axes.set_ylabel("level", size=8.5, color=QUIET)
     axes.set_xlabel("light: extremes, dark: root mean square", size=8.5, color=QUIET, labelpad=6)
     label_seconds(axes.xaxis, seconds, axes)
-    heading(figure, title, [*_levels(sound), said_length(seconds)])
+    heading(figure, title, [*_levels(low, high, power), said_length(seconds)])
     return figure
 
 
@@ -59,17 +59,19 @@ def envelope(sound: Sound, columns: int) -> tuple[Floats, Floats, Floats]:
     counts = np.diff(np.append(starts, len(sound)))
     low = np.minimum.reduceat(sound.min(axis=1), starts) / FULL_SCALE
     high = np.maximum.reduceat(sound.max(axis=1), starts) / FULL_SCALE
-    power = np.add.reduceat((sound.astype(np.float32) ** 2).mean(axis=1), starts, dtype=np.float64) / counts
+    squares = np.einsum("ij,ij->i", sound, sound, dtype=np.float32, casting="same_kind")
+    power = np.add.reduceat(squares, starts, dtype=np.float64) / (counts * sound.shape[1])
     return low, high, np.sqrt(power) / FULL_SCALE
 
 
-def _levels(sound: Sound) -> list[str]:
-    peak = float(np.abs(sound, dtype=np.int32).max())
+def _levels(low: Floats, high: Floats, power: Floats) -> list[str]:
+    peak = max(-float(low.min()), float(high.max()))
     if peak == 0:
         return ["silent"]
-    mean = float(np.sqrt((sound.astype(np.float32) ** 2).mean(dtype=np.float64)))
-    return [f"{name} {_decibels(level)} dBFS" for name, level in (("peak", peak), ("RMS", mean))]
+    # The stretches are equally long, to a frame, so that their powers may be averaged.
+    mean = float(np.sqrt((power**2).mean()))
+    return [f"peak {_decibels(peak)} dBFS", f"RMS {_decibels(mean)} dBFS"]
 
 
 def _decibels(level: float) -> str:
-    return f"{20 * np.log10(level / FULL_SCALE):.1f}".replace("-", "\N{MINUS SIGN}")
+    return f"{20 * np.log10(level):.1f}".replace("-", "\N{MINUS SIGN}")

@@ -1,0 +1,162 @@
+"""wav: sound that can be heard, of the right length, whole or not at all."""
+
+from __future__ import annotations
+
+import importlib.util
+import wave
+from pathlib import Path
+
+import midirenderer
+import numpy as np
+import pytest
+from symusic.core import ControlChangeTick, TempoTick
+
+from diffmidi_core.api import DiffmidiError
+from diffmidi_core.music.toy import from_rows, toy_scores
+from diffmidi_core.registry import find
+from diffmidi_io import sound
+from diffmidi_io.sound import FULL_SCALE, RATE, TAIL
+
+SHORT = [name for name in toy_scores() if name not in ("late_in_time", "long_gaps", "long_notes", "silence")]
+
+
+def samples(path: Path) -> np.ndarray:
+    with wave.open(str(path)) as file:
+        assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (RATE, 2, 2)
+        return np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2).astype(int)
+
+
+def render(score, folder: Path, **options: object) -> np.ndarray:
+    find("renderer", "wav").build(options).render(score, folder / "piece.wav")
+    return samples(folder / "piece.wav")
+
+
+def end_of(score) -> float:
+    columns = [track.notes.numpy() for track in score.to("second").tracks if len(track.notes)]
+    return max(float((each["time"] + each["duration"]).max()) for each in columns)
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_every_toy_score_sounds_until_its_last_note_has_rung(tmp_path: Path, name: str):
+    score = toy_scores()[name]
+    heard = render(score, tmp_path)
+    end = round(end_of(score) * RATE)
+    assert end <= len(heard) <= end + TAIL * RATE
+    assert np.abs(heard).max() == pytest.approx(10 ** (-1 / 20) * FULL_SCALE, rel=1e-3)
+    assert np.abs(heard[-1]).max() == 0
+
+
+def test_rests_are_silent_and_notes_are_not(tmp_path: Path):
+    heard = np.abs(render(toy_scores()["late_start"], tmp_path)).max(axis=1)
+    assert heard[: round(2.5 * RATE)].max() == 0
+    assert heard[round(2.5 * RATE) : round(2.6 * RATE)].max() > 1000
+
+
+def test_tempo_sets_the_pace(tmp_path: Path):
+    score = from_rows([(0, 4, 60, 80)])
+    score.tempos[0] = TempoTick(0, qpm=60)
+    score.tempos.append(TempoTick(960, qpm=240))
+    assert 2.5 * RATE <= len(render(score, tmp_path)) <= (2.5 + TAIL) * RATE
+
+
+def test_the_peak_is_what_the_option_says(tmp_path: Path):
+    heard = render(toy_scores()["scale"], tmp_path, peak=-20)
+    assert np.abs(heard).max() == pytest.approx(FULL_SCALE / 10, rel=1e-3)
+
+
+def test_events_long_after_the_last_note_add_no_silence(tmp_path: Path):
+    score = toy_scores()["one_note"]
+    score.tracks[0].controls.append(ControlChangeTick(2**30, 64, 0))
+    assert len(render(score, tmp_path)) <= (0.5 + TAIL) * RATE
+
+
+def test_a_score_without_notes_is_a_second_of_silence(tmp_path: Path):
+    heard = render(toy_scores()["silence"], tmp_path)
+    assert heard.shape == (RATE, 2)
+    assert not heard.any()
+
+
+def test_the_same_score_gives_the_same_bytes(tmp_path: Path):
+    render(toy_scores()["tune"], tmp_path)
+    first = (tmp_path / "piece.wav").read_bytes()
+    render(toy_scores()["tune"], tmp_path)
+    assert (tmp_path / "piece.wav").read_bytes() == first
+
+
+def test_music_that_is_too_long_is_refused_before_it_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(midirenderer, "render_wave_from", lambda *_: pytest.fail("rendered"))
+    with pytest.raises(DiffmidiError, match=r"lasts 37,283 minutes, .* 30 at most: raise .* max_minutes"):
+        render(toy_scores()["late_in_time"], tmp_path)
+    with pytest.raises(DiffmidiError, match="max_minutes"):
+        render(toy_scores()["tune"], tmp_path, max_minutes=0.1)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (None, "font.sf2 cannot be read: No such file"),
+        (b"no font", "font.sf2 is not a SoundFont"),
+        (b"RIFF\0\0\0\0sfbk" + bytes(100), "no sound can be made with the SoundFont .*font.sf2: "),
+    ],
+)
+def test_a_soundfont_that_is_none_is_named(tmp_path: Path, data: bytes | None, said: str):
+    font = tmp_path / "font.sf2"
+    if data is not None:
+        font.write_bytes(data)
+    with pytest.raises(DiffmidiError, match=said):
+        render(toy_scores()["one_note"], tmp_path, soundfont=str(font))
+    assert not (tmp_path / "piece.wav").exists()
+
+
+def test_a_soundfont_of_ones_own_is_used(tmp_path: Path):
+    ours = sound._soundfont(find("renderer", "wav").build().options)
+    (tmp_path / "own.sf2").write_bytes(ours.read_bytes())
+    default = render(toy_scores()["one_note"], tmp_path)
+    assert np.array_equal(render(toy_scores()["one_note"], tmp_path, soundfont=str(tmp_path / "own.sf2")), default)
+
+
+def test_without_the_default_soundfont_a_sentence_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(DiffmidiError, match=r"pip install pretty_midi, or name a \.sf2 file"):
+        render(toy_scores()["one_note"], tmp_path)
+
+
+class Panic(BaseException):
+    """As a panic in Rust arrives: no Exception."""
+
+
+def test_a_panic_below_is_an_error_like_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def panic(*_):
+        raise Panic("index out of bounds")
+
+    monkeypatch.setattr(midirenderer, "render_wave_from", panic)
+    with pytest.raises(DiffmidiError, match=r"no sound can be made .* index out of bounds"):
+        render(toy_scores()["one_note"], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupt_is_not_taken_for_a_panic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(midirenderer, "render_wave_from", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        render(toy_scores()["one_note"], tmp_path)
+
+
+def test_a_soundfont_without_a_sound_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sound, "_render", lambda font, music: np.zeros((RATE, 2), np.int16))
+    with pytest.raises(DiffmidiError, match="has no sound for these notes"):
+        render(toy_scores()["one_note"], tmp_path)
+
+
+def test_nothing_is_left_where_writing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "piece.wav").write_text("what stood there")
+    monkeypatch.setattr(wave.Wave_write, "writeframes", full)
+    with pytest.raises(DiffmidiError, match="cannot be written: No space left on device"):
+        render(toy_scores()["one_note"], tmp_path)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["what stood there"]
