@@ -26,6 +26,8 @@ VELOCITY_COLOURS = colors.LinearSegmentedColormap.from_list(
 
 _NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 _BLACK = (1, 3, 6, 8, 10)
+_NAMED = ((11, range(12)), (8.5, (0, 2, 4, 5, 7, 9, 11)), (3.3, (0, 4, 7)), (0, (0,)))
+"""Rows higher than so many points, and which of the twelve are named."""
 _KEYBOARD = 128
 _LEAST_ROWS = 19
 _LEAST_BEATS = 4.0
@@ -126,9 +128,7 @@ def _draw_keys(axes: Axes, notes: Notes, beats: float) -> None:
     octaves = rows[rows % 12 == 0] - 0.5
     axes.hlines(octaves[octaves > low], 0, beats, color=FAINT, linewidth=0.8, zorder=1)
     height = axes.bbox.height / axes.figure.dpi * 72 / len(rows)
-    named = (
-        range(12) if height > 11 else (0, 2, 4, 5, 7, 9, 11) if height > 8.5 else (0, 4, 7) if height > 3.3 else (0,)
-    )
+    named = next(names for least, names in _NAMED if height > least)
     shown = [int(row) for row in rows if row % 12 in named]
     axes.set_yticks(shown, [f"{_NAMES[row % 12]}{row // 12 - 1}" for row in shown])
     for label, row in zip(axes.get_yticklabels(), shown, strict=True):
