@@ -76,7 +76,7 @@ def our_step(
     return step, sum(each.numel() for each in process.parameters())
 
 
-def plain_step(batch: Batch, dtype: torch.dtype, device: str) -> tuple[Callable[[], object], int]:
+def plain_step(batch: Batch, dtype: torch.dtype, device: str) -> Step:
     model = BertModel(
         BertConfig(vocab_size=320, hidden_size=256, num_hidden_layers=4, num_attention_heads=4, intermediate_size=1024),
         add_pooling_layer=False,
@@ -96,7 +96,7 @@ def plain_step(batch: Batch, dtype: torch.dtype, device: str) -> tuple[Callable[
 def sampling(
     backbone: str, dtype: torch.dtype, device: str, length: int, count: int, steps: int
 ) -> tuple[float, float, int]:
-    """Seconds of a whole sampling, seconds of it spent in the denoiser's network, and the parameters of that network."""
+    """Seconds of a whole sampling, seconds of it spent in the backbone, and the parameters of the backbone."""
     tokenizer = find("tokenizer", "mmm").build()
     body = find("backbone", backbone).build(length=length + 2)
     process = find("process", "gaussian").build(

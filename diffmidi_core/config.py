@@ -42,7 +42,7 @@ class PrepareConfig(_Section):
 class TrainConfig(_Section):
     """How the process is trained."""
 
-    iterations: int = Field(240, ge=0, description="optimiser steps")
+    iterations: int = Field(400, ge=0, description="optimiser steps")
     batch_size: int = Field(32, ge=1, description="windows per forward pass and per process")
     accumulate: int = Field(1, ge=1, description="forward passes per optimiser step; their gradients are averaged")
     lr: float = Field(1e-3, gt=0, description="peak learning rate of AdamW")
@@ -54,7 +54,7 @@ class TrainConfig(_Section):
     clip: float = Field(1.0, ge=0, description="largest gradient norm; 0 turns clipping off")
     ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, reached by a ramp; 0: none")
     log_every: int = Field(10, ge=1, description="iterations between log lines")
-    evaluate_every: int = Field(60, ge=1, description="iterations between looks at held-out windows")
+    evaluate_every: int = Field(100, ge=1, description="iterations between looks at held-out windows")
     save_every: int = Field(500, ge=1, description="iterations between checkpoints; the last is always saved")
     keep: int = Field(3, ge=1, description="checkpoints kept; older ones are removed")
 

@@ -74,7 +74,7 @@ def test_mistakes_are_said_in_one_sentence(flags, assignments, said):
 
 
 def test_a_key_that_no_config_has_is_refused():
-    with pytest.raises(UsageError, match="there is no option config.lenght. Did you mean 'length'"):
+    with pytest.raises(UsageError, match=r"there is no option config\.lenght\. Did you mean 'length'"):
         resolve({"lenght": 3})
 
 
