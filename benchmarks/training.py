@@ -76,7 +76,7 @@ def our_step(
     return step, sum(each.numel() for each in process.parameters())
 
 
-def plain_step(batch: Batch, dtype: torch.dtype, device: str) -> Step:
+def plain_step(batch: Batch, dtype: torch.dtype, device: str) -> tuple[Callable[[], object], int]:
     model = BertModel(
         BertConfig(vocab_size=320, hidden_size=256, num_hidden_layers=4, num_attention_heads=4, intermediate_size=1024),
         add_pooling_layer=False,

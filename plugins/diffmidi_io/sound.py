@@ -64,6 +64,10 @@ def synthesise(score: Score, options: SoundOptions) -> Sound:
     if ticks == 0:
         return np.zeros((round(_SILENCE * RATE), 2), np.int16)
     rendered = _render(font, _only_music(score, ticks))
+    if not rendered.any():
+        # The softest velocities vanish below 16 bits. Levelled anyway, the piece may be struck harder throughout.
+        loudest = max(int(track.notes.numpy()["velocity"].max()) for track in score.tracks if len(track.notes))
+        rendered = _render(font, _only_music(score.shift_velocity(127 - loudest), ticks))
     level = max(int(rendered.max(initial=0)), -int(rendered.min(initial=0)))
     if level == 0:
         raise DiffmidiError(f"the SoundFont {printable(font)} has no sound for these notes; take another one.")

@@ -145,6 +145,13 @@ def test_an_interrupt_is_not_taken_for_a_panic(tmp_path: Path, monkeypatch: pyte
         render(toy_scores()["one_note"], tmp_path)
 
 
+def test_the_softest_music_is_heard_too(tmp_path: Path):
+    score = from_rows([(0, 0.25, 60, 1), (1, 0.25, 64, 3)])
+    heard = render(score, tmp_path)
+    assert np.abs(heard).max() == pytest.approx(10 ** (-1 / 20) * FULL_SCALE, rel=1e-3)
+    assert score.tracks[0].notes.numpy()["velocity"].tolist() == [1, 3], "the score itself stays as it was"
+
+
 def test_a_soundfont_without_a_sound_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sound, "_render", lambda font, music: np.zeros((RATE, 2), np.int16))
     with pytest.raises(DiffmidiError, match="has no sound for these notes"):
