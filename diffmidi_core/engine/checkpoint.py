@@ -27,9 +27,9 @@ def save(
     """Write `folder/step-NNNNNN` and return its path."""
     path = folder / f"step-{step:06d}"
     with whole_folder(path) as temporary:
-        save_file(_on_cpu(process.state_dict()), temporary / MODEL)
-        save_file(_on_cpu(ema.average), temporary / EMA)
-        save_file(_on_cpu(_optimiser_tensors(process, optimiser)), temporary / OPTIMISER)
+        _write(process.state_dict(), temporary / MODEL)
+        _write(ema.average, temporary / EMA)
+        _write(_optimiser_tensors(process, optimiser), temporary / OPTIMISER)
         write_json(temporary / MANIFEST, {"step": step, **manifest})
     return path
 
@@ -116,6 +116,14 @@ def _fill(process: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
         ) from error
 
 
+def _write(tensors: dict[str, Tensor], path: Path) -> None:
+    on_cpu = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    try:
+        save_file(on_cpu, path)
+    except SafetensorError as error:  # what its Rust code makes of a full disk
+        raise OSError(None, _short(error)) from error
+
+
 def _read(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
@@ -123,10 +131,6 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise DiffmidiError(f"{path} is missing: the checkpoint is not whole. Use another of the same run.") from None
     except (SafetensorError, OSError) as error:
         raise DiffmidiError(f"{path} is damaged ({_short(error)}): use another checkpoint of the same run.") from error
-
-
-def _on_cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
 
 
 def _short(error: BaseException) -> str:
