@@ -1,6 +1,6 @@
 """How fast a training step and a reverse step are, as shares of what this machine can do, all in one run.
 
-    python benchmarks/training.py [--backbone bert] [--batch 32] [--length 128]
+    python benchmarks/training.py [--backbone bert electra] [--batch 32] [--length 128]
 
 For fp32 and bf16 it measures, in turn so that a drifting machine touches all alike: the rate of a large matrix product,
 a whole training step of ours (loss, backward, clipping, AdamW, moving average), and a plain transformers loop (the same
@@ -130,7 +130,7 @@ def sampling(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--backbone", default="bert")
+    parser.add_argument("--backbone", nargs="+", default=["bert"])
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--length", type=int, default=128)
     parser.add_argument("--matmul", type=int, default=1024)
@@ -140,37 +140,38 @@ def main() -> None:
     ids = torch.randint(4, 300, (given.batch, given.length + 2), device=device)
     batch = Batch(ids, None, torch.full((given.batch,), given.length, device=device))
     tokens = ids.numel()
-    table = Table(
-        title=f"{device}, {torch.get_num_threads()} threads, {given.backbone}, batch {given.batch} x {given.length + 2}"
-    )
+    table = Table(title=f"{device}, {torch.get_num_threads()} threads, batch {given.batch} x {given.length + 2}")
     for heading in ("precision", "what", "ms", "tokens/s", "GFLOP/s", "share of matmul"):
         table.add_column(heading, justify="right")
     for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
-        ours, parameters = our_step(given.backbone, batch, dtype, device, given.length)
-        plain, plain_parameters = plain_step(batch, dtype, device)
-        took = best({"matmul": matmul(dtype, device, given.matmul), "our step": ours, "plain transformers step": plain})
+        steps = {f"our step, {each}": our_step(each, batch, dtype, device, given.length) for each in given.backbone}
+        steps["plain transformers step, bert"] = plain_step(batch, dtype, device)
+        took = best(
+            {"matmul": matmul(dtype, device, given.matmul), **{what: step for what, (step, _) in steps.items()}}
+        )
         peak = 2 * given.matmul**3 / took["matmul"]
         table.add_row(name, f"matmul {given.matmul}", f"{took['matmul'] * 1e3:.1f}", "", f"{peak / 1e9:.0f}", "1.00")
-        for what, count in (("our step", parameters), ("plain transformers step", plain_parameters)):
+        for what, (_, count) in steps.items():
             rate = 6 * count * tokens / took[what]
             table.add_row(
                 name,
-                what,
+                f"{what} ({count / 1e6:.1f} M parameters)",
                 f"{took[what] * 1e3:.0f}",
                 f"{tokens / took[what]:,.0f}",
                 f"{rate / 1e9:.0f}",
                 f"{rate / peak:.2f}",
             )
-        total, inside, body = sampling(given.backbone, dtype, device, given.length, 8, 40)
-        rate = 2 * body * 8 * (given.length + 2) * 40 / total
-        table.add_row(
-            name,
-            f"ddpm, 8 x 40 steps ({100 * (1 - inside / total):.1f} % outside the backbone)",
-            f"{total * 1e3:.0f}",
-            f"{8 * (given.length + 2) * 40 / total:,.0f}",
-            f"{rate / 1e9:.0f}",
-            f"{rate / peak:.2f}",
-        )
+        for each in given.backbone:
+            total, inside, body = sampling(each, dtype, device, given.length, 8, 40)
+            rate = 2 * body * 8 * (given.length + 2) * 40 / total
+            table.add_row(
+                name,
+                f"ddpm, {each}, 8 x 40 steps ({100 * (1 - inside / total):.1f} % outside the backbone)",
+                f"{total * 1e3:.0f}",
+                f"{8 * (given.length + 2) * 40 / total:,.0f}",
+                f"{rate / 1e9:.0f}",
+                f"{rate / peak:.2f}",
+            )
     Console(width=150).print(table)
 
 

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
 from diffmidi_core.api import Declaration, Field, Options
 
-PRESETS: Mapping[str, Mapping[str, int]] = {
-    "tiny": {"width": 64, "layers": 2, "heads": 2, "feed_forward": 128},
-    "small": {"width": 256, "layers": 4, "heads": 4, "feed_forward": 1024},
-    "base": {"width": 768, "layers": 12, "heads": 12, "feed_forward": 3072},
-}
 
+class EncoderOptions(Options):
+    """Options of every encoder of transformers; `size` is a preset of others, each of which can be set alone."""
 
-class BertOptions(Options):
-    """Options of BERT; `size` is a preset of width, layers, heads and feed_forward, each of which can be set alone."""
+    presets: ClassVar[Mapping[str, Mapping[str, int]]]
+    divided: ClassVar[str]
+    """The option that the heads divide among them."""
 
-    size: Literal["tiny", "small", "base"] = Field("small", description="preset of the four sizes below")
-    width: int = Field(256, ge=8, description="H, size of the hidden features (BertConfig.hidden_size)")
+    size: Literal["tiny", "small", "base"] = Field("small", description="preset of widths, layers and heads")
+    width: int = Field(256, ge=8, description="H, size of the hidden features (hidden_size)")
     layers: int = Field(4, ge=1, description="transformer layers (num_hidden_layers)")
     heads: int = Field(4, ge=1, description="attention heads; they divide the width (num_attention_heads)")
     feed_forward: int = Field(1024, ge=8, description="width inside the feed-forward blocks (intermediate_size)")
@@ -34,26 +32,58 @@ class BertOptions(Options):
     initializer_range: float = Field(0.02, gt=0, description="standard deviation of the initial weights")
     layer_norm_eps: float = Field(1e-12, gt=0, description="added to the variance in LayerNorm")
     max_positions: int = Field(0, ge=0, description="size of the position table; 0: as many as the run's windows have")
-    pretrained: Path | None = Field(None, description="folder with local BERT weights (config.json, model.safetensors)")
+    pretrained: Path | None = Field(None, description="folder with local weights (config.json, model.safetensors)")
 
     @model_validator(mode="before")
     @classmethod
     def _fill_from_size(cls, given: Any) -> Any:
         if not isinstance(given, Mapping):
             return given
-        return {**PRESETS.get(str(given.get("size", "small")), {}), **given}
+        return {**cls.presets.get(str(given.get("size", "small")), {}), **given}
 
     @model_validator(mode="after")
-    def _heads_divide_width(self) -> BertOptions:
-        if self.width % self.heads:
-            raise ValueError(f"heads ({self.heads}) must divide width ({self.width})")
+    def _heads_divide_width(self) -> Self:
+        width = getattr(self, self.divided)
+        if width % self.heads:
+            raise ValueError(f"heads ({self.heads}) must divide {self.divided} ({width})")
         return self
 
     @classmethod
     def merged(cls, below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
         """A new size replaces the sizes that an older one had filled in."""
-        kept = {key: value for key, value in below.items() if "size" not in above or key not in PRESETS["small"]}
+        kept = {key: value for key, value in below.items() if "size" not in above or key not in cls.presets["small"]}
         return {**kept, **above}
+
+
+class BertOptions(EncoderOptions):
+    """Options of BERT: `width` is its one width."""
+
+    presets: ClassVar = {
+        "tiny": {"width": 64, "layers": 2, "heads": 2, "feed_forward": 128},
+        "small": {"width": 256, "layers": 4, "heads": 4, "feed_forward": 1024},
+        "base": {"width": 768, "layers": 12, "heads": 12, "feed_forward": 3072},
+    }
+    divided: ClassVar = "width"
+
+
+class ElectraOptions(EncoderOptions):
+    """Options of ELECTRA, which is narrower outside (`width`) than inside (`hidden`).
+
+    A preset is as deep as BERT's of that name, its hidden width three quarters of BERT's, and its width half of that,
+    like ELECTRA-small's. (The published ELECTRA-base is BERT-base's size; `pretrained` takes it as it is.)
+    """
+
+    presets: ClassVar = {
+        "tiny": {"width": 24, "hidden": 48, "layers": 2, "heads": 2, "feed_forward": 96},
+        "small": {"width": 96, "hidden": 192, "layers": 4, "heads": 3, "feed_forward": 768},
+        "base": {"width": 288, "hidden": 576, "layers": 12, "heads": 9, "feed_forward": 2304},
+    }
+    divided: ClassVar = "hidden"
+
+    width: int = Field(96, ge=8, description="H, size of the features that go in and come out (embedding_size)")
+    heads: int = Field(3, ge=1, description="attention heads; they divide the hidden width (num_attention_heads)")
+    feed_forward: int = Field(768, ge=8, description="width inside the feed-forward blocks (intermediate_size)")
+    hidden: int = Field(192, ge=8, description="width inside the encoder (hidden_size)")
 
 
 bert = Declaration(
@@ -61,4 +91,10 @@ bert = Declaration(
     implementation="diffmidi_backbones.bert:Bert",
     options=BertOptions,
     tiny={"size": "tiny", "width": 16, "feed_forward": 32, "layers": 1},
+)
+electra = Declaration(
+    summary="ELECTRA encoder (transformers), from nothing or from local weights; lighter than BERT of the same size",
+    implementation="diffmidi_backbones.electra:Electra",
+    options=ElectraOptions,
+    tiny={"size": "tiny", "width": 8, "hidden": 16, "feed_forward": 32, "layers": 1},
 )
