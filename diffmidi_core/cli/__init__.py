@@ -52,8 +52,8 @@ def group() -> None:
 
 def main() -> None:
     """`diffmidi`: runs a command, and says what is wrong in one sentence."""
-    # Threads that spin while they wait halve torch's speed as soon as another program wants a core (benchmarks/README.md).
-    # OpenMP reads this when torch is loaded, which is later.
+    # Threads that spin while they wait halve torch's speed as soon as another program wants a core; see
+    # benchmarks/README.md. OpenMP reads this when torch is loaded, which is later.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         code = group.main(prog_name="diffmidi", standalone_mode=False)
