@@ -54,9 +54,10 @@ class TrainConfig(_Section):
     clip: float = Field(1.0, ge=0, description="largest gradient norm; 0 turns clipping off")
     ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, reached by a ramp; 0: none")
     log_every: int = Field(10, ge=1, description="iterations between log lines")
-    evaluate_every: int = Field(100, ge=1, description="iterations between looks at held-out windows")
+    evaluate_every: int = Field(100, ge=1, description="iterations between looks at held-out and training windows")
+    patience: int = Field(0, ge=0, description="looks without a lower held-out bound before training stops; 0: never")
     save_every: int = Field(500, ge=1, description="iterations between checkpoints; the last is always saved")
-    keep: int = Field(3, ge=1, description="checkpoints kept; older ones are removed")
+    keep: int = Field(3, ge=1, description="checkpoints kept, besides the best; older ones are removed")
 
 
 class SampleConfig(_Section):

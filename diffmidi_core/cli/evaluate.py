@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from diffmidi_core.cli.options import RUN, open_session, settings
+from diffmidi_core.cli.options import CHECKPOINT, RUN, open_session, settings
+
+if TYPE_CHECKING:
+    from diffmidi_core.engine.checkpoint import Which
 
 
 @click.command("evaluate")
 @RUN
 @settings
-@click.option("--checkpoint", type=int, metavar="STEP", help="Use this checkpoint (default: the newest).")
-def command(run: Path, checkpoint: int | None, assignments: tuple[str, ...], **given: Any) -> None:
+@CHECKPOINT
+def command(run: Path, checkpoint: Which, assignments: tuple[str, ...], **given: Any) -> None:
     """Measure the model on held-out music, and its samples.
 
     Flags change the run's config, which is saved again.
@@ -23,5 +26,5 @@ def command(run: Path, checkpoint: int | None, assignments: tuple[str, ...], **g
 
     from diffmidi_core.engine.evaluate import evaluate
 
-    evaluate(session, step=checkpoint)
+    evaluate(session, which=checkpoint)
     session.folder.save(session.config)

@@ -28,6 +28,22 @@ SET = click.option(
     help="Set an option of a part or a section: backbone.size=base, train.lr=3e-4. Repeatable.",
 )
 
+
+def _checkpoint(context: click.Context, parameter: click.Parameter, value: str | None) -> int | str | None:
+    if value is None or value in ("last", "best"):
+        return value
+    if value.isdecimal():
+        return int(value)
+    raise click.BadParameter(f"a checkpoint is a step, such as 500, or last, or best (given: {value!r}).")
+
+
+CHECKPOINT = click.option(
+    "--checkpoint",
+    callback=_checkpoint,
+    metavar="STEP|last|best",
+    help="Use this checkpoint (default: best, the one of the lowest held-out bound; last where no music is held out).",
+)
+
 _PARTS = ("source", "tokenizer", "backbone", "schedule", "process", "sampler")
 _PLURALS = ("metric", "renderer", "hook")
 # Flag, where its value goes in the config, type, help.

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from diffmidi_core.cli.options import RUN, open_session, settings
+from diffmidi_core.cli.options import CHECKPOINT, RUN, open_session, settings
+
+if TYPE_CHECKING:
+    from diffmidi_core.engine.checkpoint import Which
 
 
 @click.command("sample")
 @RUN
 @settings
-@click.option("--checkpoint", type=int, metavar="STEP", help="Use this checkpoint (default: the newest).")
-def command(run: Path, checkpoint: int | None, assignments: tuple[str, ...], **given: Any) -> None:
-    """Draw new music from the newest checkpoint.
+@CHECKPOINT
+def command(run: Path, checkpoint: Which, assignments: tuple[str, ...], **given: Any) -> None:
+    """Draw new music from the run's best checkpoint.
 
     Flags change the run's config, which is saved again.
     """
@@ -23,5 +26,5 @@ def command(run: Path, checkpoint: int | None, assignments: tuple[str, ...], **g
 
     from diffmidi_core.engine.sample import sample
 
-    sample(session, step=checkpoint)
+    sample(session, which=checkpoint)
     session.folder.save(session.config)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
@@ -19,13 +19,14 @@ from diffmidi_core.files import read_json, whole_folder, write_json
 
 MODEL, EMA, OPTIMISER, MANIFEST = "model.safetensors", "ema.safetensors", "optimizer.safetensors", "manifest.json"
 _NAME = re.compile(r"step-(\d{6,})")
+Which = int | Literal["last", "best"] | None
 
 
 def save(
     folder: Path, step: int, process: Process, ema: Ema, optimiser: torch.optim.Optimizer, manifest: dict[str, Any]
 ) -> Path:
     """Write `folder/step-NNNNNN` and return its path."""
-    path = folder / f"step-{step:06d}"
+    path = _path(folder, step)
     with whole_folder(path) as temporary:
         _write(process.state_dict(), temporary / MODEL)
         _write(ema.average, temporary / EMA)
@@ -40,22 +41,38 @@ def steps(folder: Path) -> list[int]:
     return sorted(int(match[1]) for match in found if match)
 
 
-def latest(folder: Path, step: int | None = None) -> Path:
-    """The newest checkpoint, or that of `step`. Raises DiffmidiError where there is none."""
+def choose(folder: Path, which: Which = None) -> Path:
+    """The checkpoint of a step, "last" or "best" (the lowest held-out bound, as the newest manifest says).
+
+    None is the best where one is known; a run without held-out music has none, and then the last is all there is.
+    Raises DiffmidiError where there is no such checkpoint.
+    """
     known = steps(folder)
     if not known:
         raise DiffmidiError(f"there is no checkpoint in {folder}: run `diffmidi train {folder.parent}` first.")
-    if step is not None and step not in known:
+    if isinstance(which, int):
+        step = which
+    else:
+        best = None if which == "last" else read_json(_path(folder, known[-1]) / MANIFEST).get("best")
+        if best is None and which == "best":
+            raise DiffmidiError(f"{folder} has no best checkpoint, as no held-out music was looked at: take the last.")
+        step = known[-1] if best is None else int(best["step"])
+    if step not in known:
         raise DiffmidiError(
             f"there is no checkpoint of step {step} in {folder}. There are: {', '.join(map(str, known))}."
         )
-    return folder / f"step-{known[-1] if step is None else step:06d}"
+    return _path(folder, step)
 
 
-def prune(folder: Path, keep: int) -> None:
-    """Remove all but the newest `keep` checkpoints."""
-    for step in steps(folder)[:-keep]:
-        shutil.rmtree(folder / f"step-{step:06d}", ignore_errors=True)
+def prune(folder: Path, keep: int, best: int | None = None) -> None:
+    """Remove all checkpoints but the newest, the `best`, and the newest `keep` of the regular ones.
+
+    Regular is what was saved at its time, and not because it was the best or because training was stopped.
+    """
+    known = steps(folder)
+    regular = [step for step in known if read_json(_path(folder, step) / MANIFEST).get("regular", True)]
+    for step in {*known[:-1]} - {*regular[-keep:], best}:
+        shutil.rmtree(_path(folder, step), ignore_errors=True)
 
 
 def load_manifest(path: Path, process: Process) -> dict[str, Any]:
@@ -95,6 +112,10 @@ def load_training(path: Path, process: Process, ema: Ema, optimiser: torch.optim
             f"{path} does not fit this model ({_short(error)}): was it trained with other options?"
         ) from error
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def _path(folder: Path, step: int) -> Path:
+    return folder / f"step-{step:06d}"
 
 
 def _optimiser_tensors(process: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

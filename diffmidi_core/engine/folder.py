@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,16 @@ class RunFolder:
                 file.write(line + "\n")
         except OSError as error:
             raise DiffmidiError(f"{self.metrics_file} cannot be written: {error.strerror or error}.") from error
+
+    def read_log(self) -> list[dict[str, float]]:
+        """The lines of metrics.jsonl, without what a killed run left half-written; empty where nothing was logged."""
+        if not self.metrics_file.exists():
+            return []
+        try:
+            lines = self.metrics_file.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise DiffmidiError(f"{self.metrics_file} cannot be read: {error}.") from error
+        return [json.loads(line) for line in lines if math.isfinite(_step_of(line))]
 
     def truncate_log(self, step: int) -> None:
         """Drop what a run that was cut off had logged after the step it goes on from."""

@@ -1,4 +1,4 @@
-"""sample: new music from the newest checkpoint's averaged weights, as words and as MIDI."""
+"""sample: new music from a checkpoint's averaged weights, as words and as MIDI."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from diffmidi_core.engine.seeds import generator_for
 from diffmidi_core.engine.session import Session
 
 
-def load_process(session: Session, step: int | None = None) -> tuple[Process, int]:
-    """The run's process with averaged weights, ready to be asked, and the step they are of."""
-    path = checkpoint.latest(session.folder.checkpoints, step)
+def load_process(session: Session, which: checkpoint.Which = None) -> tuple[Process, int]:
+    """The run's process with averaged weights, ready to be asked, and the step they are of (`checkpoint.choose`)."""
+    path = checkpoint.choose(session.folder.checkpoints, which)
     process = build_process(session.config, session.tokenizer)
     manifest = checkpoint.load_manifest(path, process)
     checkpoint.load_weights(path, process, averaged=True)
     return process.to(session.accelerator.device).eval(), int(manifest["step"])
 
 
-def sample(session: Session, *, step: int | None = None) -> list[Path]:
+def sample(session: Session, *, which: checkpoint.Which = None) -> list[Path]:
     """Draw `sample.count` pieces and write them; the same pieces whatever the number of ranks."""
     session.begin("sample")
-    process, step = load_process(session, step)
+    process, step = load_process(session, which)
     sampler: Sampler = build("sampler", session.config.sampler)
     drawn = _gathered(session, _draw(session, process, sampler))
     paths: list[Path] = []

@@ -13,14 +13,16 @@ from diffmidi_core.data.dataset import TokenDataset
 from diffmidi_core.engine import checkpoint
 from diffmidi_core.engine.build import build_process, describe_parts
 from diffmidi_core.engine.likelihood import bits_per_word, window_bits
+from diffmidi_core.engine.memory import peak_memory_mb
 from diffmidi_core.engine.optimiser import Ema, ema_decay, learning_rate, make_optimiser
+from diffmidi_core.engine.overfitting import HELDOUT, TRAIN, Best, curves_part
 from diffmidi_core.engine.seeds import generator_for, seed_for
 from diffmidi_core.engine.session import Session
 from diffmidi_core.engine.stop import Stop
 from diffmidi_core.errors import DiffmidiError
 
-HELDOUT_WINDOWS, HELDOUT_LEVELS = 32, 8
-"""How much of the held-out music a look during training takes; `evaluate` measures properly."""
+LOOK_WINDOWS, LOOK_LEVELS = 32, 8
+"""How much of the held-out and of the training music a look takes; `evaluate` measures properly."""
 
 
 class StoppedError(DiffmidiError):
@@ -41,44 +43,55 @@ class Trainer:
         self.model, self.optimiser = self.accelerator.prepare(self.process, optimiser)
         self.process = self._unwrapped(self.model)
         self.ema = Ema(self.process)
-        self.heldout = self.dataset.heldout(HELDOUT_WINDOWS, seed=self.config.seed)
+        self.best = Best()
+        self.heldout = self.dataset.heldout(LOOK_WINDOWS, seed=self.config.seed)
+        self.trained_on = self.dataset.draw(len(self.heldout), seed=seed_for(self.config.seed, "look"), step=0)
 
     def resume(self) -> None:
         """Go on from the newest checkpoint."""
-        path = checkpoint.latest(self.session.folder.checkpoints)
+        path = checkpoint.choose(self.session.folder.checkpoints, "last")
         manifest = checkpoint.load_manifest(path, self.process)
         checkpoint.load_training(path, self.process, self.ema, self.optimiser)
         self.step = int(manifest["step"])
+        self.best = Best.of(manifest.get("best"))
         self.session.folder.truncate_log(self.step)
 
     def run(self) -> None:
-        """Train to `train.iterations`. Raises StoppedError after Ctrl-C or SIGTERM, with a checkpoint saved."""
+        """Train to `train.iterations`, or until `train.patience` looks have not lowered the held-out bound.
+
+        Raises StoppedError after Ctrl-C or SIGTERM, with a checkpoint saved.
+        """
         config, hooks = self.config.train, self.session.hooks
         if self.step == 0:
-            self._look_at_heldout()
-        clock = _Clock(self.step)
+            self._look()
+        begun, clock = self.step, _Clock(self.step)
         with Stop() as stop:
-            while self.step < config.iterations:
+            while self.step < config.iterations and not self.best.exhausted(config.patience):
                 losses = self._update()
                 self.step += 1
                 last = self.step == config.iterations
                 if self.step % config.log_every == 0 or last:
                     self._log({**self._checked(losses), **clock.rate(self.step)})
                 hooks.emit("progress", what="iterations", done=self.step, total=config.iterations)
+                better = False
                 if self.step % config.evaluate_every == 0 or last:
-                    self._look_at_heldout()
+                    better = self._look()
                     clock.restart(self.step)
-                stopping = self._agreed(stop.asked) and not last
-                if self.step % config.save_every == 0 or last or stopping:
-                    self.save()
+                done = last or self.best.exhausted(config.patience)
+                stopping = self._agreed(stop.asked) and not done
+                regular = self.step % config.save_every == 0 or last
+                if regular or better or done or stopping:
+                    self.save(regular=regular)
                 if stopping:
                     raise StoppedError(
                         f"Stopped at iteration {self.step} of {config.iterations}; everything is saved. "
                         f"Go on with: diffmidi run --resume {self.session.folder.path}"
                     )
+        if self.step > begun:
+            self._say_whether_it_overfitted()
 
-    def save(self) -> None:
-        """Write a checkpoint and tell the listeners."""
+    def save(self, *, regular: bool = True) -> None:
+        """Write a checkpoint and tell the listeners; one that is not `regular` makes room for newer ones first."""
         folder = self.session.folder.checkpoints
         if self.accelerator.is_main_process:
             manifest = {
@@ -86,9 +99,12 @@ class Trainer:
                 "length": self.config.length,
                 "tokenizer_fingerprint": self.session.tokenizer.fingerprint,
                 "data_fingerprint": self.dataset.fingerprint,
+                "regular": regular,
+                "best": self.best.state(),
             }
             path = checkpoint.save(folder, self.step, self.process, self.ema, self.optimiser, manifest)
-            checkpoint.prune(folder, self.config.train.keep)
+            checkpoint.prune(folder, self.config.train.keep, self.best.step)
+            self.session.folder.note(iterations=self.step, peak_memory_mb=peak_memory_mb(self.accelerator.device))
             self.session.hooks.emit("checkpoint_saved", step=self.step, path=path)
         self.accelerator.wait_for_everyone()
 
@@ -133,14 +149,33 @@ class Trainer:
             )
         return {**means, "lr": self.optimiser.param_groups[0]["lr"]}
 
-    def _look_at_heldout(self) -> None:
+    def _look(self) -> bool:
+        """Log the bound on held-out and on training music; whether the held-out one is the lowest so far."""
         if not self.heldout:
-            return
+            return False
         with self.ema.applied(self.process):
-            rows = window_bits(
-                self.session, self.process, self.dataset, self.heldout, levels=HELDOUT_LEVELS, report=False
+            heldout, trained_on = (
+                bits_per_word(
+                    window_bits(self.session, self.process, self.dataset, windows, levels=LOOK_LEVELS, report=False)
+                )
+                for windows in (self.heldout, self.trained_on)
             )
-        self._log({"heldout/bound_bpw": bits_per_word(rows)})
+        self._log({HELDOUT: heldout, TRAIN: trained_on})
+        return self.best.look(self.step, heldout)
+
+    def _say_whether_it_overfitted(self) -> None:
+        config, best, hooks = self.config.train, self.best, self.session.hooks
+        if self.step < config.iterations:
+            hooks.warn(
+                f"training stopped at iteration {self.step} of {config.iterations}: {best.looks_since} looks have not "
+                f"lowered the held-out bound, whose best is {best.bound:.3f} bits per word at iteration {best.step}."
+            )
+        if self.accelerator.is_main_process and (parted := curves_part(self.session.folder.read_log())) is not None:
+            hooks.warn(
+                f"the model overfits from iteration {parted} on: what it trains on goes on getting easier for it, and "
+                "held-out music harder. `sample` and `evaluate` take the checkpoint of that iteration unless told "
+                "otherwise by --checkpoint; more music would help."
+            )
 
     def _log(self, values: dict[str, float]) -> None:
         self.session.folder.log(self.step, values)

@@ -70,7 +70,9 @@ class Console:
         """Loss and speed beside the bar; held-out figures on a line of their own."""
         if "heldout/bound_bpw" in values:
             self.terminal.print(
-                f"  iteration {step}: held-out bound {values['heldout/bound_bpw']:.3f} bits per word", highlight=False
+                f"  iteration {step}: held-out bound {values['heldout/bound_bpw']:.3f} bits per word "
+                f"(training music: {values['train/bound_bpw']:.3f})",
+                highlight=False,
             )
         elif self.progress_bar is not None:
             speed = values.get("steps_per_second")

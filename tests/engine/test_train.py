@@ -1,41 +1,11 @@
 """The training loop: what one step of it does."""
 
-import numpy as np
 import pytest
 import torch
 
-from diffmidi_core.api import Notes, score_of, write_midi
-from diffmidi_core.config import resolve
 from diffmidi_core.data.dataset import TokenDataset
 from diffmidi_core.engine import train
-from diffmidi_core.engine.folder import RunFolder
 from diffmidi_core.engine.seeds import generator_for
-from diffmidi_core.engine.session import Session
-from diffmidi_core.engine.stages import prepare_data
-
-SMALL = ("backbone.size=tiny", "backbone.dropout=0", "process.steps=20", "train.warmup=0")
-
-
-@pytest.fixture(scope="module")
-def music(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("music")
-    for seed in range(4):
-        pitch = np.random.default_rng(seed).integers(40, 90, 40)
-        notes = Notes(np.arange(40) * 240, np.full(40, 240), pitch, np.full(40, 80))
-        write_midi(score_of(notes), folder / f"{seed}.mid")
-    return folder
-
-
-@pytest.fixture
-def trainer(music, tmp_path):
-    def make(name, *assignments):
-        flags = {"data": str(music), "length": 32, "precision": "fp32", "train.batch_size": 4, "hook": []}
-        config = resolve(None, flags, (*SMALL, *assignments))
-        session = Session(RunFolder.new(tmp_path / name, config), config)
-        prepare_data(session)
-        return train.Trainer(session)
-
-    return make
 
 
 def test_gradients_of_several_forward_passes_are_averaged(trainer, monkeypatch):

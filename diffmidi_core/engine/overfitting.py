@@ -1,0 +1,82 @@
+"""Overfitting: seen in the curves of the bound on training and on held-out music, and acted on by patience.
+
+Light: reports and comparisons read finished runs with it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+HELDOUT, TRAIN = "heldout/bound_bpw", "train/bound_bpw"
+"""The two curves in metrics.jsonl, bits per word: the same noise on as many windows, the same ones at every look."""
+FEWEST = 5
+"""Looks under which nothing is said of a curve: its noise could not be told from its shape."""
+
+
+@dataclass
+class Best:
+    """The best look at held-out music so far, as training goes and as a checkpoint's manifest keeps it.
+
+    Attributes:
+        step: the iteration of the lowest held-out bound; None before the first look after training began.
+        bound: that bound, bits per word.
+        looks_since: looks that did not lower it.
+    """
+
+    step: int | None = None
+    bound: float = math.inf
+    looks_since: int = 0
+
+    def look(self, step: int, bound: float) -> bool:
+        """Take a look into account; whether it is the best. The untrained model, step 0, is no candidate."""
+        if step == 0:
+            return False
+        if bound < self.bound:
+            self.step, self.bound, self.looks_since = step, bound, 0
+            return True
+        self.looks_since += 1
+        return False
+
+    def exhausted(self, patience: int) -> bool:
+        """Whether `patience` looks (0: any number) have gone by without a better one."""
+        return 0 < patience <= self.looks_since
+
+    def state(self) -> dict[str, Any] | None:
+        """What a manifest keeps; None where there was no look."""
+        if self.step is None:
+            return None
+        return {"step": self.step, "bound_bpw": self.bound, "looks_since": self.looks_since}
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any] | None) -> Best:
+        """From what a manifest keeps."""
+        return cls(int(state["step"]), float(state["bound_bpw"]), int(state["looks_since"])) if state else cls()
+
+
+def curves_part(log: Sequence[Mapping[str, float]]) -> int | None:
+    """The iteration where the training and the held-out curve part; None where they do not, or too little is known.
+
+    It is the look s with the lowest held-out bound, provided that the last look lies above it by more than noise makes,
+    while its training bound lies below that of s. (Both rising is a run that breaks, not one that overfits.)
+
+    The noise σ of a look is 1.4826 · median |b[i−1] − 2 b[i] + b[i+1]| / √6 over the held-out bounds b: the second
+    difference of independent noise of variance σ² has variance 6σ², and a steady slope is not in it; what it holds of
+    the curve's own bend makes the test stricter. Noise makes σ (√(2 ln n) + 3): the lowest of n looks at the same bound
+    lies about σ √(2 ln n) below it (the largest of n normals), and the last one is noisy too.
+
+    Args:
+        log: lines of metrics.jsonl; those without both bounds are passed over, and so is the untrained model.
+    """
+    looks = [line for line in log if HELDOUT in line and TRAIN in line and line["step"] > 0]
+    heldout = [line[HELDOUT] for line in looks]
+    if len(looks) < FEWEST or not all(map(math.isfinite, heldout)):
+        return None
+    lowest = min(range(len(looks)), key=heldout.__getitem__)
+    bends = [abs(a - 2 * b + c) for a, b, c in zip(heldout, heldout[1:], heldout[2:], strict=False)]
+    noise = 1.4826 * median(bends) / math.sqrt(6)
+    rose = heldout[-1] - heldout[lowest] > noise * (math.sqrt(2 * math.log(len(looks))) + 3)
+    return int(looks[lowest]["step"]) if rose and looks[-1][TRAIN] < looks[lowest][TRAIN] else None
