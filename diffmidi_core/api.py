@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from diffmidi_core.contracts.metric import Metric as Metric
     from diffmidi_core.contracts.metric import Row as Row
     from diffmidi_core.contracts.metric import Sample as Sample
+    from diffmidi_core.contracts.metric import Summary as Summary
+    from diffmidi_core.contracts.metric import TrainingMusic as TrainingMusic
     from diffmidi_core.contracts.metric import WindowBits as WindowBits
     from diffmidi_core.contracts.process import Bound as Bound
     from diffmidi_core.contracts.process import Process as Process
@@ -49,6 +51,10 @@ if TYPE_CHECKING:
     from diffmidi_core.diffusion.steps import q_sample as q_sample
     from diffmidi_core.diffusion.time_embedding import time_embedding as time_embedding
     from diffmidi_core.files import whole_file as whole_file
+    from diffmidi_core.music.metre import Metre as Metre
+    from diffmidi_core.music.metre import downbeat as downbeat
+    from diffmidi_core.music.metre import metre_of as metre_of
+    from diffmidi_core.music.metre import onset_phase as onset_phase
     from diffmidi_core.music.notes import Notes as Notes
     from diffmidi_core.music.notes import Score as Score
     from diffmidi_core.music.notes import notes_of as notes_of
@@ -66,6 +72,8 @@ _LAZY = {
     "Metric": "contracts.metric",
     "Row": "contracts.metric",
     "Sample": "contracts.metric",
+    "Summary": "contracts.metric",
+    "TrainingMusic": "contracts.metric",
     "WindowBits": "contracts.metric",
     "Bound": "contracts.process",
     "Process": "contracts.process",
@@ -90,6 +98,10 @@ _LAZY = {
     "q_sample": "diffusion.steps",
     "time_embedding": "diffusion.time_embedding",
     "whole_file": "files",
+    "Metre": "music.metre",
+    "downbeat": "music.metre",
+    "metre_of": "music.metre",
+    "onset_phase": "music.metre",
     "Notes": "music.notes",
     "Score": "music.notes",
     "notes_of": "music.notes",

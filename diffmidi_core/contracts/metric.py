@@ -3,33 +3,99 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.declaration import Options
-from diffmidi_core.music.notes import Score
+from diffmidi_core.music.notes import Score, notes_of
 
 Row = Mapping[str, float]
+T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class WindowBits:
-    """One held-out window, as the process sees it: bits by term of the bound, and what to divide them by."""
+class TrainingMusic:
+    """The pieces a model was trained on, read when first asked for; all items of one evaluation share it.
 
-    terms: Mapping[str, float]
-    words: int
-    notes: int
+    Args:
+        names: what each piece is called.
+        read: the piece of that number, decoded by the run's tokenizer.
+    """
+
+    def __init__(self, names: Sequence[str], read: Callable[[int], Score]) -> None:
+        self.names = names
+        self.read = read
+        self._derived: dict[Callable[[TrainingMusic], Any], Any] = {}
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def derived(self, build: Callable[[TrainingMusic], T]) -> T:
+        """`build(self)`, worked out once for all who ask with the same function: where a metric keeps its index."""
+        if build not in self._derived:
+            self._derived[build] = build(self)
+        found: T = self._derived[build]
+        return found
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One generated piece: its words (without specials), the music they decode to, and the tokenizer that says so."""
+    """One stretch of music: generated, or a window of held-out music that is decoded in the same way.
+
+    Attributes:
+        ids: its words, without specials.
+        score: the music that they decode to.
+        tokenizer: the one that says so.
+        training: what the model was trained on; None where that is not at hand.
+    """
 
     ids: Ids
     score: Score
     tokenizer: Tokenizer
+    training: TrainingMusic | None = None
+
+
+@dataclass(frozen=True)
+class WindowBits:
+    """One held-out window, as the process sees it.
+
+    Attributes:
+        terms: name to [N + 2] bits: what each term of the bound charges for [CLS], each of the N words, and [SEP].
+        window: the words and their music.
+    """
+
+    terms: Mapping[str, NDArray[np.float64]]
+    window: Sample
+
+    @property
+    def bits(self) -> float:
+        """The whole bound."""
+        return float(sum(term.sum() for term in self.terms.values()))
+
+    @property
+    def words(self) -> int:
+        """How many words the window holds, specials not counted."""
+        return len(self.window.ids)
+
+    @property
+    def notes(self) -> int:
+        """How many notes they say."""
+        return self.window.tokenizer.count_notes(self.window.ids)
+
+    @property
+    def seconds(self) -> float:
+        """Time that passes up to the last onset: windows that tile a piece add up to it.
+
+        At the tempo that the tokenizer decodes to.
+        """
+        if not len(notes_of(self.window.score)):
+            return 0.0
+        timed: Any = self.window.score.to("second")
+        return max(float(track.notes.numpy()["time"].max()) for track in timed.tracks if len(track.notes))
 
 
 @dataclass(frozen=True)
@@ -43,6 +109,10 @@ class Figure:
         of: what the items are: "held-out windows", "samples".
         error: its standard error, where there is one.
         note: what a reader must know before quoting it.
+        interval: its 95 % confidence interval.
+        reference: the same figure of held-out music, and
+        reference_interval: its 95 % confidence interval.
+        skipped: how many more items could not be measured (without notes, too short); they are not in `count`.
     """
 
     value: float
@@ -51,6 +121,14 @@ class Figure:
     of: str
     error: float | None = None
     note: str = ""
+    interval: tuple[float, float] | None = None
+    reference: float | None = None
+    reference_interval: tuple[float, float] | None = None
+    skipped: int = 0
+
+
+Summary = Figure | Mapping[str, Figure] | None
+"""What a metric says: a figure, or several by name ("pitch" of `bits_by_type` is printed as bits_by_type/pitch)."""
 
 
 class Metric(ABC):
@@ -69,5 +147,16 @@ class Metric(ABC):
         """What is needed of one item: name to number. Pure, and independent of other items."""
 
     @abstractmethod
-    def summarise(self, rows: Sequence[Row]) -> Figure | None:
-        """The figure over all rows, in any order; None where there are no rows to speak of."""
+    def summarise(self, rows: Sequence[Row], reference: Sequence[Row] = ()) -> Summary:
+        """The figure over all rows, in any order; None (or no figures) where there are no rows to speak of.
+
+        `reference` holds rows of held-out music measured in the same way, in windows as long as the samples; it is
+        empty for "likelihood", and where nothing is held out.
+        """
+
+
+def named(name: str, summary: Summary) -> dict[str, Figure | None]:
+    """A metric's summary as figures by their full names."""
+    if summary is None or isinstance(summary, Figure):
+        return {name: summary}
+    return {f"{name}/{part}": figure for part, figure in summary.items()} or {name: None}

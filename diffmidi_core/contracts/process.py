@@ -22,8 +22,9 @@ class Bound:
     """An upper bound on -log2 p(words | their number), window by window.
 
     Attributes:
-        terms: name to [B] bits, summed over the kept positions of each window; the bound is the sum of all terms.
-            "rounding" is the reconstruction term -log2 p(w | x0), the paper's metric, where the process has one.
+        terms: name to [B, L] bits, what each position costs, 0 where it is not kept; the bound is the sum of all terms
+            over all positions. "rounding" is the reconstruction term -log2 p(w | x0), the paper's metric, where the
+            process has one.
         words: [B] how many words of music each window holds; what "per word" divides by.
     """
 
@@ -33,7 +34,7 @@ class Bound:
     @property
     def bits(self) -> Tensor:
         """[B] the whole bound in bits."""
-        return torch.stack(list(self.terms.values())).sum(0)
+        return torch.stack([term.sum(-1) for term in self.terms.values()]).sum(0)
 
 
 class Process(nn.Module, ABC):

@@ -49,6 +49,7 @@ class TokenDataset:
         table = Dataset.from_file(str(folder / TOKENS)).data
         self._words = _Ragged(table.column("ids"))
         self._starts = _Ragged(table.column("starts"))
+        self._names = table.column("id")
         keys = table.column("key").to_numpy()
         held = is_heldout(keys, self.report["heldout_share"])
         self.train_pieces, self.heldout_pieces = np.flatnonzero(~held), np.flatnonzero(held)
@@ -101,6 +102,14 @@ class TokenDataset:
     def words(self, window: Window) -> NDArray[np.int32]:
         """The ids of a window, a view of the file."""
         return self._words[window.piece][window.start : window.end]
+
+    def piece(self, piece: int | np.integer) -> NDArray[np.int32]:
+        """The ids of a whole piece, a view of the file."""
+        return self._words[piece]
+
+    def name(self, piece: int | np.integer) -> str:
+        """What the source calls a piece."""
+        return str(self._names[int(piece)].as_py())
 
     def batch(self, windows: Sequence[Window]) -> Batch:
         """[CLS] words [SEP] and [PAD] to the end, `length + 2` positions a row."""

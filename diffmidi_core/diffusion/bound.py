@@ -51,11 +51,11 @@ def snr_drops(levels: GaussianLevels, start_std: float) -> Tensor:
 
 
 def prior_bits(levels: GaussianLevels, start_std: float, clean: Tensor, keep: Tensor) -> Tensor:
-    """[B] KL(q(x_{T−1} | w) ‖ N(0, I)) in bits, summed over kept positions and channels; `clean` [B, L, D] is E[w]."""
+    """[B, L] KL(q(x_{T−1} | w) ‖ N(0, I)) in bits, over all channels, 0 where not kept; `clean` [B, L, D] is E[w]."""
     mean = levels.on(clean).sqrt_alpha_bar[-1] * clean
     log_variance = clean.new_tensor(math.log(float(marginal_variance(levels, start_std)[-1])))
     nats = normal_kl(mean, log_variance, torch.zeros_like(mean), torch.zeros_like(log_variance))
-    return _kept(nats, keep) / LN2
+    return nats.sum(-1) * keep / LN2
 
 
 def diffusion_bits(
@@ -67,7 +67,7 @@ def diffusion_bits(
     generator: torch.Generator,
     count: int | None,
 ) -> Tensor:
-    """[B] the sum over all levels in bits, summed over kept positions and channels.
+    """[B, L] the sum over all levels in bits, summed over channels, 0 at positions that are not kept.
 
     `count` None takes every level once. Else `count` levels are drawn for each row, stratified, with probabilities p_t,
     and each counts 1/(count p_t): unbiased. p is uniform, as words are settled within a narrow band of levels which
@@ -88,7 +88,7 @@ def diffusion_bits(
         weights = drops / (count * p)
     mean_of, std_of = levels.alpha_bar.sqrt(), marginal_variance(levels, start_std).sqrt()
     mask = torch.ones(clean.shape[:2], dtype=torch.bool, device=clean.device) if keep is None else keep
-    bits = torch.zeros(rows, dtype=clean.dtype, device=clean.device)
+    bits = torch.zeros(clean.shape[:2], dtype=clean.dtype, device=clean.device)
     for some in torch.split(index, max(1, POSITIONS_AT_ONCE // mask.numel())):  # [k, B]
         mean, std, weight, times = (
             table[some].to(clean.dtype).to(clean.device) for table in (mean_of, std_of, weights, levels.times)
@@ -98,7 +98,7 @@ def diffusion_bits(
         several = None if keep is None else keep.repeat(len(some), 1)
         guess = predict(x_t.flatten(0, 1), times.flatten(), several).view(x_t.shape)
         error = ((clean - guess) ** 2).sum(-1)  # [k, B, L]
-        bits += (weight * (error * mask).sum(-1)).sum(0) / (2 * LN2)
+        bits += (weight[..., None] * error * mask).sum(0) / (2 * LN2)
     return bits
 
 
@@ -111,7 +111,3 @@ def stratified(p: Tensor, count: int, offsets: Tensor) -> Tensor:
     edges = p.cumsum(0) / p.sum()
     points = (torch.arange(count, dtype=p.dtype)[:, None] + offsets) / count
     return torch.searchsorted(edges, points, right=True).clamp(max=len(p) - 1)
-
-
-def _kept(values: Tensor, keep: Tensor) -> Tensor:
-    return (values.sum(-1) * keep).sum(-1)

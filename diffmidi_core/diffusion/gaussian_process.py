@@ -127,7 +127,7 @@ class GaussianProcess(Process):
                 "diffusion": diffusion_bits(
                     self.levels, self.start_std, clean, batch.keep, self.predict, generator, levels
                 ),
-                "rounding": nats.sum(-1) / LN2,
+                "rounding": nats / LN2,
             },
             words=batch.words,
         )

@@ -1,53 +1,82 @@
-"""evaluate: every chosen metric, on held-out windows and on the samples."""
+"""evaluate: every chosen metric, on held-out windows and on the samples beside held-out music of their length."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from diffmidi_core.contracts.metric import Figure, Metric, Sample, WindowBits
-from diffmidi_core.data.dataset import TokenDataset
+from diffmidi_core.contracts.metric import Figure, Metric, Row, Sample, TrainingMusic, WindowBits, named
+from diffmidi_core.data.dataset import TokenDataset, Window
 from diffmidi_core.engine.build import build
 from diffmidi_core.engine.checkpoint import Which
-from diffmidi_core.engine.likelihood import window_bits
+from diffmidi_core.engine.likelihood import samples_of, window_bits
 from diffmidi_core.engine.sample import load_process
 from diffmidi_core.engine.samples import read_samples
 from diffmidi_core.engine.session import Session
 from diffmidi_core.files import write_json
 
+WHOLE = 0.75
+"""Windows are cut at note boundaries, so that they fall a little short of the length that samples have exactly."""
+
 
 def evaluate(session: Session, *, which: Which = None) -> dict[str, Any]:
-    """Measure, write figures.json and return it: metric name to figure."""
+    """Measure, write figures.json and return its figures: name to figure.
+
+    figures.json also holds each sample's own rows, by sample and metric.
+    """
     session.begin("evaluate")
-    metrics: dict[str, Metric] = {part.name: build("metric", part) for part in session.config.metrics}
+    config = session.config
+    metrics: dict[str, Metric] = {part.name: build("metric", part) for part in config.metrics}
     subjects = {metric.subject for metric in metrics.values()}
-    items: dict[str, list[WindowBits] | list[Sample]] = {}
-    step_measured: int | None = None
-    if "likelihood" in subjects:
-        items["likelihood"], step_measured = _heldout_bits(session, which)
-    if "samples" in subjects:
-        items["samples"] = [
-            Sample(ids, session.tokenizer.decode(ids), session.tokenizer)
-            for _, ids in read_samples(session.folder.samples, session.tokenizer)
-        ]
-    figures: dict[str, Figure | None] = {
-        name: metric.summarise([metric.measure(item) for item in items[metric.subject]])
-        for name, metric in metrics.items()
-    }
+    dataset = TokenDataset(session.folder.data, session.tokenizer, length=config.length)
+    windows = dataset.heldout(config.evaluate.windows, seed=config.seed)
+    if not windows:
+        session.hooks.warn("there is no held-out music (one piece only), so nothing can be said about likelihood.")
+    bits, step = _heldout_bits(session, dataset, windows, which) if "likelihood" in subjects else ([], None)
+    samples, reference = _music(session, dataset, windows) if "samples" in subjects else ({}, [])
+
+    figures: dict[str, Figure | None] = {}
+    rows: dict[str, list[Row]] = {}
+    for name, metric in metrics.items():
+        if metric.subject == "likelihood":
+            summary = metric.summarise([metric.measure(window) for window in bits])
+        else:
+            rows[name] = [metric.measure(sample) for sample in samples.values()]
+            summary = metric.summarise(rows[name], [metric.measure(window) for window in reference])
+        figures |= named(name, summary)
+
     said = {name: None if figure is None else asdict(figure) for name, figure in figures.items()}
+    by_sample = {stem: {name: row[index] for name, row in rows.items()} for index, stem in enumerate(samples)}
     if session.accelerator.is_main_process:
-        write_json(
-            session.folder.figures_file, {"checkpoint": step_measured, "seed": session.config.seed, "figures": said}
-        )
+        found = {"checkpoint": step, "seed": config.seed, "figures": said, "samples": by_sample}
+        write_json(session.folder.figures_file, found)
     session.end("evaluate", said)
     return said
 
 
-def _heldout_bits(session: Session, which: Which) -> tuple[list[WindowBits], int]:
-    config = session.config
-    dataset = TokenDataset(session.folder.data, session.tokenizer, length=config.length)
+def _heldout_bits(
+    session: Session, dataset: TokenDataset, windows: Sequence[Window], which: Which
+) -> tuple[list[WindowBits], int]:
     process, step = load_process(session, which)
-    windows = dataset.heldout(config.evaluate.windows, seed=config.seed)
-    if not windows:
-        session.hooks.warn("there is no held-out music (one piece only), so nothing can be said about likelihood.")
-    return window_bits(session, process, dataset, windows, levels=config.evaluate.levels), step
+    return window_bits(session, process, dataset, windows, levels=session.config.evaluate.levels), step
+
+
+def _music(
+    session: Session, dataset: TokenDataset, windows: Sequence[Window]
+) -> tuple[dict[str, Sample], list[Sample]]:
+    """The samples by name, and the held-out windows that they are compared with: all but the short end of a piece."""
+    tokenizer, length = session.tokenizer, session.config.length
+    training = TrainingMusic(
+        [dataset.name(piece) for piece in dataset.train_pieces],
+        lambda number: tokenizer.decode(dataset.piece(dataset.train_pieces[number])),
+    )
+    whole = [window for window in windows if window.end - window.start >= WHOLE * length]
+    if windows and not whole:
+        session.hooks.warn(
+            f"no held-out piece is as long as the samples ({length} words), so they are compared with nothing: "
+            "choose a smaller --length for that."
+        )
+    drawn = read_samples(session.folder.samples, tokenizer)
+    samples = {path.stem: Sample(ids, tokenizer.decode(ids), tokenizer, training) for path, ids in drawn}
+    return samples, samples_of(session, dataset, whole, training)

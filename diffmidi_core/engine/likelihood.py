@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from diffmidi_core.contracts.metric import WindowBits
+from diffmidi_core.contracts.metric import Sample, TrainingMusic, WindowBits
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.data.dataset import TokenDataset, Window
 from diffmidi_core.engine.seeds import generator_for
 from diffmidi_core.engine.session import Session
+
+Terms = Mapping[str, NDArray[np.float64]]
 
 
 def window_bits(
@@ -21,6 +25,7 @@ def window_bits(
     *,
     levels: int | None,
     report: bool = True,
+    training: TrainingMusic | None = None,
 ) -> list[WindowBits]:
     """Bits of each window under the process, in the order of the windows, on every rank.
 
@@ -29,7 +34,7 @@ def window_bits(
     """
     accelerator, size = session.accelerator, session.config.evaluate.batch_size
     batches = [windows[begin : begin + size] for begin in range(0, len(windows), size)]
-    mine: list[tuple[int, list[WindowBits]]] = []
+    mine: list[tuple[int, list[Terms]]] = []
     process.eval()
     for index in range(accelerator.process_index, len(batches), accelerator.num_processes):
         if report:
@@ -38,35 +43,39 @@ def window_bits(
         with torch.no_grad(), accelerator.autocast():
             batch = dataset.batch(batches[index]).to(accelerator.device)
             bound = process.bound(batch, generator, levels=levels)
-        terms = {name: bits.double().tolist() for name, bits in bound.terms.items()}
-        mine.append(
-            (
-                index,
-                [
-                    WindowBits(
-                        terms={name: bits[row] for name, bits in terms.items()},
-                        words=window.end - window.start,
-                        notes=session.tokenizer.count_notes(dataset.words(window)),
-                    )
-                    for row, window in enumerate(batches[index])
-                ],
-            )
-        )
+        terms: dict[str, NDArray[np.float64]] = {
+            name: bits.double().cpu().numpy() for name, bits in bound.terms.items()
+        }
+        lengths = [window.end - window.start + 2 for window in batches[index]]
+        rows: list[Terms] = [
+            {name: bits[row, :length] for name, bits in terms.items()} for row, length in enumerate(lengths)
+        ]
+        mine.append((index, rows))
     if report:
         session.hooks.emit("progress", what="held-out windows", done=len(windows), total=len(windows))
-    gathered = _gather(session, mine)
-    return [row for _, rows in sorted(gathered, key=lambda pair: pair[0]) for row in rows]
+    gathered = [terms for _, rows in sorted(_gather(session, mine), key=lambda pair: pair[0]) for terms in rows]
+    music = samples_of(session, dataset, windows, training)
+    return [WindowBits(terms, window) for terms, window in zip(gathered, music, strict=True)]
 
 
-def _gather(session: Session, mine: list[tuple[int, list[WindowBits]]]) -> list[tuple[int, list[WindowBits]]]:
+def samples_of(
+    session: Session, dataset: TokenDataset, windows: Sequence[Window], training: TrainingMusic | None = None
+) -> list[Sample]:
+    """Windows as music, decoded as generated words are."""
+    tokenizer = session.tokenizer
+    words = [dataset.words(window) for window in windows]
+    return [Sample(ids, tokenizer.decode(ids), tokenizer, training) for ids in words]
+
+
+def _gather(session: Session, mine: list[tuple[int, list[Terms]]]) -> list[tuple[int, list[Terms]]]:
     if session.accelerator.num_processes == 1:
         return mine
     from accelerate.utils import gather_object
 
-    gathered: list[tuple[int, list[WindowBits]]] = gather_object(mine)
+    gathered: list[tuple[int, list[Terms]]] = gather_object(mine)
     return gathered
 
 
 def bits_per_word(rows: Sequence[WindowBits]) -> float:
     """The bound over all windows, in bits per word of music."""
-    return sum(sum(row.terms.values()) for row in rows) / max(1, sum(row.words for row in rows))
+    return sum(row.bits for row in rows) / max(1, sum(row.words for row in rows))

@@ -1,30 +1,22 @@
 """Honest bits: what the process says of held-out windows, summed over all and divided once.
 
-A ratio of sums, sum_i bits_i / sum_i n_i, so that a short window counts as little as it is long. Its standard error is
-that of a ratio estimator over windows (Cochran 1977, eq. 2.39): it holds both the windows' differences and the noise of
-the levels that were drawn for them.
+A ratio of sums, Σ bits / Σ n, so that a short window counts as little as it is long. Its error and interval hold both
+the windows' differences and the noise of the levels that were drawn for them.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar, Literal
 
-from diffmidi_core.api import Figure, Metric, Row, Sample, WindowBits
+import numpy as np
+
+from diffmidi_core.api import Metric, Row, Sample, Summary, WindowBits
+from diffmidi_metrics.common import ABOVE, BELOW, ratio_figure
 
 NOT_A_LIKELIHOOD = 0.5
-
-
-def ratio(rows: Sequence[Row], above: str, below: str) -> tuple[float, float | None]:
-    """sum(above) / sum(below), and its standard error over the rows (None for fewer than two)."""
-    total = sum(row[below] for row in rows)
-    value = sum(row[above] for row in rows) / total
-    n = len(rows)
-    if n < 2:
-        return value, None
-    residual = sum((row[above] - value * row[below]) ** 2 for row in rows) / (n - 1)
-    return value, math.sqrt(n * residual) / total
+WINDOWS = "held-out windows"
 
 
 class _Bits(Metric):
@@ -39,14 +31,12 @@ class _Bits(Metric):
 
     def bits(self, window: WindowBits) -> Row:
         """The whole bound, per word."""
-        return {"bits": sum(window.terms.values()), "per": window.words}
+        return {ABOVE: window.bits, BELOW: window.words}
 
-    def summarise(self, rows: Sequence[Row]) -> Figure | None:
+    def summarise(self, rows: Sequence[Row], reference: Sequence[Row] = ()) -> Summary:
         """The ratio over all windows; None where there is nothing to divide by."""
-        if not sum(row["per"] for row in rows):
-            return None
-        value, error = ratio(rows, "bits", "per")
-        return Figure(value, self.unit, len(rows), "held-out windows", error, self.note(value))
+        figure = ratio_figure(rows, self.unit, WINDOWS)
+        return figure and replace(figure, note=self.note(figure.value))
 
     def note(self, value: float) -> str:
         """What must be said beside a figure that is too good to be a likelihood."""
@@ -59,10 +49,10 @@ class _Bits(Metric):
 
 
 class BoundBpw(_Bits):
-    """bound_bpw = sum over held-out windows of every term of the bound / sum of their words, in bits.
+    """bound_bpw = Σ over held-out windows of every term of the bound / Σ of their words, in bits.
 
     The terms are the process's own (prior, diffusion, rounding for a Gaussian one); the sum is an upper bound on
-    -log2 p(words | their number). [CLS] and [SEP] add to the bits and not to the words; [PAD] adds to neither.
+    −log₂ p(words | their number). [CLS] and [SEP] add to the bits and not to the words; [PAD] adds to neither.
     """
 
     unit = "bits per word"
@@ -75,11 +65,66 @@ class BitsPerNote(_Bits):
 
     def bits(self, window: WindowBits) -> Row:
         """The whole bound, per note."""
-        return {"bits": sum(window.terms.values()), "per": window.notes}
+        return {ABOVE: window.bits, BELOW: window.notes}
+
+
+class BitsPerSecond(_Bits):
+    """bits_per_second: the same bits over the seconds of music, from onset to onset, so that tails count once.
+
+    Seconds are those of the decoded music: a tokenizer without tempo decodes to 120 quarter notes a minute, and its
+    figure is one per half quarter note, whatever the tempo of the original. Compare it between tokenizers that treat
+    tempo alike.
+    """
+
+    unit = "bits per second"
+
+    def bits(self, window: WindowBits) -> Row:
+        """The whole bound, per second."""
+        return {ABOVE: window.bits, BELOW: window.seconds}
+
+
+class BitsByType(_Bits):
+    """bits_by_type: for each type of word, Σ of its bits / Σ of its words: which of pitch, time, ... is hard to say.
+
+    The types are those of the tokenizer's grammar; "special" is what [CLS] and [SEP] cost, each. Weighted by how many
+    words of each type there are, the figures add up to all bits of bound_bpw.
+    """
+
+    def bits(self, window: WindowBits) -> Row:
+        """Bits and words by type."""
+        grammar = window.window.tokenizer.grammar
+        types = np.concatenate([[0], grammar.type_of[window.window.ids], [0]])
+        bits = np.sum(list(window.terms.values()), axis=0)
+        row = {}
+        for index in np.unique(types):
+            name = grammar.types[index]
+            row[f"{name} {ABOVE}"] = float(bits[types == index].sum())
+            row[f"{name} {BELOW}"] = int(np.count_nonzero(types == index))
+        return row
+
+    def summarise(self, rows: Sequence[Row], reference: Sequence[Row] = ()) -> Summary:
+        """A figure for each type, the commonest first."""
+        words: dict[str, float] = {}
+        for row in rows:
+            for key, value in row.items():
+                if key.endswith(f" {BELOW}"):
+                    name = key.removesuffix(f" {BELOW}")
+                    words[name] = words.get(name, 0) + value
+        figures = {}
+        for name in sorted(words, key=lambda name: (-words[name], name)):
+            here = [
+                {ABOVE: row[f"{name} {ABOVE}"], BELOW: row[f"{name} {BELOW}"]}
+                for row in rows
+                if f"{name} {BELOW}" in row
+            ]
+            figure = ratio_figure(here, f"bits per {name} word", WINDOWS)
+            if figure is not None:
+                figures[name] = figure
+        return figures or None
 
 
 class RoundingBpw(_Bits):
-    """rounding_bpw = sum of -log2 p(w | x0) / words, with x0 ~ q(x0 | w): the paper's "bits per word".
+    """rounding_bpw = Σ −log₂ p(w | x₀) / words, with x₀ ~ q(x₀ | w): the paper's "bits per word".
 
     It asks only whether a word can be read off its own slightly noised embedding, which learned embeddings make easy.
     """
@@ -89,8 +134,8 @@ class RoundingBpw(_Bits):
     def bits(self, window: WindowBits) -> Row:
         """The rounding term alone; a process without one has nothing to measure."""
         if "rounding" not in window.terms:
-            return {"bits": 0.0, "per": 0}
-        return {"bits": window.terms["rounding"], "per": window.words}
+            return {}
+        return {ABOVE: float(window.terms["rounding"].sum()), BELOW: window.words}
 
     def note(self, value: float) -> str:
         """Why a small figure is no achievement."""

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
 
-from diffmidi_core.api import Figure, Metric, Row, Sample, WindowBits
+from diffmidi_core.api import Row, Sample, Summary
+from diffmidi_metrics.common import ABOVE, BELOW, OfSamples, ratio_figure
 
 
-class GrammarFaults(Metric):
-    """grammar_faults = 100 * faults / words over all samples: words that may not stand where they stand, in percent."""
+class GrammarFaults(OfSamples):
+    """grammar_faults = 100 · Σ faults / Σ words over all samples: words that may not stand where they stand, in %.
 
-    subject: ClassVar[Literal["samples"]] = "samples"
+    A fault is a word that the tokenizer's grammar does not allow where it stands, and an end in the middle of a note.
+    """
 
-    def measure(self, item: WindowBits | Sample) -> Row:
+    def of(self, sample: Sample) -> Row:
         """Faults and words of one sample."""
-        if not isinstance(item, Sample):
-            raise TypeError(f"GrammarFaults measures Samples, not {type(item).__name__}.")
-        return {"faults": item.tokenizer.faults(item.ids), "words": len(item.ids)}
+        return {ABOVE: sample.tokenizer.faults(sample.ids), BELOW: len(sample.ids)} if len(sample.ids) else {}
 
-    def summarise(self, rows: Sequence[Row]) -> Figure | None:
+    def summarise(self, rows: Sequence[Row], reference: Sequence[Row] = ()) -> Summary:
         """The share over all samples; None where there are no words."""
-        words = sum(row["words"] for row in rows)
-        if not words:
-            return None
-        return Figure(100 * sum(row["faults"] for row in rows) / words, "% of words", len(rows), "samples")
+        return ratio_figure(rows, "% of words", "samples", reference=reference, scale=100)

@@ -2,52 +2,92 @@
 
 import math
 
+import numpy as np
 import pytest
 
-from diffmidi_core.api import Sample, WindowBits
+from diffmidi_core.api import Sample
 from diffmidi_core.registry import find
 
-WINDOWS = [
-    WindowBits({"prior": 1.0, "diffusion": 90.0, "rounding": 9.0}, words=10, notes=4),
-    WindowBits({"prior": 2.0, "diffusion": 150.0, "rounding": 48.0}, words=30, notes=6),
-]
 
-
-def figure(name, windows=WINDOWS):
-    metric = find("metric", name).build()
-    return metric.summarise([metric.measure(window) for window in windows])
+@pytest.fixture
+def windows(window):
+    """Two windows of 4 and 6 notes, 16 and 24 words: 102 and 200 bits."""
+    return [
+        window(4, prior=np.full(18, 1 / 18), diffusion=np.full(18, 5.0), rounding=np.full(18, 11 / 18)),
+        window(6, prior=np.full(26, 2 / 26), diffusion=np.full(26, 150 / 26), rounding=np.full(26, 48 / 26)),
+    ]
 
 
 @pytest.mark.parametrize(
     ("name", "value", "unit"),
     [
-        ("bound_bpw", 300 / 40, "bits per word"),
-        ("bits_per_note", 300 / 10, "bits per note"),
-        ("rounding_bpw", 57 / 40, "bits per word"),
+        ("bound_bpw", 302 / 40, "bits per word"),
+        ("bits_per_note", 302 / 10, "bits per note"),
+        ("bits_per_second", 302 / (1.5 + 2.5), "bits per second"),
+        ("rounding_bpw", 59 / 40, "bits per word"),
     ],
 )
-def test_bits_are_summed_over_all_windows_and_divided_once(name, value, unit):
-    result = figure(name)
+def test_bits_are_summed_over_all_windows_and_divided_once(figure, windows, name, value, unit):
+    result = figure(name, windows)
     assert result.value == pytest.approx(value)
     assert (result.unit, result.count, result.of) == (unit, 2, "held-out windows")
     assert result.note == ""
 
 
-def test_the_standard_error_is_the_ratio_estimators():
-    # residuals: 100 - 7.5*10 = 25 and 200 - 7.5*30 = -25; sqrt(2 * 1250 / 1) / 40
-    assert figure("bound_bpw").error == pytest.approx(math.sqrt(2 * 1250) / 40)
-    assert figure("bound_bpw", WINDOWS[:1]).error is None
+def test_the_standard_error_is_the_ratio_estimators(figure, windows):
+    # residuals: 102 - 7.55*16 = -18.8 and 200 - 7.55*24 = 18.8; sqrt(2 * 2 * 18.8^2 / 1) / 40
+    assert figure("bound_bpw", windows).error == pytest.approx(2 * 18.8 / 40)
+    assert figure("bound_bpw", windows[:1]).error is None
+    assert figure("bound_bpw", windows[:1]).interval is None
+
+
+def test_the_interval_is_where_the_truth_lies_19_times_in_20(figure, window):
+    rng = np.random.default_rng(0)
+    held = 0
+    for _ in range(100):
+        drawn = [window(1, diffusion=[0, *rng.exponential(2.0, 4), 0]) for _ in range(40)]
+        low, high = figure("bound_bpw", drawn).interval
+        held += low < 2.0 < high
+    assert 88 <= held <= 99
+
+
+def test_bits_by_type_are_those_of_the_words_of_the_type(figure, window):
+    bits = [7.0, *[0.5, 4.0, 2.0, 1.0] * 2, 9.0]  # [CLS], t p v d twice, [SEP]
+    found = figure("bits_by_type", [window(2, diffusion=bits), window(1, diffusion=[1, 1.5, 1, 2, 1, 1])])
+    values = {name: each.value for name, each in found.items()}
+    assert values == {
+        "pitch": pytest.approx(9 / 3),
+        "velocity": pytest.approx(6 / 3),
+        "duration": pytest.approx(3 / 3),
+        "shift": pytest.approx(2.5 / 3),
+        "special": pytest.approx(18 / 4),
+    }
+    assert found["pitch"].unit == "bits per pitch word"
+
+
+def test_bits_by_type_add_up_to_the_bound(figure, window):
+    rng = np.random.default_rng(1)
+    windows = [window(n, prior=rng.random(4 * n + 2), rounding=rng.random(4 * n + 2)) for n in (3, 5)]
+    found = figure("bits_by_type", windows)
+    words = {"special": 4, **dict.fromkeys(("pitch", "velocity", "duration", "shift"), 8)}
+    total = sum(each.value * words[name] for name, each in found.items())
+    assert total == pytest.approx(figure("bound_bpw", windows).value * 32)
 
 
 @pytest.mark.parametrize("name", ["bound_bpw", "rounding_bpw", "bits_per_note"])
-def test_a_figure_too_good_for_music_says_why_it_is_none(name):
-    tiny = [WindowBits({"rounding": 0.001}, words=128, notes=32)]
-    assert figure(name, tiny).note != ""
+def test_a_figure_too_good_for_music_says_why_it_is_none(figure, window, name):
+    assert figure(name, [window(8, rounding=np.full(34, 0.001))]).note != ""
 
 
-def test_no_windows_and_no_rounding_term_give_no_figure():
+def test_no_windows_and_no_rounding_term_give_no_figure(figure, window):
     assert figure("bound_bpw", []) is None
-    assert figure("rounding_bpw", [WindowBits({"diffusion": 5.0}, words=10, notes=2)]) is None
+    assert figure("rounding_bpw", [window(2, diffusion=np.ones(10))]) is None
+
+
+def test_windows_without_time_or_notes_do_not_spoil_the_sum(figure, window):
+    assert figure("bits_per_second", [window(1, diffusion=np.ones(6))]) is None
+    result = figure("bits_per_second", [window(0, diffusion=np.ones(2)), window(3, diffusion=np.ones(14))])
+    assert math.isclose(result.value, 16 / 1.0)
 
 
 def test_a_metric_refuses_what_it_does_not_measure():

@@ -96,7 +96,7 @@ def test_plugins_lists_the_templates_parts_beside_ours(installed, tmp_path):
     theirs = {part: said for part, said in state.items() if part[1].startswith("diffmidi-plugin-template:")}
     assert theirs == {
         ("schedule", "diffmidi-plugin-template:sigmoid"): "ok",
-        ("metric", "diffmidi-plugin-template:pitch_range"): "ok",
+        ("metric", "diffmidi-plugin-template:leap"): "ok",
         ("hook", "diffmidi-plugin-template:csv"): "ok",
     }
 
@@ -118,7 +118,7 @@ def test_a_run_with_the_templates_parts(installed, tmp_path):
     )
     call(
         *(installed / "bin" / "diffmidi", "run", "--tokenizer", "mmm", "--backbone", "bert"),
-        *("--schedule", "sigmoid", "--metric", "bound_bpw", "--metric", "pitch_range", "--hook", "csv"),
+        *("--schedule", "sigmoid", "--metric", "bound_bpw", "--metric", "leap", "--hook", "csv"),
         *("--renderer", "pianoroll", "--iterations", 2, "--steps", 4, "--samples", 2, "--length", 24),
         *(word for option in options for word in ("-o", option)),
         *("--data", data, "--out", out),
@@ -128,4 +128,4 @@ def test_a_run_with_the_templates_parts(installed, tmp_path):
     assert config["schedule"] == {"name": "sigmoid", "options": {"steepness": 8.0}}
     assert ",loss," in (out / "scalars.csv").read_text()
     assert list((out / "samples").glob("*.mid"))
-    assert "pitch_range" in (out / "figures.json").read_text()
+    assert "leap" in (out / "figures.json").read_text()

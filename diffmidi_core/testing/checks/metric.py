@@ -5,18 +5,25 @@ from __future__ import annotations
 import copy
 import json
 import math
+from collections.abc import Sequence
 
-from diffmidi_core.contracts.metric import Metric, Row, Sample, WindowBits
+import numpy as np
+
+from diffmidi_core.contracts.metric import Figure, Metric, Row, Sample, TrainingMusic, WindowBits, named
 from diffmidi_core.music.toy import toy_scores
 from diffmidi_core.testing.component import Component
 from diffmidi_core.testing.expect import expect, never_raises
 from diffmidi_core.testing.surroundings import toy_tokenizer
 from diffmidi_core.testing.variants import whatever_the_options
 
+TERMS = {"prior": 0.25, "diffusion": 2.5, "rounding": 0.5}
+"""Bits a word of the toy windows."""
+
 
 def use(metric: Metric) -> None:
     """What a run does with it."""
-    metric.summarise([metric.measure(item) for item in _items(metric)])
+    rows = [metric.measure(item) for item in _items(metric)]
+    metric.summarise(rows, rows if metric.subject == "samples" else ())
 
 
 def check_subject_is_known(component: Component) -> None:
@@ -50,21 +57,26 @@ def check_order_is_irrelevant(component: Component) -> None:
     """Rows in another order, as other ranks gather them, give the same figure."""
     metric: Metric = component.build()
     rows = _rows(metric)
-    forth, back = metric.summarise(rows), metric.summarise(rows[::-1])
-    if forth is None or back is None:
-        expect(forth is None and back is None, "rows in another order give no figure")
-        return
-    for name in ("value", "error"):
-        ours, theirs = getattr(forth, name), getattr(back, name)
-        same = ours == theirs or math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=1e-12)
-        expect(same, f"rows in another order change the figure's {name} from {ours} to {theirs}")
+    for reference in _references(metric, rows):
+        forth, back = _figures(metric, rows, reference), _figures(metric, rows[::-1], reference[::-1])
+        expect(
+            forth.keys() == back.keys(), f"rows in another order give other figures: {_names(forth)}, {_names(back)}"
+        )
+        for name, figure in forth.items():
+            for what in ("value", "error", "interval", "reference", "reference_interval"):
+                ours, theirs = getattr(figure, what), getattr(back[name], what)
+                same = (ours is None) == (theirs is None) and (
+                    ours is None or np.allclose(ours, theirs, rtol=1e-9, atol=1e-12)
+                )
+                expect(same, f"rows in another order change the {what} of {name or 'the figure'}: {ours}, {theirs}")
 
 
 def check_nothing_measured_is_no_figure(component: Component) -> None:
-    """No rows: None, not an exception and not a number."""
+    """No rows: None or no figures, whatever the reference; not an exception and not a number."""
     metric: Metric = component.build()
-    with never_raises("summarise([])"):
-        expect(metric.summarise([]) is None, "summarise([]) is None: there is nothing to say")
+    for reference in _references(metric, _rows(metric)):
+        with never_raises("summarise([])"):
+            expect(not metric.summarise([], reference), "summarise([]) is None: there is nothing to say")
 
 
 def check_empty_items_are_measured(component: Component) -> None:
@@ -72,42 +84,69 @@ def check_empty_items_are_measured(component: Component) -> None:
     metric: Metric = component.build()
     tokenizer = toy_tokenizer()
     empty = tokenizer.encode(toy_scores()["silence"])
-    item = (
-        WindowBits({"rounding": 0.0}, words=0, notes=0)
-        if metric.subject == "likelihood"
-        else Sample(empty, tokenizer.decode(empty), tokenizer)
-    )
+    music = Sample(empty, tokenizer.decode(empty), tokenizer, _training())
+    item = WindowBits({"rounding": np.zeros(2)}, music) if metric.subject == "likelihood" else music
     with never_raises("measuring an empty item"):
-        metric.summarise([metric.measure(item)])
-        metric.summarise([metric.measure(item), *_rows(metric)])
+        row, rows = metric.measure(item), _rows(metric)
+        for reference in ([], [row], rows) if metric.subject == "samples" else ([],):
+            _figures(metric, [row], reference)
+            _figures(metric, [row, *rows], reference)
 
 
 @whatever_the_options
 def check_figure_can_be_quoted(component: Component) -> None:
-    """Value and error are finite, and it says in what unit, over how many of what."""
+    """Value, error and intervals are finite, and it says in what unit, over how many of what."""
     metric: Metric = component.build()
     rows = _rows(metric)
-    figure = metric.summarise(rows)
-    if figure is None:
-        raise AssertionError("the kit's toy items give no figure")
-    expect(math.isfinite(figure.value), f"the value is finite, not {figure.value}")
-    expect(figure.error is None or 0 <= figure.error < math.inf, f"the error is finite, not {figure.error}")
-    expect(figure.unit.strip() and figure.of.strip(), "a figure names its unit and what it was measured on")
-    expect(0 < figure.count <= len(rows), f"count says over how many of {len(rows)} items, not {figure.count}")
-    expect("\n" not in figure.note, "the note is one line")
+    found = [_figures(metric, rows, reference) for reference in _references(metric, rows)]
+    expect(any(found), "the kit's toy items give no figure")
+    for figure in (figure for figures in found for figure in figures.values()):
+        expect(math.isfinite(figure.value), f"the value is finite, not {figure.value}")
+        expect(figure.error is None or 0 <= figure.error < math.inf, f"the error is finite, not {figure.error}")
+        expect(figure.reference is None or math.isfinite(figure.reference), f"not finite: {figure.reference}")
+        for interval in (figure.interval, figure.reference_interval):
+            low, high = interval or (0.0, 0.0)
+            expect(-math.inf < low <= high < math.inf, f"an interval goes from low to high: {interval}")
+        expect(figure.unit.strip() and figure.of.strip(), "a figure names its unit and what it was measured on")
+        expect(0 < figure.count <= len(rows), f"count says over how many of {len(rows)} items, not {figure.count}")
+        expect(
+            0 <= figure.skipped <= len(rows) - figure.count,
+            f"skipped and counted are {len(rows)} items at most, not {figure.skipped} and {figure.count}",
+        )
+        expect("\n" not in figure.note, "the note is one line")
+
+
+def _figures(metric: Metric, rows: Sequence[Row], reference: Sequence[Row]) -> dict[str, Figure]:
+    return {name: figure for name, figure in named("", metric.summarise(rows, reference)).items() if figure is not None}
+
+
+def _names(figures: dict[str, Figure]) -> str:
+    return ", ".join(figures)
+
+
+def _references(metric: Metric, rows: list[Row]) -> list[list[Row]]:
+    """Without held-out music, and with some; there is never any for likelihood, which is measured on it."""
+    return [[], rows[::2]] if metric.subject == "samples" else [[]]
+
+
+def _training() -> TrainingMusic:
+    scores = toy_scores()
+    names = ["tune", "chords", "overlaps"]
+    return TrainingMusic(names, lambda number: scores[names[number]])
 
 
 def _items(metric: Metric) -> list[WindowBits | Sample]:
-    if metric.subject == "likelihood":
-        return [
-            WindowBits(
-                {"prior": 0.5 + i, "diffusion": 60.0 + 7 * i, "rounding": 30.0 - i}, words=4 * (i + 3), notes=i + 3
-            )
-            for i in range(6)
-        ]
-    tokenizer = toy_tokenizer()
+    tokenizer, training = toy_tokenizer(), _training()
     pieces = [tokenizer.encode(score) for name, score in toy_scores().items() if name != "silence"]
-    return [Sample(ids, tokenizer.decode(ids), tokenizer) for ids in pieces]
+    if metric.subject == "samples":
+        return [Sample(ids, tokenizer.decode(ids), tokenizer, training) for ids in pieces]
+    return [
+        WindowBits(
+            {name: np.full(len(ids) + 2, bits + i / 8) for name, bits in TERMS.items()},
+            Sample(ids, tokenizer.decode(ids), tokenizer, training),
+        )
+        for i, ids in enumerate(pieces[:6])
+    ]
 
 
 def _rows(metric: Metric) -> list[Row]:
@@ -116,5 +155,5 @@ def _rows(metric: Metric) -> list[Row]:
 
 def _content(item: WindowBits | Sample) -> object:
     if isinstance(item, WindowBits):
-        return dict(item.terms), item.words, item.notes
+        return {name: term.tolist() for name, term in item.terms.items()}, _content(item.window)
     return item.ids.tolist(), item.score.copy()

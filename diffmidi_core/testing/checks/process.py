@@ -82,13 +82,14 @@ def check_no_mask_is_a_full_mask(component: Component) -> None:
 
 @whatever_the_options
 def check_bound_is_finite_bits(component: Component) -> None:
-    """Terms [B] that are finite and not negative in sum, estimated or exact; words as the batch counts them."""
+    """Terms [B, L], finite, 0 at padding and not negative in sum, estimated or exact; words as the batch has them."""
     process, batch = _build(component)
     for levels in (1, LEVELS, None):
         with torch.no_grad():
             bound = process.bound(batch, generator(), levels=levels)
         for name, bits in bound.terms.items():
-            expect(bits.shape == batch.words.shape, f"term '{name}' is [B], not {tuple(bits.shape)} (levels={levels})")
+            expect(bits.shape == batch.ids.shape, f"term '{name}' is [B, L], not {tuple(bits.shape)} (levels={levels})")
+            expect(not bits[~batch.mask()].any(), f"term '{name}' charges nothing for padding (levels={levels})")
             expect(torch.isfinite(bits).all(), f"term '{name}' is finite (levels={levels})")
         expect(
             (bound.bits >= 0).all(), f"a bound on -log2 p is never negative: {bound.bits.min():.4f} bits ({levels=})"

@@ -18,9 +18,10 @@ def test_a_steeper_one_keeps_more_before_and_less_after():
     assert (steep.alpha_bar(t) - gentle.alpha_bar(t)).sign().tolist() == [1, -1]
 
 
-def test_pitch_range_is_the_mean_over_samples_with_notes():
-    figure = find("metric", "pitch_range").build().summarise([{"semitones": 12}, {}, {"semitones": 24}])
+def test_leap_is_the_mean_over_samples_with_notes():
+    figure = find("metric", "leap").build().summarise([{"semitones": 12}, {}, {"semitones": 24}], [{"semitones": 7}])
     assert (figure.value, figure.count, figure.error) == (18, 2, pytest.approx(6))
+    assert (figure.skipped, figure.reference) == (1, 7)
 
 
 def test_csv_has_one_line_a_figure(tmp_path):

@@ -17,9 +17,9 @@ sigmoid = Declaration(
     options=SigmoidOptions,
 )
 
-pitch_range = Declaration(
-    summary="how wide a piece is, from its lowest note to its highest, in semitones",
-    implementation="diffmidi_plugin_template.pitch_range:PitchRange",
+leap = Declaration(
+    summary="how far notes leap: the mean distance in pitch from one note to the next, in semitones",
+    implementation="diffmidi_plugin_template.leap:Leap",
 )
 
 
