@@ -62,6 +62,7 @@ def test_help_is_light(tmp_path, arguments):
         (("run", "-o", "backbone"), "-o takes section.key=value"),
         (("run", "--config", "nothing.json"), "there is no nothing.json"),
         (("plugins", "show", "backbone", "brt"), "Did you mean 'bert'?"),
+        (("compare", "nowhere"), "there is no run in nowhere"),
         (("plugins", "check", "difmidi"), "Did you mean 'diffmidi'?"),
     ],
     ids=lambda each: " ".join(each) if isinstance(each, tuple) else "",
