@@ -63,10 +63,10 @@ def curves_part(log: Sequence[Mapping[str, float]]) -> int | None:
     It is the look s with the lowest held-out bound, provided that the last look lies above it by more than noise makes,
     while its training bound lies below that of s. (Both rising is a run that breaks, not one that overfits.)
 
-    The noise σ of a look is 1.4826 · median |b[i−1] − 2 b[i] + b[i+1]| / √6 over the held-out bounds b: the second
-    difference of independent noise of variance σ² has variance 6σ², and a steady slope is not in it; what it holds of
-    the curve's own bend makes the test stricter. Noise makes σ (√(2 ln n) + 3): the lowest of n looks at the same bound
-    lies about σ √(2 ln n) below it (the largest of n normals), and the last one is noisy too.
+    The noise σ of a look is 1.4826 · median |b[i−1] − 2 b[i] + b[i+1]| / √6 over the held-out bounds b round s, as many
+    looks before it as after: the second difference of independent noise of variance σ² has variance 6σ², and no steady
+    slope is in it. Noise makes σ (√(2 ln n) + 3): the lowest of n looks at the same bound lies about σ √(2 ln n) below
+    it (the largest of n normals), and the last one is noisy too.
 
     Args:
         log: lines of metrics.jsonl; those without both bounds are passed over, and so is the untrained model.
@@ -76,7 +76,9 @@ def curves_part(log: Sequence[Mapping[str, float]]) -> int | None:
     if len(looks) < FEWEST or not all(map(math.isfinite, heldout)):
         return None
     lowest = min(range(len(looks)), key=heldout.__getitem__)
-    bends = [abs(a - 2 * b + c) for a, b, c in zip(heldout, heldout[1:], heldout[2:], strict=False)]
+    # Farther back the curve itself bends more than noise does.
+    near = heldout[max(0, min(2 * lowest - len(looks) + 1, len(looks) - FEWEST)) :]
+    bends = [abs(a - 2 * b + c) for a, b, c in zip(near, near[1:], near[2:], strict=False)]
     noise = 1.4826 * median(bends) / math.sqrt(6)
     rose = heldout[-1] - heldout[lowest] > noise * (math.sqrt(2 * math.log(len(looks))) + 3)
     return int(looks[lowest]["step"]) if rose and looks[-1][TRAIN] < looks[lowest][TRAIN] else None

@@ -21,6 +21,13 @@ def test_a_valley_parts_where_it_is_deepest():
     assert curves_part(log([6, 5, 4, 3, 3.5, 4, 4.5, 5])) == 400
 
 
+def test_the_steep_beginning_of_a_curve_does_not_hide_a_slight_rise():
+    """A real one: a small model on a dozen pieces without any pattern."""
+    real = [4.885, 3.663, 3.366, 3.031, 2.835, 2.678, 2.559, 2.481, 2.417, 2.371, 2.331, 2.296]
+    real += [2.281, 2.263, 2.256, 2.245, 2.258, 2.273, 2.272, 2.271, 2.272, 2.272, 2.274, 2.272]
+    assert curves_part(log(real, every=50)) == 800
+
+
 def test_a_curve_that_only_falls_does_not_part():
     assert curves_part(log([6, 5, 4.4, 4, 3.8, 3.7])) is None
 
