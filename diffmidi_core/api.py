@@ -55,6 +55,10 @@ if TYPE_CHECKING:
     from diffmidi_core.music.metre import downbeat as downbeat
     from diffmidi_core.music.metre import metre_of as metre_of
     from diffmidi_core.music.metre import onset_phase as onset_phase
+    from diffmidi_core.music.metre import Metre as Metre
+    from diffmidi_core.music.metre import downbeat as downbeat
+    from diffmidi_core.music.metre import metre_of as metre_of
+    from diffmidi_core.music.metre import onset_phase as onset_phase
     from diffmidi_core.music.notes import Notes as Notes
     from diffmidi_core.music.notes import Score as Score
     from diffmidi_core.music.notes import notes_of as notes_of
@@ -98,6 +102,10 @@ _LAZY = {
     "q_sample": "diffusion.steps",
     "time_embedding": "diffusion.time_embedding",
     "whole_file": "files",
+    "Metre": "music.metre",
+    "downbeat": "music.metre",
+    "metre_of": "music.metre",
+    "onset_phase": "music.metre",
     "Metre": "music.metre",
     "downbeat": "music.metre",
     "metre_of": "music.metre",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, Self, get_args
+
+from pydantic import field_validator, model_validator
 
 from diffmidi_core.api import Declaration, Field, Options
 
@@ -34,4 +36,95 @@ mmm = Declaration(
     implementation="diffmidi_tokenizers.mmm:Mmm",
     options=MmmOptions,
     tiny={"grid": 4, "velocities": 4, "max_duration": 4, "max_shift": 4},
+)
+
+
+class RemiOptions(Options):
+    """Options of `remi`: those of MidiTok's TokenizerConfig that matter for one piano, under its names."""
+
+    beat_res: dict[str, Annotated[int, Field(ge=1, le=96)]] = Field(
+        {"0_4": 8, "4_12": 4},
+        description="positions in a beat, and how fine note lengths are in the beats from_to; the first is the finest",
+    )
+    num_velocities: int = Field(32, ge=1, le=127, description="velocity bins")
+    lowest_pitch: int = Field(21, ge=0, le=127, description="lowest pitch; lower notes are dropped")
+    highest_pitch: int = Field(108, ge=0, le=127, description="highest pitch; higher notes are dropped")
+    use_velocities: bool = Field(
+        True, description="a `Velocity` word in every note; without, all decode as loud as 100"
+    )
+    use_time_signatures: bool = Field(
+        True, description="`TimeSig` words say the metre of each bar; without, every piece is written in 4/4"
+    )
+    use_chords: bool = Field(False, description="`Chord` words before the notes of a chord that has a name")
+    use_rests: bool = Field(False, description="`Rest` words where nothing sounds")
+
+    @field_validator("beat_res")
+    @classmethod
+    def _ranges_follow_one_another(cls, value: dict[str, int]) -> dict[str, int]:
+        reached, finest = 0, next(iter(value.values()), 0)
+        for name, each in value.items():
+            begin, _, end = name.partition("_")
+            if not (begin.isdecimal() and end.isdecimal() and int(begin) == reached < int(end) <= 64):
+                raise ValueError('ranges of beats follow one another from 0 to 64 at most, as in {"0_4": 8, "4_12": 4}')
+            if finest % each:
+                raise ValueError(f"each resolution divides the first, {finest}")
+            reached = int(end)
+        if not value:
+            raise ValueError('at least one range of beats is needed, as in {"0_4": 8}')
+        return value
+
+    @model_validator(mode="after")
+    def _some_pitch(self) -> Self:
+        if self.lowest_pitch > self.highest_pitch:
+            raise ValueError(f"lowest_pitch ({self.lowest_pitch}) is above highest_pitch ({self.highest_pitch})")
+        return self
+
+
+_SEVERAL_IDS = ("CPWord", "MuMIDI", "Octuple")
+
+
+class MiditokOptions(RemiOptions):
+    """Options of `miditok`."""
+
+    type: Literal["REMI", "TSD", "MIDILike", "Structured"] = Field("TSD", description="MidiTok's tokenizer")
+    pretrained: str = Field(
+        "", description="a tokenizer.json that MidiTok's `save` wrote, BPE and all; it decides every other option"
+    )
+
+    @classmethod
+    def types(cls) -> tuple[str, ...]:
+        """The tokenizers there are."""
+        return get_args(cls.model_fields["type"].annotation)
+
+    @field_validator("type", mode="before")
+    @classmethod
+    def _one_id_per_token(cls, value: object) -> object:
+        if value in _SEVERAL_IDS:
+            raise ValueError(
+                f"{value} writes several ids for each token, and a window here is one row of ids; "
+                f"choose {', '.join(cls.types())}"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _pretrained_decides(self) -> Self:
+        given = sorted(self.model_fields_set - {"pretrained"})
+        changed = [name for name in given if getattr(self, name) != type(self).model_fields[name].default]
+        if self.pretrained and changed:
+            raise ValueError(f"pretrained decides every other option: leave out {', '.join(changed)}")
+        return self
+
+
+remi = Declaration(
+    summary="REMI of MidiTok: bars, positions in them, and a pitch, velocity and duration for each note",
+    implementation="diffmidi_tokenizers.door:Remi",
+    options=RemiOptions,
+    tiny={"beat_res": {"0_4": 4}, "num_velocities": 4},
+)
+
+miditok = Declaration(
+    summary="any MidiTok tokenizer of one id per token: REMI, TSD, MIDILike, Structured, or a saved one with BPE",
+    implementation="diffmidi_tokenizers.door:Miditok",
+    options=MiditokOptions,
+    tiny={"beat_res": {"0_4": 4}, "num_velocities": 4},
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.api import Notes
+from diffmidi_core.api import Notes, onset_phase
 
 
 def on_grid(notes: Notes, ticks_per_quarter: int, grid: int) -> Notes:
@@ -21,8 +21,7 @@ def on_grid(notes: Notes, ticks_per_quarter: int, grid: int) -> Notes:
     # Times in units of 1/ticks_per_quarter step are whole numbers, whatever the grid.
     start = notes.onset * grid
     end = start + notes.duration * grid
-    phase = np.bincount(start % ticks_per_quarter).argmax()
-    to_nearest = ticks_per_quarter // 2 - phase
+    to_nearest = ticks_per_quarter // 2 - onset_phase(start, ticks_per_quarter)
     onset = (start + to_nearest) // ticks_per_quarter
     duration = np.maximum((end + to_nearest) // ticks_per_quarter - onset, 1)
     return Notes(onset - onset.min(), duration, notes.pitch, notes.velocity)

@@ -1,0 +1,185 @@
+"""Notes laid out in bars: rounded onto the positions of each bar's metre, without what words of bars could not say.
+
+Times are ticks of a resolution in which every position of every metre is a whole number. A piece that was laid out
+stays as it is when it is laid out again, which is why words made from it survive decoding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffmidi_core.api import Metre, Notes, Score, downbeat, metre_of, notes_of, onset_phase
+from diffmidi_tokenizers import steps
+
+LONGEST_REST = 16
+"""Bars: where no note begins for longer, the rest is cut by whole bars to this."""
+
+Column = NDArray[np.int64]
+Signature = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Where notes may begin, and how long they may be.
+
+    Attributes:
+        ticks_per_quarter: of what comes out.
+        positions: in a beat, whatever note value the metre's beat has.
+        lengths: for each denominator of a metre, the lengths in ticks that notes may have, rising.
+        signatures: the metres there are.
+        gaps: the ticks there may be between onsets, 0 first, rising, where one word says each; None: any.
+    """
+
+    ticks_per_quarter: int
+    positions: int
+    lengths: Mapping[int, Column]
+    signatures: tuple[Signature, ...]
+    gaps: Column | None = None
+
+    def step(self, denominator: int) -> int:
+        """Ticks between two positions."""
+        return self.ticks_per_quarter * 4 // denominator // self.positions
+
+
+@dataclass(frozen=True)
+class LaidOut:
+    """Notes by onset, then pitch, in ticks of the lattice, the first in the first bar; and where metres change."""
+
+    notes: Notes
+    changes: tuple[tuple[int, Signature], ...]
+
+
+def playable(score: Score, lowest: int, highest: int, counts: dict[str, int]) -> Notes:
+    """The score's notes without drums, notes of no length and pitches outside lowest..highest; counts what goes."""
+    counts["drums"] = sum(len(track.notes) for track in score.tracks if track.is_drum)
+    notes = notes_of(score)
+    outside = (notes.pitch < lowest) | (notes.pitch > highest)
+    counts["dropped_pitch"] = int(np.count_nonzero(outside))
+    empty = (notes.duration <= 0) & ~outside
+    counts["zero_length"] = int(np.count_nonzero(empty))
+    notes = notes[~(outside | empty)]
+    return Notes(notes.onset, notes.duration, notes.pitch, np.clip(notes.velocity, 1, 127))
+
+
+def lay_out(score: Score, notes: Notes, lattice: Lattice, counts: dict[str, int]) -> LaidOut:
+    """Notes of a score (in its ticks) onto the bars of its metre, or of 4/4 where that makes no sense.
+
+    Counts metre_replaced (the piece: 1), clamped_rest (rests), clamped_duration, merged, overlaps (notes).
+    """
+    if not len(notes):
+        return LaidOut(notes, ((0, (4, 4)),))
+    resolution = lattice.ticks_per_quarter
+    metre = metre_of(score, notes.onset, resolution, lattice.signatures, (resolution,))
+    counts["metre_replaced"] = int(bool(metre.replaced))
+    notes = _onto_positions(notes, score.ticks_per_quarter, metre, lattice)
+    notes, changes, denominator, counts["clamped_rest"] = _close_up(notes, metre, resolution)
+    if lattice.gaps is not None:
+        onset = _at_most(lattice.gaps, steps.gaps(notes.onset - notes.onset[0])).cumsum()
+        notes = Notes(onset, notes.duration, notes.pitch, notes.velocity)
+
+    longest = np.array([lattice.lengths[each][-1] for each in denominator.tolist()])
+    counts["clamped_duration"] = int(np.count_nonzero(notes.duration > longest))
+    duration = _snapped(notes.duration, denominator, lattice, nearest)
+    notes = steps.sort(Notes(notes.onset, duration, notes.pitch, notes.velocity))
+    merged = steps.merge_twins(notes)
+    counts["merged"] = len(notes) - len(merged)
+    parted, counts["overlaps"] = steps.part_overlaps(merged)
+    # Parted notes may have any length; the next shorter one that there is leaves them parted.
+    starts = np.array([tick for tick, _ in changes])
+    signatures = np.array([signature for _, signature in changes])
+    denominator = signatures[np.searchsorted(starts, parted.onset, side="right") - 1, 1]
+    duration = _snapped(parted.duration, denominator, lattice, _at_most)
+    return LaidOut(Notes(parted.onset, duration, parted.pitch, parted.velocity), changes)
+
+
+def _onto_positions(notes: Notes, ticks_per_quarter: int, metre: Metre, lattice: Lattice) -> Notes:
+    """Onsets and ends to the nearest position of their stretch of bars, the piece's constant offset taken off first."""
+    starts = np.array([each.start for each in metre.stretches])
+    step = np.array([lattice.step(each.signature[1]) for each in metre.stretches])
+    # Times in units of 1/ticks_per_quarter tick of the lattice are whole numbers.
+    exact = notes.onset * lattice.ticks_per_quarter
+    at = np.maximum(np.searchsorted(starts * ticks_per_quarter, exact, side="right") - 1, 0)
+    starts, step = starts[at], step[at]
+    width = step * ticks_per_quarter
+    begin = exact - starts * ticks_per_quarter
+    begin -= onset_phase(begin, int(width.min()))
+    position = (begin + width // 2) // width
+    end = (begin + notes.duration * lattice.ticks_per_quarter + width // 2) // width
+    duration = np.maximum(end - position, 1) * step
+    since = position * step
+    if metre.replaced:
+        since -= downbeat(np.unique(since), metre.stretches[0].bar(lattice.ticks_per_quarter))
+    since -= _late(starts + since, since, int(step.min()), lattice.ticks_per_quarter // 4)
+    # Only the first stretch has bars before it, and none may begin before the one after it ends.
+    onset = starts + np.where(at > 0, np.maximum(since, 0), since)
+    following = np.array([*(each.start for each in metre.stretches[1:]), np.iinfo(np.int64).max])
+    onset = np.minimum(onset, following[at])
+    return steps.sort(Notes(onset, duration, notes.pitch, notes.velocity))
+
+
+def _late(onset: Column, since: Column, step: int, sixteenth: int) -> int:
+    """By how many ticks a piece is late against the sixteenths of its bars, where three onsets in four are so alike.
+
+    An offset of more than half a position is no rounding error of a player's.
+    """
+    if sixteenth <= step:
+        return 0
+    _, rows = np.unique(onset, return_index=True)
+    late = onset_phase(since[rows], sixteenth)
+    alike = int(np.count_nonzero((since[rows] - late) % sixteenth == 0))
+    return late if 4 * alike > 3 * len(rows) else 0
+
+
+def _close_up(
+    notes: Notes, metre: Metre, resolution: int
+) -> tuple[Notes, tuple[tuple[int, Signature], ...], Column, int]:
+    """Begin with the first bar that holds an onset, and cut long rests by whole bars.
+
+    Bars without an onset take the metre of the bar before them. Gives the notes, the metre's changes, each note's
+    denominator, and how many rests were cut.
+    """
+    starts = np.array([each.start for each in metre.stretches])
+    signatures = np.array([each.signature for each in metre.stretches])
+    bar = np.array([each.bar(resolution) for each in metre.stretches])
+    # Negative bar numbers, before the first stretch, do no harm.
+    first = np.concatenate([[0], np.cumsum(np.diff(starts) // bar[:-1])])
+    at = np.maximum(np.searchsorted(starts, notes.onset, side="right") - 1, 0)
+    inside = (notes.onset - starts[at]) % bar[at]
+    numbers, where, which = np.unique(
+        first[at] + (notes.onset - starts[at]) // bar[at], return_index=True, return_inverse=True
+    )
+    gap = np.diff(numbers)
+    length = bar[at][where]
+    begins = np.concatenate([[0], np.cumsum(np.minimum(gap, LONGEST_REST + 1) * length[:-1])])
+    signature = signatures[at][where]
+    new = np.append(True, (signature[1:] != signature[:-1]).any(1))
+    changes = tuple(
+        (int(tick), (int(each[0]), int(each[1]))) for tick, each in zip(begins[new], signature[new], strict=True)
+    )
+    notes = Notes(begins[which] + inside, notes.duration, notes.pitch, notes.velocity)
+    return notes, changes, signatures[at][:, 1], int(np.count_nonzero(gap > LONGEST_REST + 1))
+
+
+def _snapped(
+    duration: Column, denominator: Column, lattice: Lattice, snap: Callable[[Column, Column], Column]
+) -> Column:
+    snapped = duration.copy()
+    for each in np.unique(denominator).tolist():
+        rows = denominator == each
+        snapped[rows] = snap(lattice.lengths[each], duration[rows])
+    return snapped
+
+
+def nearest(allowed: Column, values: Column) -> Column:
+    """The nearest of the allowed values (rising), the lower of two as near."""
+    above = np.clip(np.searchsorted(allowed, values), 1, len(allowed) - 1)
+    low, high = allowed[above - 1], allowed[above]
+    return np.where(2 * values <= low + high, low, high)
+
+
+def _at_most(allowed: Column, values: Column) -> Column:
+    return allowed[np.maximum(np.searchsorted(allowed, values, side="right") - 1, 0)]

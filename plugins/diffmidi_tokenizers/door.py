@@ -1,0 +1,283 @@
+"""`remi` and `miditok`: MidiTok's tokenizers under diffmidi's contract.
+
+MidiTok (Fradet et al. 2021, https://github.com/Natooz/MidiTok) makes the words; what goes in is laid out on the bars
+first (`bars`), so that nothing is left for it to round, and what comes back is filtered by its own graph of token
+types (`types_graph`), so that any ids are music.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import miditok
+import numpy as np
+from numpy.typing import NDArray
+from symusic.core import TimeSignatureTick
+
+from diffmidi_core.api import (
+    SPECIALS,
+    DiffmidiError,
+    Grammar,
+    Ids,
+    Notes,
+    Options,
+    RefusedError,
+    Score,
+    Tokenizer,
+    UsageError,
+    notes_of,
+    score_of,
+)
+from diffmidi_tokenizers import bars, steps
+from diffmidi_tokenizers.declarations import MiditokOptions, RemiOptions
+from diffmidi_tokenizers.types_graph import Expansion, TypesGraph, boundaries, count_notes, type_of
+
+TIME_SIGNATURES = {4: [1, 2, 3, 4, 5, 6, 7, 8], 8: [1, 3, 5, 6, 7, 9, 11, 12]}
+"""Numerators by denominator. Others are written as one of these with bars as long, where there is one."""
+LEAST_RESOLUTION = 480
+
+
+class MidiTokWords(Tokenizer):
+    """A MidiTok tokenizer of one id per token, on one piano track.
+
+    Encoding lays the notes out on bars (`bars.lay_out` says what that changes and counts), velocities go to the nearest
+    bin. Decoding passes over tokens that MidiTok's graph of types does not allow where they stand; overlaps are then
+    parted as in encoding.
+
+    A window may begin and end wherever time goes on: at a `Bar` or, inside a bar, at the `Position` of the next onset
+    (`TimeShift` in tokenizers without bars). A window that begins inside a bar is read as if a bar line stood before
+    it, in the first metre that it names, 4/4 where it names none.
+    """
+
+    def __init__(self, options: Options, tokenizer: miditok.MusicTokenizer) -> None:
+        super().__init__(options)
+        self._miditok = tokenizer
+        self._lattice = _lattice(tokenizer)
+        self._theirs, self._expansions = _vocabulary(tokenizer)
+        self._ours = {theirs: ours for ours, theirs in enumerate(self._theirs, start=len(SPECIALS))}
+        self._vocab = (*SPECIALS, *_names(self._expansions))
+        self._graph = TypesGraph(tokenizer.tokens_types_graph, self._expansions)
+        self._types = {type_of(token) for expansion in self._expansions for token in expansion}
+
+    @property
+    def vocab(self) -> tuple[str, ...]:
+        """Specials, then MidiTok's tokens in its order; learned ones are the tokens they stand for, joined by +."""
+        return self._vocab
+
+    @property
+    def grammar(self) -> Grammar:
+        """MidiTok's graph of token types."""
+        return self._graph.grammar
+
+    def encode_counted(self, score: Score) -> tuple[Ids, Mapping[str, int]]:
+        """Ids, and what was changed: drums, dropped_pitch, zero_length, clamped_duration, merged, overlaps (notes);
+        clamped_rest (rests); metre_replaced (1 where 4/4 was read in place of the file's metre).
+        """
+        if score.ticks_per_quarter <= 0:
+            raise RefusedError("zero_division", "the score says that a quarter note has no ticks, so it has no rhythm.")
+        counts: dict[str, int] = {}
+        lowest, highest = self._miditok.config.pitch_range
+        laid_out = bars.lay_out(score, bars.playable(score, lowest, highest - 1, counts), self._lattice, counts)
+        if "Bar" not in self._types:
+            counts.pop("metre_replaced", None)
+        ids = self._write(laid_out) if len(laid_out.notes) else []
+        return np.array(ids, dtype=np.int32), {what: count for what, count in counts.items() if count}
+
+    def decode(self, ids: Ids) -> Score:
+        """A piano score at 120 quarter notes a minute in the metres that the words name."""
+        tokens = self._graph.allowed(self._tokens(ids))
+        read = self._miditok.decode([miditok.TokSequence(tokens=self._with_metre(tokens))]) if tokens else None
+        if read is None:
+            return score_of(notes_of(Score(LEAST_RESOLUTION)))
+        notes = steps.sort(notes_of(read))
+        notes, _ = steps.part_overlaps(steps.merge_twins(notes[notes.duration > 0]))
+        finer = -(-LEAST_RESOLUTION // read.ticks_per_quarter)
+        notes = Notes(notes.onset * finer, notes.duration * finer, notes.pitch, notes.velocity)
+        score = score_of(notes, read.ticks_per_quarter * finer)
+        score.time_signatures.clear()
+        for sign in read.time_signatures:
+            score.time_signatures.append(TimeSignatureTick(sign.time * finer, sign.numerator, sign.denominator))
+        return score
+
+    def starts(self, ids: Ids) -> NDArray[np.int64]:
+        """Where time goes on: at the first of the words that lead to an onset."""
+        lengths = [len(self._expansion(each)) for each in np.asarray(ids).tolist()]
+        begins = np.cumsum([0, *lengths])[:-1]
+        tokens = [token for each in np.asarray(ids).tolist() for token in self._expansion(each)]
+        return np.flatnonzero(np.isin(begins, boundaries(tokens)))
+
+    def count_notes(self, ids: Ids) -> int:
+        """How many whole notes the words say, where MidiTok's graph allows them."""
+        return count_notes(self._graph.allowed(self._tokens(ids)))
+
+    def save(self, folder: Path) -> None:
+        """Write MidiTok's own `tokenizer.json`, which `miditok.REMI(params=...)` opens too."""
+        self._miditok.save(folder / "tokenizer.json")
+
+    def _write(self, laid_out: bars.LaidOut) -> list[int]:
+        notes = laid_out.notes
+        velocities = np.asarray(self._miditok.velocities, dtype=np.int64)
+        velocity = bars.nearest(velocities, notes.velocity) if len(velocities) else notes.velocity
+        score = score_of(Notes(notes.onset, notes.duration, notes.pitch, velocity), self._lattice.ticks_per_quarter)
+        score.time_signatures.clear()
+        for tick, signature in laid_out.changes:
+            score.time_signatures.append(TimeSignatureTick(tick, *signature))
+        # Everything is where MidiTok's own preprocessing would put it.
+        written = self._miditok.encode(score, no_preprocess_score=True)
+        sequence = written[0] if isinstance(written, list) else written
+        return [self._ours[each] for each in sequence.ids]
+
+    def _expansion(self, index: int) -> Expansion:
+        return self._expansions[index - len(SPECIALS)] if index >= len(SPECIALS) else ()
+
+    def _tokens(self, ids: Ids) -> list[str]:
+        return [token for index in np.asarray(ids).tolist() for token in self._expansion(index)]
+
+    def _with_metre(self, tokens: Sequence[str]) -> list[str]:
+        if "Bar" not in self._types or "TimeSig" not in self._types or type_of(tokens[0]) == "Bar":
+            return list(tokens)
+        signature = next((token for token in tokens if type_of(token) == "TimeSig"), "TimeSig_4/4")
+        return ["Bar_None", signature, *tokens]
+
+
+class Remi(MidiTokWords):
+    """REMI (Huang & Yang 2020): `Bar TimeSig Position Pitch Velocity Duration`, time as bars and positions in them."""
+
+    options: RemiOptions
+
+    def __init__(self, options: RemiOptions) -> None:
+        super().__init__(options, miditok.REMI(_config(options, metres=True)))
+
+
+class Miditok(MidiTokWords):
+    """Any MidiTok tokenizer of one id per token, made from options or read from a saved `tokenizer.json`."""
+
+    options: MiditokOptions
+
+    def __init__(self, options: MiditokOptions, saved: Path | None = None) -> None:
+        path = saved or (Path(options.pretrained) if options.pretrained else None)
+        made = getattr(miditok, options.type)
+        super().__init__(options, _opened(path) if path else made(_config(options, metres=options.type == "REMI")))
+
+
+def _config(options: RemiOptions, *, metres: bool) -> miditok.TokenizerConfig:
+    ranges = {tuple(int(beat) for beat in name.split("_")): each for name, each in options.beat_res.items()}
+    return miditok.TokenizerConfig(
+        pitch_range=(options.lowest_pitch, options.highest_pitch + 1),
+        beat_res=ranges,
+        num_velocities=options.num_velocities,
+        special_tokens=["PAD"],
+        use_velocities=options.use_velocities,
+        use_time_signatures=options.use_time_signatures and metres,
+        use_chords=options.use_chords,
+        use_rests=options.use_rests,
+        # A rest is as exact as any other time.
+        beat_res_rest=ranges,
+        time_signature_range=TIME_SIGNATURES,
+        # One track of a piano.
+        programs=[0],
+        use_pitchdrum_tokens=False,
+    )
+
+
+def _lattice(tokenizer: miditok.MusicTokenizer) -> bars.Lattice:
+    # Without bars a metre says nothing, and MidiTok's graph knows no change of it between a note's on and off.
+    timed = "Bar_None" in tokenizer.vocab
+    signatures = tuple((int(each[0]), int(each[1])) for each in tokenizer.time_signatures if timed) or ((4, 4),)
+    quarter, positions = int(tokenizer.time_division), int(tokenizer.config.max_num_pos_per_beat)
+    lengths = {
+        denominator: np.array(
+            sorted(
+                {
+                    (beat * each + part) * (quarter * 4 // denominator) // each
+                    for beat, part, each in tokenizer.durations
+                }
+            )
+        )
+        for denominator in {denominator for _, denominator in signatures}
+    }
+    # Structured says each gap by one token, and the tokens are those of the lengths.
+    gaps = np.append(0, lengths[4]) if isinstance(tokenizer, miditok.Structured) else None
+    return bars.Lattice(quarter, positions, lengths, signatures, gaps)
+
+
+def _vocabulary(tokenizer: miditok.MusicTokenizer) -> tuple[list[int], list[Expansion]]:
+    """MidiTok's ids that are music, and the tokens that each stands for."""
+    special = set(tokenizer.special_tokens)
+    theirs: list[int] = []
+    expansions: list[Expansion] = []
+    for index in range(len(tokenizer)):
+        sequence = miditok.TokSequence(ids=[index], are_ids_encoded=tokenizer.is_trained)
+        tokenizer.decode_token_ids(sequence)
+        tokenizer.complete_sequence(sequence)
+        if sequence.tokens and not special & set(sequence.tokens):
+            theirs.append(index)
+            expansions.append(tuple(sequence.tokens))
+    return theirs, expansions
+
+
+def _names(expansions: Sequence[Expansion]) -> list[str]:
+    """A readable word for each; a second one of the same tokens (BPE may learn them twice) gets an apostrophe."""
+    names: dict[str, None] = {}
+    for expansion in expansions:
+        name = "+".join(expansion)
+        while name in names:
+            name += "'"
+        names[name] = None
+    return list(names)
+
+
+_FILE = {"config", "tokenization", "miditok_version", "symusic_version", "hf_tokenizers_version"} | {
+    "_vocab_base",
+    "_model",
+    "_vocab_base_byte_to_token",
+}
+_UNSUPPORTED = (
+    "use_programs",
+    "use_tempos",
+    "use_key_signatures",
+    "use_sustain_pedals",
+    "use_pitch_bends",
+    "use_control_changes",
+    "use_pitch_intervals",
+)
+
+
+def _opened(path: Path) -> miditok.MusicTokenizer:
+    """A tokenizer from the file that MidiTok's `save` wrote. Raises UsageError where it is no such file."""
+    try:
+        said: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        kind, config = said["tokenization"], said["config"]
+    except OSError as error:
+        raise UsageError(f"tokenizer.pretrained: {path} cannot be read: {error.strerror or error}.") from None
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(
+            f"tokenizer.pretrained: {path} is not a tokenizer.json that MidiTok's `save` writes."
+        ) from None
+    if kind not in MiditokOptions.types() or not set(said) <= _FILE:
+        raise UsageError(
+            f"tokenizer.pretrained: {path} holds a tokenizer of MidiTok's {kind}; "
+            f"those that can be opened: {', '.join(MiditokOptions.types())}."
+        )
+    if asks := [name for name in _UNSUPPORTED if config.get(name)]:
+        raise UsageError(
+            f"tokenizer.pretrained: {path} was made with {', '.join(asks)}, but only a piano's notes are words here: "
+            "make one without."
+        )
+    try:
+        learned = json.loads(said["_model"])["model"]["type"] if "_model" in said else "BPE"
+        if learned != "BPE":
+            raise UsageError(
+                f"tokenizer.pretrained: {path} was trained as {learned}, which leaves words that it never saw without "
+                "an id: train it as BPE."
+            )
+        return getattr(miditok, kind)(params=path)
+    except UsageError:
+        raise
+    except Exception as error:
+        raise DiffmidiError(
+            f"tokenizer.pretrained: MidiTok cannot open {path} ({type(error).__name__}: {str(error)[:200]})."
+        ) from error

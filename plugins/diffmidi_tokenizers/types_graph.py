@@ -1,0 +1,90 @@
+"""MidiTok's graph of token types as a Grammar, and what a passage of tokens says of itself: boundaries, notes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffmidi_core.api import SPECIALS, Grammar
+
+NOTES = frozenset({"Pitch", "NoteOn"})
+"""Types of the token that says a note's pitch: as many of them as notes."""
+TIMES = frozenset({"Bar", "TimeSig", "Position", "TimeShift", "Rest"})
+"""Types of the tokens that lead from one onset to the next."""
+
+Expansion = tuple[str, ...]
+"""The tokens that one word stands for: one, or several where the vocabulary was learned by BPE."""
+
+
+def type_of(token: str) -> str:
+    """`Pitch` of `Pitch_60`."""
+    return token.partition("_")[0]
+
+
+class TypesGraph:
+    """A deterministic automaton whose states are the types read last, and one before anything is read.
+
+    A piece, or a window of one, may begin with a token of time, or with a note where onsets need none (no `Position`
+    among the types); it may end where a note may be followed by a token of time.
+    """
+
+    def __init__(self, graph: Mapping[str, Collection[str]], expansions: Sequence[Expansion]) -> None:
+        used = {type_of(token) for expansion in expansions for token in expansion}
+        self._names = sorted(used)
+        state = {name: 1 + index for index, name in enumerate(self._names)}
+        self._next: list[dict[str, int]] = [{}]
+        begins = used & (TIMES if "Position" in used else TIMES | NOTES | {"Chord"})
+        self._next[0] = {name: state[name] for name in begins}
+        for name in self._names:
+            self._next.append({other: state[other] for other in graph.get(name, ()) if other in used})
+        self._final = {
+            state[name] for name in self._names if name not in TIMES and TIMES & set(graph.get(name, ())) & used
+        }
+        self.grammar = self._grammar(expansions)
+
+    def _grammar(self, expansions: Sequence[Expansion]) -> Grammar:
+        kinds = [tuple(type_of(token) for token in expansion) for expansion in expansions]
+        distinct = sorted(set(kinds), key=lambda kind: (len(kind), kind))
+        index = {kind: 1 + place for place, kind in enumerate(distinct)}
+        table = np.full((len(self._next), 1 + len(distinct)), -1)
+        for state in range(len(self._next)):
+            for kind, column in index.items():
+                table[state, column] = self._after(state, kind)
+        types = np.array([0] * len(SPECIALS) + [index[kind] for kind in kinds])
+        names = ("special", *("+".join(kind) for kind in distinct))
+        return Grammar(names, types, table, (0,), tuple(sorted(self._final)))
+
+    def _after(self, state: int, kinds: Sequence[str]) -> int:
+        for kind in kinds:
+            state = self._next[state].get(kind, -1)
+            if state < 0:
+                return -1
+        return state
+
+    def allowed(self, tokens: Sequence[str]) -> list[str]:
+        """The tokens without those that may not stand where they stand, nor a note left unfinished at the end."""
+        kept: list[str] = []
+        state, whole = 0, 0
+        for token in tokens:
+            following = self._next[state].get(type_of(token), -1)
+            if following >= 0:
+                kept.append(token)
+                state = following
+                if state in self._final:
+                    whole = len(kept)
+        return kept[:whole]
+
+
+def boundaries(tokens: Sequence[str]) -> NDArray[np.int64]:
+    """Where a piece may be cut: before each run of tokens of time; and the beginning."""
+    timed = np.array([type_of(token) in TIMES for token in tokens], dtype=bool)
+    starts = timed & ~np.concatenate([[False], timed[:-1]])
+    starts[:1] = True
+    return np.flatnonzero(starts)
+
+
+def count_notes(tokens: Sequence[str]) -> int:
+    """How many notes the tokens say."""
+    return sum(type_of(token) in NOTES for token in tokens)
