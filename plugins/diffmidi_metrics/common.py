@@ -26,9 +26,9 @@ RESAMPLES = 2000
 ABOVE, BELOW = "above", "below"
 
 
-def resampled(count: int, times: int = RESAMPLES) -> NDArray[np.int64]:
-    """[times, count] indices drawn with replacement, the same at every call."""
-    return np.random.default_rng(0).integers(count, size=(times, count))
+def resampled(count: int, stream: int = 0) -> NDArray[np.int64]:
+    """[RESAMPLES, count] indices drawn with replacement, the same at every call; another stream draws others."""
+    return np.random.default_rng(stream).integers(count, size=(RESAMPLES, count))
 
 
 def between(values: Array) -> Interval:

@@ -28,3 +28,59 @@ grammar_faults = Declaration(
     summary="share of the words of the samples that the tokenizer's grammar does not allow where they stand",
     implementation="diffmidi_metrics.validity:GrammarFaults",
 )
+pitch_class_entropy = Declaration(
+    summary="how evenly the notes use the twelve pitch classes, 0 to 3.585 bits",
+    implementation="diffmidi_metrics.pitch:PitchClassEntropy",
+)
+pitch_range = Declaration(
+    summary="from the lowest pitch to the highest, in semitones",
+    implementation="diffmidi_metrics.pitch:PitchRange",
+)
+scale_consistency = Declaration(
+    summary="the largest share of the notes that one major or minor scale holds",
+    implementation="diffmidi_metrics.pitch:ScaleConsistency",
+)
+polyphony = Declaration(
+    summary="how many pitches sound together, on average",
+    implementation="diffmidi_metrics.pitch:Polyphony",
+)
+polyphony_rate = Declaration(
+    summary="the share of the time in which two pitches or more sound",
+    implementation="diffmidi_metrics.pitch:PolyphonyRate",
+)
+groove_consistency = Declaration(
+    summary="how alike the onsets of neighbouring bars are, on 16 steps a bar",
+    implementation="diffmidi_metrics.rhythm:GrooveConsistency",
+)
+empty_beat_rate = Declaration(
+    summary="the share of the beats in which nothing sounds",
+    implementation="diffmidi_metrics.rhythm:EmptyBeatRate",
+)
+note_density = Declaration(
+    summary="notes per quarter note of music",
+    implementation="diffmidi_metrics.rhythm:NoteDensity",
+)
+note_lengths = Declaration(
+    summary="histogram of note lengths, 1/32 to longer than a whole note",
+    implementation="diffmidi_metrics.rhythm:NoteLengths",
+)
+inter_onsets = Declaration(
+    summary="histogram of the times from one onset to the next",
+    implementation="diffmidi_metrics.rhythm:InterOnsets",
+)
+overlap_area = Declaration(
+    summary="how far features of samples and of held-out music spread alike: 0 to 1, best 1",
+    implementation="diffmidi_metrics.distribution:OverlapArea",
+)
+kl_divergence = Declaration(
+    summary="how far they do not, as a Kullback-Leibler divergence: best 0",
+    implementation="diffmidi_metrics.distribution:KlDivergence",
+)
+self_similarity = Declaration(
+    summary="framewise self-similarity (C and Var), beside what shuffled notes and one pattern score",
+    implementation="diffmidi_metrics.similarity:SelfSimilarity",
+)
+originality = Declaration(
+    summary="longest match with the training set in any key, beside what held-out music has",
+    implementation="diffmidi_metrics.originality:Originality",
+)
