@@ -17,6 +17,7 @@ from diffmidi_core.errors import DiffmidiError, RefusedError, UsageError
 from diffmidi_core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from diffmidi_core.config import changed_options as changed_options
     from diffmidi_core.contracts.backbone import Backbone as Backbone
     from diffmidi_core.contracts.batch import Batch as Batch
     from diffmidi_core.contracts.batch import Canvas as Canvas
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from diffmidi_core.contracts.process import Bound as Bound
     from diffmidi_core.contracts.process import Process as Process
     from diffmidi_core.contracts.renderer import Renderer as Renderer
+    from diffmidi_core.contracts.report import Picture as Picture
+    from diffmidi_core.contracts.report import Section as Section
+    from diffmidi_core.contracts.report import Table as Table
     from diffmidi_core.contracts.sampler import Sampler as Sampler
     from diffmidi_core.contracts.schedule import MAX_BETA as MAX_BETA
     from diffmidi_core.contracts.schedule import NoiseSchedule as NoiseSchedule
@@ -50,6 +54,8 @@ if TYPE_CHECKING:
     from diffmidi_core.diffusion.steps import predicted_noise as predicted_noise
     from diffmidi_core.diffusion.steps import q_sample as q_sample
     from diffmidi_core.diffusion.time_embedding import time_embedding as time_embedding
+    from diffmidi_core.engine.overfitting import curves_part as curves_part
+    from diffmidi_core.files import read_json as read_json
     from diffmidi_core.files import whole_file as whole_file
     from diffmidi_core.music.metre import Metre as Metre
     from diffmidi_core.music.metre import downbeat as downbeat
@@ -68,6 +74,7 @@ if TYPE_CHECKING:
     from diffmidi_core.music.reading import write_midi as write_midi
 
 _LAZY = {
+    "changed_options": "config",
     "Backbone": "contracts.backbone",
     "Batch": "contracts.batch",
     "Canvas": "contracts.batch",
@@ -82,6 +89,9 @@ _LAZY = {
     "Bound": "contracts.process",
     "Process": "contracts.process",
     "Renderer": "contracts.renderer",
+    "Picture": "contracts.report",
+    "Section": "contracts.report",
+    "Table": "contracts.report",
     "Sampler": "contracts.sampler",
     "MAX_BETA": "contracts.schedule",
     "NoiseSchedule": "contracts.schedule",
@@ -101,6 +111,8 @@ _LAZY = {
     "predicted_noise": "diffusion.steps",
     "q_sample": "diffusion.steps",
     "time_embedding": "diffusion.time_embedding",
+    "curves_part": "engine.overfitting",
+    "read_json": "files",
     "whole_file": "files",
     "Metre": "music.metre",
     "downbeat": "music.metre",

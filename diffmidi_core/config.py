@@ -76,6 +76,14 @@ class EvaluateConfig(_Section):
     batch_size: int = Field(16, ge=1, description="windows measured together")
 
 
+METRICS = (
+    *("bound_bpw", "bits_per_note", "bits_by_type", "rounding_bpw", "grammar_faults", "originality"),
+    *("pitch_class_entropy", "pitch_range", "scale_consistency", "polyphony"),
+    *("groove_consistency", "empty_beat_rate", "note_density", "overlap_area"),
+)
+"""What a run is judged by unless it says otherwise; `diffmidi plugins` lists the others."""
+
+
 class RunConfig(_Section):
     """All of a run. `source` is `folder` where `data` is given and `chorales` where not, unless it is named."""
 
@@ -86,9 +94,9 @@ class RunConfig(_Section):
     schedule: Part = Part(name="sqrt")
     process: Part = Part(name="gaussian")
     sampler: Part = Part(name="ddpm")
-    metrics: list[Part] = [Part(name=name) for name in ("bound_bpw", "bits_per_note", "rounding_bpw", "grammar_faults")]
+    metrics: list[Part] = [Part(name=name) for name in METRICS]
     renderers: list[Part] = [Part(name=name) for name in ("wav", "pianoroll", "waveform")]
-    hooks: list[Part] = [Part(name="console")]
+    hooks: list[Part] = [Part(name="console"), Part(name="report")]
     length: int = Field(128, ge=1, description="words in a window, between [CLS] and [SEP]")
     seed: int = Field(0, ge=0, description="everything random follows from it")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
@@ -146,6 +154,41 @@ def resolve(
     config = _with_all_options(config)
     _check_families(config)
     return config
+
+
+def changed_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a whole config has that is not the default: dotted names to values ("train.lr", "backbone", "data").
+
+    Of a part that is not installed any more, every option counts as changed.
+    """
+    default = RunConfig(source=Part(name="chorales")).model_dump(mode="json")
+    found: dict[str, Any] = {}
+    for name, value in config.items():
+        if name in SINGLE:
+            if name != "source" and value["name"] != default[name]["name"]:
+                found[name] = value["name"]
+            found |= {f"{name}.{key}": option for key, option in _options_changed(name, value).items()}
+        elif name in PLURAL.values():
+            kind = next(kind for kind, many in PLURAL.items() if many == name)
+            if [part["name"] for part in value] != [part["name"] for part in default[name]]:
+                found[name] = [part["name"] for part in value]
+            for part in value:
+                options = _options_changed(kind, part)
+                found |= {f"{kind}.{part['name']}.{key}": option for key, option in options.items()}
+        elif isinstance(value, Mapping):
+            known = default.get(name, {})
+            found |= {f"{name}.{key}": each for key, each in value.items() if known.get(key) != each}
+        elif value != default.get(name):
+            found[name] = value
+    return found
+
+
+def _options_changed(kind: str, part: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        default = find(kind, part["name"]).options({}).model_dump(mode="json")
+    except UsageError:
+        default = {}
+    return {key: value for key, value in part["options"].items() if key not in default or default[key] != value}
 
 
 def _set_flag(tree: dict[str, Any], name: str, value: Any) -> None:

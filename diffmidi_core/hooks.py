@@ -35,19 +35,27 @@ class Hooks:
             except (pluggy.PluginValidationError, ValueError) as error:
                 raise BrokenPluginError(f"hook '{name}' is broken: {str(error).splitlines()[-1].strip()}.") from error
 
-    def emit(self, event: str, **values: Any) -> None:
-        """Tell every listener; one that raises is named, switched off, and noted in `warnings`."""
+    def emit(self, event: str, **values: Any) -> dict[str, Any]:
+        """Tell every listener, and return what they answered (None aside), by their names.
+
+        One that raises is named, switched off, and noted in `warnings`.
+        """
+        answers: dict[str, Any] = {}
         if self.silent:
-            return
+            return answers
         listening = self._manager.get_plugins()
         for listener in self._in_order():
             only = self._manager.subset_hook_caller(event, listening - {listener})
+            name = str(self._manager.get_name(listener))
             try:
-                only(**values)
+                answered = only(**values)
             except Exception as error:
-                name = self._manager.get_name(listener)
                 self._manager.unregister(listener)
                 self.warn(f"hook '{name}' failed at {event} ({type(error).__name__}: {error}); it is off from here on.")
+            else:
+                if answered:
+                    (answers[name],) = answered
+        return answers
 
     def warn(self, message: str) -> None:
         """Note something the user should know, and tell the listeners."""

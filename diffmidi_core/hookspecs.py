@@ -6,11 +6,13 @@ process only. One that raises is named, switched off for the rest of the run, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pluggy
+
+from diffmidi_core.contracts.report import Section
 
 hookspec = pluggy.HookspecMarker("diffmidi")
 hookimpl = pluggy.HookimplMarker("diffmidi")
@@ -18,7 +20,7 @@ hookimpl = pluggy.HookimplMarker("diffmidi")
 
 @hookspec
 def run_started(folder: Path, config: Mapping[str, Any], stage: str) -> None:
-    """A stage ("prepare", "train", "sample", "evaluate", "render") begins on a run folder; `config` is its config."""
+    """A stage begins ("prepare", "train", "sample", "evaluate", "render", "report"); `config` is the run's config."""
 
 
 @hookspec
@@ -52,3 +54,14 @@ def progress(what: str, done: int, total: int | None) -> None:
 @hookspec
 def warned(message: str) -> None:
     """Something the user should know; the run goes on."""
+
+
+@hookspec
+def report_sections(  # type: ignore[empty-body]
+    folder: Path, config: Mapping[str, Any], figures: Mapping[str, Any]
+) -> Sequence[Section]:
+    """report.html is written: what should stand in it? Sections stand in the order in which listeners were chosen.
+
+    `figures` is what `evaluate` found, by name (empty where it has not run); everything else lies in `folder`. A run
+    may lack anything that its stages would have left: say what is missing, or return no section.
+    """

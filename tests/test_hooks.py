@@ -66,3 +66,31 @@ def test_silent_hooks_tell_nobody():
     ear = Ear()
     Hooks([("ear", ear)], silent=True).emit("scalars", step=1, values={})
     assert ear.heard == []
+
+
+class Talker:
+    def __init__(self, answer):
+        self.answer = answer
+
+    @hookimpl
+    def report_sections(self, folder):
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def ask(*listeners):
+    hooks = Hooks(listeners)
+    return hooks.emit("report_sections", folder="here", config={}, figures={}), hooks.warnings
+
+
+def test_answers_are_collected_by_name_in_the_order_of_the_listeners():
+    answers, warnings = ask(("b", Talker([1])), ("quiet", Talker(None)), ("a", Talker([])), ("ear", Ear()))
+    assert list(answers.items()) == [("b", [1]), ("a", [])]
+    assert warnings == []
+
+
+def test_a_listener_that_raises_has_no_answer_and_takes_none_away():
+    answers, warnings = ask(("bad", Talker(RuntimeError("lost"))), ("good", Talker([2])))
+    assert answers == {"good": [2]}
+    assert warnings == ["hook 'bad' failed at report_sections (RuntimeError: lost); it is off from here on."]

@@ -12,12 +12,13 @@ from diffmidi_core import __version__
 from diffmidi_core.errors import DiffmidiError
 
 COMMANDS = {
-    "run": "Prepare, train, sample, evaluate and render: all of a run.",
+    "run": "Prepare, train, sample, evaluate, render and report: all of a run.",
     "prepare": "Turn music into a token dataset.",
     "train": "Train the run's model.",
     "sample": "Draw new music.",
     "evaluate": "Measure the model and its music.",
     "render": "Make samples audible and visible.",
+    "report": "Write the whole run as one page.",
     "compare": "Show runs side by side.",
     "text": "Show a piece as words, or write words back as MIDI.",
     "plugins": "List, show and check the installed parts.",

@@ -19,7 +19,7 @@ from diffmidi_core.errors import UsageError
 def command(
     config: Path | None, out: Path | None, resume: Path | None, assignments: tuple[str, ...], **given: Any
 ) -> None:
-    """Prepare, train, sample, evaluate and render.
+    """Prepare, train, sample, evaluate, render and report.
 
     Without --data it learns from the Bach chorales that come with music21.
     """

@@ -15,7 +15,7 @@ from diffmidi_core.files import read_json, whole_file, write_json
 
 
 class RunFolder:
-    """`runs/NAME/{config.json, run.json, data/, metrics.jsonl, checkpoints/, samples/, figures.json}`.
+    """`runs/NAME/{config.json, run.json, data/, metrics.jsonl, checkpoints/, samples/, figures.json, report.html}`.
 
     Every process may hold one; only the main process writes.
     """
@@ -26,6 +26,7 @@ class RunFolder:
         self.facts_file = path / "run.json"
         self.metrics_file = path / "metrics.jsonl"
         self.figures_file = path / "figures.json"
+        self.report_file = path / "report.html"
         self.data = path / "data"
         self.checkpoints = path / "checkpoints"
         self.samples = path / "samples"

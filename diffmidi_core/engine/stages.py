@@ -26,9 +26,10 @@ def _prepared(session: Session) -> dict[str, Any]:
 
 
 def run(session: Session, *, resume: bool = False) -> None:
-    """All stages: prepare, train, sample, evaluate, render. With `resume`, what is done already is not done again."""
+    """All stages, from prepare to report. With `resume`, what is done already is not done again."""
     from diffmidi_core.engine.evaluate import evaluate
     from diffmidi_core.engine.render import render
+    from diffmidi_core.engine.report import report
     from diffmidi_core.engine.sample import sample
     from diffmidi_core.engine.train import train
 
@@ -40,5 +41,6 @@ def run(session: Session, *, resume: bool = False) -> None:
     evaluate(session)
     if session.accelerator.is_main_process:
         render(session)
+        report(session)
     session.accelerator.wait_for_everyone()
     session.end("run")

@@ -37,7 +37,7 @@ class Console:
             f"{config['train']['iterations']} iterations of {config['train']['batch_size']} windows",
             "sample": f"{config['sample']['count']} pieces by {config['sampler']['name']} "
             f"in {config['sample']['steps']} steps",
-            "evaluate": ", ".join(part["name"] for part in config["metrics"]),
+            "evaluate": f"{len(config['metrics'])} metrics",
             "render": ", ".join(part["name"] for part in config["renderers"]),
         }.get(stage, "")
         self.terminal.print(f"[bold]{stage}[/bold]  {said.strip()}", highlight=False)
@@ -99,29 +99,23 @@ class Console:
             )
         elif stage == "evaluate":
             self._table(figures)
+        elif stage == "report":
+            self.terminal.print(f"  {folder / 'report.html'}: open it in a browser", highlight=False)
         elif stage == "run":
             self._list(folder)
 
     def _table(self, figures: Mapping[str, Any]) -> None:
-        table = Table(title="Figures", title_justify="left", expand=False)
-        for heading in ("figure", "value", "unit", "over"):
-            table.add_column(heading, justify="right" if heading == "value" else "left", no_wrap=True)
-        notes = []
-        for name, figure in figures.items():
-            if figure is None:
-                table.add_row(name, "-", "", "nothing to measure")
-                continue
-            spread = "" if figure["error"] is None else f" ± {figure['error']:.2g}"
-            mark = ""
-            if figure["note"]:
-                notes.append(figure["note"])
-                mark = " " + "*" * len(notes)
-            table.add_row(
-                name, f"{figure['value']:.4g}{spread}{mark}", figure["unit"], f"{figure['count']} {figure['of']}"
-            )
-        self.terminal.print(table)
+        """One table for each thing that was measured; what must be said beside a figure stands below them all."""
+        notes: list[str] = []
+        found = {name: figure for name, figure in figures.items() if figure is not None}
+        for of in dict.fromkeys(figure["of"] for figure in found.values()):
+            here = {name: figure for name, figure in found.items() if figure["of"] == of}
+            self.terminal.print(_figures(of, here, notes))
+        if len(found) < len(figures):
+            without = ", ".join(name for name in figures if name not in found)
+            self.terminal.print(f"  Nothing to measure for {without}.", highlight=False)
         for number, note in enumerate(notes, 1):
-            self.terminal.print(f"  {'*' * number} {note}", highlight=False)
+            self.terminal.print(f"  {_mark(number)} {note}", highlight=False)
 
     def _list(self, folder: Path) -> None:
         table = Table(title=f"Music in {folder / 'samples'}", title_justify="left", show_header=False)
@@ -149,3 +143,39 @@ class Console:
         if self.progress_bar is not None:
             self.progress_bar.stop()
             self.progress_bar = None
+
+
+def _figures(of: str, figures: Mapping[str, Any], notes: list[str]) -> Table:
+    """A table of figures of one kind of thing, 100 columns wide at most; adds to `notes` what its marks refer to."""
+    beside = any(figure["reference"] is not None for figure in figures.values())
+    count = max(figure["count"] + figure["skipped"] for figure in figures.values())
+    table = Table(title=f"{count} {of}" + " beside held-out music" * beside, title_justify="left", expand=False)
+    columns = ["figure", "value", "95 % interval", *(["held-out"] if beside else []), "unit"]
+    for heading in columns:
+        left = heading in ("figure", "unit")
+        table.add_column(heading, justify="left" if left else "right", no_wrap=heading == "figure")
+    above = ""
+    for name, figure in figures.items():
+        group, _, part = name.partition("/")
+        if part and group != above:
+            table.add_row(group)
+        above = group
+        spread = f" ± {figure['error']:.2g}" if figure["error"] is not None and figure["interval"] is None else ""
+        cells = [f"  {part}" if part else name, f"{figure['value']:.4g}{spread}{_marks(figure, notes)}"]
+        cells.append("" if figure["interval"] is None else "{:.4g} to {:.4g}".format(*figure["interval"]))
+        if beside:
+            cells.append("" if figure["reference"] is None else f"{figure['reference']:.4g}")
+        table.add_row(*cells, figure["unit"])
+    return table
+
+
+def _marks(figure: Mapping[str, Any], notes: list[str]) -> str:
+    said = [figure["note"]] if figure["note"] else []
+    if figure["skipped"]:
+        said.append(f"{figure['skipped']} of the {figure['of']} hold too little music to be measured; left out.")
+    notes += [note for note in said if note not in notes]
+    return "".join(f" {_mark(notes.index(note) + 1)}" for note in said)
+
+
+def _mark(number: int) -> str:
+    return "*" * number if number <= 3 else f"*{number}"

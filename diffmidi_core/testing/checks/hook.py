@@ -10,11 +10,12 @@ from typing import Any
 
 from diffmidi_core import hookspecs
 from diffmidi_core.config import resolve
+from diffmidi_core.engine.report import collect
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.testing.component import Component
 from diffmidi_core.testing.expect import expect
 
-STAGES = ("prepare", "train", "sample", "evaluate", "render")
+STAGES = ("prepare", "train", "sample", "evaluate", "render", "report")
 
 
 def use(listener: object) -> None:
@@ -54,11 +55,14 @@ def _warnings(listener: object) -> list[str]:
             if stage == "train":
                 hooks.emit("scalars", step=1, values={"loss": 1.0, "lr": 1e-3, "steps_per_second": 2.0})
                 hooks.emit("scalars", step=2, values={"loss": 0.9, "lr": 1e-3})
-                hooks.emit("scalars", step=2, values={"heldout/bound_bpw": 3.0})
+                hooks.emit("scalars", step=2, values={"heldout/bound_bpw": 3.0, "train/bound_bpw": 2.9})
                 hooks.emit("checkpoint_saved", step=2, path=folder / "checkpoints" / "step-000002")
             if stage == "sample":
                 hooks.emit("samples_written", paths=[folder / "samples" / "0.mid"])
             hooks.emit("run_finished", folder=folder, figures=figures.get(stage, {}), stage=stage)
+        unmeasured: dict[str, Any] = {}
+        for measured in (unmeasured, figures["evaluate"]):  # of a folder that has nothing else in it
+            collect(hooks, folder=folder, config=config, figures=measured)
         hooks.emit("run_finished", folder=folder, figures={}, stage="run")
         failed = list(hooks.warnings)
         hooks.warn("something the user should know")

@@ -1,0 +1,20 @@
+"""The built-in report, declared."""
+
+from __future__ import annotations
+
+from diffmidi_core.api import Declaration, Field, Options
+
+
+class ReportOptions(Options):
+    """Options of `report`."""
+
+    samples: int = Field(8, ge=0, description="how many samples it shows, the first ones by name")
+    megabytes: float = Field(6.0, gt=0, le=500, description="most sound it holds; long samples are dulled, then cut")
+
+
+report = Declaration(
+    summary="report.html: the run, its curves, its figures and its music on one page",
+    implementation="diffmidi_report.report:Report",
+    options=ReportOptions,
+    tiny={"samples": 1, "megabytes": 0.1},
+)

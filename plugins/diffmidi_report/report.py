@@ -1,0 +1,25 @@
+"""Report: the built-in sections of report.html. An ordinary listener, which reads all it shows from the run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from diffmidi_core.api import Section, hookimpl
+from diffmidi_report.declarations import ReportOptions
+
+
+class Report:
+    """Overview, samples, figures, training and words. jinja2 and matplotlib are imported when a report is written."""
+
+    def __init__(self, options: ReportOptions) -> None:
+        self.options = options
+
+    @hookimpl
+    def report_sections(self, folder: Path, config: Mapping[str, Any], figures: Mapping[str, Any]) -> list[Section]:
+        """The built-in sections, of as much as the folder holds."""
+        from diffmidi_report.run import Run
+        from diffmidi_report.sections import sections
+
+        return sections(Run.read(folder, config, figures), self.options)
