@@ -1,0 +1,22 @@
+"""Every tokenizer goes with every denoiser and every noise schedule."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .conftest import TINY
+
+
+@pytest.mark.parametrize("schedule", ["sqrt", "linear", "cosine"])
+@pytest.mark.parametrize("backbone", ["bert", "electra"])
+@pytest.mark.parametrize("tokenizer", ["mmm", "remi"])
+def test_it_trains_samples_and_evaluates(diffmidi, music, tokenizer, backbone, schedule):
+    parts = ("--tokenizer", tokenizer, "--backbone", backbone, "--schedule", schedule)
+    said = diffmidi("run", "--data", music, "--out", "mine", *TINY, *parts)
+    assert said.code == 0, said.err
+    config = json.loads(Path("mine/config.json").read_text())
+    assert [config[kind]["name"] for kind in ("tokenizer", "backbone", "schedule")] == [tokenizer, backbone, schedule]
+    figures = json.loads(Path("mine/figures.json").read_text())["figures"]
+    assert figures["bound_bpw"]["value"] > figures["rounding_bpw"]["value"] > 0
+    assert len(list(Path("mine/samples").glob("*.mid"))) == 2
