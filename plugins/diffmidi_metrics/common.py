@@ -37,6 +37,16 @@ def between(values: Array) -> Interval:
     return float(low), float(high)
 
 
+def around(value: float, values: Array, least: float, most: float) -> tuple[float, Interval]:
+    """The standard deviation of bootstrapped values, and value ± 1.96 of it, cut to what the value can be.
+
+    For figures at the edge of what they can be, such as an overlap near 1: drawing anew can only lower them, so that
+    the middle of what was drawn may miss the value itself (Efron and Tibshirani 1993, chapter 13).
+    """
+    error = float(values.std(ddof=1))
+    return error, (max(least, value - 1.96 * error), min(most, value + 1.96 * error))
+
+
 def ratio(rows: Sequence[Row], above: str = ABOVE, below: str = BELOW) -> tuple[float, float | None, Interval | None]:
     """sum(above) / sum(below), its standard error and its interval over the rows (None for fewer than two).
 

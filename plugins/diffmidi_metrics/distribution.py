@@ -10,14 +10,16 @@ sampled on a grid each, as some published code does, compares numbers that belon
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffmidi_core.api import Figure, Row, Sample, Summary, notes_of
-from diffmidi_metrics.common import Array, OfSamples, between
+from diffmidi_metrics.common import Array, OfSamples, around
 from diffmidi_metrics.pitch import pitch_classes
 
 Indices = NDArray[np.int64]
@@ -104,6 +106,7 @@ class _Compared(OfSamples):
     """
 
     unit: str
+    most: float
 
     @abstractmethod
     def compare(self, p: Array, q: Array) -> float:
@@ -122,18 +125,14 @@ class _Compared(OfSamples):
         found, spread = self._scores(ours, theirs, resample=True)
         beside, _ = self._scores(*_halves(theirs), resample=False)
         count = len(next(iter(ours.values())))
-        return {
-            name: Figure(
-                value,
-                self.unit,
-                count,
-                "samples",
-                interval=between(spread[name]) if count > 1 else None,
-                reference=beside[name],
-                skipped=len(rows) - count,
-            )
-            for name, value in found.items()
-        }
+        figures = {}
+        for name, value in found.items():
+            figure = Figure(value, self.unit, count, "samples", reference=beside[name], skipped=len(rows) - count)
+            if count > 1:
+                error, interval = around(value, spread[name], 0, self.most)
+                figure = replace(figure, error=error, interval=interval)
+            figures[name] = figure
+        return figures
 
     def _scores(
         self, ours: dict[str, Array], theirs: dict[str, Array], *, resample: bool
@@ -163,7 +162,8 @@ class _Compared(OfSamples):
 class OverlapArea(_Compared):
     """overlap_area = ∫ min(p, q): 1 where both densities are the same, 0 where they share nothing."""
 
-    unit = "of 1"
+    unit = "of the area"
+    most = 1.0
 
     def compare(self, p: Array, q: Array) -> float:
         """The area under both."""
@@ -174,6 +174,7 @@ class KlDivergence(_Compared):
     """kl_divergence = ∫ p ln(p/q), from held-out to generated, in nats: what is missing costs more than what is new."""
 
     unit = "nats"
+    most = math.inf
 
     def compare(self, p: Array, q: Array) -> float:
         """The divergence of q from p."""

@@ -30,7 +30,7 @@ class GrooveConsistency(MeanOfSamples):
     four ticks a quarter note it agrees. Sparse music scores high whatever it plays: look at held-out music beside it.
     """
 
-    unit = "of 16 steps"
+    unit = "of the steps"
 
     def value(self, sample: Sample) -> float | None:
         """The consistency; None where there are fewer than two bars."""

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from diffmidi_core.api import Figure, Row, Sample, Summary, notes_of
-from diffmidi_metrics.common import Array, OfSamples, between, resampled
+from diffmidi_metrics.common import Array, OfSamples, around, resampled
 
 FRAME, HOP = 4 * 4, 2 * 4
 """Length of a frame, and from one to the next, in quarter notes."""
@@ -101,12 +101,15 @@ class SelfSimilarity(OfSamples):
                 )
                 if math.isnan(value):
                     continue
-                judged = Figure(value, "of 1", len(mine), "samples", skipped=len(rows) - len(mine), reference=1.0)
-                known = spread[~np.isnan(spread[:, index]), index] if several else spread
+                judged = Figure(value, "score", len(mine), "samples", skipped=len(rows) - len(mine), reference=1.0)
+                known = spread[~np.isnan(spread[:, index]), index] if several else np.zeros(0)
+                if len(known) > 1:
+                    error, interval = around(value, known, 0, 1)
+                    judged = replace(judged, error=error, interval=interval)
                 figures |= {
-                    f"{name}_{what}": replace(judged, interval=between(known) if len(known) else None),
-                    f"{name}_{what}_shuffled": Figure(by_shuffling, "of 1", len(mine), "samples"),
-                    f"{name}_{what}_constant": Figure(by_repeating, "of 1", len(mine), "samples"),
+                    f"{name}_{what}": judged,
+                    f"{name}_{what}_shuffled": Figure(by_shuffling, "score", len(mine), "samples"),
+                    f"{name}_{what}_constant": Figure(by_repeating, "score", len(mine), "samples"),
                 }
         return figures or None
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from diffmidi_core import hookspecs
 from diffmidi_core.config import resolve
+from diffmidi_core.contracts.metric import Figure
 from diffmidi_core.engine.report import collect
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.testing.component import Component
@@ -46,7 +48,7 @@ def _warnings(listener: object) -> list[str]:
         folder = Path(name)
         hooks = Hooks([("listener", listener)])
         config = resolve().model_dump(mode="json")
-        figure = {"value": 2.5, "unit": "bits per word", "count": 6, "of": "held-out windows", "error": 0.1, "note": ""}
+        figure = asdict(Figure(2.5, "bits per word", 6, "held-out windows", error=0.1))
         figures: dict[str, Any] = {"prepare": {"pieces": 3}, "evaluate": {"bound_bpw": figure, "nothing": None}}
         for stage in STAGES:
             hooks.emit("run_started", folder=folder, config=config, stage=stage)
