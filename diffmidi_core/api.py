@@ -61,10 +61,6 @@ if TYPE_CHECKING:
     from diffmidi_core.music.metre import downbeat as downbeat
     from diffmidi_core.music.metre import metre_of as metre_of
     from diffmidi_core.music.metre import onset_phase as onset_phase
-    from diffmidi_core.music.metre import Metre as Metre
-    from diffmidi_core.music.metre import downbeat as downbeat
-    from diffmidi_core.music.metre import metre_of as metre_of
-    from diffmidi_core.music.metre import onset_phase as onset_phase
     from diffmidi_core.music.notes import Notes as Notes
     from diffmidi_core.music.notes import Score as Score
     from diffmidi_core.music.notes import notes_of as notes_of
@@ -114,10 +110,6 @@ _LAZY = {
     "curves_part": "engine.overfitting",
     "read_json": "files",
     "whole_file": "files",
-    "Metre": "music.metre",
-    "downbeat": "music.metre",
-    "metre_of": "music.metre",
-    "onset_phase": "music.metre",
     "Metre": "music.metre",
     "downbeat": "music.metre",
     "metre_of": "music.metre",

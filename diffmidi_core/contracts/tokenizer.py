@@ -7,6 +7,8 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +64,17 @@ class Tokenizer(ABC):
     @abstractmethod
     def count_notes(self, ids: Ids) -> int:
         """How many notes these ids say."""
+
+    def save(self, folder: Path) -> None:  # noqa: B027  (most have nothing to save)
+        """Make `folder` and write there what rebuilding it needs beyond its options. By default nothing, and none."""
+
+    @classmethod
+    def restored(cls, options: Options, folder: Path) -> Self:
+        """The tokenizer that wrote `folder`, whatever became of other files since. By default from its options alone.
+
+        Raises DiffmidiError where the folder does not hold what `save` writes.
+        """
+        return cls(options)
 
     def encode(self, score: Score) -> Ids:
         """The score as ids [N], int32, without specials."""

@@ -19,7 +19,7 @@ from diffmidi_core.files import whole_folder, write_json
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.music.reading import printable
 
-TOKENS, REPORT = "tokens.arrow", "data.json"
+TOKENS, REPORT, TOKENIZER = "tokens.arrow", "data.json", "tokenizer"
 
 
 @dataclass
@@ -71,6 +71,7 @@ def prepare(source: Source, tokenizer: Tokenizer, folder: Path, *, heldout: floa
             writer.finalize()
         report.heldout = int(is_heldout(np.array(keys, dtype=np.int64), heldout).sum())
         report.fingerprint = digest.hexdigest()[:16]
+        tokenizer.save(temporary / TOKENIZER)
         write_json(temporary / REPORT, asdict(report))
     return report
 

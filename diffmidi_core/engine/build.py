@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from diffmidi_core.config import Part, RunConfig
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.tokenizer import Tokenizer
+from diffmidi_core.errors import BrokenPluginError, DiffmidiError
 from diffmidi_core.registry import find
 
 
@@ -15,10 +17,22 @@ def build(kind: str, part: Part, **context: Any) -> Any:
     return find(kind, part.name).build(part.options, **context)
 
 
-def build_tokenizer(config: RunConfig) -> Tokenizer:
-    """The run's tokenizer."""
-    tokenizer: Tokenizer = build("tokenizer", config.tokenizer)
-    return tokenizer
+def build_tokenizer(config: RunConfig, saved: Path | None = None) -> Tokenizer:
+    """The run's tokenizer: as `saved` has it, where that folder is there, else from its options."""
+    if saved is None or not saved.is_dir():
+        built: Tokenizer = build("tokenizer", config.tokenizer)
+        return built
+    offer = find("tokenizer", config.tokenizer.name)
+    try:
+        restored: Tokenizer = offer.implementation().restored(offer.options(config.tokenizer.options), saved)
+    except DiffmidiError:
+        raise
+    except Exception as error:
+        raise BrokenPluginError(
+            f"tokenizer '{offer.name}' of {offer.origin} cannot be restored from {saved} "
+            f"({type(error).__name__}: {str(error)[:200]})."
+        ) from error
+    return restored
 
 
 def build_process(config: RunConfig, tokenizer: Tokenizer) -> Process:

@@ -18,6 +18,7 @@ from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import read_json, whole_folder, write_json
 
 MODEL, EMA, OPTIMISER, MANIFEST = "model.safetensors", "ema.safetensors", "optimizer.safetensors", "manifest.json"
+TOKENIZER = "tokenizer"
 _NAME = re.compile(r"step-(\d{6,})")
 Which = int | Literal["last", "best"] | None
 
@@ -31,6 +32,7 @@ def save(
         _write(process.state_dict(), temporary / MODEL)
         _write(ema.average, temporary / EMA)
         _write(_optimiser_tensors(process, optimiser), temporary / OPTIMISER)
+        process.tokenizer.save(temporary / TOKENIZER)
         write_json(temporary / MANIFEST, {"step": step, **manifest})
     return path
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from diffmidi_core.config import RunConfig
 from diffmidi_core.contracts.tokenizer import Tokenizer
+from diffmidi_core.data.prepare import TOKENIZER
 from diffmidi_core.engine.build import build, build_tokenizer
 from diffmidi_core.engine.folder import RunFolder
 from diffmidi_core.engine.ranks import is_main, on_cpu
@@ -35,8 +36,8 @@ class Session:
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
-        """The run's tokenizer."""
-        return build_tokenizer(self.config)
+        """The run's tokenizer, as it was when the data were prepared."""
+        return build_tokenizer(self.config, self.folder.data / TOKENIZER)
 
     @cached_property
     def accelerator(self) -> Accelerator:

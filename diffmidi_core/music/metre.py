@@ -113,7 +113,7 @@ def onset_phase(onset: Column, step: int) -> int:
 
 
 def downbeat(onset: Column, bar: int) -> int:
-    """A guess where bars begin, in [0, bar): where in a bar most onsets are. Ties go to the earliest."""
+    """A guess where bars begin, in [0, bar): where in a bar most notes begin. Ties go to the earliest."""
     return int(np.bincount(onset % bar).argmax()) if len(onset) else 0
 
 

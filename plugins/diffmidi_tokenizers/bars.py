@@ -112,7 +112,7 @@ def _onto_positions(notes: Notes, ticks_per_quarter: int, metre: Metre, lattice:
     duration = np.maximum(end - position, 1) * step
     since = position * step
     if metre.replaced:
-        since -= downbeat(np.unique(since), metre.stretches[0].bar(lattice.ticks_per_quarter))
+        since -= downbeat(since, metre.stretches[0].bar(lattice.ticks_per_quarter))
     since -= _late(starts + since, since, int(step.min()), lattice.ticks_per_quarter // 4)
     # Only the first stretch has bars before it, and none may begin before the one after it ends.
     onset = starts + np.where(at > 0, np.maximum(since, 0), since)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, cast
 
 import miditok
 import numpy as np
@@ -38,6 +38,7 @@ from diffmidi_tokenizers.types_graph import Expansion, TypesGraph, boundaries, c
 TIME_SIGNATURES = {4: [1, 2, 3, 4, 5, 6, 7, 8], 8: [1, 3, 5, 6, 7, 9, 11, 12]}
 """Numerators by denominator. Others are written as one of these with bars as long, where there is one."""
 LEAST_RESOLUTION = 480
+SAVED = "tokenizer.json"
 
 
 class MidiTokWords(Tokenizer):
@@ -80,7 +81,7 @@ class MidiTokWords(Tokenizer):
             raise RefusedError("zero_division", "the score says that a quarter note has no ticks, so it has no rhythm.")
         counts: dict[str, int] = {}
         lowest, highest = self._miditok.config.pitch_range
-        laid_out = bars.lay_out(score, bars.playable(score, lowest, highest - 1, counts), self._lattice, counts)
+        laid_out = bars.lay_out(score, bars.playable(score, lowest, highest, counts), self._lattice, counts)
         if "Bar" not in self._types:
             counts.pop("metre_replaced", None)
         ids = self._write(laid_out) if len(laid_out.notes) else []
@@ -115,7 +116,8 @@ class MidiTokWords(Tokenizer):
 
     def save(self, folder: Path) -> None:
         """Write MidiTok's own `tokenizer.json`, which `miditok.REMI(params=...)` opens too."""
-        self._miditok.save(folder / "tokenizer.json")
+        folder.mkdir(parents=True, exist_ok=True)
+        self._miditok.save(folder / SAVED)
 
     def _write(self, laid_out: bars.LaidOut) -> list[int]:
         notes = laid_out.notes
@@ -128,7 +130,8 @@ class MidiTokWords(Tokenizer):
         # Everything is where MidiTok's own preprocessing would put it.
         written = self._miditok.encode(score, no_preprocess_score=True)
         sequence = written[0] if isinstance(written, list) else written
-        return [self._ours[each] for each in sequence.ids]
+        # BPE may leave its mark of a bar's beginning alone: an id that stands for no token.
+        return [self._ours[each] for each in sequence.ids if each in self._ours]
 
     def _expansion(self, index: int) -> Expansion:
         return self._expansions[index - len(SPECIALS)] if index >= len(SPECIALS) else ()
@@ -158,15 +161,23 @@ class Miditok(MidiTokWords):
     options: MiditokOptions
 
     def __init__(self, options: MiditokOptions, saved: Path | None = None) -> None:
-        path = saved or (Path(options.pretrained) if options.pretrained else None)
-        made = getattr(miditok, options.type)
-        super().__init__(options, _opened(path) if path else made(_config(options, metres=options.type == "REMI")))
+        """Given `saved`, that file stands in for `options.pretrained`."""
+        if options.pretrained:
+            tokenizer = _opened(saved or Path(options.pretrained))
+        else:
+            tokenizer = getattr(miditok, options.type)(_config(options, metres=options.type == "REMI"))
+        super().__init__(options, tokenizer)
+
+    @classmethod
+    def restored(cls, options: Options, folder: Path) -> Self:
+        """With the `tokenizer.json` that `save` wrote in place of the file it once was made from."""
+        return cls(cast(MiditokOptions, options), folder / SAVED)
 
 
 def _config(options: RemiOptions, *, metres: bool) -> miditok.TokenizerConfig:
     ranges = {tuple(int(beat) for beat in name.split("_")): each for name, each in options.beat_res.items()}
     return miditok.TokenizerConfig(
-        pitch_range=(options.lowest_pitch, options.highest_pitch + 1),
+        pitch_range=(options.lowest_pitch, options.highest_pitch),
         beat_res=ranges,
         num_velocities=options.num_velocities,
         special_tokens=["PAD"],
@@ -257,7 +268,10 @@ def _opened(path: Path) -> miditok.MusicTokenizer:
         raise UsageError(
             f"tokenizer.pretrained: {path} is not a tokenizer.json that MidiTok's `save` writes."
         ) from None
-    if kind not in MiditokOptions.types() or not set(said) <= _FILE:
+    # MidiTok sets whatever else the file holds as attributes of its own.
+    if more := sorted(set(said) - _FILE):
+        raise UsageError(f"tokenizer.pretrained: {path} holds more than MidiTok's `save` writes: {', '.join(more)}.")
+    if kind not in MiditokOptions.types():
         raise UsageError(
             f"tokenizer.pretrained: {path} holds a tokenizer of MidiTok's {kind}; "
             f"those that can be opened: {', '.join(MiditokOptions.types())}."
