@@ -6,13 +6,16 @@ process only. One that raises is named, switched off for the rest of the run, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 from diffmidi_core.contracts.report import Section
+
+if TYPE_CHECKING:
+    from diffmidi_core.contracts.metric import TrainingMusic
 
 hookspec = pluggy.HookspecMarker("diffmidi")
 hookimpl = pluggy.HookimplMarker("diffmidi")
@@ -58,10 +61,14 @@ def warned(message: str) -> None:
 
 @hookspec
 def report_sections(  # type: ignore[empty-body]
-    folder: Path, config: Mapping[str, Any], figures: Mapping[str, Any]
+    folder: Path,
+    config: Mapping[str, Any],
+    figures: Mapping[str, Any],
+    training: Callable[[], TrainingMusic | None],
 ) -> Sequence[Section]:
     """report.html is written: what should stand in it? Sections stand in the order in which listeners were chosen.
 
-    `figures` is what `evaluate` found, by name (empty where it has not run); everything else lies in `folder`. A run
-    may lack anything that its stages would have left: say what is missing, or return no section.
+    `figures` is what `evaluate` found, by name (empty where it has not run); `training()` opens what the model was
+    trained on, None where it is not there any more; everything else lies in `folder`. A run may lack anything that
+    its stages would have left: say what is missing, or return no section.
     """

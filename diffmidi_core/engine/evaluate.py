@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from diffmidi_core.contracts.metric import Figure, Metric, Row, Sample, TrainingMusic, WindowBits, named
+from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.dataset import TokenDataset, Window
 from diffmidi_core.engine.build import build
 from diffmidi_core.engine.checkpoint import Which
@@ -55,6 +56,14 @@ def evaluate(session: Session, *, which: Which = None) -> dict[str, Any]:
     return said
 
 
+def training_music(dataset: TokenDataset, tokenizer: Tokenizer) -> TrainingMusic:
+    """The pieces that are not held out, each decoded when it is asked for."""
+    return TrainingMusic(
+        [dataset.name(piece) for piece in dataset.train_pieces],
+        lambda number: tokenizer.decode(dataset.piece(dataset.train_pieces[number])),
+    )
+
+
 def _heldout_bits(
     session: Session, dataset: TokenDataset, windows: Sequence[Window], which: Which
 ) -> tuple[list[WindowBits], int]:
@@ -67,10 +76,7 @@ def _music(
 ) -> tuple[dict[str, Sample], list[Sample]]:
     """The samples by name, and the held-out windows that they are compared with: all but the short end of a piece."""
     tokenizer, length = session.tokenizer, session.config.length
-    training = TrainingMusic(
-        [dataset.name(piece) for piece in dataset.train_pieces],
-        lambda number: tokenizer.decode(dataset.piece(dataset.train_pieces[number])),
-    )
+    training = training_music(dataset, tokenizer)
     whole = [window for window in windows if window.end - window.start >= WHOLE * length]
     if windows and not whole:
         session.hooks.warn(

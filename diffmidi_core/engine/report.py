@@ -11,7 +11,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from diffmidi_core import __version__
+from diffmidi_core.contracts.metric import TrainingMusic
 from diffmidi_core.contracts.report import Cell, Picture, Section, Table
+from diffmidi_core.data.prepare import REPORT
 from diffmidi_core.engine.session import Session
 from diffmidi_core.files import read_json, whole_file
 from diffmidi_core.hooks import Hooks
@@ -27,12 +29,24 @@ def report(session: Session) -> Path | None:
         folder=folder.path,
         config=session.config.model_dump(mode="json"),
         figures=read_json(folder.figures_file)["figures"] if folder.figures_file.exists() else {},
+        training=lambda: _training(session),
     )
     if not sections:
         return None
     write(folder.report_file, printable(folder.path.resolve().name), sections)
     session.end("report")
     return folder.report_file
+
+
+def _training(session: Session) -> TrainingMusic | None:
+    if not (session.folder.data / REPORT).exists():
+        return None
+    # Slow to import, and most reports are written by a run that has it already.
+    from diffmidi_core.data.dataset import TokenDataset
+    from diffmidi_core.engine.evaluate import training_music
+
+    dataset = TokenDataset(session.folder.data, session.tokenizer, length=session.config.length)
+    return training_music(dataset, session.tokenizer)
 
 
 def collect(hooks: Hooks, **asked: Any) -> list[Section]:

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullLocator
 
 from diffmidi_report.run import Points
 
@@ -26,7 +26,7 @@ _COLOURS = {
 """What matplotlib is told, and what the page's style makes of it."""
 INK, QUIET, LINE, FIRST, SECOND = _COLOURS
 _LEGIBLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "diffmidi", "font.family": "DejaVu Sans", "font.size": 9}
-_WIDTH, _HEIGHT = 4.7, 2.9
+_WIDTH, _HEIGHT = 4.3, 2.8
 """Inches: small, so that letters are still read where a phone squeezes the picture to its width."""
 
 
@@ -41,9 +41,12 @@ def chart(
         for (name, (steps, values)), colour in zip(curves.items(), (FIRST, SECOND), strict=False):
             dots = "o" if len(steps) < 40 else None
             axes.plot(steps, values, color=colour, linewidth=1.8, marker=dots, markersize=3.5, label=name)
+        _dress(axes, unit)
         if log:
             axes.set_yscale("log")
-        _dress(axes, unit)
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+            axes.yaxis.set_minor_locator(NullLocator())
         for step, said in marks:
             axes.axvline(step, color=INK, linewidth=1, linestyle=(0, (4, 3)))
             right = step > sum(axes.get_xlim()) / 2

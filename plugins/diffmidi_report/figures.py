@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 Figures = Mapping[str, Mapping[str, Any] | None]
 
 BY_TYPE = "bits_by_type"
@@ -14,15 +16,16 @@ BY_TYPE = "bits_by_type"
 
 @dataclass(frozen=True)
 class Line:
-    """One figure, ready to be printed; empty where there is nothing to print."""
+    """One figure, ready to be printed, of a metric or of a part of it; empty where there is nothing to print."""
 
-    name: str
+    metric: str
+    part: str
     unit: str
     value: str
     spread: str
     reference: str
     reference_spread: str
-    over: str
+    skipped: int
     mark: int | None
 
 
@@ -37,11 +40,12 @@ class Bar:
 
 
 def groups(figures: Figures) -> dict[str, list[Line]]:
-    """Figures by what they were measured on ("held-out windows", "samples"), in the order of the config."""
+    """Figures by what they were measured on ("64 held-out windows", "8 samples"), in the order of the config."""
     found: dict[str, list[Line]] = {}
     marks = {note: number for number, note in enumerate(notes(figures), 1)}
     for name, figure in _shown(figures):
-        found.setdefault(figure["of"], []).append(_line(name, figure, marks.get(figure.get("note") or "")))
+        of = f"{figure['count'] + int(figure.get('skipped') or 0):,} {figure['of']}"
+        found.setdefault(of, []).append(_line(name, figure, marks.get(figure.get("note") or "")))
     return found
 
 
@@ -66,17 +70,16 @@ def _shown(figures: Figures) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _line(name: str, figure: Mapping[str, Any], mark: int | None) -> Line:
     reference = figure.get("reference")
-    over = f"{figure['count']:,}"
-    if figure.get("skipped"):
-        over += f", {figure['skipped']:,} more could not be measured"
+    metric, _, part = name.partition("/")
     return Line(
-        name=name,
+        metric=metric,
+        part=part,
         unit=figure["unit"],
         value=_number(figure["value"]),
         spread=_spread(figure),
         reference="" if reference is None else _number(reference),
         reference_spread=_interval(figure.get("reference_interval")),
-        over=over,
+        skipped=int(figure.get("skipped") or 0),
         mark=mark,
     )
 
@@ -84,13 +87,14 @@ def _line(name: str, figure: Mapping[str, Any], mark: int | None) -> Line:
 def _spread(figure: Mapping[str, Any]) -> str:
     if figure.get("interval"):
         return _interval(figure["interval"])
-    return "" if figure.get("error") is None else f"± {figure['error']:.2g}"
+    return "" if figure.get("error") is None else f"± {_number(figure['error'], 2)}"
 
 
 def _interval(ends: Sequence[float] | None) -> str:
-    return "" if not ends else f"{_number(ends[0])} to {_number(ends[1])}"
+    return "" if not ends else f"{_number(ends[0], 3)} to {_number(ends[1], 3)}"
 
 
-def _number(value: float) -> str:
-    small = value != 0 and abs(value) < 1e-3
-    return (f"{value:.1e}" if small else f"{value:.4g}").replace("-", "\N{MINUS SIGN}")
+def _number(value: float, digits: int = 4) -> str:
+    # Never 5.9e-05, which few read at a glance.
+    said = np.format_float_positional(value, precision=digits, fractional=False, unique=True, trim="-")
+    return said.replace("-", "\N{MINUS SIGN}")

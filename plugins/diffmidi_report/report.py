@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diffmidi_core.api import Section, hookimpl
 from diffmidi_report.declarations import ReportOptions
+
+if TYPE_CHECKING:
+    from diffmidi_core.api import TrainingMusic
 
 
 class Report:
@@ -17,9 +20,15 @@ class Report:
         self.options = options
 
     @hookimpl
-    def report_sections(self, folder: Path, config: Mapping[str, Any], figures: Mapping[str, Any]) -> list[Section]:
+    def report_sections(
+        self,
+        folder: Path,
+        config: Mapping[str, Any],
+        figures: Mapping[str, Any],
+        training: Callable[[], TrainingMusic | None],
+    ) -> list[Section]:
         """The built-in sections, of as much as the folder holds."""
         from diffmidi_report.run import Run
         from diffmidi_report.sections import sections
 
-        return sections(Run.read(folder, config, figures), self.options)
+        return sections(Run.read(folder, config, figures), training, self.options)

@@ -1,7 +1,8 @@
-"""A score as a small piano roll, drawn as SVG paths that take their colours from the page."""
+"""Notes as a small piano roll: SVG paths that take their colours from the page."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +11,19 @@ from numpy.typing import NDArray
 
 from diffmidi_core.api import Score
 
-WIDTH, HEIGHT, LEFT = 400.0, 160.0, 24.0
+WIDTH, HEIGHT, LEFT = 400.0, 160.0, 26.0
 """Of the drawing, and where its time begins: names of octaves stand left of it."""
-_LEVELS = 4
+PASSAGE_HEIGHT = 80.0
+LEVELS = 4
 """Shades of velocity."""
-_LEAST_ROWS = 19
+_LEAST_ROWS = 16
 _NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
-_STEPS = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600)
+_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600)
+_FIELDS = ("time", "duration", "pitch", "velocity")
+
+Columns = Mapping[str, NDArray[Any]]
+"""Notes as columns, by onset, then pitch: time and duration in seconds, pitch and velocity."""
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -25,53 +32,67 @@ class Roll:
 
     Attributes:
         shades: an SVG path of the notes of each velocity level, from soft to loud.
+        marked: one of the notes that stand out.
         octaves: height and name of each C.
         ticks: place and name of each second that is marked.
         said: the music in words.
     """
 
     shades: list[str]
+    marked: str
     octaves: list[tuple[float, str]]
     ticks: list[tuple[float, str]]
     said: str
 
 
-def seconds_of(score: Score) -> float:
-    """When the last note ends."""
-    notes = _columns(score)
+def columns(score: Score) -> Columns:
+    """The score's notes, drums left out."""
+    timed: Any = score.to("second")
+    found = [track.notes.numpy() for track in timed.tracks if not track.is_drum and len(track.notes)]
+    joined = {name: np.concatenate([each[name] for each in found]) if found else np.zeros(0) for name in _FIELDS}
+    order = np.lexsort((joined["pitch"], joined["time"]))
+    return {name: column[order] for name, column in joined.items()}
+
+
+def around(notes: Columns, number: int, at: float, seconds: float) -> tuple[Columns, int]:
+    """The stretch of `seconds` in which note `number` is struck at second `at`; and that note's number in it."""
+    begin = float(notes["time"][number]) - at
+    heard = (notes["time"] + notes["duration"] > begin) & (notes["time"] < begin + seconds)
+    left = np.maximum(notes["time"] - begin, 0)
+    right = np.minimum(notes["time"] + notes["duration"] - begin, seconds)
+    cut = {**notes, "time": left, "duration": right - left}
+    return {name: column[heard] for name, column in cut.items()}, int(heard[:number].sum())
+
+
+def ends(notes: Columns) -> float:
+    """When the last note ends, in seconds."""
     return float((notes["time"] + notes["duration"]).max(initial=0))
 
 
-def draw(score: Score, seconds: float) -> Roll:
-    """The score's notes, drums left out, over `seconds`."""
-    notes = _columns(score)
+def draw(notes: Columns, seconds: float, *, marked: tuple[int, int] = (0, 0), height: float = HEIGHT) -> Roll:
+    """Notes over `seconds`; `marked` says from which one on how many stand out."""
     low, high = _range(notes["pitch"])
     scale = (WIDTH - LEFT) / max(seconds, 1e-9)
-    row = HEIGHT / (high - low + 1)
+    row = height / (high - low + 1)
     left = LEFT + notes["time"] * scale
-    width = np.maximum(notes["duration"] * scale - 0.5, 1)  # a gap between notes that are struck again
-    top = (high - notes["pitch"]) * row
-    level = np.clip((notes["velocity"].astype(int) * _LEVELS) // 128, 0, _LEVELS - 1)
-    shades = [
-        "".join(
-            f"M{x:.1f} {y:.1f}h{w:.1f}v{row * 0.86:.1f}h-{w:.1f}z"
-            for x, y, w in zip(left[level == shade], top[level == shade], width[level == shade], strict=True)
-        )
-        for shade in range(_LEVELS)
-    ]
-    octaves = [((high - pitch + 1) * row, f"C{pitch // 12 - 1}") for pitch in range(low, high + 1) if pitch % 12 == 0]
+    width = np.maximum(notes["duration"] * scale - 0.7, 1)  # a gap between notes that are struck again
+    top = (high - notes["pitch"].astype(int)) * row
+
+    def path(some: Flags) -> str:
+        each = zip(left[some], top[some], width[some], strict=True)
+        return "".join(f"M{x:.1f} {y:.1f}h{w:.1f}v{row * 0.86:.1f}h-{w:.1f}z" for x, y, w in each)
+
+    number = np.arange(len(left))
+    stands_out: Flags = (number >= marked[0]) & (number < sum(marked))
+    level = np.clip(notes["velocity"].astype(int) * LEVELS // 128, 0, LEVELS - 1)
     step = next((each for each in _STEPS if seconds / each <= 8), seconds / 8)
-    ticks = [(LEFT + at * scale, f"{at:g}") for at in np.arange(0, seconds, step).tolist()]
-    return Roll(shades, octaves, ticks, _said(notes, seconds_of(score)))
-
-
-def _columns(score: Score) -> dict[str, NDArray[Any]]:
-    timed: Any = score.to("second")
-    columns = [track.notes.numpy() for track in timed.tracks if not track.is_drum and len(track.notes)]
-    return {
-        name: np.concatenate([column[name] for column in columns]) if columns else np.zeros(0)
-        for name in ("time", "duration", "pitch", "velocity")
-    }
+    return Roll(
+        shades=[path((level == shade) & ~stands_out) for shade in range(LEVELS)],
+        marked=path(stands_out),
+        octaves=[((high - pitch + 1) * row, f"C{pitch // 12 - 1}") for pitch in range(low, high) if pitch % 12 == 0],
+        ticks=[(LEFT + at * scale, f"{at:g}") for at in np.arange(0, seconds, step).tolist()],
+        said=_said(notes),
+    )
 
 
 def _range(pitch: NDArray[Any]) -> tuple[int, int]:
@@ -80,9 +101,9 @@ def _range(pitch: NDArray[Any]) -> tuple[int, int]:
     return low - missing // 2, high + (missing + 1) // 2
 
 
-def _said(notes: dict[str, NDArray[Any]], seconds: float) -> str:
+def _said(notes: Columns) -> str:
     count = len(notes["pitch"])
     if not count:
         return "no notes"
     lowest, highest = (f"{_NAMES[int(p) % 12]}{int(p) // 12 - 1}" for p in (notes["pitch"].min(), notes["pitch"].max()))
-    return f"{count} note{'' if count == 1 else 's'}, {lowest} to {highest}, {seconds:.1f} s"
+    return f"{count} note{'' if count == 1 else 's'}, {lowest} to {highest}, {ends(notes):.1f} s"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from diffmidi_core.api import DiffmidiError, printable, read_midi
+from diffmidi_core.api import DiffmidiError, TrainingMusic, printable, read_midi
 from diffmidi_report.declarations import ReportOptions
-from diffmidi_report.roll import LEFT, WIDTH, Roll, draw, seconds_of
+from diffmidi_report.roll import LEFT, PASSAGE_HEIGHT, WIDTH, Roll, around, columns, draw, ends
 from diffmidi_report.run import Run
 from diffmidi_report.sound import Sound, small
 
@@ -20,6 +20,16 @@ WAVE_HEIGHT = 44.0
 _BASE64 = 4 / 3
 _TYPE = re.compile(r"\D*")
 """What a word's type is told by: all before its number."""
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """The training passage that is nearest to a sample, as the metric `originality` found it."""
+
+    notes: int
+    piece: str = ""
+    first: int = 0
+    roll: Roll | None = None
 
 
 @dataclass
@@ -32,18 +42,22 @@ class Card:
     sound: Sound | None = None
     audio: str = ""
     midi: str = ""
-    rows: dict[str, dict[str, float]] = field(default_factory=dict)
+    nearest: Nearest | None = None
     missing: list[str] = field(default_factory=list)
 
 
-def cards(run: Run, paths: Sequence[Path], options: ReportOptions) -> list[Card]:
+def cards(
+    run: Run, paths: Sequence[Path], training: Callable[[], TrainingMusic | None], options: ReportOptions
+) -> list[Card]:
     """A card for each sample; together their sound stays below `options.megabytes` in the page."""
     most = int(options.megabytes * 1e6 / _BASE64 / max(1, len(paths)))
-    return [_card(run, path, most) for path in paths]
+    matches = {path: run.rows.get(path.name, {}).get("originality") or {} for path in paths}
+    music = training() if any(matches.values()) else None
+    return [_card(path, most, matches[path], music) for path in paths]
 
 
-def _card(run: Run, path: Path, most_bytes: int) -> Card:
-    card = Card(printable(path.name), rows={name: dict(row) for name, row in run.rows.get(path.name, {}).items()})
+def _card(path: Path, most_bytes: int, match: Mapping[str, float], music: TrainingMusic | None) -> Card:
+    card = Card(printable(path.name))
     midi, wav = path.with_name(path.name + ".mid"), path.with_name(path.name + ".wav")
     score = None
     try:
@@ -60,12 +74,27 @@ def _card(run: Run, path: Path, most_bytes: int) -> Card:
     except DiffmidiError as error:
         card.missing.append(str(error))
     # Notes and sound share one axis of time, so that they stand below each other.
-    seconds = max(card.sound.seconds if card.sound else 0.0, seconds_of(score) if score else 0.0)
+    seconds = max(card.sound.seconds if card.sound else 0.0, ends(columns(score)) if score is not None else 0.0)
     if score is not None:
-        card.roll = draw(score, seconds)
+        notes = columns(score)
+        start, count = (int(match["start"]), int(match["match"])) if match else (0, 0)
+        card.roll = draw(notes, seconds, marked=(start, count))
+        if 0 <= start < start + count <= len(notes["time"]):
+            card.nearest = _nearest(match, music, float(notes["time"][start]), seconds)
     if card.sound is not None:
         card.wave = _outline(card.sound, seconds)
     return card
+
+
+def _nearest(match: Mapping[str, float], music: TrainingMusic | None, at: float, seconds: float) -> Nearest:
+    """The training passage drawn so that what it shares with the sample stands right below it, from second `at` on."""
+    notes, piece, first = int(match["match"]), int(match["piece"]), int(match["note"])
+    there = columns(music.read(piece)) if music is not None and piece < len(music) else None
+    if music is None or there is None or first + notes > len(there["time"]):
+        return Nearest(notes)
+    shown, number = around(there, first, at, seconds)
+    roll = draw(shown, seconds, marked=(number, notes), height=PASSAGE_HEIGHT)
+    return Nearest(notes, printable(music.names[piece]), first + 1, roll)
 
 
 def words(path: Path) -> dict[str, Any] | None:

@@ -7,20 +7,20 @@ from collections.abc import Callable
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from diffmidi_core.api import Section, changed_options, printable
+from diffmidi_core.api import Section, TrainingMusic, changed_options, printable
 from diffmidi_report.curves import chart
 from diffmidi_report.declarations import ReportOptions
 from diffmidi_report.figures import BY_TYPE, bars, groups, notes
-from diffmidi_report.roll import HEIGHT, LEFT, WIDTH
+from diffmidi_report.roll import HEIGHT, LEFT, PASSAGE_HEIGHT, WIDTH
 from diffmidi_report.run import FEWEST_LOOKS, HELDOUT, TRAIN, Run
 from diffmidi_report.samples import WAVE_HEIGHT, cards, words
 
 PARTS = ("source", "tokenizer", "backbone", "schedule", "process", "sampler")
 
 
-def sections(run: Run, options: ReportOptions) -> list[Section]:
+def sections(run: Run, training: Callable[[], TrainingMusic | None], options: ReportOptions) -> list[Section]:
     """All that the run has something for."""
     template = _templates()
     paths = run.samples()
@@ -28,7 +28,7 @@ def sections(run: Run, options: ReportOptions) -> list[Section]:
         Section("Overview", [template("style.html"), template("overview.html", run=run, **_overview(run))]),
         Section(
             "Samples",
-            [template("samples.html", run=run, cards=cards(run, paths[: options.samples], options), count=len(paths))],
+            [template("samples.html", cards=cards(run, paths[: options.samples], training, options), count=len(paths))],
         ),
         Section("Figures", [template("figures.html", run=run, groups=groups(run.figures), notes=notes(run.figures))]),
     ]
@@ -49,8 +49,15 @@ def _templates() -> Callable[..., Markup]:
         lstrip_blocks=True,
     )
 
+    environment.filters["breakable"] = lambda name: escape(name).replace("_", Markup("_<wbr>"))
     environment.filters["pretty"] = lambda config: json.dumps(config, indent=2, ensure_ascii=False)
-    environment.globals |= {"width": WIDTH, "height": HEIGHT, "left": LEFT, "wave_height": WAVE_HEIGHT}
+    environment.globals |= {
+        "width": WIDTH,
+        "height": HEIGHT,
+        "left": LEFT,
+        "wave_height": WAVE_HEIGHT,
+        "passage_height": PASSAGE_HEIGHT,
+    }
 
     def render(name: str, /, **values: Any) -> Markup:
         return Markup(environment.get_template(name).render(values))
@@ -84,7 +91,12 @@ def _training(run: Run) -> dict[str, Any]:
         alt = (
             f"Training loss, from {loss[1][0]:.3g} at iteration {loss[0][0]:g} to {loss[1][-1]:.3g} at {loss[0][-1]:g}."
         )
-        charts.append(("Training loss", chart({"loss": loss}, "loss", alt, log=min(loss[1]) > 0)))
+        charts.append(
+            (
+                "Training loss",
+                chart({"loss": loss}, "loss", alt, log=min(loss[1]) > 0 and max(loss[1]) > 20 * min(loss[1])),
+            )
+        )
     if len(heldout[0]) > 1:
         lowest = min(range(len(heldout[0])), key=heldout[1].__getitem__)
         alt = (
@@ -94,7 +106,7 @@ def _training(run: Run) -> dict[str, Any]:
         if parted is not None:
             alt += f" The curves part at iteration {parted}."
         curves = {"held-out music": heldout} | ({"training music": trained_on} if trained_on[0] else {})
-        marks = [] if parted is None else [(float(parted), f"parts at {parted}")]
+        marks = [] if parted is None else [(float(parted), f"they part at {parted:,}")]
         charts.append(("Bound on what a word costs", chart(curves, "bits per word", alt, marks=marks)))
     looks = sum(step > 0 for step in trained_on[0])
     return {"charts": charts, "parted": parted, "looks": looks, "fewest": FEWEST_LOOKS}

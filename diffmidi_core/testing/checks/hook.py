@@ -64,7 +64,7 @@ def _warnings(listener: object) -> list[str]:
             hooks.emit("run_finished", folder=folder, figures=figures.get(stage, {}), stage=stage)
         unmeasured: dict[str, Any] = {}
         for measured in (unmeasured, figures["evaluate"]):  # of a folder that has nothing else in it
-            collect(hooks, folder=folder, config=config, figures=measured)
+            collect(hooks, folder=folder, config=config, figures=measured, training=lambda: None)
         hooks.emit("run_finished", folder=folder, figures={}, stage="run")
         failed = list(hooks.warnings)
         hooks.warn("something the user should know")
