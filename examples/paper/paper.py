@@ -2,7 +2,7 @@
 
     python examples/paper/paper.py [--preset cpu|gpu] [--data FOLDER] [--out runs/paper]
 
-It drives the `diffmidi` command, so that every step can be repeated by hand, and goes on where it was when it is started
+It drives the `diffmidi` command, so that every step can be repeated by hand, and goes on where it was when started
 again. It writes `table.md`, and the piano roll and waveform of a sample (the paper's figures 4 and 5), beside the runs.
 """
 
