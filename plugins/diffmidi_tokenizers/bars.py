@@ -74,9 +74,12 @@ def lay_out(score: Score, notes: Notes, lattice: Lattice, counts: dict[str, int]
         return LaidOut(notes, ((0, (4, 4)),))
     resolution = lattice.ticks_per_quarter
     metre = metre_of(score, notes.onset, resolution, lattice.signatures, (resolution,))
+    placed = _onto_positions(notes, score.ticks_per_quarter, metre, lattice)
+    if metre.is_of_one_beat(placed.onset, resolution):
+        metre = Metre.four_four("one_beat")
+        placed = _onto_positions(notes, score.ticks_per_quarter, metre, lattice)
     counts["metre_replaced"] = int(bool(metre.replaced))
-    notes = _onto_positions(notes, score.ticks_per_quarter, metre, lattice)
-    notes, changes, denominator, counts["clamped_rest"] = _close_up(notes, metre, resolution)
+    notes, changes, denominator, counts["clamped_rest"] = _close_up(placed, metre, resolution)
     if lattice.gaps is not None:
         onset = _at_most(lattice.gaps, steps.gaps(notes.onset - notes.onset[0])).cumsum()
         notes = Notes(onset, notes.duration, notes.pitch, notes.velocity)
@@ -145,13 +148,9 @@ def _close_up(
     starts = np.array([each.start for each in metre.stretches])
     signatures = np.array([each.signature for each in metre.stretches])
     bar = np.array([each.bar(resolution) for each in metre.stretches])
-    # Negative bar numbers, before the first stretch, do no harm.
-    first = np.concatenate([[0], np.cumsum(np.diff(starts) // bar[:-1])])
-    at = np.maximum(np.searchsorted(starts, notes.onset, side="right") - 1, 0)
+    at, number = metre.bars(notes.onset, resolution)
     inside = (notes.onset - starts[at]) % bar[at]
-    numbers, where, which = np.unique(
-        first[at] + (notes.onset - starts[at]) // bar[at], return_index=True, return_inverse=True
-    )
+    numbers, where, which = np.unique(number, return_index=True, return_inverse=True)
     gap = np.diff(numbers)
     length = bar[at][where]
     begins = np.concatenate([[0], np.cumsum(np.minimum(gap, LONGEST_REST + 1) * length[:-1])])

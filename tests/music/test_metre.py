@@ -42,9 +42,8 @@ def test_a_sane_metre_is_taken_as_it_is():
     ("signs", "onset", "why"),
     [
         ([], BEATS, "missing"),
-        ([(0, 1, 4)], BEATS, "one_beat"),
         ([(0, 7, 16)], BEATS, "unknown"),
-        ([(0, 4, 4), (1920, 0, 4)], BEATS, "unknown"),
+        ([(0, 3, 4), (1440, 0, 4), (2880, 7, 16)], BEATS[4:], "unknown"),
         ([(0, 3, 4)], np.sort(np.random.default_rng(0).integers(0, 480 * 400, 800)), "off_grid"),
     ],
 )
@@ -53,13 +52,35 @@ def test_a_metre_that_makes_no_sense_gives_way_to_four_four(signs, onset, why):
     assert (found.replaced, found.stretches) == (why, (Stretch(0, FOUR_FOUR),))
 
 
-def test_bars_of_one_beat_are_believed_beside_others():
-    assert metre([(0, 3, 4), (1440, 1, 4), (1920, 3, 4)]).replaced == ""
-    assert metre([(0, 3, 4), (1440, 1, 4)], onset=[1440, 1920]).replaced == "one_beat", "nothing sounds in the 3/4"
+def test_bars_of_one_beat_are_believed_where_they_are_few():
+    few = metre([(0, 3, 4), (1440, 1, 4), (1920, 3, 4)])
+    assert not few.is_of_one_beat(BEATS // 30, 16)
+    most = metre([(0, 3, 4), (1440, 1, 4)])
+    assert most.is_of_one_beat(BEATS // 30, 16)
+    assert not most.is_of_one_beat(BEATS[:4] // 30, 16), "one bar of each"
+    assert not metre([(0, 3, 8)]).is_of_one_beat(BEATS // 30, 16)
 
 
-def test_a_signature_inside_a_bar_waits_for_the_bar_line():
-    assert stretches((0, 4, 4), (2000, 3, 4)) == [(0, (4, 4)), (128, (3, 4))]
+def test_a_stretch_of_an_unknown_metre_is_read_in_four_four():
+    assert stretches((0, 3, 4), (1440, 65, 4), (1440 + 65 * 480, 3, 4)) == [
+        (0, (3, 4)),
+        (48, (4, 4)),
+        (48 + 64 * 16, (1, 4)),
+        (48 + 65 * 16, (3, 4)),
+    ]
+
+
+def test_a_bar_cut_short_is_a_bar_of_its_own_where_one_is_as_short():
+    assert stretches((0, 4, 4), (1920 + 720, 3, 4)) == [(0, (4, 4)), (64, (3, 8)), (88, (3, 4))]
+
+
+def test_a_signature_inside_a_bar_otherwise_waits_for_the_bar_line():
+    assert stretches((0, 4, 4), (1920 + 360, 3, 4)) == [(0, (4, 4)), (128, (3, 4))]
+
+
+@pytest.mark.parametrize("ticks", [-30, -1, 1, 30])
+def test_a_few_ticks_beside_a_bar_line_is_a_bar_line(ticks):
+    assert stretches((0, 4, 4), (1920 + ticks, 3, 4)) == [(0, (4, 4)), (64, (3, 4))]
 
 
 def test_a_first_bar_that_is_cut_short_is_an_upbeat():
