@@ -25,7 +25,7 @@ _COLOURS = {
 }
 """What matplotlib is told, and what the page's style makes of it."""
 INK, QUIET, LINE, FIRST, SECOND = _COLOURS
-_LEGIBLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "diffmidi", "font.family": "DejaVu Sans", "font.size": 9}
+_LEGIBLE: Any = {"svg.fonttype": "none", "font.family": "DejaVu Sans", "font.size": 9}
 _WIDTH, _HEIGHT = 4.3, 2.8
 """Inches: small, so that letters are still read where a phone squeezes the picture to its width."""
 
@@ -34,7 +34,8 @@ def chart(
     curves: Mapping[str, Points], unit: str, alt: str, *, marks: Sequence[tuple[float, str]] = (), log: bool = False
 ) -> Markup:
     """Curves over iterations, each named at a legend, with vertical lines at `marks` and what each says."""
-    with matplotlib.rc_context(_LEGIBLE):
+    # The salt keeps the ids of one page's charts apart, and the same in each writing.
+    with matplotlib.rc_context({**_LEGIBLE, "svg.hashsalt": alt}):
         figure = Figure(figsize=(_WIDTH, _HEIGHT), facecolor="none", layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.add_subplot(facecolor="none")
@@ -83,7 +84,7 @@ def _inline(svg: str, alt: str) -> Markup:
     """From a file of its own to an element of the page: no prologue, no ids that clash, the page's colours and font."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
+    svg = re.sub(r'<g id="[^"]*"', "<g", svg)
     svg = re.sub(r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif", svg)
     for told, meant in _COLOURS.items():
         svg = svg.replace(told, meant)

@@ -25,7 +25,7 @@ def test_one_command_leaves_music_figures_and_pictures(diffmidi, music):
     enough = ("--iterations", "150", "--lr", "3e-3", "--steps", "20")
     said = diffmidi("run", "--data", music, "--out", "mine", *TINY, *enough)
     assert said.code == 0, said.err
-    for name in ("config.json", "run.json", "metrics.jsonl", "figures.json", "data/tokens.arrow"):
+    for name in ("config.json", "run.json", "metrics.jsonl", "figures.json", "data/tokens.arrow", "report.html"):
         assert Path("mine", name).is_file()
     for index in range(2):
         stem = f"mine/samples/sample-0-{index:03d}"
@@ -38,7 +38,7 @@ def test_one_command_leaves_music_figures_and_pictures(diffmidi, music):
     figures = json.loads(Path("mine/figures.json").read_text())["figures"]
     assert figures["bound_bpw"]["value"] > figures["rounding_bpw"]["value"] > 0
     assert figures["bits_per_note"]["value"] == pytest.approx(4 * figures["bound_bpw"]["value"])
-    for shown in ("bound_bpw", "bits per word", "sample-0-001", ".roll.png", "held-out bound"):
+    for shown in ("bound_bpw", "bits per word", "sample-0-001", ".roll.png", "held-out bound", "report.html"):
         assert shown in said.err
 
 
