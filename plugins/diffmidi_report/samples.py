@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from diffmidi_core.api import DiffmidiError, TrainingMusic, printable, read_midi
+from diffmidi_core.api import DiffmidiError, Score, TrainingMusic, printable, read_midi
 from diffmidi_report.declarations import ReportOptions
 from diffmidi_report.roll import LEFT, PASSAGE_HEIGHT, WIDTH, Roll, around, columns, draw, ends
 from diffmidi_report.run import Run
@@ -58,21 +58,7 @@ def cards(
 
 def _card(path: Path, most_bytes: int, match: Mapping[str, float], music: TrainingMusic | None) -> Card:
     card = Card(printable(path.name))
-    midi, wav = path.with_name(path.name + ".mid"), path.with_name(path.name + ".wav")
-    score = None
-    try:
-        if wav.exists():
-            card.sound = small(wav, most_bytes)
-            card.audio = _data_url("audio/wav", card.sound.data)
-        else:
-            card.missing.append(f"No sound: there is no {printable(wav.name)}, which the renderer wav makes.")
-        if midi.exists():
-            score = read_midi(midi)
-            card.midi = _data_url("audio/midi", midi.read_bytes())
-        else:
-            card.missing.append(f"No piano roll: there is no {printable(midi.name)}.")
-    except DiffmidiError as error:
-        card.missing.append(str(error))
+    card.sound, score = _sound(path, most_bytes, card), _score(path, card)
     # Notes and sound share one axis of time, so that they stand below each other.
     seconds = max(card.sound.seconds if card.sound else 0.0, ends(columns(score)) if score is not None else 0.0)
     if score is not None:
@@ -84,6 +70,32 @@ def _card(path: Path, most_bytes: int, match: Mapping[str, float], music: Traini
     if card.sound is not None:
         card.wave = _outline(card.sound, seconds)
     return card
+
+
+def _sound(path: Path, most_bytes: int, card: Card) -> Sound | None:
+    wav = path.with_name(path.name + ".wav")
+    try:
+        if not wav.exists():
+            raise DiffmidiError(f"No sound: there is no {printable(wav.name)}, which the renderer wav makes.")
+        found = small(wav, most_bytes)
+        card.audio = _data_url("audio/wav", found.data)
+    except DiffmidiError as error:
+        card.missing.append(str(error))
+        return None
+    return found
+
+
+def _score(path: Path, card: Card) -> Score | None:
+    midi = path.with_name(path.name + ".mid")
+    try:
+        if not midi.exists():
+            raise DiffmidiError(f"No piano roll: there is no {printable(midi.name)}.")
+        found = read_midi(midi)
+        card.midi = _data_url("audio/midi", midi.read_bytes())
+    except DiffmidiError as error:
+        card.missing.append(str(error))
+        return None
+    return found
 
 
 def _nearest(match: Mapping[str, float], music: TrainingMusic | None, at: float, seconds: float) -> Nearest:

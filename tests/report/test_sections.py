@@ -1,8 +1,11 @@
 """The built-in sections: what a finished run shows, and what a run that lacks something says instead."""
 
+import base64
 import io
 import json
 import re
+import subprocess
+import sys
 import wave
 
 import numpy as np
@@ -153,6 +156,7 @@ def test_sound_that_cannot_be_read_is_named(finished):
     said = text(html(finished)["Samples"])
     assert "sample-0-000.wav cannot be read as sound" in said
     assert "sample-0-001.wav is not 16-bit sound" in said
+    assert said.count("8 notes") == 2, "the music is still seen"
 
 
 def test_only_so_many_samples_are_shown(finished):
@@ -168,8 +172,6 @@ def test_sound_that_would_take_too_much_room_is_dulled_then_cut(finished, megaby
     section = html(finished, megabytes=megabytes)["Samples"]
     sounds = re.findall(r"data:audio/wav;base64,([^\"]+)", section)
     assert sum(map(len, sounds)) <= megabytes * 1e6 * 1.01
-    import base64
-
     with wave.open(io.BytesIO(base64.b64decode(sounds[0]))) as file:
         data = np.frombuffer(file.readframes(file.getnframes()), "<i2") / 2**15
         assert (file.getnchannels(), file.getframerate()) == (1, rate)
@@ -193,6 +195,12 @@ def test_the_same_run_gives_the_same_bytes(finished):
     assert html(finished) == html(finished)
 
 
-def test_a_report_is_no_reason_to_import_matplotlib_before_it_is_written():
+def test_building_the_listener_imports_nothing_heavy():
+    asked = "from diffmidi_core.registry import find; find('hook', 'report').build(); import sys; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torch", "numpy", "symusic", "matplotlib", "jinja2"} & set(loaded)
+
+
+def test_no_room_for_sound_is_refused():
     with pytest.raises(DiffmidiError, match="megabytes"):
         find("hook", "report").build({"megabytes": 0})
