@@ -9,7 +9,7 @@ import pytest
 from .conftest import TINY
 
 
-def complains(said, text, code=1):
+def expect_complaint(said, text, code=1):
     assert said.code == code, said.err
     assert "Traceback" not in said.err
     complaint = said.err.strip().splitlines()[-1]
@@ -31,25 +31,27 @@ def complains(said, text, code=1):
     ],
 )
 def test_wrong_words_are_found_before_anything_is_begun(diffmidi, words, text):
-    complains(diffmidi(*words), text, 2)
+    expect_complaint(diffmidi(*words), text, 2)
     assert os.listdir() == []
 
 
 def test_a_folder_that_is_not_there(diffmidi):
-    complains(diffmidi("run", "--data", "nowhere", "--out", "mine"), "nowhere")
+    expect_complaint(diffmidi("run", "--data", "nowhere", "--out", "mine"), "nowhere")
     assert not Path("mine/data").exists()
 
 
 def test_an_empty_folder(diffmidi):
     Path("empty").mkdir()
-    complains(diffmidi("run", "--data", "empty", "--out", "mine"), ".mid")
+    expect_complaint(diffmidi("run", "--data", "empty", "--out", "mine"), ".mid")
 
 
 def test_a_folder_of_unreadable_files(diffmidi):
     Path("bad").mkdir()
     for name in ("a.mid", "b.mid"):
         Path("bad", name).write_text("not music")
-    complains(diffmidi("run", "--data", "bad", "--out", "mine"), "none of the 2 pieces could be used (2 not midi)")
+    expect_complaint(
+        diffmidi("run", "--data", "bad", "--out", "mine"), "none of the 2 pieces could be used (2 not midi)"
+    )
     assert not Path("mine/data").exists()
 
 
@@ -60,46 +62,46 @@ def test_a_full_disk(diffmidi, music):
         said = diffmidi("run", "--data", music, "--out", "mine", *TINY)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    complains(said, "mine/checkpoints/step-000002 cannot be written:")
+    expect_complaint(said, "mine/checkpoints/step-000002 cannot be written:")
     assert os.listdir("mine/checkpoints") == []
     assert diffmidi("run", "--resume", "mine").code == 0
 
 
 def test_a_run_that_is_not_there(diffmidi):
     for stage in ("train", "sample", "evaluate", "render"):
-        complains(diffmidi(stage, "nowhere"), "there is no run in nowhere")
+        expect_complaint(diffmidi(stage, "nowhere"), "there is no run in nowhere")
 
 
 def test_a_missing_checkpoint(diffmidi, music):
     diffmidi("prepare", music, "--out", "mine", *TINY)
-    complains(
+    expect_complaint(
         diffmidi("sample", "mine"), "there is no checkpoint in mine/checkpoints: run `diffmidi train mine` first."
     )
-    complains(diffmidi("render", "mine"), "run `diffmidi sample mine` first")
+    expect_complaint(diffmidi("render", "mine"), "run `diffmidi sample mine` first")
 
 
 def test_a_damaged_checkpoint(diffmidi, music):
     diffmidi("run", "--data", music, "--out", "mine", *TINY)
-    complains(diffmidi("sample", "mine", "--checkpoint", "5"), "There are: 2, 4, 6.")
+    expect_complaint(diffmidi("sample", "mine", "--checkpoint", "5"), "There are: 2, 4, 6.")
     weights = Path("mine/checkpoints/step-000006/model.safetensors")
     weights.write_bytes(weights.read_bytes()[:100])
-    complains(diffmidi("sample", "mine"), "is damaged")
+    expect_complaint(diffmidi("sample", "mine"), "is damaged")
     weights.unlink()
-    complains(diffmidi("sample", "mine"), "is missing: the checkpoint is not whole")
+    expect_complaint(diffmidi("sample", "mine"), "is missing: the checkpoint is not whole")
     assert diffmidi("sample", "mine", "--checkpoint", "4").code == 0
 
 
 def test_a_checkpoint_of_another_tokenizer_or_model(diffmidi, music):
     diffmidi("run", "--data", music, "--out", "mine", *TINY)
-    complains(diffmidi("sample", "mine", "-o", "tokenizer.grid=24"), "trained with another tokenizer")
-    complains(diffmidi("sample", "mine", "-o", "backbone.layers=3"), "does not fit this model")
+    expect_complaint(diffmidi("sample", "mine", "-o", "tokenizer.grid=24"), "trained with another tokenizer")
+    expect_complaint(diffmidi("sample", "mine", "-o", "backbone.layers=3"), "does not fit this model")
     assert diffmidi("sample", "mine").code == 0, "a mistaken flag does not spoil the run"
 
 
 def test_a_run_is_never_written_over(diffmidi, music):
     diffmidi("run", "--data", music, "--out", "mine", *TINY)
-    complains(diffmidi("run", "--data", music, "--out", "mine", *TINY), "mine already holds a run")
-    complains(diffmidi("train", "mine"), "holds checkpoints already")
+    expect_complaint(diffmidi("run", "--data", music, "--out", "mine", *TINY), "mine already holds a run")
+    expect_complaint(diffmidi("train", "mine"), "holds checkpoints already")
 
 
 def test_a_single_piece_says_that_nothing_is_held_out(diffmidi, music):
@@ -112,11 +114,11 @@ def test_a_single_piece_says_that_nothing_is_held_out(diffmidi, music):
 
 def test_more_steps_than_there_are_levels(diffmidi, music):
     diffmidi("run", "--data", music, "--out", "mine", *TINY)
-    complains(diffmidi("sample", "mine", "--steps", "21"), "there are 20 noise levels: ask for 1 to 20")
+    expect_complaint(diffmidi("sample", "mine", "--steps", "21"), "there are 20 noise levels: ask for 1 to 20")
 
 
 def test_a_loss_that_runs_away_is_named(diffmidi, music):
-    complains(
+    expect_complaint(
         diffmidi("run", "--data", music, "--out", "mine", *TINY, "--lr", "1e30", "-o", "train.clip=0"),
         "lower the learning rate",
     )
