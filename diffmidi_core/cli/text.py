@@ -86,6 +86,7 @@ def _lines(tokenizer: Tokenizer, ids: Ids) -> list[str]:
 
 
 def _write_midi(tokenizer: Tokenizer, file: Path, out: Path | None) -> None:
+    from diffmidi_core.engine.samples import describe_words, parse_words
     from diffmidi_core.errors import DiffmidiError, UsageError
     from diffmidi_core.music.reading import printable, write_midi
 
@@ -95,10 +96,10 @@ def _write_midi(tokenizer: Tokenizer, file: Path, out: Path | None) -> None:
     if out is None and target.exists():
         raise UsageError(f"{printable(target)} exists already. To replace it, say --out {printable(target)}.")
     name = "standard input" if file == _DASH else printable(file)
-    ids = _parse(tokenizer, _text(file, name), name)
+    ids = parse_words(tokenizer, _text(file, name), name)
     notes = tokenizer.count_notes(ids)
     if not notes:
-        raise DiffmidiError(f"{name} holds no complete note. {_describe(tokenizer)}")
+        raise DiffmidiError(f"{name} holds no complete note. {describe_words(tokenizer)}")
     write_midi(tokenizer.decode(ids), target)
     if faults := tokenizer.faults(ids):
         click.echo(f"{faults} of the {len(ids)} words stand where the grammar has no place for them.", err=True)
@@ -119,26 +120,6 @@ def _text(file: Path, name: str) -> str:
         raise DiffmidiError(
             f"{name} is not text (UTF-8). To print a MIDI file as words, leave --to-midi out."
         ) from None
-
-
-def _parse(tokenizer: Tokenizer, text: str, name: str) -> Ids:
-    from diffmidi_core.errors import DiffmidiError
-
-    known = set(tokenizer.vocab)
-    words: list[str] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        for word in line.partition("#")[0].split():
-            if word not in known:
-                raise DiffmidiError(f"{name}, line {number}: {word!r} is not a word. {_describe(tokenizer)}")
-            words.append(word)
-    return tokenizer.to_ids(words)
-
-
-def _describe(tokenizer: Tokenizer) -> str:
-    """The first and the last word of each type."""
-    grammar, vocab = tokenizer.grammar, tokenizer.vocab
-    blocks = ([vocab[i] for i in (grammar.type_of == kind).nonzero()[0]] for kind in range(1, len(grammar.types)))
-    return f"Words are {', '.join(f'{block[0]}..{block[-1]}' for block in blocks if block)}."
 
 
 def _stdin() -> bytes:

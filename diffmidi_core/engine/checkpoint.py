@@ -110,9 +110,7 @@ def load_training(path: Path, process: Process, ema: Ema, optimiser: torch.optim
             if f"{name}/step" in saved
         }
     except (KeyError, RuntimeError) as error:
-        raise DiffmidiError(
-            f"{path} does not fit this model ({_short(error)}): was it trained with other options?"
-        ) from error
+        raise _misfit(path, error) from error
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
@@ -134,9 +132,11 @@ def _fill(process: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     try:
         process.load_state_dict(tensors)
     except RuntimeError as error:
-        raise DiffmidiError(
-            f"{path} does not fit this model ({_short(error)}): was it trained with other options?"
-        ) from error
+        raise _misfit(path, error) from error
+
+
+def _misfit(path: Path, error: BaseException) -> DiffmidiError:
+    return DiffmidiError(f"{path} does not fit this model ({_short(error)}): was it trained with other options?")
 
 
 def _write(tensors: dict[str, Tensor], path: Path) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from diffmidi_core.contracts.metric import Sample, TrainingMusic, WindowBits
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.data.dataset import TokenDataset, Window
+from diffmidi_core.engine.ranks import gathered
 from diffmidi_core.engine.seeds import generator_for
 from diffmidi_core.engine.session import Session
 
@@ -53,9 +54,8 @@ def window_bits(
         mine.append((index, rows))
     if report:
         session.hooks.emit("progress", what="held-out windows", done=len(windows), total=len(windows))
-    gathered = [terms for _, rows in sorted(_gather(session, mine), key=lambda pair: pair[0]) for terms in rows]
     music = samples_of(session, dataset, windows, training)
-    return [WindowBits(terms, window) for terms, window in zip(gathered, music, strict=True)]
+    return [WindowBits(terms, window) for terms, window in zip(gathered(mine), music, strict=True)]
 
 
 def samples_of(
@@ -65,15 +65,6 @@ def samples_of(
     tokenizer = session.tokenizer
     words = [dataset.words(window) for window in windows]
     return [Sample(ids, tokenizer.decode(ids), tokenizer, training) for ids in words]
-
-
-def _gather(session: Session, mine: list[tuple[int, list[Terms]]]) -> list[tuple[int, list[Terms]]]:
-    if session.accelerator.num_processes == 1:
-        return mine
-    from accelerate.utils import gather_object
-
-    gathered: list[tuple[int, list[Terms]]] = gather_object(mine)
-    return gathered
 
 
 def bits_per_word(rows: Sequence[WindowBits]) -> float:

@@ -54,3 +54,12 @@ def done_by_main(work: Callable[[], T]) -> T:
         raise SystemExit(outcome[1])
     result: T = outcome[0]
     return result
+
+
+def gathered(mine: list[tuple[int, list[T]]]) -> list[T]:
+    """The rows of all processes in the order of their batches: `mine` pairs the batches of this one with their rows."""
+    if world_size() > 1:
+        from accelerate.utils import gather_object
+
+        mine = gather_object(mine)
+    return [row for _, rows in sorted(mine, key=lambda pair: pair[0]) for row in rows]

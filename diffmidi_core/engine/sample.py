@@ -13,6 +13,7 @@ from diffmidi_core.contracts.sampler import Sampler
 from diffmidi_core.contracts.tokenizer import SPECIALS, Ids
 from diffmidi_core.engine import checkpoint
 from diffmidi_core.engine.build import build, build_process
+from diffmidi_core.engine.ranks import gathered
 from diffmidi_core.engine.samples import write_sample
 from diffmidi_core.engine.seeds import generator_for
 from diffmidi_core.engine.session import Session
@@ -32,7 +33,7 @@ def sample(session: Session, *, which: checkpoint.Which = None) -> list[Path]:
     session.begin("sample")
     process, step = load_process(session, which)
     sampler: Sampler = build("sampler", session.config.sampler)
-    drawn = _gathered(session, _draw(session, process, sampler))
+    drawn = gathered(_draw(session, process, sampler))
     paths: list[Path] = []
     if session.accelerator.is_main_process:
         midi = build("renderer", Part(name="midi"))
@@ -74,11 +75,3 @@ def _draw(session: Session, process: Process, sampler: Sampler) -> list[tuple[in
         rows = words.cpu().numpy().astype("int32")
         mine.append((index, [row[row >= len(SPECIALS)] for row in rows]))
     return mine
-
-
-def _gathered(session: Session, mine: list[tuple[int, list[Ids]]]) -> list[Ids]:
-    if session.accelerator.num_processes > 1:
-        from accelerate.utils import gather_object
-
-        mine = gather_object(mine)
-    return [ids for _, rows in sorted(mine, key=lambda pair: pair[0]) for ids in rows]

@@ -27,6 +27,27 @@ def read_samples(folder: Path, tokenizer: Tokenizer) -> list[tuple[Path, Ids]]:
 
 
 def read_words(path: Path, tokenizer: Tokenizer) -> Ids:
-    """The ids of a text of words; `#` begins a comment."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return tokenizer.to_ids([word for line in lines for word in line.partition("#")[0].split()])
+    """The ids of a text of words."""
+    return parse_words(tokenizer, path.read_text(encoding="utf-8"), str(path))
+
+
+def parse_words(tokenizer: Tokenizer, text: str, name: str) -> Ids:
+    """Words parted by white space as ids; `#` begins a comment.
+
+    Raises DiffmidiError that names the line of `name` with the first word that the tokenizer does not have.
+    """
+    known = set(tokenizer.vocab)
+    words: list[str] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        for word in line.partition("#")[0].split():
+            if word not in known:
+                raise DiffmidiError(f"{name}, line {number}: {word!r} is not a word. {describe_words(tokenizer)}")
+            words.append(word)
+    return tokenizer.to_ids(words)
+
+
+def describe_words(tokenizer: Tokenizer) -> str:
+    """The first and the last word of each type."""
+    grammar, vocab = tokenizer.grammar, tokenizer.vocab
+    blocks = ([vocab[i] for i in (grammar.type_of == kind).nonzero()[0]] for kind in range(1, len(grammar.types)))
+    return f"Words are {', '.join(f'{block[0]}..{block[-1]}' for block in blocks if block)}."

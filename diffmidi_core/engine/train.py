@@ -134,10 +134,7 @@ class Trainer:
                 self.optimiser.zero_grad()
             for name, value in parts.items():
                 losses[name] = losses.get(name, 0) + value.detach() / config.accumulate
-        if config.ema:
-            self.ema.update(self.process, ema_decay(self.step, config.ema))
-        else:
-            self.ema.update(self.process, 0.0)
+        self.ema.update(self.process, ema_decay(self.step, config.ema))
         return losses
 
     def _checked(self, losses: dict[str, torch.Tensor]) -> dict[str, float]:
