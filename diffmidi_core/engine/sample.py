@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
 
-from diffmidi_core.config import Part
+from diffmidi_core.config import Part, RunConfig
 from diffmidi_core.contracts.batch import Canvas
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.sampler import Sampler
-from diffmidi_core.contracts.tokenizer import SPECIALS, Ids
+from diffmidi_core.contracts.tokenizer import SPECIALS, Ids, Tokenizer
 from diffmidi_core.engine import checkpoint
 from diffmidi_core.engine.build import build, build_process
 from diffmidi_core.engine.ranks import gathered
@@ -22,10 +24,16 @@ from diffmidi_core.engine.session import Session
 def load_process(session: Session, which: checkpoint.Which = None) -> tuple[Process, int]:
     """The run's process with averaged weights, ready to be asked, and the step they are of (`checkpoint.choose`)."""
     path = checkpoint.choose(session.folder.checkpoints, which)
-    process = build_process(session.config, session.tokenizer)
+    process, step = restored(path, session.config, session.tokenizer)
+    return process.to(session.accelerator.device), step
+
+
+def restored(path: Path, config: RunConfig, tokenizer: Tokenizer) -> tuple[Process, int]:
+    """The process of a checkpoint with averaged weights, on the CPU, in evaluation mode; and the step they are of."""
+    process = build_process(config, tokenizer)
     manifest = checkpoint.load_manifest(path, process)
     checkpoint.load_weights(path, process, averaged=True)
-    return process.to(session.accelerator.device).eval(), int(manifest["step"])
+    return process.eval(), int(manifest["step"])
 
 
 def sample(session: Session, *, which: checkpoint.Which = None) -> list[Path]:
@@ -33,9 +41,20 @@ def sample(session: Session, *, which: checkpoint.Which = None) -> list[Path]:
     session.begin("sample")
     process, step = load_process(session, which)
     sampler: Sampler = build("sampler", session.config.sampler)
-    drawn = gathered(_draw(session, process, sampler))
+    accelerator = session.accelerator
+    drawn = gathered(
+        draw(
+            process,
+            sampler,
+            session.config,
+            autocast=accelerator.autocast,
+            rank=accelerator.process_index,
+            ranks=accelerator.num_processes,
+            on_step=lambda done, total: session.hooks.emit("progress", what="reverse steps", done=done, total=total),
+        )
+    )
     paths: list[Path] = []
-    if session.accelerator.is_main_process:
+    if accelerator.is_main_process:
         midi = build("renderer", Part(name="midi"))
         about = {
             "checkpoint": step,
@@ -50,27 +69,41 @@ def sample(session: Session, *, which: checkpoint.Which = None) -> list[Path]:
             midi.render(session.tokenizer.decode(ids), music)
             paths += [path, music]
         session.hooks.emit("samples_written", paths=paths)
-    session.accelerator.wait_for_everyone()
+    accelerator.wait_for_everyone()
     session.end("sample")
     return paths
 
 
-def _draw(session: Session, process: Process, sampler: Sampler) -> list[tuple[int, list[Ids]]]:
-    config, accelerator = session.config, session.accelerator
+def draw(
+    process: Process,
+    sampler: Sampler,
+    config: RunConfig,
+    *,
+    autocast: Callable[[], AbstractContextManager[None]],
+    rank: int = 0,
+    ranks: int = 1,
+    on_step: Callable[[int, int], object] | None = None,
+) -> list[tuple[int, list[Ids]]]:
+    """`sample.count` pieces in batches that follow from the config alone; this rank's share of them, by their numbers.
+
+    The words are without specials. `on_step(done, total)` is told how many reverse steps of all batches are done.
+    """
+    device = next(process.parameters()).device
     sizes = [
         min(config.sample.batch_size, config.sample.count - begin)
         for begin in range(0, config.sample.count, config.sample.batch_size)
     ]
     mine = []
-    for index in range(accelerator.process_index, len(sizes), accelerator.num_processes):
+    for index in range(rank, len(sizes), ranks):
         before = index * config.sample.steps
 
         def tell(done: int, steps: int, before: int = before) -> None:
-            session.hooks.emit("progress", what="reverse steps", done=before + done, total=len(sizes) * steps)
+            if on_step is not None:
+                on_step(before + done, len(sizes) * steps)
 
-        canvas = Canvas.blank(sizes[index], config.length, device=str(accelerator.device))
-        generator = generator_for(config.seed, "sample", index, device=accelerator.device)
-        with torch.inference_mode(), accelerator.autocast():
+        canvas = Canvas.blank(sizes[index], config.length, device=str(device))
+        generator = generator_for(config.seed, "sample", index, device=device)
+        with torch.inference_mode(), autocast():
             words = sampler.sample(process, canvas, steps=config.sample.steps, generator=generator, on_step=tell)
         rows = words.cpu().numpy().astype("int32")
         mine.append((index, [row[row >= len(SPECIALS)] for row in rows]))
