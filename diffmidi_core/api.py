@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from diffmidi_core.contracts.backbone import Backbone as Backbone
     from diffmidi_core.contracts.batch import Batch as Batch
     from diffmidi_core.contracts.batch import Canvas as Canvas
+    from diffmidi_core.contracts.batch import Share as Share
     from diffmidi_core.contracts.grammar import Grammar as Grammar
     from diffmidi_core.contracts.metric import Figure as Figure
     from diffmidi_core.contracts.metric import Metric as Metric
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from diffmidi_core.music.notes import Score as Score
     from diffmidi_core.music.notes import notes_of as notes_of
     from diffmidi_core.music.notes import score_of as score_of
+    from diffmidi_core.music.pedal import sustained as sustained
     from diffmidi_core.music.reading import printable as printable
     from diffmidi_core.music.reading import read_midi as read_midi
     from diffmidi_core.music.reading import write_midi as write_midi
@@ -74,6 +76,7 @@ _LAZY = {
     "Backbone": "contracts.backbone",
     "Batch": "contracts.batch",
     "Canvas": "contracts.batch",
+    "Share": "contracts.batch",
     "Grammar": "contracts.grammar",
     "Figure": "contracts.metric",
     "Metric": "contracts.metric",
@@ -118,6 +121,7 @@ _LAZY = {
     "Score": "music.notes",
     "notes_of": "music.notes",
     "score_of": "music.notes",
+    "sustained": "music.pedal",
     "printable": "music.reading",
     "read_midi": "music.reading",
     "write_midi": "music.reading",
