@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import Literal
 
 import torch
 from torch import Tensor
+
+Over = Literal["rows", "positions", "words"]
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which part of an optimiser step a batch is; all of it is known on the host.
+
+    Attributes:
+        first: the row of the step that is the batch's first.
+        parts: how many batches the step is cut into, over forward passes and processes.
+        rows: rows of the whole step.
+        positions: kept positions in all of them.
+        words: words of music in all of them.
+    """
+
+    first: int
+    parts: int
+    rows: int
+    positions: int
+    words: int
 
 
 @dataclass(frozen=True)
@@ -17,20 +41,61 @@ class Batch:
         keep: [B, L] bool, True at real positions ([CLS] and [SEP] among them), False at [PAD]; None says that every
             position is real, so that attention needs no mask.
         words: [B] int64, how many words of music each row holds: kept positions without [CLS] and [SEP].
+        share: the part of an optimiser step that this is; None: the whole of it.
     """
 
     ids: Tensor
     keep: Tensor | None
     words: Tensor
+    share: Share | None = None
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on a device."""
-        keep = None if self.keep is None else self.keep.to(device, non_blocking=True)
-        return Batch(self.ids.to(device, non_blocking=True), keep, self.words.to(device, non_blocking=True))
+        return self._mapped(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pinned(self) -> Batch:
+        """The same batch in page-locked memory, from where a GPU fetches it while it computes."""
+        return self._mapped(torch.Tensor.pin_memory)
 
     def mask(self) -> Tensor:
         """`keep` as a tensor [B, L], also where every position is real."""
         return torch.ones_like(self.ids, dtype=torch.bool) if self.keep is None else self.keep
+
+    def rows_of(self, draw: Callable[[int], Tensor]) -> Tensor:
+        """[B, ...] this batch's rows of `draw(n)`, which makes random rows [n, ...] for the whole step.
+
+        So a row meets the same noise however the step is cut into batches and shared out over processes.
+        """
+        if self.share is None:
+            return draw(len(self.ids))
+        return draw(self.share.rows)[self.share.first : self.share.first + len(self.ids)].clone()
+
+    def mean(self, values: Tensor, over: Over) -> Tensor:
+        """The sum of `values` [B, ...], by how many rows, kept positions or words of music the whole step has.
+
+        It is scaled so that the plain mean over all batches of the step, which is what gradient accumulation and
+        distributed training take, is the mean over the step: however it is cut, and whatever padding is where. `values`
+        must be 0 where nothing counts.
+        """
+        if self.share is not None:
+            count: int = getattr(self.share, over)
+            return values.sum() * (self.share.parts / max(1, count))
+        if over == "rows":
+            return values.sum() / len(self.ids)
+        return values.sum() / (self.mask() if over == "positions" else self.words).sum().clamp(min=1)
+
+    def cut(self, sizes: Sequence[int]) -> list[Batch]:
+        """The batch of a whole step in parts of `sizes` rows, each with its share."""
+        share = Share(0, len(sizes), len(self.ids), int(self.mask().sum()), int(self.words.sum()))
+        starts = accumulate(sizes[:-1], initial=0)
+        return [self._rows(start, size, replace(share, first=start)) for start, size in zip(starts, sizes, strict=True)]
+
+    def _rows(self, start: int, size: int, share: Share) -> Batch:
+        return replace(self._mapped(lambda tensor: tensor[start : start + size]), share=share)
+
+    def _mapped(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        keep = None if self.keep is None else change(self.keep)
+        return replace(self, ids=change(self.ids), keep=keep, words=change(self.words))
 
 
 @dataclass(frozen=True)

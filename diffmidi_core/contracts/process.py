@@ -54,7 +54,11 @@ class Process(nn.Module, ABC):
 
     @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Scalars: "loss" to go down, and its parts to be logged (detached). [PAD] contributes to none of them."""
+        """Scalars: "loss" to go down, and its parts to be logged (detached). [PAD] contributes to none of them.
+
+        The batch may be a part of an optimiser step. Draw what is random for each row through `batch.rows_of`, and
+        average through `batch.mean`: then a step is the same on any number of processes and in passes of any size.
+        """
 
     @abstractmethod
     def bound(self, batch: Batch, generator: torch.Generator, *, levels: int | None = None) -> Bound:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from typing import Any
 
 import torch
 
+from diffmidi_core.contracts.batch import Share
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.data.dataset import TokenDataset
 from diffmidi_core.engine import checkpoint
@@ -114,6 +116,7 @@ class Trainer:
         windows = self.dataset.draw(
             config.batch_size * config.accumulate * ranks, seed=seed_for(self.config.seed, "windows"), step=self.step
         )
+        words = sum(window.end - window.start for window in windows)
         # Dropout draws from the global generators; seeding them here makes step k the same in a resumed run.
         torch.manual_seed(seed_for(self.config.seed, "dropout", self.step, rank))
         for group in self.optimiser.param_groups:
@@ -121,9 +124,16 @@ class Trainer:
         self.model.train()
         losses: dict[str, torch.Tensor] = {}
         for micro in range(config.accumulate):
-            share = micro * ranks + rank
-            batch = self.dataset.batch(windows[share * config.batch_size : (share + 1) * config.batch_size])
-            noise = generator_for(self.config.seed, "noise", self.step, share, device=accelerator.device)
+            first = (micro * ranks + rank) * config.batch_size
+            share = Share(
+                first,
+                parts=config.accumulate * ranks,
+                rows=len(windows),
+                positions=words + 2 * len(windows),
+                words=words,
+            )
+            batch = replace(self.dataset.batch(windows[first : first + config.batch_size]), share=share)
+            noise = generator_for(self.config.seed, "noise", self.step, device=accelerator.device)
             with accelerator.accumulate(self.model):
                 with accelerator.autocast():
                     parts = self.model(batch.to(accelerator.device), noise)

@@ -74,20 +74,27 @@ class Gaussian(GaussianProcess):
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """The end-to-end loss at one t a row, uniform over the levels: "loss", and its parts mse, prior, rounding."""
-        like = self.embedding.new_empty(*batch.ids.shape, self.options.dim)  # [B, L, D]
-        t = torch.randint(len(self.levels), batch.ids.shape[:1], generator=generator, device=generator.device)
+        length, dim = batch.ids.shape[1], self.options.dim
+
+        def draw_t(rows: int) -> Tensor:
+            return torch.randint(len(self.levels), (rows,), generator=generator, device=generator.device)
+
+        def draw(rows: int) -> Tensor:
+            return draw_noise(generator, self.embedding.new_empty(rows, length, dim))
+
         terms = end_to_end_terms(
             batch.ids,
             batch.keep,
-            t.to(batch.ids.device, non_blocking=True),
-            draw_noise(generator, like),
-            draw_noise(generator, like),
+            batch.rows_of(draw_t).to(batch.ids.device, non_blocking=True),
+            batch.rows_of(draw),
+            batch.rows_of(draw),
             embeddings=self.embedding,
             denoise=self.denoise,
             round_=self.round,
             levels=self.levels,
             start_std=self.start_std,
         )
-        loss = (terms.mse + terms.prior + terms.rounding).mean()
         parts = {"mse": terms.mse, "prior": terms.prior, "rounding": terms.rounding}
-        return {"loss": loss, **{name: part.detach().mean() for name, part in parts.items()}}
+        means = {name: batch.mean(part, "rows") for name, part in parts.items()}
+        loss = torch.stack(list(means.values())).sum()
+        return {"loss": loss, **{name: mean.detach() for name, mean in means.items()}}

@@ -26,6 +26,7 @@ WRONG = {
     ("backbone", "peeks"): {"check_padding_is_not_seen", "check_causal_mask_is_respected"},
     ("backbone", "idle"): {"check_every_parameter_gets_a_gradient"},
     ("process", "learns_padding"): {"check_loss_ignores_padding"},
+    ("process", "own_step"): {"check_a_step_may_be_cut"},
     ("process", "global_noise"): {"check_leaves_globals_alone"},
     ("sampler", "overwrites"): {"check_fixed_words_stay", "check_oracle_gives_the_words_back"},
     ("metric", "last_row"): {"check_order_is_irrelevant", "check_nothing_measured_is_no_figure"},

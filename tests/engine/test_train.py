@@ -4,28 +4,23 @@ import pytest
 import torch
 
 from diffmidi_core.data.dataset import TokenDataset
-from diffmidi_core.engine import train
-from diffmidi_core.engine.seeds import generator_for
 
 
-def test_gradients_of_several_forward_passes_are_averaged(trainer, monkeypatch):
-    draw = TokenDataset.draw
-    monkeypatch.setattr(
-        TokenDataset, "draw", lambda self, count, **where: draw(self, 4, **where) * (count // 4)
-    )  # every pass sees the same windows
-    monkeypatch.setattr(
-        train,
-        "generator_for",
-        lambda seed, purpose, step, share, **where: generator_for(seed, purpose, step, **where),
-    )  # and the same noise
+@pytest.mark.parametrize("cut", [(8, 1), (4, 2), (2, 4), (1, 8)])
+def test_a_step_is_the_same_in_passes_of_any_size(trainer, cut):
     # One after the other: accelerate keeps the number of passes in a state that all accelerators of a process share.
-    once = trainer("once")
-    one = once._update()
-    thrice = trainer("thrice", "train.accumulate=3")
-    three = thrice._update()
-    assert three["gradient_norm"] == pytest.approx(float(one["gradient_norm"]), rel=1e-4)
-    assert float(three["loss"]) == pytest.approx(float(one["loss"]), rel=1e-5)
-    for ours, theirs in zip(once.process.parameters(), thrice.process.parameters(), strict=True):
+    whole = trainer("whole", "train.batch_size=8")
+    batch_size, accumulate = cut
+    several = trainer("several", f"train.batch_size={batch_size}", f"train.accumulate={accumulate}")
+    for step in range(2):
+        whole.accelerator.gradient_accumulation_steps = 1
+        one = whole._update()
+        several.accelerator.gradient_accumulation_steps = accumulate
+        other = several._update()
+        for name, value in one.items():
+            assert float(other[name]) == pytest.approx(float(value), rel=1e-4), f"{name} at step {step}"
+        whole.step = several.step = step + 1
+    for ours, theirs in zip(whole.process.parameters(), several.process.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
 
 

@@ -61,6 +61,21 @@ def check_loss_ignores_padding(component: Component) -> None:
 
 
 @whatever_the_options
+def check_a_step_may_be_cut(component: Component) -> None:
+    """Over a step cut in two unequal parts, loss and gradient are on average those of the whole step.
+
+    Draw through `batch.rows_of` and average through `batch.mean`.
+    """
+    process, batch = _build(component)
+    found, gradient = _loss_and_gradient(process, batch)
+    (one, its), (two, others) = (_loss_and_gradient(process, part) for part in batch.cut([1, len(batch.ids) - 1]))
+    for name, value in found.items():
+        mean = (one[name] + two[name]) / 2
+        expect(close(value, mean), f"{name} is {value:.5f} over a whole step, and {mean:.5f} over the step cut in two")
+    expect(close(gradient, (its + others) / 2), "the gradient of a step cut in two is not that of the whole step")
+
+
+@whatever_the_options
 def check_bound_ignores_padding(component: Component) -> None:
     """Which words stand at padding changes no term of the bound."""
     process, batch = _build(component)

@@ -42,6 +42,7 @@ peeks = _declare("Peeks")
 idle = _declare("Idle")
 
 learns_padding = _declare("LearnsPadding", like=("process", "gaussian"))
+own_step = _declare("OwnStep", like=("process", "gaussian"))
 global_noise = _declare("GlobalNoise", like=("process", "gaussian"))
 
 overwrites = _declare("Overwrites", family="gaussian")

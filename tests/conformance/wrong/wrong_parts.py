@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
 from pathlib import Path
 
@@ -120,13 +121,20 @@ Gaussian = find("process", "gaussian").implementation()
 class LearnsPadding(Gaussian):
     def loss(self, batch, generator):
         found = super().loss(batch, generator)
-        return {**found, "loss": found["loss"] + self.embed(batch.ids).pow(2).mean()}
+        return {**found, "loss": found["loss"] + batch.mean(self.embed(batch.ids).pow(2).mean((1, 2)), "rows")}
 
 
 class GlobalNoise(Gaussian):
     def loss(self, batch, generator):
         torch.rand(())
         return super().loss(batch, generator)
+
+
+class OwnStep(Gaussian):
+    """Draws and averages as if a part of a step were all of it."""
+
+    def loss(self, batch, generator):
+        return super().loss(dataclasses.replace(batch, share=None), generator)
 
 
 Ddpm = find("sampler", "ddpm").implementation()
