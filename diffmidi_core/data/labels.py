@@ -1,0 +1,114 @@
+"""Labels: what is known of a piece besides its notes, or measured from them; kept with it to condition on and steer by.
+
+A label has a name and a value, text or a number. Three layers, each over the one before: the piece's folder, what
+`measured` finds, and what the user gives in a CSV file (`GivenLabels`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from diffmidi_core.music.key import key_of
+from diffmidi_core.music.notes import Column, Score, notes_of
+
+Label = str | float
+
+FOLDER = "folder"
+SLOW, FAST = 76.0, 120.0
+"""Quarter notes a minute: below the first is adagio and slower, above the second allegro and faster."""
+COMMONEST = 50
+"""Values of a text label that a summary names; the others (of a title, say) are only counted."""
+_DEFAULT_MSPQ = 500_000  # a MIDI file that says nothing is played at 120 quarter notes a minute
+
+
+def folder_label(piece_id: str) -> dict[str, Label]:
+    """The first folder of a piece whose id is a path, under the name `folder`; nothing of one at the top."""
+    folder, slash, _ = piece_id.partition("/")
+    return {FOLDER: folder} if slash and folder else {}
+
+
+def measured(score: Score) -> dict[str, Label]:
+    """What the notes of a score say, drums aside; numbers to three decimals. Nothing where there are no notes.
+
+    Notes of one pitch that start together (tracks that double each other) are one note, the longest of them; a note
+    lasts one tick at least.
+
+    - `density`: notes per second, from the first onset to the last note's end, by the score's own tempi.
+    - `register`: mean MIDI pitch of the notes.
+    - `polyphony`: notes that sound at once, averaged over the beats in which any does.
+    - `tempo`: "slow" (under 76 quarter notes a minute on average), "moderate", or "fast" (over 120). A performance
+      that was recorded against a fixed clock says 120, whatever was played.
+    - `key` and `mode`: "A minor" and "minor", by `key_of`; left out where no key is nearer than another.
+    """
+    notes = notes_of(score)
+    if not len(notes):
+        return {}
+    first = np.flatnonzero(np.diff(notes.onset * 128 + notes.pitch, prepend=-1))
+    onset, pitch = notes.onset[first], notes.pitch[first]
+    duration = np.maximum(np.maximum.reduceat(notes.duration, first), 1)
+    end = onset + duration
+    begin, last = int(onset[0]), int(end.max())
+    seconds = _seconds_between(score, begin, last)
+    qpm = 60 * (last - begin) / score.ticks_per_quarter / seconds
+    labels: dict[str, Label] = {
+        "density": round(len(onset) / seconds, 3),
+        "register": round(float(pitch.mean()), 3),
+        "polyphony": round(float(duration.sum()) / _sounding(onset, end), 3),
+        # Rounded, because 120 is stored as a whole number of microseconds and may come back as 120.00000048.
+        "tempo": "slow" if (qpm := round(qpm, 1)) < SLOW else "fast" if qpm > FAST else "moderate",
+    }
+    if (key := key_of(pitch, duration)) is not None:
+        labels |= {"key": key, "mode": key.partition(" ")[2]}
+    return labels
+
+
+def _sounding(onset: Column, end: Column) -> int:
+    """Ticks in which at least one note sounds; notes by onset."""
+    before = np.concatenate([onset[:1], np.maximum.accumulate(end)[:-1]])
+    return int(np.maximum(end - np.maximum(onset, before), 0).sum())
+
+
+def _seconds_between(score: Score, begin: int, end: int) -> float:
+    """Seconds from one tick to another by the tempo map. Of two tempi on one tick the last one holds."""
+    tempos = score.tempos.numpy()
+    order = np.argsort(tempos["time"], kind="stable")
+    ticks = np.concatenate([[0], tempos["time"][order]]).astype(np.int64)
+    mspq = np.concatenate([[_DEFAULT_MSPQ], tempos["mspq"][order]]).astype(np.float64)
+    until = np.append(ticks[1:], max(end, int(ticks[-1])))
+    spent = np.clip(until, begin, end) - np.clip(ticks, begin, end)
+    return float((spent * mspq).sum()) / (1e6 * score.ticks_per_quarter)
+
+
+@dataclass
+class LabelSummary:
+    """What labels there are, for data.json: of a number its range, of text how often each value occurs."""
+
+    _texts: dict[str, Counter[str]] = field(default_factory=dict)
+    _numbers: dict[str, tuple[int, float, float]] = field(default_factory=dict)
+
+    def add(self, labels: Mapping[str, Label]) -> None:
+        """Count one piece's labels."""
+        for name, value in labels.items():
+            if isinstance(value, str):
+                self._texts.setdefault(name, Counter())[value] += 1
+            else:
+                count, low, high = self._numbers.get(name, (0, value, value))
+                self._numbers[name] = count + 1, min(low, value), max(high, value)
+
+    def as_dict(self) -> dict[str, dict[str, Any]]:
+        """By name: `pieces` that have the label, and `min` and `max`, or `values` with their counts and `others`.
+
+        `values` are the commonest, by count, then by name; `others` is how many pieces have a rarer one.
+        """
+        said: dict[str, dict[str, Any]] = {
+            name: {"pieces": count, "min": low, "max": high} for name, (count, low, high) in self._numbers.items()
+        }
+        for name, counts in self._texts.items():
+            values = dict(sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:COMMONEST])
+            said[name] = {"pieces": counts.total(), "values": values, "others": counts.total() - sum(values.values())}
+        return dict(sorted(said.items()))
