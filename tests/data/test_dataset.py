@@ -56,6 +56,19 @@ def test_a_draw_is_a_function_of_seed_and_step(dataset):
     assert dataset.draw(8, seed=1, step=5) != dataset.draw(8, seed=2, step=5)
 
 
+def test_a_draw_is_what_it_says(dataset, tokenizer):
+    """The same windows, found piece by piece and boundary by boundary."""
+    choices = []
+    for piece in dataset.train_pieces:
+        words = dataset.piece(piece)
+        starts = [*tokenizer.starts(words).tolist(), len(words)]
+        begins = [each for each in starts[:-1] if each + 64 <= len(words)] or [0]
+        choices += [(piece, each, max(end for end in starts if end <= each + 64)) for each in begins]
+    drawn = np.random.default_rng((7, 3)).integers(len(choices), size=50)
+    windows = dataset.draw(50, seed=7, step=3)
+    assert [(each.piece, each.start, each.end) for each in windows] == [choices[index] for index in drawn]
+
+
 def test_windows_are_drawn_by_notes_not_by_pieces(dataset):
     drawn = np.bincount([window.piece for window in dataset.draw(6000, seed=3, step=0)], minlength=len(SCORES))
     notes = np.array([5 + 7 * seed for seed in range(12)])

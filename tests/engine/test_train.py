@@ -1,5 +1,7 @@
 """The training loop: what one step of it does."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -44,13 +46,11 @@ def test_padding_is_in_no_step(trainer, monkeypatch):
     """Windows half as long, padded to the same length or cut to it, train to the same embedding of [PAD]: untouched."""
     short = trainer("short")
     before = short.process.embedding[0].detach().clone()
-    window = TokenDataset.window
+    draw = TokenDataset.draw
     monkeypatch.setattr(
         TokenDataset,
-        "window",
-        lambda self, piece, at: type(window(self, piece, at))(
-            piece, (start := window(self, piece, at).start), start + 16
-        ),
+        "draw",
+        lambda self, count, **where: [replace(each, end=each.start + 16) for each in draw(self, count, **where)],
     )
     for _ in range(3):
         short._update()

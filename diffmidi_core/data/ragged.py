@@ -1,0 +1,92 @@
+"""Columns of lists in an Arrow file, read where they lie: a million rows open without being looped over or copied."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffmidi_core.errors import DiffmidiError
+
+Column = NDArray[np.int64]
+
+
+class ArrowFile:
+    """An Arrow stream of record batches, memory-mapped; only its headers are read here.
+
+    Raises DiffmidiError where it is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import pyarrow as pa
+
+        try:
+            buffer = pa.memory_map(str(path)).read_buffer()
+            self.batches = [batch for batch in pa.ipc.open_stream(buffer) if batch.num_rows]
+        except (pa.ArrowInvalid, OSError) as error:
+            raise DiffmidiError(f"{path} cannot be read as Arrow ({error}): prepare the data again.") from None
+        self.address = int(buffer.address)
+        self.int32: NDArray[np.int32] = np.frombuffer(buffer, dtype=np.int32, count=len(buffer) // 4)
+        self._rows_before = np.cumsum([0, *(batch.num_rows for batch in self.batches)])
+
+    def numbers(self, name: str) -> Column:
+        """A column of int64, copied into memory."""
+        columns = [batch.column(name).to_numpy() for batch in self.batches]
+        return np.concatenate(columns) if columns else np.zeros(0, dtype=np.int64)
+
+    def value(self, name: str, row: int) -> Any:
+        """One value of a column, as Python has it."""
+        batch = int(np.searchsorted(self._rows_before, row, side="right")) - 1
+        return self.batches[batch].column(name)[row - int(self._rows_before[batch])].as_py()
+
+
+class Ragged:
+    """A column of lists of int32. Rows are looked up by arrays of row numbers, and cost no memory until they are read.
+
+    Attributes:
+        flat: the whole file as int32; `bounds` says where in it a row lies.
+    """
+
+    def __init__(self, file: ArrowFile, name: str) -> None:
+        self.flat = file.int32
+        columns = [batch.column(name) for batch in file.batches]
+        # Where in `flat` each batch keeps the offsets of its rows, and the values which they count from.
+        self._offsets_at = np.array([(each.buffers()[1].address - file.address) // 4 + each.offset for each in columns])
+        self._values_at = np.array(
+            [(each.buffers()[3].address - file.address) // 4 + each.values.offset for each in columns]
+        )
+        self._rows_before = np.cumsum([0, *map(len, columns)])
+
+    def __getitem__(self, row: int | np.integer) -> NDArray[np.int32]:
+        """A row, a view of the file."""
+        begin, end = self.bounds(np.asarray([row]))
+        return self.flat[begin[0] : end[0]]
+
+    def bounds(self, rows: Column) -> tuple[Column, Column]:
+        """Where in `flat` each of the rows [N] begins and ends."""
+        batch = np.searchsorted(self._rows_before, rows, side="right") - 1
+        offset = self._offsets_at[batch] + rows - self._rows_before[batch]
+        values = self._values_at[batch]
+        return values + self.flat[offset], values + self.flat[offset + 1]
+
+    def lengths(self, rows: Column) -> Column:
+        """How many values each of the rows [N] has."""
+        begin, end = self.bounds(rows)
+        return end - begin
+
+    def at(self, rows: Column, place: Column) -> Column:
+        """The value at a place in each of the rows [N]."""
+        values: Column = self.flat[self.bounds(rows)[0] + place].astype(np.int64)
+        return values
+
+    def count_up_to(self, rows: Column, limit: Column) -> Column:
+        """How many values of each of the rows [N], which rise, are at most its limit: np.searchsorted for many rows."""
+        begin, high = self.bounds(rows)
+        low = begin
+        while (unsure := low < high).any():
+            middle = (low + high) // 2
+            below = self.flat.take(middle, mode="clip") <= limit
+            low, high = np.where(unsure & below, middle + 1, low), np.where(unsure & ~below, middle, high)
+        return low - begin
