@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from diffmidi_core.music.reading import printable as printable
     from diffmidi_core.music.reading import read_midi as read_midi
     from diffmidi_core.music.reading import write_midi as write_midi
+    from diffmidi_core.music.tempo import microseconds as microseconds
 
 _LAZY = {
     "changed_options": "config",
@@ -125,6 +126,7 @@ _LAZY = {
     "printable": "music.reading",
     "read_midi": "music.reading",
     "write_midi": "music.reading",
+    "microseconds": "music.tempo",
 }
 
 __all__ = [

@@ -56,7 +56,7 @@ def test_help_is_light(tmp_path, arguments):
         (("run", "--backbone", "brt"), "no backbone 'brt' is installed. Did you mean 'bert'?"),
         (("run", "--metric", "bound"), "no metric 'bound' is installed."),
         (("run", "-o", "tokenizer.gird=3"), "there is no option tokenizer.gird. Did you mean 'grid'?"),
-        (("run", "-o", "tokenizer.grid=0"), "tokenizer.grid: input should be greater than or equal to 1 (given: 0)"),
+        (("run", "-o", "tokenizer.grid=0"), "tokenizer.grid: a grid is a whole number of steps in a quarter note"),
         (("run", "-o", "backbone.heads=3"), "backbone: heads (3) must divide width (256)"),
         (("run", "-o", "bckbone.size=tiny"), "there is no section 'bckbone'"),
         (("run", "-o", "backbone"), "-o takes section.key=value"),

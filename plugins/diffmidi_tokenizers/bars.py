@@ -81,12 +81,12 @@ def lay_out(score: Score, notes: Notes, lattice: Lattice, counts: dict[str, int]
     counts["metre_replaced"] = int(bool(metre.replaced))
     notes, changes, denominator, counts["clamped_rest"] = _close_up(placed, metre, resolution)
     if lattice.gaps is not None:
-        onset = _at_most(lattice.gaps, steps.gaps(notes.onset - notes.onset[0])).cumsum()
+        onset = steps.at_most(lattice.gaps, steps.gaps(notes.onset - notes.onset[0])).cumsum()
         notes = Notes(onset, notes.duration, notes.pitch, notes.velocity)
 
     longest = np.array([lattice.lengths[each][-1] for each in denominator.tolist()])
     counts["clamped_duration"] = int(np.count_nonzero(notes.duration > longest))
-    duration = _snapped(notes.duration, denominator, lattice, nearest)
+    duration = _snapped(notes.duration, denominator, lattice, steps.nearest)
     notes = steps.sort(Notes(notes.onset, duration, notes.pitch, notes.velocity))
     merged = steps.merge_twins(notes)
     counts["merged"] = len(notes) - len(merged)
@@ -95,7 +95,7 @@ def lay_out(score: Score, notes: Notes, lattice: Lattice, counts: dict[str, int]
     starts = np.array([tick for tick, _ in changes])
     signatures = np.array([signature for _, signature in changes])
     denominator = signatures[np.searchsorted(starts, parted.onset, side="right") - 1, 1]
-    duration = _snapped(parted.duration, denominator, lattice, _at_most)
+    duration = _snapped(parted.duration, denominator, lattice, steps.at_most)
     return LaidOut(Notes(parted.onset, duration, parted.pitch, parted.velocity), changes)
 
 
@@ -171,14 +171,3 @@ def _snapped(
         rows = denominator == each
         snapped[rows] = snap(lattice.lengths[each], duration[rows])
     return snapped
-
-
-def nearest(allowed: Column, values: Column) -> Column:
-    """The nearest of the allowed values (rising), the lower of two as near."""
-    above = np.clip(np.searchsorted(allowed, values), 1, len(allowed) - 1)
-    low, high = allowed[above - 1], allowed[above]
-    return np.where(2 * values <= low + high, low, high)
-
-
-def _at_most(allowed: Column, values: Column) -> Column:
-    return allowed[np.maximum(np.searchsorted(allowed, values, side="right") - 1, 0)]

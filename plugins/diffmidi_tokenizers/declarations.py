@@ -17,11 +17,24 @@ class MmmOptions(Options):
         description="aligned: `t p v d` for every note; run: notes that start together share their `t`, long rests "
         "chain; paper: `p v d` only, without time",
     )
-    grid: int = Field(12, ge=1, le=96, description="steps in a quarter note")
+    grid: int | str = Field(
+        12,
+        description="steps in a quarter note, 1 to 96; or a step in milliseconds, 1ms to 100ms: 10ms keeps the time of "
+        "recorded performances through every change of tempo",
+    )
     velocities: int = Field(16, ge=1, le=127, description="velocity bins")
-    max_duration: int = Field(8, ge=1, le=64, description="longest note, in quarter notes; longer ones are clamped")
+    max_duration: int = Field(
+        8,
+        ge=1,
+        le=64,
+        description="longest note, in quarter notes, or in seconds on a grid of milliseconds; longer ones are clamped",
+    )
     max_shift: int = Field(
-        8, ge=1, le=64, description="largest time shift of one `t` word, in quarter notes; longer rests are clamped"
+        8,
+        ge=1,
+        le=64,
+        description="largest time shift of one `t` word, in quarter notes, or in seconds on a grid of milliseconds; "
+        "longer rests are clamped",
     )
     out_of_range: Literal["clamp", "drop"] = Field(
         "clamp", description="what happens to pitches outside the piano's 21..108"
@@ -29,6 +42,19 @@ class MmmOptions(Options):
     zero_length: Literal["drop", "step"] = Field(
         "drop", description="what happens to notes that end on the tick they start: dropped, or one step long"
     )
+
+    @field_validator("grid", mode="before")
+    @classmethod
+    def _beats_or_milliseconds(cls, value: object) -> int | str:
+        said = str(value).strip()
+        number, unit = said.removesuffix("ms").rstrip(), "ms" if said.endswith("ms") else ""
+        most = 100 if unit else 96
+        if isinstance(value, bool) or not (number.isascii() and number.isdecimal() and 1 <= int(number) <= most):
+            raise ValueError(
+                "a grid is a whole number of steps in a quarter note, 1 to 96, or of milliseconds, 1ms to 100ms, "
+                "such as 10ms"
+            )
+        return f"{int(number)}ms" if unit else int(number)
 
 
 mmm = Declaration(

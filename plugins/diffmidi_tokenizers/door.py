@@ -8,7 +8,7 @@ types (`types_graph`), so that any ids are music.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -114,6 +114,34 @@ class MidiTokWords(Tokenizer):
         """How many whole notes the words say, where MidiTok's graph allows them."""
         return count_notes(self._graph.allowed(self._tokens(ids)))
 
+    def transposition(self, semitones: int) -> Ids | None:
+        """Words of pitch by their pitch, but not where BPE joined tokens: it would join those of another key otherwise.
+
+        Nor where chords are named with their roots.
+        """
+        if self._miditok.config.chord_tokens_with_root_note:
+            return None
+        return self._saying({kind: lambda said: said + semitones for kind in ("Pitch", "NoteOn", "NoteOff")})
+
+    def velocity_scaling(self, factor: float) -> Ids | None:
+        """Words of velocity by the nearest there is, but not where BPE joined tokens, nor without such words."""
+        velocities = np.asarray(self._miditok.velocities, dtype=np.int64)
+        if "Velocity" not in self._types:
+            return None
+        return self._saying({"Velocity": lambda said: int(steps.nearest(velocities, np.array([said * factor]))[0])})
+
+    def _saying(self, change: Mapping[str, Callable[[int], int]]) -> Ids | None:
+        """A table [V] of the words themselves, but for some types of token: the words of other numbers, or -1."""
+        if self._miditok.is_trained:
+            return None
+        number = {expansion[0]: index for index, expansion in enumerate(self._expansions, start=len(SPECIALS))}
+        table = np.arange(len(self._vocab), dtype=np.int32)
+        for token, index in number.items():
+            kind, _, said = token.partition("_")
+            if kind in change:
+                table[index] = number.get(f"{kind}_{change[kind](int(said))}", -1)
+        return table
+
     def save(self, folder: Path) -> None:
         """Write MidiTok's own `tokenizer.json`, which `miditok.REMI(params=...)` opens too."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -122,7 +150,7 @@ class MidiTokWords(Tokenizer):
     def _write(self, laid_out: bars.LaidOut) -> list[int]:
         notes = laid_out.notes
         velocities = np.asarray(self._miditok.velocities, dtype=np.int64)
-        velocity = bars.nearest(velocities, notes.velocity) if len(velocities) else notes.velocity
+        velocity = steps.nearest(velocities, notes.velocity) if len(velocities) else notes.velocity
         score = score_of(Notes(notes.onset, notes.duration, notes.pitch, velocity), self._lattice.ticks_per_quarter)
         score.time_signatures.clear()
         for tick, signature in laid_out.changes:

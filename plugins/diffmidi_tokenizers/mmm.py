@@ -1,7 +1,8 @@
 """`mmm`: music as text, a handful of words for each note, vectorised over the notes.
 
-`t4 p60 v9 d12`: four steps after the last onset, middle C, ninth velocity bin, twelve steps long. Decoded and encoded
-again, words come back exactly: encode(decode(encode(score))) == encode(score).
+`t4 p60 v9 d12`: four steps after the last onset, middle C, ninth velocity bin, twelve steps long. On a grid of
+milliseconds, `t60ms p60 v9 d500ms`. Decoded and encoded again, words come back exactly:
+encode(decode(encode(score))) == encode(score).
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from numpy.typing import NDArray
 from diffmidi_core.api import SPECIALS, Grammar, Ids, Notes, RefusedError, Score, Tokenizer, notes_of, score_of
 from diffmidi_tokenizers import steps
 from diffmidi_tokenizers.declarations import MmmOptions
+from diffmidi_tokenizers.grids import grid_of
 
 LOWEST, HIGHEST = 21, 108
 CHAIN = 16
 """Most `t` words in a chain of the `run` layout: a longer rest (128 quarter notes by default) is clamped."""
-LEAST_RESOLUTION = 480
 MAX_TICK = 2**31 - 1
 
 SPECIAL, PITCH, VELOCITY, DURATION, SHIFT = range(5)
@@ -26,7 +27,7 @@ TYPES = ("special", "pitch", "velocity", "duration", "shift")
 
 
 class Mmm(Tokenizer):
-    """Words p21..p108, v1..vN, d1..dN and t0..tN in one of three layouts.
+    """Words p21..p108, v1..vN, d1..dN and t0..tN (d10ms.., t0ms..) in one of three layouts.
 
     - `aligned`: `t p v d` for every note, so that the position in a window decides the type of a word. Rests longer
       than `max_shift` are clamped.
@@ -35,9 +36,18 @@ class Mmm(Tokenizer):
     - `paper`: `p v d` only, by onset and pitch. Rhythm is lost, but for the durations: chords come back as notes one
       after another, each starting where the one before ends.
 
+    Time is counted in steps of `grid` (`grids`): of a quarter note, or of milliseconds, where long words stand further
+    apart (`scale`).
+
     Encoding, in this order: drums are left out, pitches clamped or dropped, onsets and ends rounded to steps counted
-    from the first onset (a lead-in is dropped), durations and rests clamped, notes of one onset and pitch merged
-    (longest, loudest), and a note still sounding when its pitch is struck again ended there; see `steps`.
+    from the first onset (a lead-in is dropped), durations and rests clamped and put on the scale, notes of one onset
+    and pitch merged (longest, loudest), and a note still sounding when its pitch is struck again ended there; see
+    `steps`.
+
+    Attributes:
+        grid: what a step is.
+        durations: the steps that words d say, in their order.
+        shifts: the steps that words t say.
 
     Decoding reads specials as nothing, every `p v d` that stand together as a note and every `t` as time that passes;
     other words are ignored. Overlaps are then parted as in encoding, since a MIDI file cannot hold them.
@@ -49,22 +59,24 @@ class Mmm(Tokenizer):
         super().__init__(options)
         o = options
         self._timed = o.layout != "paper"
-        self._max_duration, self._max_shift = o.grid * o.max_duration, o.grid * o.max_shift
-        self._max_gap = self._max_shift * (CHAIN if o.layout == "run" else 1)
+        self.grid = grid_of(o.grid)
+        self.durations, self.shifts = self.grid.scale(1, o.max_duration), self.grid.scale(0, o.max_shift)
+        self._max_gap = self.shifts.longest * (CHAIN if o.layout == "run" else 1)
         blocks = [
             SPECIALS,
             [f"p{pitch}" for pitch in range(LOWEST, HIGHEST + 1)],
             [f"v{velocity}" for velocity in range(1, o.velocities + 1)],
-            [f"d{duration}" for duration in range(1, self._max_duration + 1)],
-            [f"t{shift}" for shift in range(self._max_shift + 1)] if self._timed else [],
+            [f"d{length * self.grid.step}{self.grid.unit}" for length in self.durations.values],
+            [f"t{length * self.grid.step}{self.grid.unit}" for length in self.shifts.values] if self._timed else [],
         ]
         self._vocab = tuple(word for block in blocks for word in block)
         sizes = [len(block) for block in blocks]
-        first = np.cumsum([0, *sizes])
-        # A word's id is its number plus its type's zero.
-        self._zero = np.array([0, first[1] - LOWEST, first[2] - 1, first[3] - 1, first[4]])
+        self._first = np.cumsum([0, *sizes])
         self._type_of = np.repeat(np.arange(len(TYPES)), sizes)
-        self._number_of = np.arange(len(self._vocab)) - self._zero[self._type_of]
+        # The pitch, velocity bin or number of steps that a word says.
+        said = [np.zeros(4), np.arange(LOWEST, HIGHEST + 1), np.arange(1, o.velocities + 1)]
+        said += [self.durations.values, self.shifts.values if self._timed else np.zeros(0)]
+        self._number_of = np.concatenate(said).astype(np.int64)
         self._bin_of, self._velocity_of = _velocity_bins(o.velocities)
         self._grammar = _grammar(o.layout, self._type_of)
 
@@ -85,7 +97,7 @@ class Mmm(Tokenizer):
         if score.ticks_per_quarter <= 0:
             raise RefusedError("zero_division", "the score says that a quarter note has no ticks, so it has no rhythm.")
         counts = {"drums": sum(len(track.notes) for track in score.tracks if track.is_drum)}
-        notes = self._in_steps(self._playable(notes_of(score), counts), score.ticks_per_quarter, counts)
+        notes = self._in_steps(self._playable(notes_of(score), counts), score, counts)
         return self._write(notes), {what: count for what, count in counts.items() if count}
 
     def decode(self, ids: Ids) -> Score:
@@ -102,9 +114,9 @@ class Mmm(Tokenizer):
             onset = duration.cumsum() - duration
         notes = steps.sort(Notes(onset, duration, pitch, self._velocity_of[velocity]))
         notes, _ = steps.part_overlaps(steps.merge_twins(notes))
-        ticks = -(-LEAST_RESOLUTION // self.options.grid)
+        ticks = self.grid.ticks
         notes = Notes(notes.onset * ticks, notes.duration * ticks, notes.pitch, notes.velocity)
-        return score_of(notes[notes.onset + notes.duration <= MAX_TICK], ticks * self.options.grid)
+        return score_of(notes[notes.onset + notes.duration <= MAX_TICK], self.grid.ticks_per_quarter)
 
     def starts(self, ids: Ids) -> NDArray[np.int64]:
         """Where each note begins: at the `t` words that lead to it, or at its `p` where it has none."""
@@ -120,6 +132,43 @@ class Mmm(Tokenizer):
         """How many times `p v d` stand together, specials passed over."""
         return len(self._note_positions(ids)[1])
 
+    def transposition(self, semitones: int) -> Ids:
+        """Pitch words by their pitch; those that would leave 21..108 have none."""
+        return self._saying({PITCH: self._said(PITCH) + semitones})
+
+    def velocity_scaling(self, factor: float) -> Ids:
+        """Velocity words by the middles of their bins."""
+        velocity = np.rint(self._velocity_of[self._said(VELOCITY)] * factor).astype(np.int64)
+        return self._saying({VELOCITY: self._bin_of[velocity.clip(1, 127)]})
+
+    def time_stretch(self, factor: float) -> Ids | None:
+        """On a grid of milliseconds, words of time by the nearest length there is; none of them becomes no time."""
+        if self.grid.unit != "ms":
+            return None
+        times = {kind: self._stretched(kind, factor) for kind in (DURATION, SHIFT) if self._timed or kind != SHIFT}
+        if self.options.layout == "run" and factor != 1:
+            # It may be a link of a chain, which would have to be joined anew.
+            times[SHIFT][-1] = -1
+        return self._saying(times)
+
+    def _said(self, kind: int) -> NDArray[np.int64]:
+        """[M] what the words of a type say, rising."""
+        return self._number_of[self._type_of == kind]
+
+    def _stretched(self, kind: int, factor: float) -> NDArray[np.int64]:
+        said = self._said(kind)
+        stretched = np.rint(said * factor).astype(np.int64)
+        return steps.nearest(said, np.maximum(stretched, said > 0))
+
+    def _saying(self, numbers: Mapping[int, NDArray[np.int64]]) -> Ids:
+        """A table [V] of the words themselves, but for some types: the words that say these numbers [M], or -1."""
+        table = np.arange(len(self._vocab), dtype=np.int32)
+        for kind, wanted in numbers.items():
+            words, said = np.flatnonzero(self._type_of == kind), self._said(kind)
+            place = np.searchsorted(said, wanted).clip(max=len(said) - 1)
+            table[words] = np.where(said[place] == wanted, words[place], -1)
+        return table
+
     def _playable(self, notes: Notes, counts: dict[str, int]) -> Notes:
         o = self.options
         outside = (notes.pitch < LOWEST) | (notes.pitch > HIGHEST)
@@ -133,43 +182,48 @@ class Mmm(Tokenizer):
         pitch = np.minimum(np.maximum(notes.pitch, LOWEST), HIGHEST)
         return Notes(notes.onset, notes.duration, pitch, np.minimum(np.maximum(notes.velocity, 1), 127))
 
-    def _in_steps(self, notes: Notes, ticks_per_quarter: int, counts: dict[str, int]) -> Notes:
+    def _in_steps(self, notes: Notes, score: Score, counts: dict[str, int]) -> Notes:
         """Durations and rests are clamped first: parting overlaps then changes no onset and lengthens no note past
         the longest, which is why encoding what was decoded changes nothing.
         """
         if len(notes) == 0:
             return notes
-        notes = steps.sort(steps.on_grid(notes, ticks_per_quarter, self.options.grid))
-        counts["clamped_duration"] = int(np.count_nonzero(notes.duration > self._max_duration))
-        duration = np.minimum(notes.duration, self._max_duration)
-        notes = Notes(notes.onset, duration, notes.pitch, notes.velocity)
+        notes = steps.sort(self.grid.place(score, notes))
+        counts["clamped_duration"] = int(np.count_nonzero(notes.duration > self.durations.longest))
+        duration = self.durations.nearest(np.minimum(notes.duration, self.durations.longest))
+        onset = notes.onset
         if self._timed:
-            notes, counts["clamped_shift"] = steps.clamp_gaps(notes, self._max_gap)
+            gaps = steps.gaps(onset)
+            counts["clamped_shift"] = int(np.count_nonzero(gaps > self._max_gap))
+            onset = self.shifts.keep_time(np.minimum(gaps, self._max_gap)).cumsum()
+        notes = Notes(onset, duration, notes.pitch, notes.velocity)
         merged = steps.merge_twins(notes)
         counts["merged"] = len(notes) - len(merged)
-        notes, counts["overlaps"] = steps.part_overlaps(merged)
-        return notes
+        parted, counts["overlaps"] = steps.part_overlaps(merged)
+        # A parted note may have a length that no word says; the next shorter one leaves it parted.
+        return Notes(parted.onset, self.durations.at_most(parted.duration), parted.pitch, parted.velocity)
 
     def _write(self, notes: Notes) -> Ids:
-        zero = self._zero
+        _, pitch, velocity, duration, shift, _ = self._first
         note = (
-            notes.pitch + zero[PITCH],
-            self._bin_of[notes.velocity] + zero[VELOCITY],
-            notes.duration + zero[DURATION],
+            notes.pitch - LOWEST + pitch,
+            self._bin_of[notes.velocity] - 1 + velocity,
+            self.durations.word(notes.duration) + duration,
         )
         if self.options.layout == "paper":
             return _rows(*note)
         gap = steps.gaps(notes.onset)
         if self.options.layout == "aligned":
-            return _rows(gap + zero[SHIFT], *note)
-        chain = -(-gap // self._max_shift)
+            return _rows(self.shifts.word(gap) + shift, *note)
+        longest = self.shifts.longest
+        chain = -(-gap // longest)
         chain[:1] = 1
         place = (chain + len(note)).cumsum() - len(note)
-        ids = np.full(place[-1] + len(note) if len(place) else 0, zero[SHIFT] + self._max_shift, dtype=np.int32)
+        ids = np.full(place[-1] + len(note) if len(place) else 0, shift + len(self.shifts.values) - 1, dtype=np.int32)
         for offset, words in enumerate(note):
             ids[place + offset] = words
         timed = chain > 0
-        ids[place[timed] - 1] = zero[SHIFT] + (gap - (chain - 1) * self._max_shift)[timed]
+        ids[place[timed] - 1] = shift + self.shifts.word((gap - (chain - 1) * longest)[timed])
         return ids
 
     def _note_positions(self, ids: Ids, *, keep_specials: bool = False) -> tuple[Ids, NDArray[np.int64]]:

@@ -8,15 +8,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.api import Notes, onset_phase
+from diffmidi_core.api import Notes, Score, microseconds, onset_phase
 
 
 def on_grid(notes: Notes, ticks_per_quarter: int, grid: int) -> Notes:
     """Notes in ticks -> notes in steps of 1/grid quarter, the first onset at step 0; every note at least a step long.
 
     The grid is laid through the onsets' most common residue, so that a piece recorded a constant few ticks late is on
-    it all the same. Onsets and ends are rounded, each to its nearest step, rather than durations: rounding in time
-    keeps order, so notes that followed one another still do and none grows into the next.
+    it all the same: on 12 steps, that takes the mean error of an onset in POP909 from 15 ms (0.23 step) to 1.6 ms (0.02
+    step), in the scores of asap from 3.2 ms to 2.7 ms, and merges no more notes (2.85 % for 2.83 % in POP909, which
+    writes them twice).
+
+    Onsets and ends are rounded, each to its nearest step, rather than durations: rounding in time keeps order, so notes
+    that followed one another still do and none grows into the next.
     """
     # Times in units of 1/ticks_per_quarter step are whole numbers, whatever the grid.
     start = notes.onset * grid
@@ -25,6 +29,15 @@ def on_grid(notes: Notes, ticks_per_quarter: int, grid: int) -> Notes:
     onset = (start + to_nearest) // ticks_per_quarter
     duration = np.maximum((end + to_nearest) // ticks_per_quarter - onset, 1)
     return Notes(onset - onset.min(), duration, notes.pitch, notes.velocity)
+
+
+def on_clock(notes: Notes, score: Score, step: int) -> Notes:
+    """Notes in ticks of a score -> notes in steps of `step` milliseconds; else as `on_grid`, without its phase."""
+    width = 1000 * step
+    onset, end = (
+        (microseconds(score, ticks) + width // 2) // width for ticks in (notes.onset, notes.onset + notes.duration)
+    )
+    return Notes(onset - onset.min(), np.maximum(end - onset, 1), notes.pitch, notes.velocity)
 
 
 def gaps(onset: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -39,15 +52,6 @@ def gaps(onset: NDArray[np.int64]) -> NDArray[np.int64]:
 def sort(notes: Notes) -> Notes:
     """By onset, then pitch."""
     return notes[np.argsort(notes.onset * 128 + notes.pitch, kind="stable")]
-
-
-def clamp_gaps(notes: Notes, limit: int) -> tuple[Notes, int]:
-    """Sorted notes with no two neighbouring onsets more than `limit` steps apart; and how many were."""
-    before = gaps(notes.onset)
-    far = int(np.count_nonzero(before > limit))
-    if far:
-        notes = Notes(np.minimum(before, limit).cumsum(), notes.duration, notes.pitch, notes.velocity)
-    return notes, far
 
 
 def merge_twins(notes: Notes) -> Notes:
@@ -82,3 +86,15 @@ def part_overlaps(notes: Notes) -> tuple[Notes, int]:
     duration = np.empty_like(end)
     duration[order] = end - onset
     return Notes(notes.onset, duration, notes.pitch, notes.velocity), parted
+
+
+def nearest(allowed: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The nearest of the allowed values (rising), the lower of two as near."""
+    above = np.clip(np.searchsorted(allowed, values), 1, len(allowed) - 1)
+    low, high = allowed[above - 1], allowed[above]
+    return np.where(2 * values <= low + high, low, high)
+
+
+def at_most(allowed: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The greatest of the allowed values (rising) that is not above; the first where all are."""
+    return allowed[np.maximum(np.searchsorted(allowed, values, side="right") - 1, 0)]

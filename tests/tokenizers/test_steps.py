@@ -71,14 +71,6 @@ def test_notes_that_follow_one_another_do_not_overlap_after_rounding() -> None:
     assert (placed.onset[:-1] + placed.duration[:-1] == placed.onset[1:]).all()
 
 
-def test_gaps_are_clamped_and_counted() -> None:
-    clamped, far = steps.clamp_gaps(
-        notes((0, 1, 60, 1), (5, 1, 60, 1), (500, 1, 60, 1), (500, 1, 62, 1), (509, 1, 60, 1)), 10
-    )
-    assert clamped.onset.tolist() == [0, 5, 15, 15, 24]
-    assert far == 1
-
-
 def test_twins_become_the_longest_and_the_loudest() -> None:
     merged = steps.merge_twins(notes((0, 4, 60, 90), (0, 9, 60, 30), (0, 1, 61, 5), (2, 1, 60, 7)))
     assert rows(merged) == [(0, 9, 60, 90), (0, 1, 61, 5), (2, 1, 60, 7)]
