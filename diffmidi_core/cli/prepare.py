@@ -10,11 +10,29 @@ import click
 from diffmidi_core.cli.options import CONFIG, OUT, new_session, settings
 
 
+def _check_leaks(context: click.Context, parameter: click.Parameter, value: tuple[Path, Path] | None) -> None:
+    if value:
+        from diffmidi_core.cli.leaks import check_leaks
+
+        check_leaks(*value)
+        context.exit()
+
+
 @click.command("prepare")
 @click.argument("folder", required=False, metavar="[FOLDER]")
 @settings
 @CONFIG
 @OUT
+@click.option(
+    "--check-leaks",
+    nargs=2,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="A B",
+    callback=_check_leaks,
+    expose_value=False,
+    is_eager=True,
+    help="Prepare nothing; say which pieces of B are in A too. Each is a run or a folder of MIDI files.",
+)
 def command(
     folder: str | None, config: Path | None, out: Path | None, assignments: tuple[str, ...], **given: Any
 ) -> None:

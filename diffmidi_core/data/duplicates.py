@@ -27,7 +27,7 @@ SIGNATURE_LENGTH = 128
 THRESHOLD = 0.08
 """Unrelated pieces of the kinds measured stay below 0.03, performances of one score lie between 0.05 and 0.5."""
 NO_SIGNATURE = np.uint32(0xFFFFFFFF)
-"""Fills the signature of a piece with too little in it to be told apart; such a piece is like no other."""
+"""Fills the signature of a piece with too little in it to be told apart, and is in no other; it is like none."""
 
 _STEPS_PER_QUARTER = 960
 """In which music is compared: copies at other resolutions are still the same music."""
@@ -91,26 +91,53 @@ def near_duplicates(signatures: NDArray[np.uint32], threshold: float = THRESHOLD
 
     Raises ValueError where `threshold` does not leave two columns to agree in, or is above 1.
     """
-    rows, columns = signatures.shape
+    needed = agreements_needed(threshold, signatures.shape[1])
+    group = np.arange(len(signatures))
+    present = _present(signatures)
+    for pair in _bands(signatures.shape[1]):
+        band = _band(signatures, present, pair)
+        order = np.argsort(band, kind="stable")
+        band, ordered = band[order], present[order]
+        for step in range(1, _NEIGHBOURS + 1):
+            first = np.flatnonzero(band[step:] == band[:-step])
+            one, two = ordered[first], ordered[first + step]
+            apart = group[one] != group[two]
+            one, two = one[apart], two[apart]
+            alike = _agreements(signatures, one, signatures, two) >= needed
+            _unite(group, one[alike], two[alike])
+    return group
+
+
+def nearest(signatures: NDArray[np.uint32], among: NDArray[np.uint32]) -> tuple[Rows, NDArray[np.float64]]:
+    """For each row of signatures [N, P] the row of `among` [M, P] that is most like it, and their similarity.
+
+    Returns [N] rows and [N] shares of columns that agree; -1 and 0 where no row agrees in two columns of a band.
+    """
+    rows, agreements = np.full(len(signatures), -1), np.zeros(len(signatures), dtype=np.int64)
+    asked, present = _present(signatures), _present(among)
+    for pair in _bands(signatures.shape[1]):
+        band, wanted = _band(among, present, pair), _band(signatures, asked, pair)
+        order = np.argsort(band, kind="stable")
+        band, ordered = band[order], present[order]
+        begin = np.searchsorted(band, wanted)
+        for step in range(_NEIGHBOURS):
+            inside = np.flatnonzero(begin + step < len(band))
+            inside = inside[band[begin[inside] + step] == wanted[inside]]
+            one, two = asked[inside], ordered[begin[inside] + step]
+            new = rows[one] != two
+            one, two = one[new], two[new]
+            found = _agreements(signatures, one, among, two)
+            better = found > agreements[one]
+            rows[one[better]], agreements[one[better]] = two[better], found[better]
+    return rows, agreements / signatures.shape[1]
+
+
+def agreements_needed(threshold: float, columns: int) -> int:
+    """In how many columns two signatures must agree; see `near_duplicates`, and what it raises."""
     needed = int(np.ceil(threshold * columns))
     if not 2 <= needed <= columns:
         raise ValueError(f"threshold must lie above {1 / columns:.3f} and be 1 at most (given: {threshold}).")
-    group = np.arange(rows)
-    present = np.flatnonzero((signatures != NO_SIGNATURE).any(axis=1))
-    for distance in _DISTANCES:
-        for column in range(columns):
-            other = (column + distance) % columns
-            band = signatures[present, column].astype(np.uint64) << np.uint64(32) | signatures[present, other]
-            order = np.argsort(band, kind="stable")
-            band, ordered = band[order], present[order]
-            for step in range(1, _NEIGHBOURS + 1):
-                first = np.flatnonzero(band[step:] == band[:-step])
-                one, two = ordered[first], ordered[first + step]
-                apart = group[one] != group[two]
-                one, two = one[apart], two[apart]
-                alike = _agreements(signatures, one, two) >= needed
-                _unite(group, one[alike], two[alike])
-    return group
+    return needed
 
 
 def _elements(notes: Notes) -> NDArray[np.uint32]:
@@ -147,12 +174,28 @@ def _distinct(values: NDArray[Integer]) -> NDArray[Integer]:
     return values[np.concatenate([[True], values[1:] != values[:-1]])] if len(values) else values
 
 
-def _agreements(signatures: NDArray[np.uint32], one: Rows, two: Rows) -> Rows:
-    """[C] in how many columns the rows `one` and `two` agree, some thousand pairs at a time."""
+def _present(signatures: NDArray[np.uint32]) -> Rows:
+    """The rows that have a signature."""
+    return np.flatnonzero(signatures[:, 0] != NO_SIGNATURE)
+
+
+def _bands(columns: int) -> list[tuple[int, int]]:
+    return [(column, (column + distance) % columns) for distance in _DISTANCES for column in range(columns)]
+
+
+def _band(signatures: NDArray[np.uint32], rows: Rows, pair: tuple[int, int]) -> NDArray[np.uint64]:
+    """[len(rows)] two columns as one number."""
+    high, low = signatures[rows, pair[0]], signatures[rows, pair[1]]
+    number: NDArray[np.uint64] = high.astype(np.uint64) << np.uint64(32) | low
+    return number
+
+
+def _agreements(ones: NDArray[np.uint32], one: Rows, twos: NDArray[np.uint32], two: Rows) -> Rows:
+    """[C] in how many columns the rows `one` and `two` of two matrices agree, some thousand pairs at a time."""
     counts = np.zeros(len(one), dtype=np.int64)
     for begin in range(0, len(one), _PAIRS_AT_ONCE):
         part = slice(begin, begin + _PAIRS_AT_ONCE)
-        counts[part] = np.count_nonzero(signatures[one[part]] == signatures[two[part]], axis=1)
+        counts[part] = np.count_nonzero(ones[one[part]] == twos[two[part]], axis=1)
     return counts
 
 

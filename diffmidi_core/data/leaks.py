@@ -1,0 +1,155 @@
+"""Leaks: which pieces of one set of music are in another one too, under whatever name, in whatever key."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffmidi_core.data.duplicates import (
+    SIGNATURE_LENGTH,
+    THRESHOLD,
+    Signature,
+    agreements_needed,
+    nearest,
+    notes_hash,
+    signature,
+)
+from diffmidi_core.errors import DiffmidiError, RefusedError
+from diffmidi_core.music.reading import printable
+from diffmidi_core.registry import find
+
+SAME_FILE, SAME_NOTES, SAME_VOICES, VERSION = KINDS = (
+    "the same file",
+    "the same notes",
+    "the same outer voices (another key, tempo or arrangement)",
+    "a version (another performance, edition or excerpt)",
+)
+"""How a piece can be in another set, the plainest first."""
+
+_TOKENS = "tokens.arrow"
+_COLUMNS = ("id", "notes_hash", "signature")
+
+Tick = Callable[[int, int], None]
+"""Told how many pieces are done, of how many."""
+
+
+@dataclass(frozen=True)
+class PieceSet:
+    """What tells the pieces of a set apart, a row a piece.
+
+    Attributes:
+        names: what the source calls them, fit to print.
+        hashes: of the notes; see `notes_hash`.
+        signatures: [N, 128]; see `signature`.
+        files: hashes of the files' bytes; empty for a prepared set, which keeps the notes alone.
+        refused: how many pieces could not be read.
+    """
+
+    names: Sequence[str]
+    hashes: Sequence[bytes]
+    signatures: NDArray[np.uint32]
+    files: Sequence[bytes] = ()
+    refused: int = 0
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A piece that is in both sets: its name in each, how it is the same, and the similarity of the signatures."""
+
+    piece: str
+    other: str
+    kind: str
+    similarity: float
+
+
+def read_set(path: Path, tick: Tick = lambda done, of: None) -> PieceSet:
+    """A run, its data folder, a folder of MIDI files or one such file.
+
+    Raises DiffmidiError where there is no music, or data of a version that did not yet store what is needed.
+    """
+    for folder in (path, path / "data"):
+        if (folder / _TOKENS).is_file():
+            return _prepared(folder / _TOKENS)
+    if (path / "config.json").is_file():
+        raise DiffmidiError(
+            f"the run {path} holds no prepared data: go on with it by `diffmidi run --resume {path}`, or give "
+            f"{path / 'samples'} to compare the music it drew."
+        )
+    return _midi(path, tick)
+
+
+def find_leaks(one: PieceSet, two: PieceSet, threshold: float = THRESHOLD) -> list[Leak]:
+    """The pieces of `two` that are in `one`, each once: with the plainest kind of sameness, the plainest first.
+
+    Raises ValueError for a threshold that `near_duplicates` would refuse.
+    """
+    agreements_needed(threshold, SIGNATURE_LENGTH)
+    rows, similarity = nearest(two.signatures, one.signatures)
+    files, hashes = ({each: row for row, each in enumerate(column)} for column in (one.files, one.hashes))
+    leaks: list[tuple[int, float, Leak]] = []
+    for row, name in enumerate(two.names):
+        share = float(similarity[row])
+        if two.files and two.files[row] in files:
+            kind, other, share = SAME_FILE, files[two.files[row]], 1.0
+        elif two.hashes[row] in hashes:
+            kind, other, share = SAME_NOTES, hashes[two.hashes[row]], 1.0
+        elif share >= threshold:
+            kind, other = SAME_VOICES if share == 1 else VERSION, int(rows[row])
+        else:
+            continue
+        leaks.append((KINDS.index(kind), -share, Leak(name, one.names[other], kind, share)))
+    return [leak for *_, leak in sorted(leaks, key=lambda each: each[:2])]
+
+
+def _prepared(file: Path) -> PieceSet:
+    import pyarrow as pa
+
+    try:
+        with pa.memory_map(str(file)) as mapped, pa.ipc.open_stream(mapped) as stream:
+            if missing := [name for name in _COLUMNS if name not in stream.schema.names]:
+                raise DiffmidiError(
+                    f"{file.parent} was prepared by a version that did not store {' and '.join(missing)} of pieces: "
+                    "prepare it again, or give the folder of MIDI files."
+                )
+            names: list[str] = []
+            hashes: list[bytes] = []
+            signatures = [np.zeros((0, SIGNATURE_LENGTH), dtype=np.uint32)]
+            for batch in stream:
+                names += batch.column("id").to_pylist()
+                hashes += batch.column("notes_hash").to_pylist()
+                signatures.append(batch.column("signature").flatten().to_numpy().reshape(-1, SIGNATURE_LENGTH).copy())
+    except (pa.ArrowException, OSError) as error:
+        raise DiffmidiError(f"{file} is damaged ({str(error)[:200]}): prepare it again.") from None
+    return PieceSet(names, hashes, np.concatenate(signatures))
+
+
+def _midi(path: Path, tick: Tick) -> PieceSet:
+    source = find("source", "folder").build({}, data=str(path))
+    pieces = list(source.pieces())
+    names: list[str] = []
+    hashes: list[bytes] = []
+    files: list[bytes] = []
+    signatures: list[Signature] = []
+    for done, piece in enumerate(pieces):
+        tick(done, len(pieces))
+        try:
+            score = source.read(piece)
+        except RefusedError:
+            continue
+        names.append(printable(piece.id))
+        hashes.append(notes_hash(score))
+        signatures.append(signature(score))
+        files.append(_bytes_hash(path / piece.id if path.is_dir() else path))
+    tick(len(pieces), len(pieces))
+    if not names:
+        raise DiffmidiError(f"none of the {len(pieces)} MIDI files in {printable(path)} could be read.")
+    return PieceSet(names, hashes, np.stack(signatures), files, refused=len(pieces) - len(names))
+
+
+def _bytes_hash(file: Path) -> bytes:
+    return hashlib.blake2b(file.read_bytes(), digest_size=16).digest()
