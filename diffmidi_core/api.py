@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from diffmidi_core.music.reading import read_midi as read_midi
     from diffmidi_core.music.reading import write_midi as write_midi
     from diffmidi_core.music.tempo import microseconds as microseconds
+    from diffmidi_core.pipeline import Pipeline as Pipeline
 
 _LAZY = {
     "changed_options": "config",
@@ -127,6 +128,7 @@ _LAZY = {
     "read_midi": "music.reading",
     "write_midi": "music.reading",
     "microseconds": "music.tempo",
+    "Pipeline": "pipeline",
 }
 
 __all__ = [

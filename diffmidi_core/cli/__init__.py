@@ -19,6 +19,8 @@ COMMANDS = {
     "evaluate": "Measure the model and its music.",
     "render": "Make samples audible and visible.",
     "report": "Write the whole run as one page.",
+    "export": "Write the model as a folder for others.",
+    "push": "Publish the model on the Hugging Face Hub.",
     "compare": "Show runs side by side.",
     "text": "Show a piece as words, or write words back as MIDI.",
     "plugins": "List, show and check the installed parts.",

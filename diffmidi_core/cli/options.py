@@ -43,6 +43,11 @@ CHECKPOINT = click.option(
     metavar="STEP|last|best",
     help="Use this checkpoint (default: best, the one of the lowest held-out bound; last where no music is held out).",
 )
+LICENSE = click.option(
+    "--license",
+    metavar="LICENCE",
+    help="Licence of the music it was trained on, as the Hub spells it: cc-by-4.0 (default: unknown).",
+)
 
 _PARTS = ("source", "tokenizer", "backbone", "schedule", "process", "sampler")
 _PLURALS = ("metric", "renderer", "hook")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,12 @@ def build_process(config: RunConfig, tokenizer: Tokenizer) -> Process:
     return process
 
 
-def describe_parts(config: RunConfig) -> dict[str, dict[str, Any]]:
+def describe_parts(
+    config: RunConfig, kinds: Iterable[str] = ("tokenizer", "backbone", "schedule", "process")
+) -> dict[str, dict[str, Any]]:
     """Each chosen part with the package and version that it comes from."""
     described: dict[str, dict[str, Any]] = {}
-    for kind in ("tokenizer", "backbone", "schedule", "process"):
+    for kind in kinds:
         part: Part = getattr(config, kind)
         offer = find(kind, part.name)
         described[kind] = {

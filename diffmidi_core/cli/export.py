@@ -1,0 +1,33 @@
+"""`diffmidi export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from diffmidi_core.cli.options import CHECKPOINT, LICENSE, RUN
+
+if TYPE_CHECKING:
+    from diffmidi_core.engine.checkpoint import Which
+
+
+@click.command("export")
+@RUN
+@click.option("--to", type=click.Path(path_type=Path), metavar="FOLDER", help="A new folder (default: RUN/export).")
+@CHECKPOINT
+@LICENSE
+def command(run: Path, to: Path | None, checkpoint: Which, license: str | None) -> None:
+    """Write the run's model as a folder that others can open: weights, tokenizer and a model card.
+
+    In Python, `diffmidi_core.api.Pipeline.from_pretrained(FOLDER)` opens it.
+    """
+    from diffmidi_core.engine.folder import RunFolder
+
+    folder = RunFolder.open(run)
+
+    from diffmidi_core.engine.export import export
+
+    written = export(folder, to or run / "export", which=checkpoint, license=license)
+    click.echo(f"Wrote {written}: README.md is its card, to be read before it is shared.")

@@ -1,0 +1,29 @@
+"""`diffmidi push`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from diffmidi_core.cli.options import CHECKPOINT, LICENSE, RUN
+
+if TYPE_CHECKING:
+    from diffmidi_core.engine.checkpoint import Which
+
+
+@click.command("push")
+@RUN
+@click.argument("name", metavar="USER/NAME")
+@click.option("--private", is_flag=True, help="Let nobody else see it, where it is new.")
+@CHECKPOINT
+@LICENSE
+def command(run: Path, name: str, private: bool, checkpoint: Which, license: str | None) -> None:
+    """Publish the model of RUN, or a folder that `diffmidi export` wrote, on the Hugging Face Hub.
+
+    Log in first: `hf auth login`. In Python, `Pipeline.from_pretrained("USER/NAME")` opens it anywhere.
+    """
+    from diffmidi_core.engine.hub import publish
+
+    click.echo(f"Published: {publish(run, name, which=checkpoint, private=private, license=license)}")

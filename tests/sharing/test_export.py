@@ -1,0 +1,158 @@
+"""A run as a folder for others: what stands in it, what its card says, and what is said of a folder that is no good."""
+
+import json
+import shutil
+
+import pytest
+from huggingface_hub import ModelCard
+from safetensors.torch import load_file
+
+from diffmidi_core.config import resolve
+from diffmidi_core.engine import export as exporting
+from diffmidi_core.engine.export import export
+from diffmidi_core.engine.folder import RunFolder
+from diffmidi_core.engine.trained import open_trained
+from diffmidi_core.errors import DiffmidiError
+
+
+@pytest.fixture(scope="module")
+def once(trained, tmp_path_factory):
+    return export(RunFolder.open(trained), tmp_path_factory.mktemp("exported") / "model")
+
+
+@pytest.fixture
+def exported(once, tmp_path):
+    """An exported folder, to do with as one likes."""
+    return shutil.copytree(once, tmp_path / "model")
+
+
+def part(name, package, version, **options):
+    return {"name": name, "package": package, "version": version, "options": options}
+
+
+def change(exported, **values):
+    file = exported / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **values}))
+
+
+def test_it_holds_what_the_hub_expects_and_the_averaged_weights(once, trained):
+    assert sorted(path.name for path in once.iterdir()) == [
+        *("README.md", "config.json", "model.safetensors", "sample.mid", "sample.png", "sample.wav", "vocab.txt"),
+    ]
+    average = load_file(trained / "checkpoints" / "step-000004" / "ema.safetensors")
+    weights = load_file(once / "model.safetensors")
+    assert average
+    assert all((weights[name] == value).all() for name, value in average.items())
+    assert (once / "vocab.txt").read_text().split()[:4] == ["[PAD]", "[CLS]", "[SEP]", "[MASK]"]
+    assert all(path.stat().st_mode & 0o044 for path in once.iterdir()), "others can read it"
+
+
+def test_it_says_nothing_of_this_machine(once, trained):
+    for path in once.glob("*.[mj]*"):
+        assert b"my secret" not in path.read_bytes(), path
+        assert str(trained.parent).encode() not in path.read_bytes(), path
+
+
+def test_the_card_says_what_is_known_and_invents_no_licence(once, trained):
+    card = ModelCard.load(once / "README.md")
+    assert (card.data.library_name, card.data.license) == ("diffmidi", "unknown")
+    assert {"midi", "bert", "mmm", "gaussian"} <= set(card.data.tags)
+    figure = json.loads((trained / "figures.json").read_text())["figures"]["bound_bpw"]
+    low, high = figure["interval"]
+    assert f"| bound_bpw | {figure['value']:.4g} | {low:.4g} to {high:.4g} |" in card.text
+    for said in ("| pieces | 4 |", "folder, music |", "Pipeline.from_pretrained", "32 words", "sample.wav"):
+        assert said in card.text
+    assert "Licence of this music: unknown" in card.text
+
+
+def test_the_card_says_the_licence_and_the_name_that_were_given(run, tmp_path):
+    card = ModelCard.load(
+        export(RunFolder.open(run), tmp_path / "to", license="cc-by-4.0", name="ann/bach") / "README.md"
+    )
+    assert card.data.license == "cc-by-4.0"
+    assert 'from_pretrained("ann/bach")' in card.text
+    assert "unknown" not in card.text
+
+
+def test_figures_and_samples_of_another_checkpoint_are_not_this_ones(run, tmp_path):
+    measured = json.loads((run / "figures.json").read_text())["checkpoint"]
+    other = {2: 4, 4: 2}[measured]
+    folder = export(RunFolder.open(run), tmp_path / "to", which=other)
+    text = ModelCard.load(folder / "README.md").text
+    assert f"what was measured is the one of iteration {measured}, and this is {other}" in text
+    assert "bound_bpw" not in text
+    assert not list(folder.glob("sample*"))
+
+
+def test_a_run_that_only_trained_is_exported_too(run, tmp_path):
+    for path in ("samples", "data"):
+        shutil.rmtree(run / path)
+    for path in ("figures.json", "run.json", "metrics.jsonl"):
+        (run / path).unlink()
+    card = ModelCard.load(export(RunFolder.open(run), tmp_path / "to") / "README.md")
+    assert "this model was not measured" in card.text
+
+
+def test_long_sound_stays_at_home(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(exporting, "MOST_SOUND", 2)
+    folder = export(RunFolder.open(run), tmp_path / "to")
+    assert not (folder / "sample.wav").exists()
+    assert (folder / "sample.png").read_bytes() == b"roll.png"
+    assert "sample.wav" not in (folder / "README.md").read_text()
+
+
+def test_nothing_is_overwritten(run, tmp_path, diffmidi):
+    (tmp_path / "to").mkdir()
+    assert diffmidi("export", run, "--to", "to")[0] == 0, "an empty folder is no loss"
+    (tmp_path / "to" / "README.md").write_text("mine")
+    code, said = diffmidi("export", run, "--to", "to")
+    assert code == 1
+    assert "to is there already: choose another --to" in said
+    assert (tmp_path / "to" / "README.md").read_text() == "mine"
+
+
+def test_a_part_built_from_files_of_this_machine_is_refused():
+    config = resolve(None, {}, ("backbone.pretrained=/home/ann/bert",))
+    with pytest.raises(DiffmidiError, match=r"cannot be exported: backbone\.pretrained is /home/ann/bert"):
+        exporting._check_portable(config)
+
+
+def test_no_run_and_no_checkpoint_are_said_in_a_sentence(run, diffmidi):
+    assert "there is no run in nowhere" in diffmidi("export", "nowhere")[1]
+    assert "there is no checkpoint of step 7" in diffmidi("export", run, "--checkpoint", "7")[1]
+    assert not (run / "export").exists()
+
+
+@pytest.mark.parametrize(
+    ("harm", "sentence"),
+    [
+        (lambda at: (at / "config.json").unlink(), "there is no model in"),
+        (lambda at: (at / "config.json").write_text("{"), "is not valid JSON"),
+        (lambda at: (at / "config.json").write_text("[]"), "is not of a model that diffmidi exported"),
+        (lambda at: (at / "config.json").write_text('{"model_type": "bert"}'), "is not of a model that diffmidi"),
+        (lambda at: change(at, length=-3), "is not the config of a run"),
+        (lambda at: change(at, format=2, library_version="9.1"), "by diffmidi 9.1, which is newer than this one"),
+        (lambda at: change(at, tokenizer_fingerprint="0"), r"other words than tokenizer 'mmm' has"),
+        (
+            lambda at: change(at, backbone=part("x:mamba", "x", "3")),
+            r"needs backbone 'x:mamba' of x 3, which is not installed: pip install x==3",
+        ),
+        (
+            lambda at: change(at, schedule=part("sqrt", "other", "3")),
+            r"needs schedule 'sqrt' of other 3, which is not installed",
+        ),
+        (lambda at: change(at, process=part("gaussian", "diffmidi", "0", z=1)), r"there is no option process\.z"),
+        (lambda at: (at / "model.safetensors").unlink(), r"there is no model\.safetensors in"),
+        (lambda at: (at / "model.safetensors").write_bytes(b"\x80\x04pickled"), "is damaged"),
+        (lambda at: change(at, length=12), "does not fit this model"),
+    ],
+)
+def test_a_folder_that_is_no_good_is_said_in_a_sentence(exported, harm, sentence):
+    harm(exported)
+    with pytest.raises(DiffmidiError, match=sentence):
+        open_trained(exported)
+
+
+def test_an_exported_folder_has_no_checkpoints_to_choose_from(exported):
+    with pytest.raises(DiffmidiError, match="leave out the checkpoint"):
+        open_trained(exported, "last")
