@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from diffmidi_core.music.pedal import sustained as sustained
     from diffmidi_core.music.reading import printable as printable
     from diffmidi_core.music.reading import read_midi as read_midi
+    from diffmidi_core.music.reading import read_midi_bytes as read_midi_bytes
     from diffmidi_core.music.reading import write_midi as write_midi
     from diffmidi_core.music.tempo import microseconds as microseconds
     from diffmidi_core.pipeline import Pipeline as Pipeline
@@ -126,6 +127,7 @@ _LAZY = {
     "sustained": "music.pedal",
     "printable": "music.reading",
     "read_midi": "music.reading",
+    "read_midi_bytes": "music.reading",
     "write_midi": "music.reading",
     "microseconds": "music.tempo",
     "Pipeline": "pipeline",

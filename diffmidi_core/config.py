@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from diffmidi_core.errors import BrokenPluginError, UsageError
-from diffmidi_core.registry import describe, find
+from diffmidi_core.registry import BUILTIN_PACKAGE, describe, find, offers
 
 SINGLE = ("source", "tokenizer", "backbone", "schedule", "process", "sampler")
 """Kinds of which a run has one part."""
@@ -85,7 +85,7 @@ METRICS = (
 
 
 class RunConfig(_Section):
-    """All of a run. `source` is `folder` where `data` is given and `chorales` where not, unless it is named."""
+    """All of a run. Unless it is named, `source` is the one that takes `data` (`folder`, most often), or `chorales`."""
 
     data: str | None = None
     source: Part
@@ -147,13 +147,26 @@ def resolve(
         tree.pop("source", None)
     for name, value in chosen.items():
         _set_flag(tree, name, value)
-    tree.setdefault("source", {"name": "folder" if tree.get("data") else "chorales"})
+    tree.setdefault("source", {"name": _source_of(tree.get("data"))})
     config = _validated(tree)
     changes = parse_assignments(assignments)
     config = _validated(_assigned(config.model_dump(mode="json"), changes))
     config = _with_all_options(config)
     _check_families(config)
     return config
+
+
+def _source_of(data: object) -> str:
+    """The source that takes these data (`Declaration.takes`), ours before others'; `folder` where none claims them."""
+    if not data:
+        return "chorales"
+    # A broken package is said when it is asked for, and hurts nobody who does not.
+    claims = [offer for offer in offers("source") if offer.takes(str(data))]
+    ours = [offer for offer in claims if offer.package == BUILTIN_PACKAGE]
+    if len(found := ours or claims) > 1:
+        names = " or ".join(f"--source {offer.spelling}" for offer in found)
+        raise UsageError(f"several sources take --data {data}: say which, {names}.")
+    return found[0].spelling if found else "folder"
 
 
 def changed_options(config: Mapping[str, Any]) -> dict[str, Any]:

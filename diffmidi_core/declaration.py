@@ -34,6 +34,8 @@ class Declaration:
         options: the pydantic model of what can be set.
         tiny: options with which the part is smallest, for tests and for the conformance kit.
         needs: importable modules that the implementation needs beyond diffmidi's own dependencies.
+        takes: for a source, which data are its own, as patterns of what the user gives as --data ("*.parquet", "hub:*";
+            case does not count). What no source claims is for the source `folder`.
         family: for a process, the family of mathematics it belongs to; for a sampler, the family it can sample.
             A sampler serves the processes of its own family.
 
@@ -45,6 +47,7 @@ class Declaration:
     options: type[Options] = Options
     tiny: Mapping[str, Any] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
     family: str | None = None
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ imports the class behind it and makes one. A broken package hurts only its own n
 from __future__ import annotations
 
 import difflib
+import fnmatch
 import importlib
 import inspect
 import re
@@ -81,6 +82,14 @@ class Offer:
         if not isinstance(declaration, Declaration):
             raise self._broken(f"{self.target} is of type {type(declaration).__name__}, not a diffmidi Declaration")
         return declaration
+
+    def takes(self, data: str) -> bool:
+        """Whether a source claims what is given as --data; one that cannot be loaded claims nothing."""
+        try:
+            patterns = self.load().takes
+        except BrokenPluginError:
+            return False
+        return any(fnmatch.fnmatchcase(data.lower(), pattern.lower()) for pattern in patterns)
 
     def problem(self) -> str | None:
         """Why this offer cannot be used, or None. Imports the declaration, never the implementation."""

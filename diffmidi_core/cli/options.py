@@ -52,7 +52,7 @@ LICENSE = click.option(
 _PARTS = ("source", "tokenizer", "backbone", "schedule", "process", "sampler")
 _PLURALS = ("metric", "renderer", "hook")
 # Flag, where its value goes in the config, type, help.
-_DATA = (("--data", "data", str, "Folder of MIDI files (default: the Bach chorales in music21)."),)
+_DATA = (("--data", "data", str, "Folder of MIDI files, FILE.parquet or hub:NAME (default: music21's Bach chorales)."),)
 _GENERAL = (
     ("--length", "length", int, "Words in a window, between [CLS] and [SEP] (default 128)."),
     ("--seed", "seed", int, "Everything random follows from it (default 0)."),

@@ -14,6 +14,24 @@ class FolderOptions(Options):
     hidden: bool = Field(False, description="look at names that begin with a dot, too")
 
 
+class ParquetOptions(Options):
+    """Options of `parquet`."""
+
+    column: str | None = Field(
+        None, description="the column that holds the music; null: the only one that can, or the one with a usual name"
+    )
+
+
+class HubOptions(ParquetOptions):
+    """Options of `hub`."""
+
+    split: str = Field("train", min_length=1, description="which part of the data set: train, train+test, train[:10%]")
+    config: str | None = Field(
+        None, description="which of the data set's configurations; null: the only or default one"
+    )
+    revision: str | None = Field(None, description="branch, tag or commit of the data set; null: main, as it is today")
+
+
 class SoundOptions(Options):
     """Options of what makes sound."""
 
@@ -48,6 +66,18 @@ folder = Declaration(
 chorales = Declaration(
     summary="the 410 pieces by Bach, most of them four-part chorales, that come with music21",
     implementation="diffmidi_io.chorales:Chorales",
+)
+parquet = Declaration(
+    summary="rows of a Parquet file, or of a folder of them, that hold MIDI files or notes (--data FILE.parquet)",
+    implementation="diffmidi_io.parquet:Parquet",
+    options=ParquetOptions,
+    takes=("*.parquet",),
+)
+hub = Declaration(
+    summary="rows of a data set on the Hugging Face hub that hold MIDI files or notes (--data hub:NAME)",
+    implementation="diffmidi_io.hub:Hub",
+    options=HubOptions,
+    takes=("hub:*",),
 )
 midi = Declaration(summary="standard MIDI file (.mid)", implementation="diffmidi_io.midi:Midi")
 wav = Declaration(

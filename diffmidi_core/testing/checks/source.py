@@ -1,4 +1,4 @@
-"""What a source promises. It is tried on a folder of toy MIDI files, and without --data where it takes none."""
+"""What a source promises. It is tried on a folder of toy music, and without --data where it takes none."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import itertools
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from diffmidi_core.contracts.source import Piece, Source
 from diffmidi_core.errors import DiffmidiError, RefusedError
@@ -69,10 +72,12 @@ def check_missing_data_is_said(component: Component) -> None:
 
 @contextlib.contextmanager
 def _data(component: Component) -> Iterator[str | None]:
-    """A folder of toy MIDI files where the source takes --data, else None."""
+    """A folder of toy music, as MIDI files and as a Parquet table of them, where the source takes --data, else None."""
     with tempfile.TemporaryDirectory() as folder:
         for name in TRIED:
             toy_scores()[name].dump_midi(str(Path(folder) / f"{name}.mid"))
+        table = pa.table({"midi": [toy_scores()[name].dumps_midi() for name in TRIED]})
+        pq.write_table(table, Path(folder) / "toy.parquet")
         try:
             next(iter(component.build(data=folder).pieces()))
         except (DiffmidiError, StopIteration):
