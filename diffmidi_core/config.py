@@ -51,6 +51,10 @@ class TrainConfig(_Section):
     weight_decay: float = Field(0.0, ge=0, description="AdamW's decoupled weight decay")
     beta1: float = Field(0.9, ge=0, lt=1, description="AdamW's first-moment decay")
     beta2: float = Field(0.999, ge=0, lt=1, description="AdamW's second-moment decay")
+    compile: bool = Field(False, description="compile the backbone with torch.compile: slow to begin, faster after")
+    checkpointing: bool = Field(
+        False, description="recompute the backbone's activations in the backward pass: less memory, a third more work"
+    )
     clip: float = Field(1.0, ge=0, description="largest gradient norm; 0 turns clipping off")
     ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, reached by a ramp; 0: none")
     log_every: int = Field(10, ge=1, description="iterations between log lines")

@@ -17,6 +17,12 @@ class BrokenPluginError(UsageError):
     """An installed plugin cannot be loaded, or does not keep its kind's contract; the message names its package."""
 
 
+class StoppedError(DiffmidiError):
+    """The user or the scheduler asked us to stop, and what was done is kept."""
+
+    exit_code = 130
+
+
 class RefusedError(DiffmidiError):
     """One input file cannot be used; `reason` is a short stable word for counting, the message says it in full."""
 

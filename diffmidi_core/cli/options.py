@@ -63,6 +63,8 @@ _TRAIN = (
     ("--batch-size", "train.batch_size", int, "Windows per forward pass and process."),
     ("--accumulate", "train.accumulate", int, "Forward passes per optimiser step."),
     ("--lr", "train.lr", float, "Peak learning rate."),
+    ("--compile/--no-compile", "train.compile", bool, "Compile the backbone: slow to begin, faster after."),
+    ("--checkpointing/--no-checkpointing", "train.checkpointing", bool, "Save memory for a third more work."),
 )
 _SAMPLE = (
     ("--steps", "sample.steps", int, "Reverse steps when sampling."),
@@ -74,7 +76,7 @@ _ALL = (*_DATA, *_GENERAL, *_TRAIN, *_SAMPLE)
 def settings(function: F) -> F:
     """Every flag that sets something in the config, and -o. The command gets `flags` and `assignments`."""
     for flag, target, value_type, said in reversed(_ALL):
-        function = click.option(flag, _parameter(target), type=value_type, help=said)(function)
+        function = click.option(flag, _parameter(target), type=value_type, default=None, help=said)(function)
     for kind in reversed(_PLURALS):
         said = f"Choose {kind}s. Repeatable."
         function = click.option(f"--{kind}", _parameter(kind), multiple=True, metavar="NAME", help=said)(function)

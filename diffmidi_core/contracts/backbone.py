@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from torch import Tensor, nn
 
 from diffmidi_core.declaration import Options
+from diffmidi_core.errors import UsageError
 
 
 class Backbone(nn.Module, ABC):
@@ -24,6 +25,14 @@ class Backbone(nn.Module, ABC):
         super().__init__()
         self.options = options
         self.length = length
+
+    def checkpointing(self, on: bool) -> None:
+        """Whether training recomputes activations in the backward pass instead of keeping them (Chen et al. 2016).
+
+        It changes memory and time, and no gradient. A backbone that has no such thing leaves this out, which refuses.
+        """
+        if on:
+            raise UsageError("this backbone cannot recompute its activations: leave out --checkpointing.")
 
     @abstractmethod
     def forward(self, hidden: Tensor, keep: Tensor | None = None) -> Tensor:

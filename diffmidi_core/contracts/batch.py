@@ -85,10 +85,16 @@ class Batch:
         return values.sum() / (self.mask() if over == "positions" else self.words).sum().clamp(min=1)
 
     def cut(self, sizes: Sequence[int]) -> list[Batch]:
-        """The batch of a whole step in parts of `sizes` rows, each with its share."""
-        share = Share(0, len(sizes), len(self.ids), int(self.mask().sum()), int(self.words.sum()))
+        """The batch in parts of `sizes` rows, each with its share of the step.
+
+        Where it is itself one of several parts of a step, the others must be cut into as many.
+        """
+        share = self.share or Share(0, 1, len(self.ids), int(self.mask().sum()), int(self.words.sum()))
         starts = accumulate(sizes[:-1], initial=0)
-        return [self._rows(start, size, replace(share, first=start)) for start, size in zip(starts, sizes, strict=True)]
+        return [
+            self._rows(start, size, replace(share, first=share.first + start, parts=share.parts * len(sizes)))
+            for start, size in zip(starts, sizes, strict=True)
+        ]
 
     def _rows(self, start: int, size: int, share: Share) -> Batch:
         return replace(self._mapped(lambda tensor: tensor[start : start + size]), share=share)

@@ -20,17 +20,24 @@ from diffmidi_core.files import read_json, whole_folder, write_json
 MODEL, EMA, OPTIMISER, MANIFEST = "model.safetensors", "ema.safetensors", "optimizer.safetensors", "manifest.json"
 TOKENIZER = "tokenizer"
 _NAME = re.compile(r"step-(\d{6,})")
+_LEFT = (".writing-", ".removing-")
+"""How the names of folders begin that are being written or removed (files.py)."""
+_ANOTHER = "use another one of the same run (--checkpoint STEP), or remove its folder to go on from the one before."
 Which = int | Literal["last", "best"] | None
 
 
 def save(
     folder: Path, step: int, process: Process, ema: Ema, optimiser: torch.optim.Optimizer, manifest: dict[str, Any]
 ) -> Path:
-    """Write `folder/step-NNNNNN` and return its path."""
+    """Write `folder/step-NNNNNN` and return its path.
+
+    Raises DiffmidiError where it cannot be written, or where a weight is not a finite number.
+    """
     path = _path(folder, step)
+    _sweep(folder)
     with whole_folder(path) as temporary:
-        _write(process.state_dict(), temporary / MODEL)
-        _write(ema.average, temporary / EMA)
+        _write(_finite(process.state_dict(), step), temporary / MODEL)
+        _write(_finite(ema.average, step), temporary / EMA)
         _write(_optimiser_tensors(process, optimiser), temporary / OPTIMISER)
         process.tokenizer.save(temporary / TOKENIZER)
         write_json(temporary / MANIFEST, {"step": step, **manifest})
@@ -74,12 +81,17 @@ def prune(folder: Path, keep: int, best: int | None = None) -> None:
     known = steps(folder)
     regular = [step for step in known if read_json(_path(folder, step) / MANIFEST).get("regular", True)]
     for step in {*known[:-1]} - {*regular[-keep:], best}:
-        shutil.rmtree(_path(folder, step), ignore_errors=True)
+        # Renamed first: killed while it is removed, it must not look like a checkpoint any more.
+        gone = folder / f"{_LEFT[1]}{step}"
+        _path(folder, step).replace(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 def load_manifest(path: Path, process: Process) -> dict[str, Any]:
     """The manifest of a checkpoint. Raises DiffmidiError where it belongs to another tokenizer."""
     manifest: dict[str, Any] = read_json(path / MANIFEST)
+    if not (isinstance(manifest, dict) and isinstance(manifest.get("step"), int)):
+        raise DiffmidiError(f"{path / MANIFEST} is not a checkpoint's manifest: {_ANOTHER}")
     if manifest.get("tokenizer_fingerprint") != process.tokenizer.fingerprint:
         raise DiffmidiError(
             f"{path} was trained with another tokenizer or other tokenizer options: "
@@ -112,6 +124,23 @@ def load_training(path: Path, process: Process, ema: Ema, optimiser: torch.optim
     except (KeyError, RuntimeError) as error:
         raise _misfit(path, error) from error
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes left half-written, or half-removed."""
+    for start in _LEFT:
+        for path in folder.glob(f"{start}*"):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _finite(tensors: dict[str, Tensor], step: int) -> dict[str, Tensor]:
+    for name, value in tensors.items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise DiffmidiError(
+                f"{name} is not finite after iteration {step}, so no checkpoint is written: lower the learning rate "
+                "(--lr) and go on from the checkpoint before with --resume."
+            )
+    return tensors
 
 
 def _path(folder: Path, step: int) -> Path:
@@ -151,9 +180,9 @@ def _read(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except FileNotFoundError:
-        raise DiffmidiError(f"{path} is missing: the checkpoint is not whole. Use another of the same run.") from None
+        raise DiffmidiError(f"{path} is missing: the checkpoint is not whole. {_ANOTHER.capitalize()}") from None
     except (SafetensorError, OSError) as error:
-        raise DiffmidiError(f"{path} is damaged ({_short(error)}): use another checkpoint of the same run.") from error
+        raise DiffmidiError(f"{path} is damaged ({_short(error)}): {_ANOTHER}") from error
 
 
 def _short(error: BaseException) -> str:

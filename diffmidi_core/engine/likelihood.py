@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from diffmidi_core.contracts.metric import Sample, TrainingMusic, WindowBits
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.data.dataset import TokenDataset, Window
+from diffmidi_core.engine.memory import Halves
 from diffmidi_core.engine.ranks import gathered
 from diffmidi_core.engine.seeds import generator_for
 from diffmidi_core.engine.session import Session
@@ -36,26 +37,38 @@ def window_bits(
     accelerator, size = session.accelerator, session.config.evaluate.batch_size
     batches = [windows[begin : begin + size] for begin in range(0, len(windows), size)]
     mine: list[tuple[int, list[Terms]]] = []
+    halves = Halves("window", session.hooks.warn)
     process.eval()
     for index in range(accelerator.process_index, len(batches), accelerator.num_processes):
         if report:
             session.hooks.emit("progress", what="held-out windows", done=index * size, total=len(windows))
-        generator = generator_for(session.config.seed, "bound", index, device=accelerator.device)
-        with torch.no_grad(), accelerator.autocast():
-            batch = dataset.batch(batches[index]).to(accelerator.device)
-            bound = process.bound(batch, generator, levels=levels)
-        terms: dict[str, NDArray[np.float64]] = {
-            name: bits.double().cpu().numpy() for name, bits in bound.terms.items()
-        }
-        lengths = [window.end - window.start + 2 for window in batches[index]]
-        rows: list[Terms] = [
-            {name: bits[row, :length] for name, bits in terms.items()} for row, length in enumerate(lengths)
-        ]
-        mine.append((index, rows))
+
+        def terms(begin: int, end: int, path: tuple[int, ...], index: int = index) -> list[Terms]:
+            return _terms(session, process, dataset, batches[index][begin:end], (index, *path), levels)
+
+        mine.append((index, halves(len(batches[index]), terms)))
     if report:
         session.hooks.emit("progress", what="held-out windows", done=len(windows), total=len(windows))
     music = samples_of(session, dataset, windows, training)
     return [WindowBits(terms, window) for terms, window in zip(gathered(mine), music, strict=True)]
+
+
+def _terms(
+    session: Session,
+    process: Process,
+    dataset: TokenDataset,
+    windows: Sequence[Window],
+    where: tuple[int, ...],
+    levels: int | None,
+) -> list[Terms]:
+    """Bits of each position of each window, by term; `where` decides the noise."""
+    accelerator = session.accelerator
+    generator = generator_for(session.config.seed, "bound", *where, device=accelerator.device)
+    with torch.no_grad(), accelerator.autocast():
+        bound = process.bound(dataset.batch(windows).to(accelerator.device), generator, levels=levels)
+    terms: dict[str, NDArray[np.float64]] = {name: bits.double().cpu().numpy() for name, bits in bound.terms.items()}
+    lengths = [window.end - window.start + 2 for window in windows]
+    return [{name: bits[row, :length] for name, bits in terms.items()} for row, length in enumerate(lengths)]
 
 
 def samples_of(

@@ -10,15 +10,18 @@ from torch import Tensor, nn
 
 from diffmidi_core.config import TrainConfig
 
+FUSED = ("cpu", "cuda", "mps", "xpu")
+"""Kinds of device that torch has a fused AdamW for."""
+
 
 def make_optimiser(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW over all parameters (Loshchilov & Hutter 2019); fused, so that a step is one kernel."""
+    """AdamW over all parameters (Loshchilov & Hutter 2019); fused, so that a step is one kernel, where torch can."""
     return torch.optim.AdamW(
         model.parameters(),
         lr=config.lr,
         betas=(config.beta1, config.beta2),
         weight_decay=config.weight_decay,
-        fused=True,
+        fused=next(model.parameters()).device.type in FUSED,
     )
 
 

@@ -7,6 +7,9 @@ import time
 
 import torch
 
+from diffmidi_core.engine.ranks import on_cpu
+from diffmidi_core.errors import UsageError
+
 GAIN = 1.3
 """bf16 must be this much faster than fp32 to be worth its rounding."""
 
@@ -15,9 +18,11 @@ def resolve_precision(asked: str) -> str:
     """ "fp32", "bf16" or "fp16" for what was asked; `accelerate launch --mixed_precision` decides where it was used.
 
     A GPU is asked what it supports; a CPU is timed on one small product, since flags do not tell whether the installed
-    torch has a fast kernel for it.
+    torch has a fast kernel for it. Raises UsageError for fp16 on a CPU, which has too little range there.
     """
     launched = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
+    if "fp16" in (asked, launched if asked == "auto" else "") and on_cpu():
+        raise UsageError("fp16 needs a GPU, and there is none here: choose --precision bf16, fp32 or auto.")
     if asked != "auto":
         return asked
     if launched in ("bf16", "fp16"):

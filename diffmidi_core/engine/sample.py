@@ -15,6 +15,7 @@ from diffmidi_core.contracts.sampler import Sampler
 from diffmidi_core.contracts.tokenizer import SPECIALS, Ids, Tokenizer
 from diffmidi_core.engine import checkpoint
 from diffmidi_core.engine.build import build, build_process
+from diffmidi_core.engine.memory import Halves
 from diffmidi_core.engine.ranks import gathered
 from diffmidi_core.engine.samples import write_sample
 from diffmidi_core.engine.seeds import generator_for
@@ -51,6 +52,7 @@ def sample(session: Session, *, which: checkpoint.Which = None) -> list[Path]:
             rank=accelerator.process_index,
             ranks=accelerator.num_processes,
             on_step=lambda done, total: session.hooks.emit("progress", what="reverse steps", done=done, total=total),
+            warn=session.hooks.warn,
         )
     )
     paths: list[Path] = []
@@ -83,17 +85,20 @@ def draw(
     rank: int = 0,
     ranks: int = 1,
     on_step: Callable[[int, int], object] | None = None,
+    warn: Callable[[str], None] = lambda message: None,
 ) -> list[tuple[int, list[Ids]]]:
     """`sample.count` pieces in batches that follow from the config alone; this rank's share of them, by their numbers.
 
-    The words are without specials. `on_step(done, total)` is told how many reverse steps of all batches are done.
+    The words are without specials. `on_step(done, total)` is told how many reverse steps of all batches are done;
+    `warn` that memory holds fewer pieces than a batch has, and how many are drawn together from then on.
     """
     device = next(process.parameters()).device
     sizes = [
         min(config.sample.batch_size, config.sample.count - begin)
         for begin in range(0, config.sample.count, config.sample.batch_size)
     ]
-    mine = []
+    mine: list[tuple[int, list[Ids]]] = []
+    halves = Halves("piece", warn)
     for index in range(rank, len(sizes), ranks):
         before = index * config.sample.steps
 
@@ -101,10 +106,14 @@ def draw(
             if on_step is not None:
                 on_step(before + done, len(sizes) * steps)
 
-        canvas = Canvas.blank(sizes[index], config.length, device=str(device))
-        generator = generator_for(config.seed, "sample", index, device=device)
-        with torch.inference_mode(), autocast():
-            words = sampler.sample(process, canvas, steps=config.sample.steps, generator=generator, on_step=tell)
-        rows = words.cpu().numpy().astype("int32")
-        mine.append((index, [row[row >= len(SPECIALS)] for row in rows]))
+        def some(
+            begin: int, end: int, path: tuple[int, ...], index: int = index, tell: Callable[[int, int], None] = tell
+        ) -> list[Ids]:
+            canvas = Canvas.blank(end - begin, config.length, device=str(device))
+            generator = generator_for(config.seed, "sample", index, *path, device=device)
+            with torch.inference_mode(), autocast():
+                words = sampler.sample(process, canvas, steps=config.sample.steps, generator=generator, on_step=tell)
+            return [row[row >= len(SPECIALS)] for row in words.cpu().numpy().astype("int32")]
+
+        mine.append((index, halves(sizes[index], some)))
     return mine

@@ -50,7 +50,6 @@ class Session:
         accelerator = Accelerator(
             cpu=on_cpu(),
             mixed_precision="no" if precision == "fp32" else precision,
-            gradient_accumulation_steps=self.config.train.accumulate,
         )
         self.folder.note(
             versions=_versions(("diffmidi", "torch", "transformers", "accelerate", "symusic", "numpy")),

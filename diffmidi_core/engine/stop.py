@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import signal
+import time
 from types import FrameType
 from typing import Self
 
+ECHO = 1.0
+"""Seconds within which a second SIGINT is an echo of the first: a launcher passes on what the terminal sent to all."""
+
 
 class Stop:
-    """While it is entered, the first SIGINT or SIGTERM only sets `asked`; a second SIGINT interrupts at once."""
+    """While it is entered, the first SIGINT or SIGTERM only sets `asked`; a later SIGINT interrupts at once."""
 
     _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
     def __init__(self) -> None:
         self.asked = False
+        self._first = 0.0
 
     def __enter__(self) -> Self:
         self._before = {each: signal.signal(each, self._note) for each in self._SIGNALS}
@@ -24,6 +29,8 @@ class Stop:
             signal.signal(each, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.asked and number == signal.SIGINT:
+        now = time.monotonic()
+        if not self.asked:
+            self.asked, self._first = True, now
+        elif number == signal.SIGINT and now - self._first > ECHO:
             raise KeyboardInterrupt
-        self.asked = True

@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-import math
 import time
-from dataclasses import replace
-from typing import Any
+from contextlib import nullcontext
+from typing import NoReturn
 
 import torch
 
-from diffmidi_core.contracts.batch import Share
 from diffmidi_core.contracts.process import Process
-from diffmidi_core.data.dataset import TokenDataset
+from diffmidi_core.data.dataset import TokenDataset, Window
 from diffmidi_core.engine import checkpoint
+from diffmidi_core.engine.agreement import Agreement
 from diffmidi_core.engine.build import build_process, describe_parts
+from diffmidi_core.engine.feed import Feed
 from diffmidi_core.engine.likelihood import bits_per_word, window_bits
-from diffmidi_core.engine.memory import peak_memory_mb
-from diffmidi_core.engine.optimiser import Ema, ema_decay, learning_rate, make_optimiser
+from diffmidi_core.engine.memory import out_of_memory, peak_memory_mb
+from diffmidi_core.engine.optimiser import Ema, ema_decay, make_optimiser
 from diffmidi_core.engine.overfitting import HELDOUT, TRAIN, Best, curves_part
-from diffmidi_core.engine.seeds import generator_for, seed_for
+from diffmidi_core.engine.ranks import done_by_main
+from diffmidi_core.engine.seeds import seed_for
 from diffmidi_core.engine.session import Session
+from diffmidi_core.engine.step import Stepper
 from diffmidi_core.engine.stop import Stop
-from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.errors import DiffmidiError, StoppedError
 
 LOOK_WINDOWS, LOOK_LEVELS = 32, 8
 """How much of the held-out and of the training music a look takes; `evaluate` measures properly."""
-
-
-class StoppedError(DiffmidiError):
-    """The user or the scheduler asked us to stop, and what was done is saved."""
-
-    exit_code = 130
+NAMED = 3
+"""Windows of a bad step that are named; the others are counted."""
 
 
 class Trainer:
@@ -38,13 +36,26 @@ class Trainer:
 
     def __init__(self, session: Session) -> None:
         self.session, self.config, self.accelerator = session, session.config, session.accelerator
+        config, device = session.config.train, session.accelerator.device
         self.dataset = TokenDataset(session.folder.data, session.tokenizer, length=session.config.length)
-        self.process = build_process(session.config, session.tokenizer)
-        self.step = 0
-        optimiser = make_optimiser(self.process, self.config.train)
-        self.model, self.optimiser = self.accelerator.prepare(self.process, optimiser)
-        self.process = self._unwrapped(self.model)
+        self.feed = Feed(
+            self.dataset,
+            seed=self.config.seed,
+            rows=config.batch_size * config.accumulate,
+            rank=self.accelerator.process_index,
+            ranks=self.accelerator.num_processes,
+            pin=device.type == "cuda",
+        )
+        process = build_process(session.config, session.tokenizer).to(device)
+        if config.checkpointing:
+            process.backbone.checkpointing(True)
+        if config.compile:
+            process.backbone.compile()
+        model, self.optimiser = self.accelerator.prepare(process, make_optimiser(process, config))
+        self.process: Process = self.accelerator.unwrap_model(model)
+        self.stepper = Stepper(self.accelerator, model, self.optimiser, session.config, self._say_smaller)
         self.ema = Ema(self.process)
+        self.step = 0
         self.best = Best()
         self.heldout = self.dataset.heldout(LOOK_WINDOWS, seed=self.config.seed)
         self.trained_on = self.dataset.draw(len(self.heldout), seed=seed_for(self.config.seed, "look"), step=0)
@@ -54,113 +65,113 @@ class Trainer:
         path = checkpoint.choose(self.session.folder.checkpoints, "last")
         manifest = checkpoint.load_manifest(path, self.process)
         checkpoint.load_training(path, self.process, self.ema, self.optimiser)
+        if self.accelerator.scaler is not None and manifest.get("scaler"):
+            self.accelerator.scaler.load_state_dict(manifest["scaler"])
         self.step = int(manifest["step"])
         self.best = Best.of(manifest.get("best"))
-        self.session.folder.truncate_log(self.step)
 
     def run(self) -> None:
         """Train to `train.iterations`, or until `train.patience` looks have not lowered the held-out bound.
 
         Raises StoppedError after Ctrl-C or SIGTERM, with a checkpoint saved.
         """
-        config, hooks = self.config.train, self.session.hooks
         if self.step == 0:
             self._look()
-        begun, clock = self.step, _Clock(self.step)
-        with Stop() as stop:
-            while self.step < config.iterations and not self.best.exhausted(config.patience):
-                losses = self._update()
-                self.step += 1
-                last = self.step == config.iterations
-                if self.step % config.log_every == 0 or last:
-                    self._log({**self._checked(losses), **clock.rate(self.step)})
-                hooks.emit("progress", what="iterations", done=self.step, total=config.iterations)
-                better = False
-                if self.step % config.evaluate_every == 0 or last:
-                    better = self._look()
-                    clock.restart(self.step)
-                done = last or self.best.exhausted(config.patience)
-                stopping = self._agreed(stop.asked) and not done
-                regular = self.step % config.save_every == 0 or last
-                if regular or better or done or stopping:
-                    self.save(regular=regular)
-                if stopping:
-                    raise StoppedError(
-                        f"Stopped at iteration {self.step} of {config.iterations}; everything is saved. "
-                        f"Go on with: diffmidi run --resume {self.session.folder.path}"
-                    )
+        begun, agreement = self.step, Agreement()
+        with Stop() as stop, self.feed:
+            try:
+                self._loop(stop, agreement)
+            except (RuntimeError, MemoryError) as error:
+                self._explain(error)
+            stopped = agreement.settled(stop.asked)
         if self.step > begun:
             self._say_whether_it_overfitted()
+        if stopped:
+            raise self._stopped()
 
     def save(self, *, regular: bool = True) -> None:
         """Write a checkpoint and tell the listeners; one that is not `regular` makes room for newer ones first."""
-        folder = self.session.folder.checkpoints
-        if self.accelerator.is_main_process:
-            manifest = {
-                "parts": describe_parts(self.config),
-                "length": self.config.length,
-                "tokenizer_fingerprint": self.session.tokenizer.fingerprint,
-                "data_fingerprint": self.dataset.fingerprint,
-                "regular": regular,
-                "best": self.best.state(),
-            }
-            path = checkpoint.save(folder, self.step, self.process, self.ema, self.optimiser, manifest)
-            checkpoint.prune(folder, self.config.train.keep, self.best.step)
-            self.session.folder.note(iterations=self.step, peak_memory_mb=peak_memory_mb(self.accelerator.device))
-            self.session.hooks.emit("checkpoint_saved", step=self.step, path=path)
-        self.accelerator.wait_for_everyone()
+        self._check_finite()
+        done_by_main(lambda: self._write(regular))
+
+    def _loop(self, stop: Stop, agreement: Agreement) -> None:
+        config, clock = self.config.train, _Clock(self.step, self.feed)
+        while self.step < config.iterations and not self.best.exhausted(config.patience):
+            losses = self._update()
+            self.step += 1
+            last = self.step == config.iterations
+            if self.step % config.log_every == 0 or last:
+                self._log({**self._read(losses), **clock.read(self.step)})
+            self.session.hooks.emit("progress", what="iterations", done=self.step, total=config.iterations)
+            better = False
+            if self.step % config.evaluate_every == 0 or last:
+                better = self._look()
+                clock.restart(self.step)
+            done = last or self.best.exhausted(config.patience)
+            stopping = agreement.any(stop.asked) and not done
+            regular = self.step % config.save_every == 0 or last
+            if regular or better or done or stopping:
+                self.save(regular=regular)
+            if stopping:
+                raise self._stopped()
 
     def _update(self) -> dict[str, torch.Tensor]:
-        config, accelerator = self.config.train, self.accelerator
-        ranks, rank = accelerator.num_processes, accelerator.process_index
-        windows = self.dataset.draw(
-            config.batch_size * config.accumulate * ranks, seed=seed_for(self.config.seed, "windows"), step=self.step
-        )
-        words = sum(window.end - window.start for window in windows)
-        # Dropout draws from the global generators; seeding them here makes step k the same in a resumed run.
-        torch.manual_seed(seed_for(self.config.seed, "dropout", self.step, rank))
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.step, config)
-        self.model.train()
-        losses: dict[str, torch.Tensor] = {}
-        for micro in range(config.accumulate):
-            first = (micro * ranks + rank) * config.batch_size
-            share = Share(
-                first,
-                parts=config.accumulate * ranks,
-                rows=len(windows),
-                positions=words + 2 * len(windows),
-                words=words,
-            )
-            batch = replace(self.dataset.batch(windows[first : first + config.batch_size]), share=share)
-            noise = generator_for(self.config.seed, "noise", self.step, device=accelerator.device)
-            with accelerator.accumulate(self.model):
-                with accelerator.autocast():
-                    parts = self.model(batch.to(accelerator.device), noise)
-                accelerator.backward(parts["loss"])
-                if accelerator.sync_gradients and config.clip:
-                    losses["gradient_norm"] = accelerator.clip_grad_norm_(self.model.parameters(), config.clip)
-                self.optimiser.step()
-                self.optimiser.zero_grad()
-            for name, value in parts.items():
-                losses[name] = losses.get(name, 0) + value.detach() / config.accumulate
-        self.ema.update(self.process, ema_decay(self.step, config.ema))
+        losses = self.stepper.take(self.step, self.feed.batch(self.step))
+        self.ema.update(self.process, ema_decay(self.step, self.config.train.ema))
         return losses
 
-    def _checked(self, losses: dict[str, torch.Tensor]) -> dict[str, float]:
-        means = {name: self.accelerator.reduce(value, "mean").item() for name, value in losses.items()}
-        if not math.isfinite(means["loss"]):
-            raise DiffmidiError(
-                f"the loss is {means['loss']} at iteration {self.step}: lower the learning rate (--lr) or use "
-                f"--precision fp32. The checkpoints before it are whole: {self.session.folder.checkpoints}"
-            )
-        return {**means, "lr": self.optimiser.param_groups[0]["lr"]}
+    def _read(self, losses: dict[str, torch.Tensor]) -> dict[str, float]:
+        """The means over all processes, on the host: here the loop waits for the device."""
+        self._check_finite()
+        means = self.accelerator.reduce(torch.stack([value.float() for value in losses.values()]), "mean").tolist()
+        return {**dict(zip(losses, means, strict=True)), "lr": self.optimiser.param_groups[0]["lr"]}
+
+    def _check_finite(self) -> None:
+        """Raises DiffmidiError that names the first step whose loss or gradient was not finite, and its windows."""
+        watch = self.stepper.watch
+        first = int(self.accelerator.gather(watch.first[None]).min())
+        if not watch.happened(first):
+            return
+        step, row = self.stepper.blamed(first, self.feed.rows * self.feed.ranks)
+        windows = self.feed.windows(step)
+        if row is not None:
+            windows = windows[row : row + self.stepper.rows_a_pass]
+        known = checkpoint.steps(self.session.folder.checkpoints)
+        last = f"The checkpoint of iteration {known[-1]} is whole" if known else "No checkpoint was written yet"
+        raise DiffmidiError(
+            f"the {'gradient' if row is None else 'loss'} is not a finite number at iteration {step + 1}, on "
+            f"{self._named(windows)}: lower the learning rate (--lr) or use --precision fp32. {last}."
+        )
+
+    def _named(self, windows: list[Window]) -> str:
+        """The windows as pieces and words, the first few of them."""
+        said = [f"{self.dataset.name(each.piece)} (words {each.start} to {each.end})" for each in windows[:NAMED]]
+        more = len(windows) - len(said)
+        return ", ".join(said) + (f" and {more} more windows" if more else "")
+
+    def _write(self, regular: bool) -> None:
+        scaler, folder = self.accelerator.scaler, self.session.folder
+        manifest = {
+            "parts": describe_parts(self.config),
+            "length": self.config.length,
+            "tokenizer_fingerprint": self.session.tokenizer.fingerprint,
+            "data_fingerprint": self.dataset.fingerprint,
+            "regular": regular,
+            "best": self.best.state(),
+            "scaler": None if scaler is None else scaler.state_dict(),
+        }
+        path = checkpoint.save(folder.checkpoints, self.step, self.process, self.ema, self.optimiser, manifest)
+        checkpoint.prune(folder.checkpoints, self.config.train.keep, self.best.step)
+        folder.note(iterations=self.step, peak_memory_mb=peak_memory_mb(self.accelerator.device))
+        self.session.hooks.emit("checkpoint_saved", step=self.step, path=path)
 
     def _look(self) -> bool:
         """Log the bound on held-out and on training music; whether the held-out one is the lowest so far."""
         if not self.heldout:
             return False
-        with self.ema.applied(self.process):
+        # A look's batches have shapes of their own: compiling for them would take longer than they do.
+        eagerly = torch.compiler.set_stance("force_eager") if self.config.train.compile else nullcontext()
+        with self.ema.applied(self.process), eagerly:
             heldout, trained_on = (
                 bits_per_word(
                     window_bits(self.session, self.process, self.dataset, windows, levels=LOOK_LEVELS, report=False)
@@ -184,49 +195,78 @@ class Trainer:
                 "otherwise by --checkpoint; more music would help."
             )
 
+    def _say_smaller(self, rows: int, passes: int) -> None:
+        self.session.folder.note(pass_size=rows, passes=passes)
+        self.session.hooks.warn(
+            f"out of memory: going on with {passes} passes of at most {rows} windows for each iteration and process. "
+            "The iterations stay the same."
+        )
+
+    def _explain(self, error: Exception) -> NoReturn:
+        """Raise the error again, or a sentence where one is known."""
+        config, run = self.config.train, self.session.folder.path
+        if out_of_memory(error):
+            size, passes = max(1, config.batch_size // 2), 2 * config.accumulate
+            raise DiffmidiError(
+                f"memory ran out at iteration {self.step + 1}: go on with `diffmidi run --resume {run} "
+                f"--batch-size {size} --accumulate {passes}`, whose iterations are the same."
+            ) from error
+        if config.compile and type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+            said = " ".join(str(error).split())[:200]
+            raise DiffmidiError(
+                f"torch.compile cannot compile this backbone here ({said}): leave out --compile. On a CPU it needs a "
+                "C++ compiler."
+            ) from error
+        raise error
+
+    def _stopped(self) -> StoppedError:
+        return StoppedError(
+            f"Stopped at iteration {self.step} of {self.config.train.iterations}; everything is saved. "
+            f"Go on with: diffmidi run --resume {self.session.folder.path}"
+        )
+
     def _log(self, values: dict[str, float]) -> None:
         self.session.folder.log(self.step, values)
         self.session.hooks.emit("scalars", step=self.step, values=values)
 
-    def _agreed(self, asked: bool) -> bool:
-        """Whether any rank was asked to stop: all must leave the loop at the same step."""
-        if self.accelerator.num_processes == 1:
-            return asked
-        flag = torch.tensor(float(asked), device=self.accelerator.device)
-        return bool(self.accelerator.reduce(flag, "sum").item() > 0)
-
-    def _unwrapped(self, model: Any) -> Process:
-        process: Process = self.accelerator.unwrap_model(model)
-        return process
-
 
 class _Clock:
-    """Iterations per second since it was last restarted, so that looks at held-out music do not count."""
+    """Iterations per second since it was last restarted, so that looks at held-out music do not count.
 
-    def __init__(self, step: int) -> None:
+    And the share of that time that the loop waited for batches.
+    """
+
+    def __init__(self, step: int, feed: Feed) -> None:
+        self.feed = feed
         self.restart(step)
 
     def restart(self, step: int) -> None:
-        self.step, self.begun = step, time.perf_counter()
+        self.step, self.begun, self.feed.waited = step, time.perf_counter(), 0.0
 
-    def rate(self, step: int) -> dict[str, float]:
+    def read(self, step: int) -> dict[str, float]:
         elapsed = time.perf_counter() - self.begun
-        return {"steps_per_second": (step - self.step) / elapsed} if step > self.step and elapsed > 0 else {}
+        if step == self.step or elapsed <= 0:
+            return {}
+        return {"steps_per_second": (step - self.step) / elapsed, "wait_share": self.feed.waited / elapsed}
 
 
 def train(session: Session, *, resume: bool = False) -> None:
     """Train the run's process, from nothing or on from its newest checkpoint."""
     session.begin("train")
-    if not resume and checkpoint.steps(session.folder.checkpoints):
+    folder = session.folder
+    if not resume and checkpoint.steps(folder.checkpoints):
         raise DiffmidiError(
-            f"{session.folder.path} holds checkpoints already: go on from the newest with --resume, "
+            f"{folder.path} holds checkpoints already: go on from the newest with --resume, "
             "or begin a new run in another folder."
         )
     trainer = Trainer(session)
-    if resume and checkpoint.steps(session.folder.checkpoints):
-        trainer.resume()
+    if resume:
+        if checkpoint.steps(folder.checkpoints):
+            trainer.resume()
+        # What was logged after the checkpoint, or before there was any, will be logged again.
+        folder.truncate_log(trainer.step if trainer.step else -1)
     parameters = sum(each.numel() for each in trainer.process.parameters())
-    session.folder.save(session.config)
-    session.folder.note(parameters=parameters, data=trainer.dataset.report | {"refused": None})
+    folder.save(session.config)
+    folder.note(parameters=parameters, data=trainer.dataset.report | {"refused": None})
     trainer.run()
     session.end("train")

@@ -69,6 +69,13 @@ class Encoder(Backbone):
             "layer_norm_eps": options.layer_norm_eps,
         }
 
+    def checkpointing(self, on: bool) -> None:
+        """Recompute each layer's activations in the backward pass, or keep them."""
+        if on:
+            self.model.gradient_checkpointing_enable({"use_reentrant": False})
+        else:
+            self.model.gradient_checkpointing_disable()
+
     def encode(self, hidden: Tensor, keep: Tensor | None) -> Tensor:
         """Features the model takes, [B, L, ·], to its last hidden state, [B, L, ·]; keep as in `forward`."""
         self._use_attention(hidden)

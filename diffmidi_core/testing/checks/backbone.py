@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from diffmidi_core.contracts.backbone import Backbone
+from diffmidi_core.errors import UsageError
 from diffmidi_core.testing.component import Component
 from diffmidi_core.testing.expect import expect
 from diffmidi_core.testing.surroundings import LENGTH, close, generator, same_weights
@@ -93,6 +94,21 @@ def check_every_parameter_gets_a_gradient(component: Component) -> None:
     expect(not without, f"no gradient: {', '.join(without)}")
 
 
+@whatever_the_options
+def check_checkpointing_changes_no_gradient(component: Component) -> None:
+    """Where it can recompute activations in the backward pass, features and gradients stay the same."""
+    backbone = component.build().train()
+    found = _trained(backbone)
+    try:
+        backbone.checkpointing(True)
+    except UsageError:
+        return
+    again = _trained(backbone)
+    backbone.checkpointing(False)
+    expect(close(again, found), "features and gradients differ with checkpointing")
+    expect(close(_trained(backbone), found), "features and gradients differ after checkpointing was turned off")
+
+
 def check_finite_in_bf16(component: Component) -> None:
     """Mixed precision gives finite features, padding or not."""
     backbone, keep = _build(component), _keep()
@@ -116,6 +132,16 @@ def check_weights_survive_a_file(component: Component) -> None:
 def _build(component: Component) -> Backbone:
     backbone: Backbone = component.build()
     return backbone.eval().requires_grad_(False)
+
+
+def _trained(backbone: Backbone) -> Tensor:
+    """Features and gradients in training, with the same dropout each time, as one row."""
+    backbone.zero_grad()
+    with same_weights():
+        found = backbone(_features(backbone), _keep())
+    (found * torch.randn(found.shape, generator=generator(1))).sum().backward()
+    gradients = [each.grad.flatten() for each in backbone.parameters() if each.grad is not None]
+    return torch.cat([found.detach().flatten(), *gradients])
 
 
 def _features(backbone: Backbone, seed: int = 0) -> Tensor:
