@@ -153,7 +153,8 @@ class Mmm(Tokenizer):
 
     def _said(self, kind: int) -> NDArray[np.int64]:
         """[M] what the words of a type say, rising."""
-        return self._number_of[self._type_of == kind]
+        said: NDArray[np.int64] = self._number_of[self._type_of == kind]
+        return said
 
     def _stretched(self, kind: int, factor: float) -> NDArray[np.int64]:
         said = self._said(kind)
@@ -190,18 +191,21 @@ class Mmm(Tokenizer):
             return notes
         notes = steps.sort(self.grid.place(score, notes))
         counts["clamped_duration"] = int(np.count_nonzero(notes.duration > self.durations.longest))
-        duration = self.durations.nearest(np.minimum(notes.duration, self.durations.longest))
-        onset = notes.onset
+        duration = np.minimum(notes.duration, self.durations.longest)
+        notes = Notes(notes.onset, duration, notes.pitch, notes.velocity)
         if self._timed:
-            gaps = steps.gaps(onset)
-            counts["clamped_shift"] = int(np.count_nonzero(gaps > self._max_gap))
-            onset = self.shifts.keep_time(np.minimum(gaps, self._max_gap)).cumsum()
-        notes = Notes(onset, duration, notes.pitch, notes.velocity)
+            notes, counts["clamped_shift"] = steps.clamp_gaps(notes, self._max_gap)
         merged = steps.merge_twins(notes)
         counts["merged"] = len(notes) - len(merged)
-        parted, counts["overlaps"] = steps.part_overlaps(merged)
-        # A parted note may have a length that no word says; the next shorter one leaves it parted.
-        return Notes(parted.onset, self.durations.at_most(parted.duration), parted.pitch, parted.velocity)
+        notes, counts["overlaps"] = steps.part_overlaps(merged)
+        return notes if self.durations.even else self._on_scale(notes)
+
+    def _on_scale(self, notes: Notes) -> Notes:
+        """Onsets and durations that words can say; a note that would reach the next of its pitch by it is shorter."""
+        onset = self.shifts.keep_time(steps.gaps(notes.onset)).cumsum() if self._timed else notes.onset
+        room = steps.until_struck_again(onset, notes.pitch)
+        duration = self.durations.at_most(np.minimum(self.durations.nearest(notes.duration), room))
+        return Notes(onset, duration, notes.pitch, notes.velocity)
 
     def _write(self, notes: Notes) -> Ids:
         _, pitch, velocity, duration, shift, _ = self._first

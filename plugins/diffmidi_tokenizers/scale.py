@@ -16,12 +16,13 @@ class Scale:
     Attributes:
         values: [M] the steps that each word says, rising.
         longest: the last of them.
+        even: whether there is a word for every number of steps between.
     """
 
     def __init__(self, values: Column) -> None:
         self.values = values
         self.longest = int(values[-1])
-        self._even = len(values) == self.longest - int(values[0]) + 1
+        self.even = len(values) == self.longest - int(values[0]) + 1
         every = np.arange(self.longest + 1)
         # For each number of steps the number of the word that says it, or says the next below or the nearest.
         self._below = np.maximum(np.searchsorted(values, every, side="right") - 1, 0)
@@ -33,11 +34,11 @@ class Scale:
 
     def nearest(self, lengths: Column) -> Column:
         """[N] lengths up to the longest -> the nearest on the scale."""
-        return lengths if self._even else self.values[self._nearest[lengths]]
+        return lengths if self.even else self.values[self._nearest[lengths]]
 
     def at_most(self, lengths: Column) -> Column:
         """[N] lengths up to the longest -> the next on the scale that is not longer."""
-        return lengths if self._even else self.values[self._below[lengths]]
+        return lengths if self.even else self.values[self._below[lengths]]
 
     def keep_time(self, gaps: Column) -> Column:
         """[N] gaps -> gaps that words can say, each word but the last of a gap being the longest.
@@ -46,7 +47,7 @@ class Scale:
         they were played. Rounded one by one, gaps add up: in the 303 recordings of asap, on words of 10 ms, onsets are
         then 0.19 s off on the mean and 3.2 s at worst; like this 6.4 ms, rounding to 10 ms included, and 0.11 s.
         """
-        if self._even:
+        if self.even:
             return gaps
         whole = np.maximum(gaps - 1, 0) // self.longest * self.longest
         rest = gaps - whole

@@ -54,6 +54,15 @@ def sort(notes: Notes) -> Notes:
     return notes[np.argsort(notes.onset * 128 + notes.pitch, kind="stable")]
 
 
+def clamp_gaps(notes: Notes, limit: int) -> tuple[Notes, int]:
+    """Sorted notes with no two neighbouring onsets more than `limit` steps apart; and how many were."""
+    before = gaps(notes.onset)
+    far = int(np.count_nonzero(before > limit))
+    if far:
+        notes = Notes(np.minimum(before, limit).cumsum(), notes.duration, notes.pitch, notes.velocity)
+    return notes, far
+
+
 def merge_twins(notes: Notes) -> Notes:
     """Sorted notes, those of one onset and pitch merged into one: the longest duration and the loudest velocity."""
     key = notes.onset * 128 + notes.pitch
@@ -86,6 +95,15 @@ def part_overlaps(notes: Notes) -> tuple[Notes, int]:
     duration = np.empty_like(end)
     duration[order] = end - onset
     return Notes(notes.onset, duration, notes.pitch, notes.velocity), parted
+
+
+def until_struck_again(onset: NDArray[np.int64], pitch: NDArray[np.int64]) -> NDArray[np.int64]:
+    """[N] onsets, sorted, and pitches -> steps to the next onset of each note's pitch, 2^31 where there is none."""
+    order = np.argsort(pitch.astype(np.uint8), kind="stable")
+    room = np.full(len(onset), 2**31)
+    follows = np.flatnonzero(pitch[order[1:]] == pitch[order[:-1]])
+    room[order[follows]] = onset[order[follows + 1]] - onset[order[follows]]
+    return room
 
 
 def nearest(allowed: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:

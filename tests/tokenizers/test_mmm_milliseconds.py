@@ -84,6 +84,22 @@ def test_chords_spread_by_milliseconds_stay_spread() -> None:
     assert [word for word in words(mmm(), score).split() if word[0] == "t"] == ["t0ms", "t10ms", "t10ms", "t580ms"]
 
 
+def test_what_words_cannot_say_exactly_is_not_counted_as_a_note_that_sounds_into_another() -> None:
+    # 740 ms and 760 ms are words and 750 ms is not: the chord begins again 10 ms early.
+    score = from_rows([(0, 1.5, 60, 80), (0, 4, 48, 80), (1.5, 2.5, 64, 80), (4, 4, 48, 80)])
+    ids, counts = mmm().encode_counted(score)
+    assert counts == {}
+    assert [word for word in mmm().to_words(ids) if word[0] in "td"] == [
+        *("t0ms", "d1960ms", "t0ms", "d740ms", "t740ms", "d1240ms", "t1240ms", "d2000ms")
+    ]
+
+
+def test_a_length_that_is_rounded_up_does_not_reach_into_the_next_note_of_its_pitch_nor_lengthen_it() -> None:
+    # 4160 ms is the nearest word for 4090 ms, but the key is struck again after 4080.
+    score = score_of(Notes(*np.array([[0, 2000, 4090], [4090, 10, 20], [60, 62, 60], [80, 80, 80]])), 500)
+    assert words(mmm(), score) == "t0ms p60 v10 d4000ms t2000ms p62 v10 d10ms t2080ms p60 v10 d20ms"
+
+
 # --- and back ---
 
 

@@ -71,6 +71,14 @@ def test_notes_that_follow_one_another_do_not_overlap_after_rounding() -> None:
     assert (placed.onset[:-1] + placed.duration[:-1] == placed.onset[1:]).all()
 
 
+def test_gaps_are_clamped_and_counted() -> None:
+    clamped, far = steps.clamp_gaps(
+        notes((0, 1, 60, 1), (5, 1, 60, 1), (500, 1, 60, 1), (500, 1, 62, 1), (509, 1, 60, 1)), 10
+    )
+    assert clamped.onset.tolist() == [0, 5, 15, 15, 24]
+    assert far == 1
+
+
 def test_twins_become_the_longest_and_the_loudest() -> None:
     merged = steps.merge_twins(notes((0, 4, 60, 90), (0, 9, 60, 30), (0, 1, 61, 5), (2, 1, 60, 7)))
     assert rows(merged) == [(0, 9, 60, 90), (0, 1, 61, 5), (2, 1, 60, 7)]
@@ -111,6 +119,12 @@ def test_merging_agrees_with_a_loop(seed: int) -> None:
         best[onset, pitch] = max(longest, duration), max(loudest, velocity)
     merged = steps.merge_twins(crowded(seed))
     assert rows(merged) == [(onset, d, pitch, v) for (onset, pitch), (d, v) in sorted(best.items())]
+
+
+def test_room_until_a_key_is_struck_again() -> None:
+    onset, pitch = np.array([0, 0, 2, 2, 9, 10]), np.array([60, 64, 60, 62, 64, 60])
+    assert steps.until_struck_again(onset, pitch).tolist() == [2, 9, 8, 2**31, 2**31, 2**31]
+    assert len(steps.until_struck_again(onset[:0], pitch[:0])) == 0
 
 
 def test_nothing_stays_nothing() -> None:
