@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from diffmidi_core.api import DiffmidiError, Piece, RefusedError, UsageError, notes_of
+from diffmidi_core.data.labels import measured
 from diffmidi_core.registry import find
 from diffmidi_io import chorales
 
@@ -205,3 +206,17 @@ def test_music21_is_never_imported(source):
     out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert "diffmidi_io.chorales" in json.loads(out)
     assert "music21" not in json.loads(out)
+
+
+@pytest.mark.parametrize(
+    ("piece", "key"),
+    [
+        ("bwv1.6", "F major"),
+        ("bwv66.6", "F# minor"),
+        ("bwv253", "A major"),
+        ("bwv269", "G major"),
+        ("bwv846", "C major"),
+    ],
+)
+def test_known_pieces_are_in_their_keys(source, piece: str, key: str):
+    assert measured(source.read(Piece(piece)))["key"] == key
