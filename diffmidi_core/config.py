@@ -37,6 +37,11 @@ class PrepareConfig(_Section):
     """How music becomes a token dataset."""
 
     heldout: float = Field(0.1, gt=0, lt=1, description="share of the pieces held out, chosen by hash")
+    near_duplicates: Literal["group", "drop", "ignore"] = Field(
+        "group", description="versions of one piece: kept on one side of the split, or only the first kept, or ignored"
+    )
+    labels: str | None = Field(None, description="CSV file with a column of labels each, and one that names the piece")
+    workers: int = Field(0, ge=0, description="processes that read and encode; 0: one, or more where that is faster")
 
 
 class TrainConfig(_Section):

@@ -36,11 +36,17 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
-    """The same for a folder; one that already stands at `path` is replaced."""
+def whole_folder(path: Path, inside: Path | None = None) -> Iterator[Path]:
+    """The same for a folder; one that already stands at `path` is replaced.
+
+    The temporary one lies beside `path`, or `inside` a folder of the same file system that is removed some time, with
+    what a killed process leaves in it.
+    """
     with _said(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=path.parent))
+        if inside is not None:
+            inside.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=inside or path.parent))
         try:
             yield temporary
             temporary.chmod(0o777 & ~_umask())
@@ -56,6 +62,11 @@ def whole_folder(path: Path) -> Iterator[Path]:
             _sync(path.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def partial_of(path: Path) -> Path:
+    """Where work that may be stopped, and go on later, keeps its parts until the whole stands at `path`."""
+    return path.with_name(f"{path.name}.partial")
 
 
 def write_json(path: Path, value: Any) -> None:

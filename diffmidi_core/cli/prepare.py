@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from diffmidi_core.cli.options import CONFIG, OUT, new_session, settings
+from diffmidi_core.cli.options import CONFIG, OUT, new_session, open_session, settings
+from diffmidi_core.errors import UsageError
 
 
 def _check_leaks(context: click.Context, parameter: click.Parameter, value: tuple[Path, Path] | None) -> None:
@@ -33,12 +34,23 @@ def _check_leaks(context: click.Context, parameter: click.Parameter, value: tupl
     is_eager=True,
     help="Prepare nothing; say which pieces of B are in A too. Each is a run or a folder of MIDI files.",
 )
+@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a preparation that stopped.")
 def command(
-    folder: str | None, config: Path | None, out: Path | None, assignments: tuple[str, ...], **given: Any
+    folder: str | None,
+    config: Path | None,
+    out: Path | None,
+    resume: Path | None,
+    assignments: tuple[str, ...],
+    **given: Any,
 ) -> None:
-    """Begin a run: turn the MIDI files in FOLDER (the same as --data) into a token dataset."""
+    """Begin a run: turn the MIDI files in FOLDER (the same as --data) into a token dataset.
+
+    Stopped or killed, it goes on where it was with --resume, or with the same --out.
+    """
+    if resume and (folder or out or config):
+        raise UsageError("--resume takes the run's own music, folder and config: leave out FOLDER, --out and --config.")
     given["set_data"] = folder or given["set_data"]
-    session = new_session(out, config, given, assignments)
+    session = open_session(resume, given, assignments) if resume else new_session(out, config, given, assignments)
 
     from diffmidi_core.engine.stages import prepare_data
 

@@ -10,7 +10,7 @@ from diffmidi_core.declaration import Options
 from diffmidi_core.music.notes import Score
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Piece:
     """One piece that a source can read.
 
@@ -38,3 +38,14 @@ class Source(ABC):
     @abstractmethod
     def read(self, piece: Piece) -> Score:
         """The piece as a score in ticks, drums and all. Raises RefusedError, whose sentence names the piece."""
+
+    def stamp(self, piece: Piece) -> str:
+        """What changes whenever the piece does, said without reading it: a file's size and time. "": no telling.
+
+        A preparation that was stopped goes on where it was only where the stamps are still the same.
+        """
+        return ""
+
+    def digest(self, piece: Piece) -> bytes:
+        """A hash of the piece's bytes, which tells a copy of a file from another file of the same notes. b"": none."""
+        return b""

@@ -1,124 +1,178 @@
-"""prepare: read every piece of a source, write its words to an Arrow file, and say what was kept and what was not."""
+"""prepare: from the pieces of a source to a token dataset, whole or not at all, and on from where it was stopped."""
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
+from diffmidi_core import __version__
 from diffmidi_core.contracts.source import Piece, Source
-from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
-from diffmidi_core.data.split import is_heldout, split_key
-from diffmidi_core.errors import DiffmidiError, RefusedError
-from diffmidi_core.files import whole_folder, write_json
+from diffmidi_core.contracts.tokenizer import Tokenizer
+from diffmidi_core.data.given_labels import GivenLabels
+from diffmidi_core.data.merging import TOKENS, Merging
+from diffmidi_core.data.report import Report
+from diffmidi_core.data.shards import SIZE
+from diffmidi_core.data.working import Make, Place, Work, automatic_workers, work_alone, work_together
+from diffmidi_core.errors import DiffmidiError, StoppedError
+from diffmidi_core.files import partial_of, read_json, whole_folder, write_json
 from diffmidi_core.hooks import Hooks
-from diffmidi_core.music.reading import printable
 
-TOKENS, REPORT, TOKENIZER = "tokens.arrow", "data.json", "tokenizer"
+__all__ = ["REPORT", "TOKENIZER", "TOKENS", "Report", "prepare"]
 
-
-@dataclass
-class Report:
-    """What a preparation found; saved as data.json."""
-
-    found: int = 0
-    kept: int = 0
-    duplicates: int = 0
-    refused: dict[str, list[str]] = field(default_factory=dict)
-    notes: int = 0
-    words: int = 0
-    changed: dict[str, int] = field(default_factory=dict)
-    heldout_share: float = 0.1
-    heldout: int = 0
-    tokenizer: str = ""
-    fingerprint: str = ""
+REPORT, TOKENIZER = "data.json", "tokenizer"
+MEASURED = 400
+"""Pieces whose round trip is measured, of a larger source."""
+_LOOK_EVERY = 0.2
 
 
-@dataclass(frozen=True)
-class _Encoded:
-    piece: Piece
-    key: int
-    ids: Ids
+def prepare(
+    source: Source,
+    tokenizer: Tokenizer,
+    folder: Path,
+    *,
+    heldout: float,
+    hooks: Hooks,
+    near_duplicates: str = "group",
+    labels: Path | None = None,
+    workers: int = 1,
+    make: Make | None = None,
+    rank: int = 0,
+    ranks: int = 1,
+    stop: Callable[[], bool] = lambda: False,
+) -> Report:
+    """Write the token dataset of a source into `folder`.
 
+    Finished shards of it lie beside the folder until it stands. A preparation that was stopped, or killed, goes on
+    with them where the pieces, the tokenizer and the options are the same. The bytes of the result do not depend on
+    where it was stopped, nor on `workers` and `ranks`.
 
-def prepare(source: Source, tokenizer: Tokenizer, folder: Path, *, heldout: float, hooks: Hooks) -> Report:
-    """Write the token dataset of a source into `folder`, whole or not at all.
+    Args:
+        source, tokenizer: what is prepared, and how it becomes words.
+        folder: is made, or replaced, at the end.
+        heldout: share of the pieces held out.
+        hooks: are told of the progress, and of what the user should know.
+        near_duplicates: versions of one piece stay on one side of the split ("group"), all but the first are left out
+            ("drop"), or they are taken for different pieces ("ignore").
+        labels: a CSV file of labels to lay over the measured ones.
+        workers: processes; 0: as many as the pieces are worth, and cores allow.
+        make: makes source and tokenizer anew in another process; can be pickled. Without it there is one process.
+        rank, ranks: this process among those that were started together on this folder. The first one merges.
+        stop: asked ten times a second whether to stop.
 
-    Raises DiffmidiError where no piece at all could be used.
+    Raises:
+        StoppedError: after `stop` said so.
+        DiffmidiError: where no piece at all can be used, or another rank has failed.
     """
-    from datasets import Features, List, Value
-    from datasets.arrow_writer import ArrowWriter
+    pieces = list(source.pieces())
+    given = GivenLabels(labels, (piece.id for piece in pieces)) if labels else None
+    plan = _plan(source, tokenizer, pieces, heldout=heldout, near_duplicates=near_duplicates, labels=labels)
+    beside = partial_of(folder)
+    finished = _Finished(folder, plan)
 
-    features = Features(id=Value("string"), key=Value("int64"), ids=List(Value("int32")), starts=List(Value("int32")))
-    report = Report(heldout_share=heldout, tokenizer=tokenizer.fingerprint)
-    digest = hashlib.sha256(tokenizer.fingerprint.encode())
-    keys: list[int] = []
-    with whole_folder(folder) as temporary:
-        with ArrowWriter(path=str(temporary / TOKENS), features=features, writer_batch_size=500) as writer:
-            for encoded in _encode_all(source, tokenizer, report, hooks):
-                name = printable(encoded.piece.id)
-                starts = tokenizer.starts(encoded.ids).astype(np.int32)
-                writer.write({"id": name, "key": encoded.key, "ids": encoded.ids, "starts": starts})
-                digest.update(encoded.ids.astype("<i4").tobytes())
-                keys.append(encoded.key)
-            if not keys:
-                raise DiffmidiError(_nothing(report))
-            writer.finalize()
-        report.heldout = int(is_heldout(np.array(keys, dtype=np.int64), heldout).sum())
-        report.fingerprint = digest.hexdigest()[:16]
-        tokenizer.save(temporary / TOKENIZER)
-        write_json(temporary / REPORT, asdict(report))
+    def tell(done: int) -> None:
+        hooks.emit("progress", what="pieces", done=done, total=len(pieces))
+
+    if finished():
+        return finished.report()
+    place = Place(beside / plan, rank, ranks)
+    with place.telling():
+        if rank == 0:
+            _remove_others(beside, plan, hooks)
+        work = Work(
+            pieces,
+            place,
+            measured=min(1.0, MEASURED / max(len(pieces), 1)),
+            tell=tell,
+            stop=stop,
+            over=finished if rank else lambda: False,
+        )
+        workers = workers or automatic_workers(len(pieces))
+        if make is None or workers == 1:
+            work_alone(work, source, tokenizer)
+        else:
+            work_together(work, make, workers)
+        if rank:
+            _wait(finished, place, stop)
+        else:
+            tell(len(pieces))
+            shards = [place.shard(number) for number in range(-(-len(pieces) // SIZE))]
+            merging = Merging(shards, source, pieces, near_duplicates, given)
+            report = Report(found=len(pieces), heldout_share=heldout, tokenizer=tokenizer.fingerprint, plan=plan)
+            _finish(merging, report, tokenizer, folder, place)
+    shutil.rmtree(beside, ignore_errors=True)
+    report = finished.report()
+    for remark in report.warnings:
+        hooks.warn(remark)
     return report
 
 
-def _encode_all(source: Source, tokenizer: Tokenizer, report: Report, hooks: Hooks) -> Iterator[_Encoded]:
-    pieces = list(source.pieces())
-    report.found = len(pieces)
-    seen: set[bytes] = set()
-    changed: Counter[str] = Counter()
-    for done, piece in enumerate(pieces):
-        hooks.emit("progress", what="pieces", done=done, total=len(pieces))
-        try:
-            score = source.read(piece)
-            ids, counts = tokenizer.encode_counted(score)
-            if not tokenizer.count_notes(ids):
-                raise RefusedError("no_notes", f"{printable(piece.id)} has no notes left after encoding.")
-        except RefusedError as error:
-            report.refused.setdefault(error.reason, []).append(printable(str(error)))
-            continue
-        fingerprint = hashlib.blake2b(ids.tobytes(), digest_size=16).digest()
-        if fingerprint in seen:
-            report.duplicates += 1
-            continue
-        seen.add(fingerprint)
-        changed.update(counts)
-        report.kept += 1
-        report.notes += tokenizer.count_notes(ids)
-        report.words += len(ids)
-        yield _Encoded(piece, split_key(piece.group, score), ids)
-    report.changed = dict(sorted(changed.items()))
-    hooks.emit("progress", what="pieces", done=len(pieces), total=len(pieces))
+class _Finished:
+    """Whether the dataset of a plan stands whole in a folder, and what its report says."""
+
+    def __init__(self, folder: Path, plan: str) -> None:
+        self.file, self.plan = folder / REPORT, plan
+
+    def __call__(self) -> bool:
+        return self.file.exists() and read_json(self.file).get("plan") == self.plan
+
+    def report(self) -> Report:
+        return Report(**read_json(self.file))
 
 
-def _nothing(report: Report) -> str:
-    why = "; ".join(f"{len(names)} {reason.replace('_', ' ')}" for reason, names in sorted(report.refused.items()))
-    first = next((names[0] for names in report.refused.values()), "")
-    return f"none of the {report.found} pieces could be used ({why}). The first: {first}"
-
-
-def summary(report: Report) -> dict[str, Any]:
-    """The report in one line's worth of figures."""
-    refused = sum(map(len, report.refused.values()))
-    return {
-        "pieces": report.kept,
-        "held out": report.heldout,
-        "notes": report.notes,
-        "words": report.words,
-        "duplicates": report.duplicates,
-        "refused": refused,
+def _plan(
+    source: Source, tokenizer: Tokenizer, pieces: Sequence[Piece], *, labels: Path | None, **options: object
+) -> str:
+    """Names what is prepared and how: what was made under another name is of no use."""
+    kind = type(source)
+    said = {
+        "version": __version__,
+        "source": [f"{kind.__module__}:{kind.__qualname__}", source.options.model_dump(mode="json"), source.data],
+        "tokenizer": tokenizer.fingerprint,
+        "labels": hashlib.sha256(labels.read_bytes()).hexdigest() if labels else None,
+        **options,
     }
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
+    for piece in pieces:
+        line = json.dumps([piece.id, piece.group, source.stamp(piece)])
+        digest.update(line.encode())
+    return digest.hexdigest()[:16]
+
+
+def _remove_others(beside: Path, plan: str, hooks: Hooks) -> None:
+    """Remove what a preparation of something else left, and say so."""
+    others = [path for path in beside.glob("*") if path.name != plan]
+    if others:
+        hooks.warn(
+            "a preparation was stopped here, but the music, the tokenizer or the options have changed since: "
+            "it begins anew."
+        )
+    for path in others:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _finish(merging: Merging, report: Report, tokenizer: Tokenizer, folder: Path, place: Place) -> None:
+    try:
+        with whole_folder(folder, inside=place.folder) as temporary:
+            merging.write(temporary, report)
+            report.warnings = list(report.remarks())
+            tokenizer.save(temporary / TOKENIZER)
+            write_json(temporary / REPORT, asdict(report))
+    except DiffmidiError:
+        if not report.kept and place.ranks == 1:
+            # Nothing that is here would be of use to another attempt.
+            shutil.rmtree(place.folder.parent, ignore_errors=True)
+        raise
+
+
+def _wait(finished: _Finished, place: Place, stop: Callable[[], bool]) -> None:
+    """Wait for the first rank, however long it takes: there is nothing that could time out."""
+    while not finished():
+        place.check()
+        if stop():
+            raise StoppedError("Stopped while waiting for the first rank; what is done is kept.")
+        time.sleep(_LOOK_EVERY)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diffmidi_core.config import Part, RunConfig
-from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.errors import BrokenPluginError, DiffmidiError
 from diffmidi_core.registry import find
+
+if TYPE_CHECKING:
+    # It brings torch, which reading music does not need.
+    from diffmidi_core.contracts.process import Process
 
 
 def build(kind: str, part: Part, **context: Any) -> Any:

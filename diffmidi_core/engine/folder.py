@@ -11,7 +11,7 @@ from typing import Any
 from diffmidi_core.config import RunConfig, resolve
 from diffmidi_core.engine.ranks import is_main
 from diffmidi_core.errors import DiffmidiError
-from diffmidi_core.files import read_json, whole_file, write_json
+from diffmidi_core.files import partial_of, read_json, whole_file, write_json
 
 
 class RunFolder:
@@ -35,7 +35,8 @@ class RunFolder:
     def new(cls, path: Path | None, config: RunConfig) -> RunFolder:
         """A folder for a new run: `path`, or the next free name under runs/ after the chosen parts.
 
-        Raises DiffmidiError where `path` already holds a run: nothing is ever overwritten.
+        One whose preparation was stopped is taken up again. Raises DiffmidiError where `path` already holds more of a
+        run than that: nothing is ever overwritten.
         """
         if path is None:
             name = f"{config.tokenizer.name}-{config.backbone.name}".replace(":", "-")
@@ -43,12 +44,16 @@ class RunFolder:
             number = next(n for n in range(1, len(taken) + 2) if f"{name}-{n}" not in taken)
             path = Path("runs") / f"{name}-{number}"
         folder = cls(path)
-        if folder.config_file.exists():
+        if folder.config_file.exists() and not folder._only_begun():
             raise DiffmidiError(
                 f"{path} already holds a run: choose another --out, or go on with it by --resume {path}."
             )
         folder.save(config)
         return folder
+
+    def _only_begun(self) -> bool:
+        left = {each.name for each in self.path.iterdir() if not each.name.startswith(".")}
+        return left <= {self.config_file.name, partial_of(self.data).name}
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:

@@ -16,9 +16,14 @@ def world_size() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def rank() -> int:
+    """Which of them this is."""
+    return int(os.environ.get("RANK", "0"))
+
+
 def is_main() -> bool:
     """Whether this is the process that writes and speaks."""
-    return os.environ.get("RANK", "0") == "0"
+    return rank() == 0
 
 
 def on_cpu() -> bool:

@@ -2,27 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from pathlib import Path
 
+from diffmidi_core.config import RunConfig
 from diffmidi_core.contracts.source import Source
-from diffmidi_core.data.prepare import REPORT, prepare, summary
-from diffmidi_core.engine.build import build
-from diffmidi_core.engine.ranks import done_by_main
+from diffmidi_core.contracts.tokenizer import Tokenizer
+from diffmidi_core.data.prepare import REPORT, TOKENIZER, prepare
+from diffmidi_core.engine.build import build, build_tokenizer
+from diffmidi_core.engine.ranks import rank, world_size
 from diffmidi_core.engine.session import Session
+from diffmidi_core.engine.stop import Stop
+from diffmidi_core.errors import StoppedError
 
 
-def prepare_data(session: Session) -> None:
-    """Music to a token dataset, in the run's folder; the main process does it, the others wait."""
+def prepare_data(session: Session, *, command: str = "prepare") -> None:
+    """Music to a token dataset, in the run's folder; every process does its share.
+
+    Raises StoppedError after Ctrl-C or SIGTERM, which says how to go on by `command`.
+    """
     session.begin("prepare")
-    session.end("prepare", done_by_main(lambda: _prepared(session)))
-
-
-def _prepared(session: Session) -> dict[str, Any]:
-    config = session.config
+    config, options = session.config, session.config.prepare
     source: Source = build("source", config.source, data=config.data)
-    return summary(
-        prepare(source, session.tokenizer, session.folder.data, heldout=config.prepare.heldout, hooks=session.hooks)
-    )
+    with Stop() as stop:
+        try:
+            report = prepare(
+                source,
+                session.tokenizer,
+                session.folder.data,
+                heldout=options.heldout,
+                hooks=session.hooks,
+                near_duplicates=options.near_duplicates,
+                labels=Path(options.labels) if options.labels else None,
+                workers=options.workers,
+                make=partial(_parts, config, session.folder.data / TOKENIZER),
+                rank=rank(),
+                ranks=world_size(),
+                stop=lambda: stop.asked,
+            )
+        except StoppedError as stopped:
+            raise StoppedError(f"{stopped} Go on with: diffmidi {command} --resume {session.folder.path}") from None
+    session.end("prepare", report.summary())
+
+
+def _parts(config: RunConfig, saved: Path) -> tuple[Source, Tokenizer]:
+    """What a worker process reads and encodes with: the same parts, found by their names again."""
+    return build("source", config.source, data=config.data), build_tokenizer(config, saved)
 
 
 def run(session: Session, *, resume: bool = False) -> None:
@@ -35,7 +60,7 @@ def run(session: Session, *, resume: bool = False) -> None:
 
     # Before the accelerator: reading music needs no torch, and mistakes in the data come out at once.
     if not (resume and (session.folder.data / REPORT).exists()):
-        prepare_data(session)
+        prepare_data(session, command="run")
     train(session, resume=resume)
     sample(session)
     evaluate(session)

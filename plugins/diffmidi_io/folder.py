@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,11 +43,30 @@ class Folder(Source):
 
     def read(self, piece: Piece) -> Score:
         """The file as a score. Raises RefusedError."""
-        data = self._data()
-        path = data if os.path.isfile(data) else data / piece.id
+        path = self._path(piece)
         if piece.id.endswith("/"):
             raise RefusedError("unreadable", f"the folder {printable(path)} may not be read: permission denied.")
         return read_midi(path)
+
+    def stamp(self, piece: Piece) -> str:
+        """Its size and when it was last written."""
+        try:
+            status = self._path(piece).stat()
+        except OSError:
+            return ""
+        return f"{status.st_size} {status.st_mtime_ns}"
+
+    def digest(self, piece: Piece) -> bytes:
+        """BLAKE2 of the file."""
+        try:
+            with self._path(piece).open("rb") as file:
+                return hashlib.file_digest(file, "blake2b").digest()
+        except OSError:
+            return b""
+
+    def _path(self, piece: Piece) -> Path:
+        data = self._data()
+        return data if os.path.isfile(data) else data / piece.id
 
     def _data(self) -> Path:
         if self.data is None:

@@ -1,0 +1,225 @@
+"""From shards to one token dataset: copies left out, versions of a piece kept on one side of the split.
+
+The shards are read twice, one after another: first what tells pieces apart, then everything. What is held for each
+piece is some tens of bytes; signatures are held in a file.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from diffmidi_core.contracts.source import Piece, Source
+from diffmidi_core.data.duplicates import SIGNATURE_LENGTH, near_duplicates
+from diffmidi_core.data.given_labels import GivenLabels
+from diffmidi_core.data.labels import LabelSummary
+from diffmidi_core.data.report import Report
+from diffmidi_core.data.roundtrip import Loss
+from diffmidi_core.data.shards import FOR_MERGING, SCHEMA, Shard
+from diffmidi_core.data.split import is_heldout
+from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.files import whole_file
+from diffmidi_core.music.reading import printable
+
+TOKENS, SPLIT = "tokens.arrow", "split.csv"
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Merging:
+    """How shards become one dataset.
+
+    Args:
+        shards: in the source's order.
+        source, pieces: what they were made from.
+        near: what becomes of versions of one piece: they "group", all but the first "drop", or it does not matter
+            ("ignore").
+        given: labels of the user's.
+    """
+
+    shards: Sequence[Path]
+    source: Source
+    pieces: Sequence[Piece]
+    near: str
+    given: GivenLabels | None
+
+    def write(self, folder: Path, report: Report) -> None:
+        """Write tokens.arrow and split.csv into a folder and fill in the report.
+
+        Raises DiffmidiError where no piece is left.
+        """
+        every = self._told_apart(report)
+        if not len(every.index):
+            raise DiffmidiError(report.nothing_kept())
+        first = _first_of_each(every.hashes)
+        kept = first == np.arange(len(first))
+        self._name_copies(report, every.index, first)
+        keys = every.keys
+        if self.near != "ignore":
+            group = self._versions(folder, kept)
+            original = np.flatnonzero(kept)[group]  # row of the first version, for each kept row
+            sizes = np.bincount(group, minlength=len(group))
+            report.near_duplicates = {
+                "groups": int(np.count_nonzero(sizes > 1)),
+                "pieces": int(sizes[sizes > 1].sum()),
+            }
+            if self.near == "drop":
+                rows = np.flatnonzero(kept)
+                again = rows != original
+                report.near_duplicates["dropped"] = [
+                    {"piece": self._name(every.index[row]), "of": self._name(every.index[of])}
+                    for row, of in zip(rows[again], original[again], strict=True)
+                ]
+                kept[rows[again]] = False
+            else:
+                keys = keys.copy()
+                keys[kept] = _joined(keys[kept], group)
+        held = np.zeros(len(kept), dtype=bool)
+        held[kept] = is_heldout(keys[kept], report.heldout_share)
+        report.kept, report.heldout = int(kept.sum()), int(held.sum())
+        self._copy(folder, report, kept, keys, held)
+
+    def _told_apart(self, report: Report) -> _Every:
+        index, keys, hashes, loss = [], [], [], Loss()
+        for _, shard in self._opened():
+            index.append(shard.table.column("index").to_numpy().copy())
+            keys.append(shard.table.column("key").to_numpy().copy())
+            hashes.append(_hashes(shard.table.column("notes_hash")))
+            loss.merge(shard.loss)
+            for reason, sentence in shard.refused:
+                report.refuse(reason, sentence)
+        report.round_trip = loss.summary()
+        return _Every(np.concatenate(index), np.concatenate(keys), np.concatenate(hashes))
+
+    def _opened(self) -> Iterator[tuple[slice, Shard]]:
+        """Each shard, and which of all rows it holds."""
+        begin = 0
+        for path in self.shards:
+            with Shard.opened(path) as shard:
+                yield slice(begin, begin + shard.table.num_rows), shard
+                begin += shard.table.num_rows
+
+    def _name(self, index: Any) -> str:
+        return printable(self.pieces[int(index)].id)
+
+    def _name_copies(self, report: Report, index: Rows, first: Rows) -> None:
+        for row in np.flatnonzero(first != np.arange(len(first))):
+            piece, of = self.pieces[int(index[row])], self.pieces[int(index[first[row]])]
+            said = self.source.digest(piece)
+            same = "bytes" if said and said == self.source.digest(of) else "notes"
+            report.copies.append({"piece": printable(piece.id), "of": printable(of.id), "same": same})
+        report.duplicates = len(report.copies)
+
+    def _versions(self, folder: Path, kept: NDArray[np.bool_]) -> Rows:
+        """The lowest row of each kept row's group, both counted among the kept rows."""
+        path = folder / "signatures.npy"
+        table = np.lib.format.open_memmap(path, "w+", dtype=np.uint32, shape=(int(kept.sum()), SIGNATURE_LENGTH))
+        begin = 0
+        for rows, shard in self._opened():
+            signatures = shard.table.column("signature").flatten().to_numpy().reshape(-1, SIGNATURE_LENGTH)[kept[rows]]
+            table[begin : begin + len(signatures)] = signatures
+            begin += len(signatures)
+        group: Rows = near_duplicates(table)
+        del table
+        path.unlink()
+        return group
+
+    def _copy(self, folder: Path, report: Report, kept: NDArray[np.bool_], keys: Rows, held: NDArray[np.bool_]) -> None:
+        digest = hashlib.sha256(report.tokenizer.encode())
+        changed: Counter[str] = Counter()
+        labels = LabelSummary()
+        schema = pa.schema([each for each in SCHEMA if each.name not in FOR_MERGING])
+        seconds = 0.0
+        with (
+            whole_file(folder / TOKENS) as tokens,
+            whole_file(folder / SPLIT) as split,
+            pa.OSFile(str(tokens), "wb") as file,
+            pa.ipc.new_stream(file, schema) as stream,
+            split.open("w", encoding="utf-8", newline="") as text,
+        ):
+            lines = csv.writer(text)
+            lines.writerow(("piece", "notes_hash", "group", "side"))
+            for rows, shard in self._opened():
+                here = np.flatnonzero(kept[rows])
+                if not len(here):
+                    continue
+                columns = {name: shard.table.column(name).take(pa.array(here)) for name in SCHEMA.names}
+                columns["key"] = pa.array(keys[rows][here])
+                said = [json.loads(each) for each in columns["labels"].to_pylist()]
+                if self.given is not None:
+                    at = columns["index"].to_pylist()
+                    said = [self.given.over(each, self.pieces[place].id) for each, place in zip(said, at, strict=True)]
+                    columns["labels"] = pa.array([json.dumps(each, ensure_ascii=False) for each in said])
+                stream.write_batch(pa.RecordBatch.from_arrays([columns[each.name] for each in schema], schema=schema))
+                words = columns["ids"].flatten().to_numpy()
+                digest.update(words.astype("<i4", copy=False).tobytes())
+                report.words += len(words)
+                report.notes += int(columns["notes"].to_numpy().sum())
+                report.one_velocity += columns["one_velocity"].true_count
+                seconds += float(columns["seconds"].to_numpy().sum())
+                for each in said:
+                    labels.add(each)
+                for counts in columns["changed"].to_pylist():
+                    changed.update(json.loads(counts) if counts else {})
+                lines.writerows(
+                    (name, code.hex(), f"{key:016x}", "heldout" if out else "train")
+                    for name, code, key, out in zip(
+                        columns["id"].to_pylist(),
+                        columns["notes_hash"].to_pylist(),
+                        columns["key"].to_pylist(),
+                        held[rows][here].tolist(),
+                        strict=True,
+                    )
+                )
+        report.hours = round(seconds / 3600, 3)
+        report.changed = dict(sorted(changed.items()))
+        report.labels = labels.as_dict()
+        report.fingerprint = digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class _Every:
+    """Of every usable piece: its place in the source, its split key, and the hash of its notes [N, 2]."""
+
+    index: Rows
+    keys: Rows
+    hashes: NDArray[np.uint64]
+
+
+def _hashes(column: pa.Array) -> NDArray[np.uint64]:
+    data = np.frombuffer(column.buffers()[1] or b"", dtype="<u8").reshape(-1, 2)
+    return data[column.offset : column.offset + len(column)].astype(np.uint64)
+
+
+def _first_of_each(hashes: NDArray[np.uint64]) -> Rows:
+    """[N] the first row that has the hash of each."""
+    order = np.lexsort((hashes[:, 1], hashes[:, 0]))
+    new = np.append(True, (hashes[order[1:]] != hashes[order[:-1]]).any(axis=1))
+    first = np.empty(len(order), dtype=np.int64)
+    # The sort is stable: the first of a run of equal hashes is the lowest row.
+    first[order] = order[np.flatnonzero(new)][np.cumsum(new) - 1]
+    return first
+
+
+def _joined(keys: Rows, group: Rows) -> Rows:
+    """[N] split keys in which rows of one group have one key, the lowest, and rows that had one key still do."""
+    _, named = np.unique(keys, return_inverse=True)
+    while True:
+        before = keys
+        for together in (group, named):
+            lowest = np.full(len(keys), np.iinfo(np.int64).max)
+            np.minimum.at(lowest, together, keys)
+            keys = lowest[together]
+        if (keys == before).all():
+            return keys

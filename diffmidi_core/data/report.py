@@ -1,0 +1,103 @@
+"""The report of a preparation: what was found, what was kept, what was left out and why, and what was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+SILENT_CHANGES = ("drums", "clamped_shift", "clamped_rest", "metre_replaced")
+"""What tokenizers count that is no note changed for the worse, or is said otherwise."""
+
+
+@dataclass
+class Report:
+    """What a preparation found; saved as data.json.
+
+    Attributes:
+        plan: names what was prepared and how; a stopped preparation goes on where its plan is the same.
+        found: pieces of the source: kept, or one of the following.
+        refused: the sentence of each piece that cannot be used, by reason.
+        duplicates: pieces left out because an earlier one has the same notes; `copies` names them, and says whether
+            the files are the same `bytes` or only have the same `notes`.
+        near_duplicates: how many groups there are of pieces that are versions of each other, how many pieces are in
+            them, and those that were left out, where that was asked for.
+        changed: notes (or what else it says) that the tokenizer changed, by what it did.
+        one_velocity: pieces all of whose notes are equally loud.
+        round_trip: what decoding the words of `pieces` pieces again loses: absolute errors, and notes `lost`.
+        labels: what labels there are, as `LabelSummary` says it.
+        tokenizer: the tokenizer's fingerprint.
+        fingerprint: names the words of all pieces.
+    """
+
+    found: int = 0
+    kept: int = 0
+    duplicates: int = 0
+    refused: dict[str, list[str]] = field(default_factory=dict)
+    copies: list[dict[str, str]] = field(default_factory=list)
+    near_duplicates: dict[str, Any] = field(default_factory=dict)
+    notes: int = 0
+    hours: float = 0.0
+    words: int = 0
+    changed: dict[str, int] = field(default_factory=dict)
+    one_velocity: int = 0
+    round_trip: dict[str, Any] = field(default_factory=dict)
+    labels: dict[str, dict[str, Any]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    heldout_share: float = 0.1
+    heldout: int = 0
+    tokenizer: str = ""
+    fingerprint: str = ""
+    plan: str = ""
+
+    def refuse(self, reason: str, sentence: str) -> None:
+        """Count and name a piece that cannot be used."""
+        self.refused.setdefault(reason, []).append(sentence)
+
+    @property
+    def refusals(self) -> int:
+        """How many pieces cannot be used."""
+        return sum(map(len, self.refused.values()))
+
+    def nothing_kept(self) -> str:
+        """The sentence for a source none of whose pieces can be used."""
+        why = "; ".join(f"{len(names)} {reason.replace('_', ' ')}" for reason, names in sorted(self.refused.items()))
+        first = next((names[0] for names in self.refused.values()), "")
+        return f"none of the {self.found} pieces could be used ({why}). The first: {first}"
+
+    def summary(self) -> dict[str, Any]:
+        """The report in one line's worth of figures."""
+        return {
+            "pieces": self.kept,
+            "held out": self.heldout,
+            "notes": self.notes,
+            "words": self.words,
+            "duplicates": self.duplicates,
+            "refused": self.refusals,
+        }
+
+    def remarks(self) -> Iterator[str]:
+        """What the user should know before training on these data, a sentence each."""
+        if self.one_velocity * 4 >= self.kept:
+            yield (
+                f"velocity is constant in {_percent(self.one_velocity, self.kept)} of the pieces: "
+                "there its words carry nothing."
+            )
+        if self.refusals * 10 >= self.found:
+            commonest = max(self.refused, key=lambda reason: len(self.refused[reason]))
+            yield (
+                f"{_percent(self.refusals, self.found)} of the pieces cannot be used, "
+                f"most of them for one reason: {commonest.replace('_', ' ')}."
+            )
+        lost, measured = self.round_trip.get("lost", 0), self.round_trip.get("notes", 0)
+        if lost * 50 > measured:
+            yield f"{_percent(lost, measured)} of the notes do not come back from the tokenizer's words."
+        if self.heldout == 0:
+            yield "no piece is held out, so nothing can be measured on music that the model has not seen."
+        elif self.heldout < 5 <= self.kept:
+            yield f"only {self.heldout} of the {self.kept} pieces are held out: figures on them will be uncertain."
+
+
+def _percent(part: int, whole: int) -> str:
+    share = 100 * part / max(whole, 1)
+    return f"{share:.0f} %" if share >= 1 else f"{share:.1g} %"

@@ -1,0 +1,149 @@
+"""What a tokenizer loses: the notes of decode(encode(score)) beside the score's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffmidi_core.music.notes import Notes, Score, notes_of
+
+Float = NDArray[np.float64]
+Rows = NDArray[np.int64]
+
+NEAR = 0.5
+"""Quarter notes: a note that was moved further is lost."""
+LONG_REST = 4.0
+"""Quarter notes without an onset: tokenizers may shorten such a rest, and what follows is compared from there on."""
+_EDGES = np.concatenate([[0.0], np.geomspace(0.01, 1e5, 701)])
+"""Of the histograms that percentiles are read from: a bin is 2.3 % wide."""
+_MEASURES = ("onset_ms", "duration_ms", "velocity")
+
+
+@dataclass
+class Loss:
+    """Errors of many notes, summed and counted in bins, so that losses of shards add up to those of the whole."""
+
+    pieces: int = 0
+    notes: int = 0
+    lost: int = 0
+    sums: dict[str, float] = field(default_factory=lambda: dict.fromkeys(_MEASURES, 0.0))
+    bins: dict[str, dict[int, int]] = field(default_factory=lambda: {name: {} for name in _MEASURES})
+
+    def add(self, score: Score, back: Score) -> None:
+        """Compare a score with what came back of it."""
+        notes, returned = _distinct(notes_of(score)), notes_of(back)
+        ours, theirs = notes.onset / score.ticks_per_quarter, returned.onset / back.ticks_per_quarter
+        mine, its = _pairs(notes.pitch, ours, returned.pitch, theirs)
+        self.pieces += 1
+        self.notes += len(notes)
+        self.lost += len(notes) - len(mine)
+        if not len(mine):
+            return
+        quarter = _ms_per_quarter(score, notes.onset[mine])
+        longer = returned.duration[its] / back.ticks_per_quarter - notes.duration[mine] / score.ticks_per_quarter
+        errors = (
+            abs(_moved(ours[mine], theirs[its])) * quarter,
+            abs(longer) * quarter,
+            abs(returned.velocity[its] - notes.velocity[mine]).astype(np.float64),
+        )
+        for name, error in zip(_MEASURES, errors, strict=True):
+            self.sums[name] += float(error.sum())
+            at, count = np.unique(np.searchsorted(_EDGES, error), return_counts=True)
+            for place, many in zip(at.tolist(), count.tolist(), strict=True):
+                self.bins[name][place] = self.bins[name].get(place, 0) + many
+
+    def merge(self, saved: Mapping[str, Any]) -> None:
+        """Add what `vars` of another one said, through JSON or not."""
+        self.pieces += saved["pieces"]
+        self.notes += saved["notes"]
+        self.lost += saved["lost"]
+        for name in _MEASURES:
+            self.sums[name] += saved["sums"][name]
+            for place, many in saved["bins"][name].items():
+                self.bins[name][int(place)] = self.bins[name].get(int(place), 0) + many
+
+    def summary(self) -> dict[str, Any]:
+        """Mean and 99th percentile of the absolute errors, and how many notes were lost of how many."""
+        kept = self.notes - self.lost
+        figures: dict[str, Any] = {"pieces": self.pieces, "notes": self.notes, "lost": self.lost}
+        for name in _MEASURES if kept else ():
+            places = sorted(self.bins[name])
+            reached = np.cumsum([self.bins[name][place] for place in places])
+            at = places[int(np.searchsorted(reached, 0.99 * kept))]
+            upper = float(_EDGES[min(at, len(_EDGES) - 1)])
+            figures[name] = {"mean": _round(self.sums[name] / kept), "p99": _round(upper)}
+        return figures
+
+
+def _round(value: float) -> float:
+    return float(f"{value:.3g}")
+
+
+def _distinct(notes: Notes) -> Notes:
+    """Of notes of one onset and pitch only the longest: on a piano they are one."""
+    order = np.lexsort((-notes.duration, notes.pitch, notes.onset))
+    notes = notes[order]
+    again = (np.diff(notes.onset) == 0) & (np.diff(notes.pitch) == 0)
+    return notes[np.append(True, ~again)[: len(notes)]]
+
+
+def _pairs(pitch: Rows, onset: Float, other_pitch: Rows, other: Float) -> tuple[Rows, Rows]:
+    """Rows of notes that are the same note; onsets in quarter notes, rising on each side.
+
+    Of pitches that have as many notes on both sides, the k-th is the k-th. They tell where the time of the one lies in
+    that of the other; for all other pitches the nearest note there is the same note.
+    """
+    mine, its = np.argsort(pitch, kind="stable"), np.argsort(other_pitch, kind="stable")
+    same = np.bincount(pitch, minlength=128) == np.bincount(other_pitch, minlength=128)
+    sure_mine, sure_its = mine[same[pitch[mine]]], its[same[other_pitch[its]]]
+    mine, its = mine[~same[pitch[mine]]], its[~same[other_pitch[its]]]
+    if not (len(mine) and len(its)):
+        return sure_mine, sure_its
+    if len(sure_mine):
+        order = np.argsort(onset[sure_mine], kind="stable")
+        anchors = onset[sure_mine][order]
+        expected = onset[mine] + np.interp(onset[mine], anchors, other[sure_its][order] - anchors)
+    else:
+        expected = onset[mine] - onset[0] + other[0]
+    line = 4 * (max(float(expected.max()), float(other.max())) + abs(float(expected.min())) + 1)
+    wanted, there = expected + pitch[mine] * line, other[its] + other_pitch[its] * line
+    right = np.clip(np.searchsorted(there, wanted), 0, len(there) - 1)
+    left = np.maximum(right - 1, 0)
+    nearest = np.where(abs(there[left] - wanted) <= abs(there[right] - wanted), left, right)
+    distance = abs(there[nearest] - wanted)
+    order = np.lexsort((distance, nearest))
+    first = np.append(True, np.diff(nearest[order]) != 0)
+    taken = order[first & (distance[order] <= NEAR)]
+    return np.concatenate([sure_mine, mine[taken]]), np.concatenate([sure_its, its[nearest[taken]]])
+
+
+def _moved(onset: Float, other: Float) -> Float:
+    """How far each note was moved, in quarter notes, but for what all notes since the last shortened rest were."""
+    order = np.argsort(onset, kind="stable")
+    moved = (other - onset)[order]
+    rest = np.append(False, (np.diff(onset[order]) >= LONG_REST) & (abs(np.diff(moved)) > NEAR))
+    for part in np.split(np.arange(len(order)), np.flatnonzero(rest)):
+        moved[part] -= np.median(moved[part])
+    back = np.empty_like(moved)
+    back[order] = moved
+    return back
+
+
+def _ms_per_quarter(score: Score, ticks: Rows) -> Float:
+    tempos = score.tempos.numpy()
+    order = np.argsort(tempos["time"], kind="stable")
+    at = np.searchsorted(tempos["time"][order], ticks, side="right")
+    return np.append(500.0, tempos["mspq"][order] / 1000)[at]
+
+
+def seconds(score: Score, end: int) -> float:
+    """How long a score's first `end` ticks last, by its tempos (120 quarter notes a minute before the first)."""
+    tempos = score.tempos.numpy()
+    times = np.clip(np.append(0, np.sort(tempos["time"])), 0, end)
+    lasting = np.diff(np.append(times, end)) / score.ticks_per_quarter
+    order = np.argsort(tempos["time"], kind="stable")
+    return float(lasting @ np.append(0.5, tempos["mspq"][order] / 1e6))

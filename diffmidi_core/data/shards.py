@@ -1,0 +1,172 @@
+"""Shards: a few hundred pieces as words, with all that was found out about them, in one file that is there or not."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from diffmidi_core.contracts.source import Piece, Source
+from diffmidi_core.contracts.tokenizer import Tokenizer
+from diffmidi_core.data.duplicates import SIGNATURE_LENGTH, notes_hash, signature
+from diffmidi_core.data.labels import folder_label
+from diffmidi_core.data.labels import measured as measured_labels
+from diffmidi_core.data.roundtrip import Loss, seconds
+from diffmidi_core.data.split import split_key
+from diffmidi_core.errors import DiffmidiError, RefusedError
+from diffmidi_core.files import whole_file
+from diffmidi_core.music.notes import notes_of
+from diffmidi_core.music.reading import printable
+
+SIZE = 256
+"""Pieces in a shard: what a killed preparation does again at most, for each process."""
+
+_INT32S = pa.list_(pa.int32())
+SCHEMA = pa.schema(
+    {
+        "id": pa.string(),
+        "key": pa.int64(),
+        "ids": _INT32S,
+        "starts": _INT32S,
+        "notes": pa.int32(),
+        "seconds": pa.float64(),
+        "notes_hash": pa.binary(16),
+        "signature": pa.list_(pa.uint32(), SIGNATURE_LENGTH),
+        "labels": pa.string(),
+        # What follows is for the merging, and does not stay.
+        "index": pa.int64(),
+        "one_velocity": pa.bool_(),
+        "changed": pa.string(),
+    }
+)
+FOR_MERGING = ("index", "one_velocity", "changed")
+
+
+@dataclass
+class Shard:
+    """What became of some pieces of a source.
+
+    Attributes:
+        table: a row for each piece that can be used; see SCHEMA. `index` is its place in the source's order.
+        refused: reason and sentence of each piece that cannot.
+        loss: of the round trip, for the pieces it was measured on.
+    """
+
+    table: pa.RecordBatch
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    loss: dict[str, Any] = field(default_factory=dict)
+
+    def write(self, path: Path) -> None:
+        """Write the shard, whole or not at all."""
+        said = json.dumps({"refused": self.refused, "loss": self.loss})
+        with (
+            whole_file(path) as temporary,
+            pa.OSFile(str(temporary), "wb") as file,
+            pa.ipc.new_stream(file, SCHEMA.with_metadata({"diffmidi": said})) as stream,
+        ):
+            stream.write_batch(self.table)
+
+    @classmethod
+    @contextlib.contextmanager
+    def opened(cls, path: Path) -> Iterator[Shard]:
+        """A shard whose table lies in the memory-mapped file. Raises DiffmidiError where the file is damaged."""
+        try:
+            with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as stream:
+                said = json.loads(stream.schema.metadata[b"diffmidi"])
+                table = stream.read_next_batch()
+                yield cls(table, [(reason, text) for reason, text in said["refused"]], said["loss"])
+        except (pa.ArrowException, KeyError, TypeError, StopIteration) as error:
+            raise DiffmidiError(f"{path} is damaged: delete it, and give the same command again.") from error
+
+
+def make_shard(
+    source: Source,
+    tokenizer: Tokenizer,
+    pieces: Sequence[Piece],
+    first: int,
+    *,
+    measured: float,
+    tick: Callable[[int], None] = lambda done: None,
+) -> Shard:
+    """Read and encode pieces; the first of them is the source's piece number `first`.
+
+    Args:
+        measured: the share of the pieces whose round trip is measured; a hash of their names says which.
+        tick: told how many are done, before each.
+    """
+    columns: dict[str, list[Any]] = {name: [] for name in SCHEMA.names}
+    refused: list[tuple[str, str]] = []
+    loss = Loss()
+    for place, piece in enumerate(pieces):
+        tick(place)
+        try:
+            row = _row(source, tokenizer, piece, loss if _chosen(piece.id, measured) else None)
+        except RefusedError as error:
+            refused.append((error.reason, printable(str(error))))
+            continue
+        row["index"] = first + place
+        for name, column in columns.items():
+            column.append(row[name])
+    arrays = [_array(SCHEMA.field(name).type, columns[name]) for name in SCHEMA.names]
+    return Shard(pa.RecordBatch.from_arrays(arrays, schema=SCHEMA), refused, vars(loss))
+
+
+def _row(source: Source, tokenizer: Tokenizer, piece: Piece, loss: Loss | None) -> dict[str, Any]:
+    name = printable(piece.id)
+    try:
+        score = source.read(piece)
+        ids, changed = tokenizer.encode_counted(score)
+        if not (count := tokenizer.count_notes(ids)):
+            raise RefusedError("no_notes", f"{name} has no notes left after encoding.")
+        if loss is not None:
+            loss.add(score, tokenizer.decode(ids))
+        notes = notes_of(score)
+        return {
+            "id": name,
+            "key": split_key(piece.group, score),
+            "ids": ids,
+            "starts": tokenizer.starts(ids),
+            "notes": count,
+            "seconds": seconds(score, int((notes.onset + notes.duration).max())),
+            "notes_hash": notes_hash(score),
+            "signature": signature(score),
+            "labels": json.dumps({**folder_label(piece.id), **measured_labels(score)}, ensure_ascii=False),
+            "one_velocity": bool((notes.velocity == notes.velocity[0]).all()),
+            "changed": json.dumps(dict(changed)) if changed else "",
+        }
+    except DiffmidiError:
+        raise
+    except Exception as error:
+        # A part that fails on one piece of a million must not cost the others; it is named, and counted.
+        said = f"{type(error).__name__}: {str(error)[:200]}"
+        raise RefusedError("crashed", f"{name} made {_blamed(error)} fail ({said}); please report it there.") from error
+
+
+def _blamed(error: Exception) -> str:
+    """The package in which an exception was raised."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return str(trace.tb_frame.f_globals.get("__name__", "?")).partition(".")[0] if trace else "?"
+
+
+def _chosen(name: str, share: float) -> bool:
+    said = hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+    return int.from_bytes(said, "little") < share * 2**64
+
+
+def _array(kind: pa.DataType, rows: list[Any]) -> pa.Array:
+    if not pa.types.is_nested(kind):
+        return pa.array(rows, kind)
+    numbers = kind.value_type.to_pandas_dtype()
+    values = np.concatenate([np.zeros(0, numbers), *rows]).astype(numbers)
+    if pa.types.is_fixed_size_list(kind):
+        return pa.FixedSizeListArray.from_arrays(pa.array(values), type=kind)
+    return pa.ListArray.from_arrays(np.cumsum([0, *map(len, rows)], dtype=np.int32), pa.array(values))
