@@ -155,8 +155,14 @@ class MidiTokWords(Tokenizer):
         score.time_signatures.clear()
         for tick, signature in laid_out.changes:
             score.time_signatures.append(TimeSignatureTick(tick, *signature))
-        # Everything is where MidiTok's own preprocessing would put it.
-        written = self._miditok.encode(score, no_preprocess_score=True)
+        try:
+            # Everything is where MidiTok's own preprocessing would put it.
+            written = self._miditok.encode(score, no_preprocess_score=True)
+        except Exception as error:
+            # None is known that it cannot write, but one piece must not end the preparation of all others.
+            raise RefusedError(
+                "no_words", f"MidiTok cannot write this piece as words ({type(error).__name__}: {str(error)[:200]})."
+            ) from error
         sequence = written[0] if isinstance(written, list) else written
         # BPE may leave its mark of a bar's beginning alone: an id that stands for no token.
         return [self._ours[each] for each in sequence.ids if each in self._ours]

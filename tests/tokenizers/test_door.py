@@ -156,6 +156,16 @@ def test_no_ticks_in_a_quarter_is_refused():
         remi().encode(score)
 
 
+def test_a_piece_that_miditok_cannot_write_is_refused(monkeypatch: pytest.MonkeyPatch):
+    def broken(*_, **__):
+        raise IndexError("list index out of range")
+
+    monkeypatch.setattr(miditok.REMI, "encode", broken)
+    with pytest.raises(RefusedError, match="MidiTok cannot write this piece") as refused:
+        remi().encode(tune())
+    assert refused.value.reason == "no_words"
+
+
 @pytest.mark.skipif(TOLD not in os.environ, reason=f"the corpus is found through {TOLD}")
 def test_words_survive_decoding_on_real_music():
     tokenizer, replaced = remi(), {}
