@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from diffmidi_core import config
 from diffmidi_core.api import DiffmidiError, Piece, RefusedError, Source, UsageError, notes_of
 from diffmidi_core.config import resolve
 from diffmidi_core.music.toy import toy_scores
-from diffmidi_core.registry import find
+from diffmidi_core.registry import Offer, find, offers
 from diffmidi_io import parquet
 
 SCALE, TUNE = toy_scores()["scale"], toy_scores()["tune"]
@@ -64,6 +65,24 @@ def _offline(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
 def test_the_data_choose_their_source(data: str, source: str):
     assert resolve(flags={"data": data}).source.name == source
     assert resolve(flags={"data": data, "source": "parquet"}).source.name == "parquet"
+
+
+def test_other_packages_may_take_data_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    code = "from diffmidi_core.api import Declaration\nabc = Declaration('s', 'm:C', takes=('*.abc', '*.parquet'))\n"
+    (tmp_path / "acme_tunes.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    acme, other, broken = (
+        Offer("source", "abc", package, "1.0", target)
+        for package, target in (("acme", "acme_tunes:abc"), ("other", "acme_tunes:abc"), ("broken", "acme_tunes:gone"))
+    )
+    installed = [*offers("source"), broken, acme]
+    monkeypatch.setattr(config, "offers", lambda kind: tuple(installed))
+    assert config._source_of("x.ABC") == "acme:abc"
+    assert config._source_of("x.parquet") == "parquet"
+    assert config._source_of("x.mid") == "folder"
+    installed.append(other)
+    with pytest.raises(UsageError, match=r"take --data x\.abc: say which, --source acme:abc or --source other:abc\."):
+        config._source_of("x.abc")
 
 
 def test_each_row_is_a_piece_by_its_number(tmp_path: Path):
