@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from diffmidi_core.contracts.batch import Batch
 from diffmidi_core.contracts.tokenizer import Tokenizer
+from diffmidi_core.data.labels import Label
 from diffmidi_core.data.prepare import REPORT, TOKENS
 from diffmidi_core.data.ragged import ArrowFile, Column, Ragged
 from diffmidi_core.data.split import is_heldout
@@ -90,6 +92,11 @@ class TokenDataset:
     def name(self, piece: int | np.integer) -> str:
         """What the source calls a piece."""
         return str(self._file.value("id", int(piece)))
+
+    def labels(self, piece: int | np.integer) -> dict[str, Label]:
+        """What is known of a piece, by name: text and numbers; `report["labels"]` says what there is."""
+        labels: dict[str, Label] = json.loads(self._file.value("labels", int(piece)))
+        return labels
 
     def batch(self, windows: Sequence[Window]) -> Batch:
         """[CLS] words [SEP] and [PAD] to the end, `length + 2` positions a row."""

@@ -160,6 +160,8 @@ def _finish(merging: Merging, report: Report, tokenizer: Tokenizer, folder: Path
         with whole_folder(folder, inside=place.folder) as temporary:
             merging.write(temporary, report)
             report.warnings = list(report.remarks())
+            if merging.given is not None and (remark := merging.given.remark()) is not None:
+                report.warnings.append(remark)
             tokenizer.save(temporary / TOKENIZER)
             write_json(temporary / REPORT, asdict(report))
     except DiffmidiError:
