@@ -71,10 +71,14 @@ class Encoder(Backbone):
 
     def checkpointing(self, on: bool) -> None:
         """Recompute each layer's activations in the backward pass, or keep them."""
+        self.model.main_input_name = "inputs_embeds"  # else transformers looks for the embeddings of words
+        # Older releases of transformers say gradient_checkpointing where newer ones say activation_checkpointing.
+        names = ("activation_checkpointing", "gradient_checkpointing")
+        prefix = next(name for name in names if hasattr(self.model, f"{name}_enable"))
         if on:
-            self.model.gradient_checkpointing_enable({"use_reentrant": False})
+            getattr(self.model, f"{prefix}_enable")({"use_reentrant": False})
         else:
-            self.model.gradient_checkpointing_disable()
+            getattr(self.model, f"{prefix}_disable")()
 
     def encode(self, hidden: Tensor, keep: Tensor | None) -> Tensor:
         """Features the model takes, [B, L, ·], to its last hidden state, [B, L, ·]; keep as in `forward`."""

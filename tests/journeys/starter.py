@@ -1,0 +1,67 @@
+"""Starts `diffmidi` by forking after everything heavy is imported, so that a process to kill costs no import.
+
+Run as a script: each line on stdin is JSON with `words`, `ranks`, `port`, `folder` and `log`; the answer is the process
+ids, and when all have ended their exit codes (negative: the signal that ended them).
+"""
+
+import json
+import os
+import sys
+import traceback
+
+
+def run(words, rank, ranks, port, folder, log):
+    out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(out, 1)
+    os.dup2(out, 2)
+    os.chdir(folder)
+    if ranks > 1:
+        os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(ranks)}
+        os.environ |= {"LOCAL_WORLD_SIZE": str(ranks), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    sys.argv = ["diffmidi", *words]
+    from diffmidi_core.cli import main
+
+    main()
+
+
+def answer(value):
+    print(json.dumps(value), flush=True)
+
+
+def serve():
+    import torch
+
+    torch.set_num_threads(1)
+    import accelerate  # noqa: F401
+
+    import diffmidi_core.engine.train  # noqa: F401
+    from diffmidi_core.registry import find
+
+    for kind, name in [("tokenizer", "mmm"), ("backbone", "bert"), ("schedule", "sqrt"), ("process", "gaussian")]:
+        find(kind, name).implementation()
+    answer("ready")
+    for line in sys.stdin:
+        asked = json.loads(line)
+        pids = []
+        for rank in range(asked["ranks"]):
+            pid = os.fork()
+            if pid == 0:
+                code = 70
+                try:
+                    run(asked["words"], rank, asked["ranks"], asked["port"], asked["folder"], asked["log"])
+                except SystemExit as left:
+                    code = left.code or 0
+                except BaseException:
+                    traceback.print_exc()
+                finally:
+                    sys.stdout.flush()
+                    sys.stderr.flush()
+                    os._exit(code)
+            pids.append(pid)
+        answer(pids)
+        answer([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids])
+
+
+if __name__ == "__main__":
+    os.environ |= {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
+    serve()
