@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from diffmidi_core.errors import BrokenPluginError, UsageError
-from diffmidi_core.registry import BUILTIN_PACKAGE, describe, find, offers
+from diffmidi_core.registry import describe, find, source_of
 
 SINGLE = ("source", "tokenizer", "backbone", "schedule", "process", "sampler")
 """Kinds of which a run has one part."""
@@ -156,26 +156,13 @@ def resolve(
         tree.pop("source", None)
     for name, value in chosen.items():
         _set_flag(tree, name, value)
-    tree.setdefault("source", {"name": _source_of(tree.get("data"))})
+    tree.setdefault("source", {"name": source_of(str(tree["data"])) if tree.get("data") else "chorales"})
     config = _validated(tree)
     changes = parse_assignments(assignments)
     config = _validated(_assigned(config.model_dump(mode="json"), changes))
     config = _with_all_options(config)
     _check_families(config)
     return config
-
-
-def _source_of(data: object) -> str:
-    """The source that takes these data (`Declaration.takes`), ours before others'; `folder` where none claims them."""
-    if not data:
-        return "chorales"
-    # A broken package is said when it is asked for, and hurts nobody who does not.
-    claims = [offer for offer in offers("source") if offer.takes(str(data))]
-    ours = [offer for offer in claims if offer.package == BUILTIN_PACKAGE]
-    if len(found := ours or claims) > 1:
-        names = " or ".join(f"--source {offer.spelling}" for offer in found)
-        raise UsageError(f"several sources take --data {data}: say which, {names}.")
-    return found[0].spelling if found else "folder"
 
 
 def changed_options(config: Mapping[str, Any]) -> dict[str, Any]:

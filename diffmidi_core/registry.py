@@ -201,6 +201,16 @@ def find(kind: str, name: str) -> Offer:
     raise UsageError(f"no {kind} '{name}' is installed.{near} Installed: {', '.join(spellings) or 'none'}.")
 
 
+def source_of(data: str) -> str:
+    """The source that takes these data (`Declaration.takes`), ours before others'; `folder` where none claims them."""
+    claims = [offer for offer in offers("source") if offer.takes(data)]
+    ours = [offer for offer in claims if offer.package == BUILTIN_PACKAGE]
+    if len(found := ours or claims) > 1:
+        names = " or ".join(f"--source {offer.spelling}" for offer in found)
+        raise UsageError(f"several sources take --data {data}: say which, {names}.")
+    return found[0].spelling if found else "folder"
+
+
 def same(package: str, other: str) -> bool:
     """Whether two spellings name one package: case, `-`, `_` and `.` do not count (PyPA name normalisation)."""
     return _normal(package) == _normal(other)

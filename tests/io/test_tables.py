@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from diffmidi_core import config
+from diffmidi_core import registry
 from diffmidi_core.api import DiffmidiError, Piece, RefusedError, Source, UsageError, notes_of
 from diffmidi_core.config import resolve
 from diffmidi_core.music.toy import toy_scores
@@ -76,13 +76,13 @@ def test_other_packages_may_take_data_of_their_own(tmp_path: Path, monkeypatch: 
         for package, target in (("acme", "acme_tunes:abc"), ("other", "acme_tunes:abc"), ("broken", "acme_tunes:gone"))
     )
     installed = [*offers("source"), broken, acme]
-    monkeypatch.setattr(config, "offers", lambda kind: tuple(installed))
-    assert config._source_of("x.ABC") == "acme:abc"
-    assert config._source_of("x.parquet") == "parquet"
-    assert config._source_of("x.mid") == "folder"
+    monkeypatch.setattr(registry, "offers", lambda kind: tuple(installed))
+    assert registry.source_of("x.ABC") == "acme:abc"
+    assert registry.source_of("x.parquet") == "parquet"
+    assert registry.source_of("x.mid") == "folder"
     installed.append(other)
     with pytest.raises(UsageError, match=r"take --data x\.abc: say which, --source acme:abc or --source other:abc\."):
-        config._source_of("x.abc")
+        registry.source_of("x.abc")
 
 
 def test_each_row_is_a_piece_by_its_number(tmp_path: Path):
