@@ -7,10 +7,9 @@ types (`types_graph`), so that any ids are music.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Self, cast
 
 import miditok
 import numpy as np
@@ -19,7 +18,6 @@ from symusic.core import TimeSignatureTick
 
 from diffmidi_core.api import (
     SPECIALS,
-    DiffmidiError,
     Grammar,
     Ids,
     Notes,
@@ -27,12 +25,12 @@ from diffmidi_core.api import (
     RefusedError,
     Score,
     Tokenizer,
-    UsageError,
     notes_of,
     score_of,
 )
 from diffmidi_tokenizers import bars, steps
 from diffmidi_tokenizers.declarations import MiditokOptions, RemiOptions
+from diffmidi_tokenizers.saved import opened
 from diffmidi_tokenizers.types_graph import Expansion, TypesGraph, boundaries, count_notes, type_of
 
 TIME_SIGNATURES = {4: [1, 2, 3, 4, 5, 6, 7, 8], 8: [1, 3, 5, 6, 7, 9, 11, 12]}
@@ -197,7 +195,7 @@ class Miditok(MidiTokWords):
     def __init__(self, options: MiditokOptions, saved: Path | None = None) -> None:
         """Given `saved`, that file stands in for `options.pretrained`."""
         if options.pretrained:
-            tokenizer = _opened(saved or Path(options.pretrained))
+            tokenizer = opened(saved or Path(options.pretrained))
         else:
             tokenizer = getattr(miditok, options.type)(_config(options, metres=options.type == "REMI"))
         super().__init__(options, tokenizer)
@@ -273,59 +271,3 @@ def _names(expansions: Sequence[Expansion]) -> list[str]:
             name += "'"
         names[name] = None
     return list(names)
-
-
-_FILE = {"config", "tokenization", "miditok_version", "symusic_version", "hf_tokenizers_version"} | {
-    "_vocab_base",
-    "_model",
-    "_vocab_base_byte_to_token",
-}
-_UNSUPPORTED = (
-    "use_programs",
-    "use_tempos",
-    "use_key_signatures",
-    "use_sustain_pedals",
-    "use_pitch_bends",
-    "use_control_changes",
-    "use_pitch_intervals",
-)
-
-
-def _opened(path: Path) -> miditok.MusicTokenizer:
-    """A tokenizer from the file that MidiTok's `save` wrote. Raises UsageError where it is no such file."""
-    try:
-        said: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        kind, config = said["tokenization"], said["config"]
-    except OSError as error:
-        raise UsageError(f"tokenizer.pretrained: {path} cannot be read: {error.strerror or error}.") from None
-    except (ValueError, KeyError, TypeError):
-        raise UsageError(
-            f"tokenizer.pretrained: {path} is not a tokenizer.json that MidiTok's `save` writes."
-        ) from None
-    # MidiTok sets whatever else the file holds as attributes of its own.
-    if more := sorted(set(said) - _FILE):
-        raise UsageError(f"tokenizer.pretrained: {path} holds more than MidiTok's `save` writes: {', '.join(more)}.")
-    if kind not in MiditokOptions.types():
-        raise UsageError(
-            f"tokenizer.pretrained: {path} holds a tokenizer of MidiTok's {kind}; "
-            f"those that can be opened: {', '.join(MiditokOptions.types())}."
-        )
-    if asks := [name for name in _UNSUPPORTED if config.get(name)]:
-        raise UsageError(
-            f"tokenizer.pretrained: {path} was made with {', '.join(asks)}, but only a piano's notes are words here: "
-            "make one without."
-        )
-    try:
-        learned = json.loads(said["_model"])["model"]["type"] if "_model" in said else "BPE"
-        if learned != "BPE":
-            raise UsageError(
-                f"tokenizer.pretrained: {path} was trained as {learned}, which leaves words that it never saw without "
-                "an id: train it as BPE."
-            )
-        return getattr(miditok, kind)(params=path)
-    except UsageError:
-        raise
-    except Exception as error:
-        raise DiffmidiError(
-            f"tokenizer.pretrained: MidiTok cannot open {path} ({type(error).__name__}: {str(error)[:200]})."
-        ) from error
