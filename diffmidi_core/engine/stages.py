@@ -9,6 +9,7 @@ from diffmidi_core.config import RunConfig
 from diffmidi_core.contracts.source import Source
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.prepare import REPORT, TOKENIZER, prepare
+from diffmidi_core.data.sustained import Sustained
 from diffmidi_core.engine.build import build, build_tokenizer
 from diffmidi_core.engine.ranks import rank, world_size
 from diffmidi_core.engine.session import Session
@@ -23,7 +24,7 @@ def prepare_data(session: Session, *, command: str = "prepare") -> None:
     """
     session.begin("prepare")
     config, options = session.config, session.config.prepare
-    source: Source = build("source", config.source, data=config.data)
+    source = _source(config)
     with Stop() as stop:
         try:
             report = prepare(
@@ -47,7 +48,12 @@ def prepare_data(session: Session, *, command: str = "prepare") -> None:
 
 def _parts(config: RunConfig, saved: Path) -> tuple[Source, Tokenizer]:
     """What a worker process reads and encodes with: the same parts, found by their names again."""
-    return build("source", config.source, data=config.data), build_tokenizer(config, saved)
+    return _source(config), build_tokenizer(config, saved)
+
+
+def _source(config: RunConfig) -> Source:
+    source: Source = build("source", config.source, data=config.data)
+    return Sustained(source) if config.prepare.sustain else source
 
 
 def run(session: Session, *, resume: bool = False) -> None:
