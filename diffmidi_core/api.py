@@ -44,9 +44,12 @@ if TYPE_CHECKING:
     from diffmidi_core.contracts.tokenizer import SPECIALS as SPECIALS
     from diffmidi_core.contracts.tokenizer import Ids as Ids
     from diffmidi_core.contracts.tokenizer import Tokenizer as Tokenizer
+    from diffmidi_core.diffusion.categorical import draw_categorical as draw_categorical
+    from diffmidi_core.diffusion.categorical import draw_uniform as draw_uniform
     from diffmidi_core.diffusion.gaussian_process import GaussianProcess as GaussianProcess
     from diffmidi_core.diffusion.kl import normal_kl as normal_kl
     from diffmidi_core.diffusion.levels import GaussianLevels as GaussianLevels
+    from diffmidi_core.diffusion.masked_process import MaskedProcess as MaskedProcess
     from diffmidi_core.diffusion.steps import ReverseStep as ReverseStep
     from diffmidi_core.diffusion.steps import ddim_steps as ddim_steps
     from diffmidi_core.diffusion.steps import ddpm_steps as ddpm_steps
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
     from diffmidi_core.diffusion.steps import posterior_mean as posterior_mean
     from diffmidi_core.diffusion.steps import predicted_noise as predicted_noise
     from diffmidi_core.diffusion.steps import q_sample as q_sample
+    from diffmidi_core.diffusion.support import Support as Support
     from diffmidi_core.diffusion.time_embedding import time_embedding as time_embedding
     from diffmidi_core.engine.overfitting import curves_part as curves_part
     from diffmidi_core.files import read_json as read_json
@@ -102,9 +106,12 @@ _LAZY = {
     "SPECIALS": "contracts.tokenizer",
     "Ids": "contracts.tokenizer",
     "Tokenizer": "contracts.tokenizer",
+    "draw_categorical": "diffusion.categorical",
+    "draw_uniform": "diffusion.categorical",
     "GaussianProcess": "diffusion.gaussian_process",
     "normal_kl": "diffusion.kl",
     "GaussianLevels": "diffusion.levels",
+    "MaskedProcess": "diffusion.masked_process",
     "ReverseStep": "diffusion.steps",
     "ddim_steps": "diffusion.steps",
     "ddpm_steps": "diffusion.steps",
@@ -112,6 +119,7 @@ _LAZY = {
     "posterior_mean": "diffusion.steps",
     "predicted_noise": "diffusion.steps",
     "q_sample": "diffusion.steps",
+    "Support": "diffusion.support",
     "time_embedding": "diffusion.time_embedding",
     "curves_part": "engine.overfitting",
     "read_json": "files",

@@ -155,8 +155,12 @@ def resolve(
     chosen = dict(flags or {})
     if "data" in chosen and chosen["data"] != tree.get("data") and "source" not in chosen:
         tree.pop("source", None)
+    if "process" in chosen and chosen["process"] != _process_of(tree) and "sampler" not in chosen:
+        tree.pop("sampler", None)
     for name, value in chosen.items():
         _set_flag(tree, name, value)
+    for kind, name in find("process", _process_of(tree)).load().goes_with.items():
+        tree.setdefault(kind, {"name": name})
     tree.setdefault("source", {"name": source_of(str(tree["data"])) if tree.get("data") else "chorales"})
     config = _validated(tree)
     changes = parse_assignments(assignments)
@@ -199,6 +203,12 @@ def _options_changed(kind: str, part: Mapping[str, Any]) -> dict[str, Any]:
     except UsageError:
         default = {}
     return {key: value for key, value in part["options"].items() if key not in default or default[key] != value}
+
+
+def _process_of(tree: Mapping[str, Any]) -> str:
+    part = tree.get("process")
+    name = part.get("name") if isinstance(part, Mapping) else None
+    return name if isinstance(name, str) else str(RunConfig.model_fields["process"].default.name)
 
 
 def _set_flag(tree: dict[str, Any], name: str, value: Any) -> None:
@@ -284,7 +294,9 @@ def _with_all_options(config: RunConfig) -> RunConfig:
 def _check_families(config: RunConfig) -> None:
     process, sampler = find("process", config.process.name).load(), find("sampler", config.sampler.name).load()
     if process.family != sampler.family:
+        usable = [offer for offer in offers("sampler") if offer.problem() is None]
+        fitting = ", ".join(offer.spelling for offer in usable if offer.load().family == process.family)
         raise UsageError(
             f"sampler '{config.sampler.name}' samples {sampler.family} processes, and process "
-            f"'{config.process.name}' is {process.family}: choose another --sampler."
+            f"'{config.process.name}' is {process.family}: choose another --sampler ({fitting or 'none fits'})."
         )

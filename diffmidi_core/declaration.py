@@ -38,6 +38,8 @@ class Declaration:
             case does not count). What no source claims is for the source `folder`.
         family: for a process, the family of mathematics it belongs to; for a sampler, the family it can sample.
             A sampler serves the processes of its own family.
+        goes_with: for a process, the parts that a run takes with it unless it names others, kind to name, such as
+            {"sampler": "ddpm"}; a kind that is left out is the default run's.
 
     Raises ValueError where `implementation` or `options` cannot be what they should be.
     """
@@ -49,6 +51,7 @@ class Declaration:
     needs: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
     family: str | None = None
+    goes_with: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # Said here, so that the plugin's author hears it at import, and a user as the reason why the plugin is broken.

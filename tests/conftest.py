@@ -110,7 +110,7 @@ def make_process():
     def make(name: str = "gaussian", *, words: int = 8, schedule: str = "sqrt", **options):
         torch.manual_seed(0)
         return find("process", name).build(
-            {"steps": 20, "dim": 16, "time_width": 8, **options},
+            {**({"steps": 20, "dim": 16} if name == "gaussian" else {}), "time_width": 8, **options},
             tokenizer=Words(words),
             backbone=MeanBackbone(),
             schedule=find("schedule", schedule).build(),

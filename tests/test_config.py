@@ -38,6 +38,22 @@ def test_a_preset_over_a_saved_config_replaces_what_the_old_preset_filled_in():
     assert (options["width"], options["layers"], options["dropout"]) == (256, 4, 0.3)
 
 
+def test_a_process_brings_the_parts_that_go_with_it_unless_others_are_named():
+    chosen = resolve(flags={"process": "masked"})
+    assert (chosen.sampler.name, chosen.schedule.name) == ("ancestral", "loglinear")
+    named = resolve(flags={"process": "masked", "sampler": "remask", "schedule": "cosine"})
+    assert (named.sampler.name, named.schedule.name) == ("remask", "cosine")
+    assert resolve(chosen.model_dump(mode="json")) == chosen
+
+
+def test_another_process_over_a_saved_config_brings_its_own_sampler():
+    saved = resolve(flags={"sampler": "ddim", "schedule": "cosine"}).model_dump(mode="json")
+    changed = resolve(saved, {"process": "masked"})
+    assert (changed.sampler.name, changed.schedule.name) == ("ancestral", "cosine")
+    assert resolve(changed.model_dump(mode="json"), {"process": "gaussian"}).sampler.name == "ddpm"
+    assert resolve(saved, {"process": "gaussian"}).sampler.name == "ddim"
+
+
 def test_data_chooses_the_folder_source_and_its_absence_the_chorales():
     assert resolve(flags={"data": "music"}).source.name == "folder"
     saved = resolve().model_dump(mode="json")
@@ -60,6 +76,8 @@ def test_options_of_one_of_several_parts_are_set_by_its_name():
         ({}, ["train.itertions=3"], "there is no option train.itertions. Did you mean 'iterations'?"),
         ({"train.iterations": -1}, [], "train.iterations: input should be greater than or equal to 0 (given: -1)"),
         ({"length": 0}, [], "length: input should be greater than or equal to 1 (given: 0)"),
+        ({"process": "masked", "sampler": "ddim"}, [], "choose another --sampler (ancestral, confidence, remask)"),
+        ({"process": "msked"}, [], "no process 'msked' is installed. Did you mean 'masked'?"),
         ({}, ["nonsense.key=3"], "there is no section 'nonsense'"),
         ({}, ["grid=24"], "-o takes section.key=value"),
         ({}, ["metric.levels=3"], "say metric.NAME.option=value"),

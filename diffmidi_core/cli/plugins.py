@@ -46,6 +46,9 @@ def show(kind: str, name: str) -> None:
     console.print(Text(f"package         {offer.origin}\nimplementation  {declaration.implementation}"))
     if declaration.family:
         console.print(Text(f"family          {declaration.family}"))
+    if declaration.goes_with:
+        said = ", ".join(f"{kind} {name}" for kind, name in declaration.goes_with.items())
+        console.print(Text(f"goes with       {said}"))
     if (problem := offer.problem()) is not None:
         raise BrokenPluginError(problem)
     options = _options(offer)

@@ -38,6 +38,16 @@ class Grammar:
         types = self.type_of[np.asarray(ids)].tolist()
         return min(_faults(table, types, state, final) for state in self.start)
 
+    def longest(self, most: int) -> int:
+        """The largest number of words, up to `most`, that some whole text has; `most` where there is no such text."""
+        states, found = np.array(self.start), 0
+        for words in range(1, most + 1):
+            after = self.next_state[states]
+            states = np.unique(after[after >= 0])
+            if np.isin(states, self.final).any():
+                found = words
+        return found or most
+
 
 def _faults(table: list[list[int]], types: list[int], state: int, final: set[int]) -> int:
     wrong = 0

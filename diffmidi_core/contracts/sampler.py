@@ -31,7 +31,7 @@ class Sampler(ABC):
         denoise: Callable[..., Any] | None = None,
         on_step: Callable[[int, int], None] | None = None,
     ) -> Tensor:
-        """Words [B, L] int64 for the canvas, in `steps` evaluations of the denoiser.
+        """Words [B, L] int64 for the canvas, in `steps` steps of at most one evaluation of the denoiser.
 
         Fixed words come back unchanged, and [PAD], [CLS], [SEP] and [MASK] stand only where the canvas fixed them.
         `denoise` replaces the process's own denoiser (same signature), which is where guidance goes;

@@ -93,6 +93,7 @@ def draw(
     `warn` that memory holds fewer pieces than a batch has, and how many are drawn together from then on.
     """
     device = next(process.parameters()).device
+    length = process.tokenizer.grammar.longest(config.length)  # whole notes
     sizes = [
         min(config.sample.batch_size, config.sample.count - begin)
         for begin in range(0, config.sample.count, config.sample.batch_size)
@@ -109,7 +110,7 @@ def draw(
         def some(
             begin: int, end: int, path: tuple[int, ...], index: int = index, tell: Callable[[int, int], None] = tell
         ) -> list[Ids]:
-            canvas = Canvas.blank(end - begin, config.length, device=str(device))
+            canvas = Canvas.blank(end - begin, length, device=str(device))
             generator = generator_for(config.seed, "sample", index, *path, device=device)
             with torch.inference_mode(), autocast():
                 words = sampler.sample(process, canvas, steps=config.sample.steps, generator=generator, on_step=tell)

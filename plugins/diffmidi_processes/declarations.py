@@ -31,3 +31,27 @@ gaussian = Declaration(
     tiny={"steps": 20, "dim": 32, "time_width": 16},
     family="gaussian",
 )
+
+
+class MaskedOptions(Options):
+    """What can be set for `masked`."""
+
+    typed: bool = Field(
+        True, description="leave words out that the tokenizer's grammar has no place for, in training and sampling"
+    )
+    tied: bool = Field(True, description="the output head's matrix is that of the word embeddings")
+    init_std: float = Field(0.02, gt=0, description="standard deviation of the embeddings before training, as in BERT")
+    time: bool = Field(
+        False, description="tell the network the share of words hidden, which it could count, as it sees them"
+    )
+    time_width: int = Field(128, ge=2, description="width of the sinusoid of that share")
+
+
+masked = Declaration(
+    summary="masked diffusion (MDLM, MD4): words hidden one by one, and a network that says them",
+    implementation="diffmidi_processes.masked:Masked",
+    options=MaskedOptions,
+    tiny={"time_width": 16},
+    family="masked",
+    goes_with={"sampler": "ancestral", "schedule": "loglinear"},
+)

@@ -16,3 +16,8 @@ cosine = Declaration(
     summary="Nichol and Dhariwal's: slow at both ends",
     implementation="diffmidi_schedules.schedules:Cosine",
 )
+
+loglinear = Declaration(
+    summary="MDLM's: signal falls evenly, which is how masked processes are trained",
+    implementation="diffmidi_schedules.schedules:LogLinear",
+)

@@ -1,4 +1,4 @@
-"""Noise schedules: sqrt, linear, cosine."""
+"""Noise schedules: sqrt, linear, cosine, loglinear."""
 
 import math
 
@@ -49,3 +49,16 @@ class Linear(NoiseSchedule):
     def betas(self, steps: int) -> Tensor:
         """[steps] float64; below 21 steps the largest are cut to what a beta may be."""
         return torch.linspace(self.first / steps, self.last / steps, steps, dtype=torch.float64).clamp(max=MAX_BETA)
+
+
+class LogLinear(NoiseSchedule):
+    """alpha_bar(t) = 1 − (1 − ε) t, ε = 0.001: Sahoo et al. 2024 (MDLM), section E.1, whose −log alpha_bar is this.
+
+    Of a masked process it hides each word at a time that is uniform; a little signal, ε, is left at t = 1.
+    """
+
+    epsilon = 1e-3
+
+    def alpha_bar(self, t: Tensor) -> Tensor:
+        """Signal power left at t."""
+        return 1 - (1 - self.epsilon) * t

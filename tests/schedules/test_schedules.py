@@ -86,3 +86,10 @@ def test_betas_and_alpha_bar_tell_the_same_story(schedule):
     chain = (1 - schedule.betas(steps)).cumprod(0)
     continuous = schedule.alpha_bar(torch.arange(1, steps + 1, dtype=torch.float64) / steps)
     torch.testing.assert_close(chain, continuous, rtol=0, atol=1e-3)
+
+
+def test_loglinear_falls_evenly_and_leaves_the_published_rest():
+    t = torch.linspace(0, 1, 11, dtype=torch.float64)
+    left = find("schedule", "loglinear").build().alpha_bar(t)
+    torch.testing.assert_close(left.diff(), torch.full((10,), -0.0999, dtype=torch.float64))
+    assert float(left[-1]) == pytest.approx(1e-3)

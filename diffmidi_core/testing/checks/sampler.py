@@ -87,11 +87,11 @@ def check_no_state_is_kept(component: Component) -> None:
 
 @whatever_the_options
 def check_steps_are_evaluations(component: Component) -> None:
-    """`steps` evaluations of the denoiser, each told to on_step as it is done."""
+    """At most `steps` evaluations of the denoiser; each step, with one or none, is told to on_step as it is done."""
     process, batch = _process(component)
     counted, told = _Counted(process.oracle(batch.ids)), []
     _sample(component.build(), process, toy_canvas(batch), denoise=counted, on_step=lambda *said: told.append(said))
-    expect(counted.calls == STEPS, f"{STEPS} steps took {counted.calls} evaluations")
+    expect(0 < counted.calls <= STEPS, f"{STEPS} steps took {counted.calls} evaluations")
     expect(
         told == [(done, STEPS) for done in range(1, STEPS + 1)], f"on_step(done, steps) after each step; told {told}"
     )

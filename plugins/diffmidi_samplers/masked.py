@@ -1,0 +1,153 @@
+"""Samplers of masked processes: one loop, and which words are said, or hidden again, at each step.
+
+The chain of a masked process hangs on α alone, so the steps are evenly spaced in α, whatever schedule it was trained
+with. The network is asked only about rows in which a word is due: with many steps, most are free.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from diffmidi_core.api import Canvas, DiffmidiError, MaskedProcess, Process, Sampler, Tokenizer, draw_uniform
+from diffmidi_samplers.declarations import ConfidenceOptions, MaskedOptions, RemaskOptions
+
+
+@dataclass(frozen=True)
+class _Step:
+    """Where a sampler stands: α goes from `alpha` to `alpha_next`.
+
+    Attributes:
+        z: [B, L] the words said so far, [MASK] where one is hidden.
+        hidden: [B, L] bool, where that is.
+        free: [B, L] bool, where the canvas fixes nothing.
+        say: positions [B, L] bool to z with words drawn there, and their log-probabilities, 0 elsewhere.
+    """
+
+    alpha: float
+    alpha_next: float
+    z: Tensor
+    hidden: Tensor
+    free: Tensor
+    say: Callable[[Tensor], tuple[Tensor, Tensor]]
+    generator: torch.Generator
+
+    def uniform(self) -> Tensor:
+        """[B, L] random numbers in [0, 1)."""
+        return draw_uniform(self.generator, tuple(self.z.shape), self.z.device)
+
+
+class MaskedSampler(Sampler):
+    """From all words hidden to none; fixed words are never hidden.
+
+    Words are drawn jointly under the tokenizer's grammar, given those that stand (`MaskedProcess.draw`): so a legal
+    text remains within reach at every step, and is there at the last.
+    """
+
+    options: MaskedOptions
+
+    @abstractmethod
+    def advance(self, step: _Step) -> Tensor:
+        """z [B, L] after the step."""
+
+    @torch.no_grad()
+    def sample(
+        self,
+        process: Process,
+        canvas: Canvas,
+        *,
+        steps: int,
+        generator: torch.Generator,
+        denoise: Callable[..., Tensor] | None = None,
+        on_step: Callable[[int, int], None] | None = None,
+    ) -> Tensor:
+        """Words [B, L] for the canvas; put the process in eval mode first. See Sampler."""
+        if not isinstance(process, MaskedProcess):
+            raise DiffmidiError(
+                f"{type(self).__name__.lower()} samples processes of the family 'masked', and "
+                f"{type(process).__name__} is not one: choose a sampler of its own family."
+            )
+        if steps < 1:
+            raise DiffmidiError(f"sampling takes at least 1 step (given: {steps}).")
+        free = ~canvas.fixed
+        z = canvas.ids.masked_fill(free, Tokenizer.mask_id)
+        for done in range(steps):
+            hidden = z == Tokenizer.mask_id
+
+            def say(due: Tensor, z: Tensor = z) -> tuple[Tensor, Tensor]:
+                return self._say(process, canvas.keep, denoise, z, due, generator)
+
+            z = self.advance(_Step(done / steps, (done + 1) / steps, z, hidden, free, say, generator))
+            if on_step is not None:
+                on_step(done + 1, steps)
+        return z
+
+    def _say(
+        self,
+        process: MaskedProcess,
+        keep: Tensor | None,
+        denoise: Callable[..., Tensor] | None,
+        z: Tensor,
+        due: Tensor,
+        generator: torch.Generator,
+    ) -> tuple[Tensor, Tensor]:
+        said, log_p = z.clone(), torch.zeros(z.shape, device=z.device)
+        rows = due.any(-1)
+        if rows.any():
+            m = process.hidden_now(z)
+            if denoise is None:
+                logits = process.denoise(z[rows], m[rows], None if keep is None else keep[rows])
+            else:  # what replaces the process's own may know each row for itself
+                logits = denoise(z, m, keep)[rows]
+            options = {"temperature": self.options.temperature, "top_p": self.options.top_p}
+            said[rows], log_p[rows] = process.draw(logits, z[rows], generator, wanted=due[rows], **options)
+        return said, log_p
+
+
+class Ancestral(MaskedSampler):
+    """Sahoo et al. 2024 (MDLM), eq. 7: a hidden word is said with probability (α_s − α_t) / (1 − α_t), and stays."""
+
+    def advance(self, step: _Step) -> Tensor:
+        """Says the words that are due."""
+        chance = (step.alpha_next - step.alpha) / (1 - step.alpha)
+        return step.say(step.hidden & (step.uniform() < chance))[0]
+
+
+class Confidence(MaskedSampler):
+    """Chang et al. 2022 (MaskGIT), section 3.2, evenly many words a step: those first of which the network is surest.
+
+    Sureness is the log-probability of the word drawn, with Gumbel noise that falls to 0 at the end, as in their code.
+    """
+
+    options: ConfidenceOptions
+
+    def advance(self, step: _Step) -> Tensor:
+        """Draws every hidden word, and keeps the surest."""
+        left = (step.free.sum(-1) * (1 - step.alpha_next) + 1e-6).floor()
+        due = step.hidden.sum(-1) - left  # [B]
+        said, log_p = step.say(step.hidden & (due > 0)[:, None])
+        noise = -(-step.uniform().log()).log()
+        order = log_p + self.options.order_noise * (1 - step.alpha_next) * noise
+        rank = order.masked_fill(~step.hidden, -torch.inf).argsort(-1, descending=True).argsort(-1)
+        return torch.where(step.hidden & (rank < due[:, None]), said, step.z)
+
+
+class Remask(MaskedSampler):
+    """Wang et al. 2025 (ReMDM, arXiv:2503.00307), eq. 3 and section 4.1: words that stand are hidden again with
+    probability σ, and hidden ones are said so much more often that the share that stands is what it would be without.
+    """
+
+    options: RemaskOptions
+
+    def advance(self, step: _Step) -> Tensor:
+        """Says the words that are due, and hides some that stood."""
+        most = min(1.0, (1 - step.alpha_next) / step.alpha) if step.alpha else 1.0
+        sigma = min(self.options.eta, most) if self.options.strategy == "cap" else self.options.eta * most
+        chance = (step.alpha_next - (1 - sigma) * step.alpha) / (1 - step.alpha)
+        draws = step.uniform()
+        said = step.say(step.hidden & (draws < chance))[0]
+        return said.masked_fill(step.free & ~step.hidden & (draws < sigma), Tokenizer.mask_id)

@@ -1,0 +1,202 @@
+"""Support: no word of a real window is excluded; what is drawn or found is legal, and as probable as it says."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from diffmidi_core.api import DiffmidiError, Grammar, RefusedError, Support, read_midi
+from diffmidi_core.music.toy import toy_scores
+from diffmidi_core.registry import find
+
+TOKENIZERS = [
+    ("mmm", {}),
+    ("mmm", {"layout": "run"}),
+    ("mmm", {"layout": "paper"}),
+    ("remi", {}),
+    ("remi", {"use_rests": True, "use_chords": True}),
+    *(("miditok", {"type": kind}) for kind in ("REMI", "TSD", "MIDILike", "Structured")),
+]
+CLS, SEP, MASK = 1, 2, 3
+
+
+@pytest.fixture(scope="module", params=TOKENIZERS, ids=str)
+def tokenizer(request):
+    name, options = request.param
+    return find("tokenizer", name).build(options)
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def windows(tokenizer, score, most):
+    """Windows of at most `most` words, from a note boundary to a note boundary."""
+    ids = tokenizer.encode(score)
+    cuts = np.append(tokenizer.starts(ids), len(ids))
+    for start in cuts[:-1][:: max(1, len(cuts) // 20)]:
+        end = cuts[np.searchsorted(cuts, start + most, side="right") - 1]
+        yield ids[start : end if end > start else start + most]
+
+
+def framed(window):
+    return torch.tensor([CLS, *window.tolist(), SEP])
+
+
+def toy_windows(tokenizer, most=64):
+    for score in toy_scores().values():
+        try:
+            yield from windows(tokenizer, score, most)
+        except RefusedError:
+            continue
+
+
+def excluded(support, window):
+    return int(support.excluded(framed(window)[None])[0, 1:-1].sum())
+
+
+def test_no_word_of_a_window_is_excluded(tokenizer):
+    support = Support(tokenizer.grammar, 66)
+    assert sum(excluded(support, window) for window in toy_windows(tokenizer)) == 0
+    assert sum(excluded(support, window) for window in toy_windows(tokenizer, most=7)) == 0  # cut inside a note
+
+
+def test_no_word_of_real_music_is_excluded(tokenizer):
+    folder = os.environ.get("DIFFMIDI_TEST_DATA")
+    if not folder:
+        pytest.skip("DIFFMIDI_TEST_DATA names no corpus")
+    support, seen = Support(tokenizer.grammar, 130), 0
+    files = sorted(Path(folder).rglob("corpus/**/*.mid"))
+    for path in files[:: max(1, len(files) // 12)]:
+        try:
+            found = list(windows(tokenizer, read_midi(path), 128))
+        except RefusedError:
+            continue
+        assert [excluded(support, window) for window in found] == [0] * len(found)
+        seen += len(found)
+    assert seen
+
+
+def test_specials_are_allowed_nowhere(tokenizer):
+    assert not Support(tokenizer.grammar, 30).allowed(30)[:, :4].any()
+
+
+def test_an_aligned_position_admits_one_type():
+    grammar = find("tokenizer", "mmm").build().grammar
+    allowed = Support(grammar, 50).allowed(50)
+    kinds = [{grammar.types[kind] for kind in grammar.type_of[row.numpy()]} for row in allowed[1:]]
+    assert kinds == [{name} for name, _ in zip(itertools.cycle(["shift", "pitch", "velocity", "duration"]), kinds)]
+
+
+def canvas(tokenizer, window, kept):
+    ids = framed(window)
+    fixed = (ids < 4) | (torch.rand(len(ids), generator=generator(2)) < kept)
+    return ids.where(fixed, MASK).expand(3, -1), fixed.expand(3, -1)
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.3])
+def test_whatever_the_logits_no_text_has_a_fault_and_what_is_kept_stays(tokenizer, kept):
+    support = Support(tokenizer.grammar, 66)
+    window = max(toy_windows(tokenizer), key=len)
+    ids, fixed = canvas(tokenizer, window, kept)
+    for scale in (0, 3, 1e4):
+        logits = scale * torch.randn(*ids.shape, len(tokenizer.vocab), generator=generator())
+        for text in (support.draw(logits, ids, fixed, generator()), support.legal_argmax(logits, ids, fixed)):
+            assert [tokenizer.faults(row.numpy()) for row in text] == [0, 0, 0]
+            assert torch.equal(text[fixed], ids[fixed])
+            assert (text[~fixed] >= 4).all()
+
+
+LITTLE = Grammar(
+    types=("special", "a", "b"),
+    type_of=np.array([0, 0, 0, 0, 1, 1, 2]),
+    # Any number of pairs a b, or a alone: state 1 has read an a.
+    next_state=np.array([[-1, 1, -1], [-1, 1, 0]]),
+    final=(0,),
+)
+
+
+def every_text(logits, words):
+    """Each legal text of that many words, and its probability among them."""
+    found = {}
+    for text in itertools.product(range(4, 7), repeat=words):
+        if LITTLE.faults(np.array(text)) == 0:
+            found[text] = float(logits.log_softmax(-1)[torch.arange(1, words + 1), list(text)].sum().exp())
+    total = sum(found.values())
+    return {text: p / total for text, p in found.items()}
+
+
+def blank(rows, words):
+    ids = torch.full((rows, words + 2), MASK)
+    ids[:, 0], ids[:, -1] = CLS, SEP
+    return ids, ids != MASK
+
+
+def test_draws_have_the_probabilities_of_the_product_among_legal_texts():
+    support, rows = Support(LITTLE, 6), 40_000
+    logits = torch.randn(6, 7, generator=generator())
+    ids, fixed = blank(rows, 4)
+    drawn = support.draw(logits.expand(rows, -1, -1), ids, fixed, generator())[:, 1:-1]
+    texts, counts = drawn.unique(dim=0, return_counts=True)
+    found = {tuple(text): count / rows for text, count in zip(texts.tolist(), counts.tolist(), strict=True)}
+    expected = every_text(logits, 4)
+    assert found.keys() <= expected.keys()
+    assert len(expected) > 10
+    for text, p in expected.items():
+        assert found.get(text, 0) == pytest.approx(p, abs=5 * (p / rows) ** 0.5 + 1e-4)
+
+
+def test_the_legal_argmax_is_the_most_probable_legal_text():
+    support = Support(LITTLE, 7)
+    for seed in range(20):
+        logits = 2 * torch.randn(7, 7, generator=generator(seed))
+        ids, fixed = blank(1, 5)
+        expected = every_text(logits, 5)
+        assert tuple(support.legal_argmax(logits[None], ids, fixed)[0, 1:-1].tolist()) == max(
+            expected, key=expected.get
+        )
+
+
+def test_only_wanted_words_are_drawn():
+    support = Support(LITTLE, 6)
+    ids, fixed = blank(2, 4)
+    wanted = torch.zeros_like(fixed)
+    wanted[0, 2] = True
+    text = support.draw(torch.zeros(2, 6, 7), ids, fixed, generator(), wanted=wanted)
+    assert (text != ids).nonzero().tolist() == [[0, 2]]
+
+
+def test_the_nucleus_is_within_a_type_and_leaves_a_way_through():
+    support = Support(LITTLE, 6)
+    ids, fixed = blank(500, 4)
+    logits = torch.tensor([0, 0, 0, 0, 3.0, 2.0, -9.0]).expand(500, 6, -1)
+    text = support.draw(logits, ids, fixed, generator(), top_p=0.5)[:, 1:-1]
+    assert set(text.unique().tolist()) == {4, 6}
+    assert (text[:, -1] == 6).all()
+
+
+def test_where_no_text_has_so_many_words_it_ends_anywhere_and_longest_says_how_many_do():
+    tokenizer = find("tokenizer", "mmm").build({"layout": "paper"})
+    ids, fixed = blank(1, 7)
+    text = Support(tokenizer.grammar, 9).draw(torch.zeros(1, 9, len(tokenizer.vocab)), ids, fixed, generator())
+    assert tokenizer.faults(text[0].numpy()) == 1  # the note at the end is not whole
+    assert [tokenizer.grammar.longest(most) for most in (2, 3, 7, 9)] == [2, 3, 6, 9]
+    assert find("tokenizer", "mmm").build({"layout": "run"}).grammar.longest(50) == 50
+
+
+def test_kept_words_that_no_text_can_hold_are_refused():
+    ids, fixed = blank(1, 4)
+    ids[0, 1], fixed[0, 1] = 6, True  # a text begins with a
+    with pytest.raises(DiffmidiError, match="keep whole notes"):
+        Support(LITTLE, 6).draw(torch.zeros(1, 6, 7), ids, fixed, generator())
+
+
+def test_it_is_neither_saved_nor_trained():
+    support = Support(LITTLE, 6)
+    assert support.state_dict() == {}
+    assert list(support.parameters()) == []
