@@ -7,22 +7,15 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.music.notes import Score, notes_of
+from diffmidi_core.data.duplicates import notes_hash
+from diffmidi_core.music.notes import Score
 
 Keys = NDArray[np.int64]
-_FINE = 960
-"""Steps per quarter in which music is compared: copies at other resolutions are still the same music."""
 
 
 def split_key(group: str, score: Score) -> int:
-    """63 bits that stand for the piece: of its group's name, or of its notes (onset, pitch) where it has none."""
-    if group:
-        said = group.encode("utf-8", "surrogateescape")
-    else:
-        notes = notes_of(score)
-        onset = notes.onset - (notes.onset[0] if len(notes) else 0)
-        steps = onset * _FINE // max(score.ticks_per_quarter, 1)
-        said = np.stack([steps, notes.pitch]).astype("<i8").tobytes()
+    """63 bits that stand for the piece: of its group's name, or of its notes where it has none."""
+    said = group.encode("utf-8", "surrogateescape") if group else notes_hash(score)
     return int.from_bytes(hashlib.blake2b(said, digest_size=8).digest(), "little") >> 1
 
 

@@ -75,6 +75,14 @@ def test_prepared_data_and_runs_are_sets_too(sets, tmp_path):
     assert found(find_leaks(one, read_set(tmp_path / "run"))) == found(leaks)
 
 
+def test_a_run_that_the_command_prepared_is_a_set(sets, tmp_path):
+    run = str(tmp_path / "run")
+    prepared = CliRunner().invoke(command, [str(sets[0]), "--out", run])
+    assert prepared.exit_code == 0, prepared.output
+    result = CliRunner().invoke(command, ["--check-leaks", run, str(sets[1])], env={"COLUMNS": "200"})
+    assert "4 of the 5 pieces" in result.output
+
+
 def test_the_most_alike_is_named_and_the_threshold_decides(sets):
     one, two = map(read_set, sets)
     found_at = {threshold: {leak.piece for leak in find_leaks(one, two, threshold)} for threshold in (0.08, 0.99)}
