@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from diffmidi_core.errors import BrokenPluginError, UsageError
-from diffmidi_core.registry import describe, find, source_of
+from diffmidi_core.registry import describe, find, offers, source_of
 
 SINGLE = ("source", "tokenizer", "backbone", "schedule", "process", "sampler")
 """Kinds of which a run has one part."""

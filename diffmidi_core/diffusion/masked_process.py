@@ -4,7 +4,7 @@ Each word is hidden behind [MASK] with probability m = 1 − α_t, independently
 are (Sahoo et al. 2024, MDLM, arXiv:2406.07524; Shi et al. 2024, MD4, arXiv:2406.04329). SUBS: it never says [MASK], and
 words that are not hidden stay as they are. Then
 
-    −log p(w) ≤ ∫₀¹ −α'_t / (1 − α_t) E Σ_{l hidden} −log p(w_l | z_t) dt             (MDLM eq. 10, MD4 eq. 5)
+    −log p(w) ≤ ∫₀¹ −α'_t / (1 − α_t) E Σ_{l hidden} −log p(w_l | z_t) dt             (MDLM, MD4)
               = Σ_{k=1}^{N} 1/k E Σ_{l hidden} −log p(w_l | z), k of the N words hidden   (Hoogeboom et al. 2022, ARDM)
 
 The second line is the first with the integral over t done: m^{k−1}(1 − m)^{N−k} over m gives 1/k for each number k of

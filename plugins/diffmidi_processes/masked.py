@@ -15,7 +15,7 @@ TIME_SCALE = 1000
 class Masked(MaskedProcess):
     """Embeddings of the words and of [MASK] into the backbone, and BERT's head out of it (Devlin et al. 2019).
 
-    No time goes in by default: how many words are hidden can be seen (Sahoo et al. 2024, section 5.4).
+    No time goes in by default: how many words are hidden can be seen (Sahoo et al. 2024, MDLM).
     """
 
     options: MaskedOptions

@@ -109,7 +109,7 @@ class MaskedSampler(Sampler):
 
 
 class Ancestral(MaskedSampler):
-    """Sahoo et al. 2024 (MDLM), eq. 7: a hidden word is said with probability (α_s − α_t) / (1 − α_t), and stays."""
+    """Sahoo et al. 2024 (MDLM, arXiv:2406.07524): a hidden word is said with probability (α_s − α_t) / (1 − α_t), and stays."""
 
     def advance(self, step: _Step) -> Tensor:
         """Says the words that are due."""
@@ -137,7 +137,7 @@ class Confidence(MaskedSampler):
 
 
 class Remask(MaskedSampler):
-    """Wang et al. 2025 (ReMDM, arXiv:2503.00307), eq. 3 and section 4.1: words that stand are hidden again with
+    """Wang et al. 2025 (ReMDM, arXiv:2503.00307), σ capped or rescaled: words that stand are hidden again with
     probability σ, and hidden ones are said so much more often that the share that stands is what it would be without.
     """
 

@@ -52,7 +52,7 @@ class Linear(NoiseSchedule):
 
 
 class LogLinear(NoiseSchedule):
-    """alpha_bar(t) = 1 − (1 − ε) t, ε = 0.001: Sahoo et al. 2024 (MDLM), section E.1, whose −log alpha_bar is this.
+    """alpha_bar(t) = 1 − (1 − ε) t, ε = 0.001: Sahoo et al. 2024 (MDLM), there in terms of −log alpha_bar.
 
     Of a masked process it hides each word at a time that is uniform; a little signal, ε, is left at t = 1.
     """
