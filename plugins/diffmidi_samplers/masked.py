@@ -109,7 +109,7 @@ class MaskedSampler(Sampler):
 
 
 class Ancestral(MaskedSampler):
-    """Sahoo et al. 2024 (MDLM, arXiv:2406.07524): a hidden word is said with probability (α_s − α_t) / (1 − α_t), and stays."""
+    """Sahoo et al. 2024 (MDLM): a hidden word is said with probability (α_s − α_t) / (1 − α_t), and stays."""
 
     def advance(self, step: _Step) -> Tensor:
         """Says the words that are due."""
