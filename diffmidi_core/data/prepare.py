@@ -16,7 +16,6 @@ from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.given_labels import GivenLabels
 from diffmidi_core.data.merging import TOKENS, Merging
 from diffmidi_core.data.report import Report
-from diffmidi_core.data.shards import SIZE
 from diffmidi_core.data.working import Make, Place, Work, automatic_workers, work_alone, work_together
 from diffmidi_core.errors import DiffmidiError, StoppedError
 from diffmidi_core.files import partial_of, read_json, whole_folder, write_json
@@ -100,7 +99,7 @@ def prepare(
             _wait(finished, place, stop)
         else:
             tell(len(pieces))
-            shards = [place.shard(number) for number in range(-(-len(pieces) // SIZE))]
+            shards = [place.shard(number) for number in range(work.shards)]
             merging = Merging(shards, source, pieces, near_duplicates, given)
             report = Report(found=len(pieces), heldout_share=heldout, tokenizer=tokenizer.fingerprint, plan=plan)
             _finish(merging, report, tokenizer, folder, place)

@@ -75,12 +75,8 @@ class Loss:
             reached = np.cumsum([self.bins[name][place] for place in places])
             at = places[int(np.searchsorted(reached, 0.99 * kept))]
             upper = float(_EDGES[min(at, len(_EDGES) - 1)])
-            figures[name] = {"mean": _round(self.sums[name] / kept), "p99": _round(upper)}
+            figures[name] = {"mean": float(f"{self.sums[name] / kept:.3g}"), "p99": float(f"{upper:.2g}")}
         return figures
-
-
-def _round(value: float) -> float:
-    return float(f"{value:.3g}")
 
 
 def _distinct(notes: Notes) -> Notes:

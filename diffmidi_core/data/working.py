@@ -117,9 +117,14 @@ class Work:
     done: int = 0
     _looked: float = field(default_factory=time.monotonic)
 
+    @property
+    def shards(self) -> int:
+        """How many there are."""
+        return -(-len(self.pieces) // SIZE)
+
     def missing(self) -> Iterator[int]:
         """Shards that nobody has made when their turn comes."""
-        for number in self.place.order(-(-len(self.pieces) // SIZE)):
+        for number in self.place.order(self.shards):
             if self.over():
                 return
             if self.place.shard(number).exists():

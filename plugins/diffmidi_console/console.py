@@ -11,7 +11,8 @@ from rich.console import Console as Terminal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from diffmidi_core.api import Options, hookimpl
+from diffmidi_console.prepared import prepared
+from diffmidi_core.api import Options, hookimpl, read_json
 
 _SHOWN_EVERY = 10.0
 """Seconds between plain lines where the output is no terminal (a log file, CI)."""
@@ -94,15 +95,20 @@ class Console:
         """What a stage found, and at the end where everything lies."""
         self._close()
         if stage == "prepare":
-            self.terminal.print(
-                "  " + ", ".join(f"{value:,} {name}" for name, value in figures.items()), highlight=False
-            )
+            self._dataset(folder / "data", figures)
         elif stage == "evaluate":
             self._table(figures)
         elif stage == "report":
             self.terminal.print(f"  {folder / 'report.html'}: open it in a browser", highlight=False)
         elif stage == "run":
             self._list(folder)
+
+    def _dataset(self, folder: Path, figures: Mapping[str, Any]) -> None:
+        if (report := folder / "data.json").exists():
+            self.terminal.print(prepared(folder, read_json(report)))
+        else:
+            said = ", ".join(f"{value:,} {name}" for name, value in figures.items())
+            self.terminal.print(f"  {said}", highlight=False)
 
     def _table(self, figures: Mapping[str, Any]) -> None:
         """One table for each thing that was measured; what must be said beside a figure stands below them all."""

@@ -1,0 +1,70 @@
+"""The table of a preparation: counts by reason, the first few names, and what the words lose."""
+
+import io
+import json
+
+import pytest
+from rich.console import Console as Terminal
+
+from diffmidi_console.console import Console
+from diffmidi_core.api import Options
+
+REPORT = {
+    "found": 1300,
+    "kept": 1200,
+    "heldout": 120,
+    "refused": {
+        "corrupt": [f"{n}[x].mid is damaged; export it again." for n in range(6)],
+        "empty": ["e.mid is empty."],
+    },
+    "copies": [{"piece": "b.mid", "of": "a.mid", "same": "bytes"}],
+    "near_duplicates": {"groups": 20, "pieces": 50},
+    "hours": 41.5,
+    "notes": 1_000_000,
+    "words": 4_000_000,
+    "changed": {"clamped_duration": 12},
+    "round_trip": {
+        **{"pieces": 400, "notes": 300_000, "lost": 3000},
+        **{"onset_ms": {"mean": 4.3, "p99": 38.0}, "duration_ms": {"mean": 9.0, "p99": 60.0}},
+        "velocity": {"mean": 2.2, "p99": 4.0},
+    },
+}
+
+
+@pytest.fixture
+def shown(tmp_path):
+    def show(report, figures):
+        if report is not None:
+            (tmp_path / "data").mkdir()
+            (tmp_path / "data" / "data.json").write_text(json.dumps(report))
+        console = Console(Options())
+        console.terminal = Terminal(width=100, file=io.StringIO())
+        console.run_finished(tmp_path, figures, "prepare")
+        return console.terminal.file.getvalue()
+
+    return show
+
+
+def test_it_says_what_was_kept_and_left_out_and_names_the_first(shown, tmp_path):
+    said = " ".join(shown(REPORT, {}).replace("│", " ").split())
+    for text in ("Token dataset in", "1,300", "120 of them held out", "b.mid (of a.mid)", "50 in 20 groups"):
+        assert text in said
+    assert "refused: corrupt 6 0[x].mid is damaged; export it again.; 1[x].mid" in said
+    assert "3 more in data.json" in said
+    assert "refused: empty 1 e.mid is empty." in said
+
+
+def test_it_says_what_the_words_lose(shown):
+    said = " ".join(shown(REPORT, {}).replace("│", " ").split())
+    assert "4,000,000 4.00 a note" in said
+    assert "clamped duration 12" in said
+    assert "notes lost 1 % there and back, measured on 400 pieces drawn by hash" in said
+    assert "onset error 4.3 ms on average; for 99 % of the notes at most 38 ms" in said
+
+
+def test_it_fits_a_hundred_columns(shown):
+    assert max(map(len, shown(REPORT, {}).splitlines())) <= 100
+
+
+def test_without_a_report_the_figures_are_a_line(shown):
+    assert "3 pieces, 2 notes" in shown(None, {"pieces": 3, "notes": 2})

@@ -1,0 +1,226 @@
+"""A preparation that is stopped, killed, or shared out ends in the same bytes as one that was left alone."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from diffmidi_core.api import write_midi
+from diffmidi_core.data import working
+from diffmidi_core.data.prepare import prepare
+from diffmidi_core.errors import DiffmidiError, StoppedError
+from diffmidi_core.hooks import Hooks
+
+from .conftest import Scores, piece_of
+
+FILES = ("tokens.arrow", "split.csv", "data.json")
+
+# Run as a program, so that it can be killed, be one of two ranks, and have workers that import it.
+PROGRAM = """
+import os, random, shutil, signal, sys, time
+from functools import partial
+from pathlib import Path
+from diffmidi_core.config import resolve
+from diffmidi_core.data import working
+from diffmidi_core.data.prepare import prepare
+from diffmidi_core.engine.folder import RunFolder
+from diffmidi_core.engine.session import Session
+from diffmidi_core.engine.stages import prepare_data
+from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.hooks import Hooks
+from diffmidi_core.registry import find
+
+working.SIZE = 3
+FILES = ("tokens.arrow", "split.csv", "data.json")
+music, out = sys.argv[2:4]
+
+
+def make(slow=0.0, light=False):
+    assert not (light and "torch" in sys.modules), "a worker imported torch"
+    source, tokenizer = find("source", "folder").build(data=music), find("tokenizer", "mmm").build()
+    read = source.read
+    source.read = lambda piece: time.sleep(slow) or read(piece)
+    return source, tokenizer
+
+
+def prepared(folder, slow=0.0, **options):
+    return prepare(*make(slow), Path(folder), heldout=0.3, hooks=Hooks(), **options)
+
+
+def bytes_of(folder):
+    return [Path(folder, name).read_bytes() for name in FILES]
+
+
+def kills():
+    prepared(f"{out}/whole")
+    draw, killed, went_on = random.Random(0), 0, 0
+    while killed < 20:
+        if not (child := os.fork()):
+            prepared(f"{out}/killed", slow=0.003)
+            os._exit(0)
+        time.sleep(draw.uniform(0.01, 0.25))
+        os.kill(child, signal.SIGKILL)
+        killed += os.waitpid(child, 0)[1] != 0
+        went_on += any(Path(out).glob("killed.partial/*/shard*"))
+        if Path(out, "killed", "data.json").exists():
+            assert bytes_of(f"{out}/killed") == bytes_of(f"{out}/whole")
+            shutil.rmtree(f"{out}/killed")
+    prepared(f"{out}/killed")
+    assert bytes_of(f"{out}/killed") == bytes_of(f"{out}/whole")
+    assert went_on
+    assert sorted(os.listdir(out)) == ["killed", "whole"], os.listdir(out)
+
+
+def workers():
+    prepared(f"{out}/one")
+    prepared(f"{out}/two", workers=2, make=partial(make, light=True))
+    assert bytes_of(f"{out}/one") == bytes_of(f"{out}/two")
+
+
+def rank():
+    config = resolve({"hooks": [], "prepare": {"workers": 1, "heldout": 0.3}}, {"data": music})
+    try:
+        prepare_data(Session(RunFolder(Path(out)), config))
+    except DiffmidiError as error:
+        sys.exit(str(error))
+    assert "torch" not in sys.modules
+
+
+def failing_rank():
+    number = int(os.environ["RANK"])
+    source, tokenizer = make(slow=0.0 if number else 0.3)
+    if number:
+        def read(piece):
+            raise DiffmidiError("the disk is full.")
+        source.read = read
+    try:
+        prepare(source, tokenizer, Path(out), heldout=0.3, hooks=Hooks(), rank=number, ranks=2)
+    except DiffmidiError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]]()
+"""
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    path = tmp_path_factory.mktemp("program") / "program.py"
+    path.write_text(PROGRAM)
+
+    def start(what, music, out, **environment):
+        return subprocess.Popen(
+            [sys.executable, str(path), what, str(music), str(out)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("music")
+    for seed in range(24):
+        write_midi(piece_of(seed, notes=20 + seed), folder / f"{seed:02d}.mid")
+    (folder / "broken.mid").write_bytes(b"MThd")
+    (folder / "copy.mid").write_bytes((folder / "03.mid").read_bytes())
+    return folder
+
+
+def said_by(process):
+    _, said = process.communicate(timeout=120)
+    return process.returncode, said
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_killed_twenty_times_it_goes_on_to_the_same_bytes(program, music, tmp_path):
+    assert said_by(program("kills", music, tmp_path)) == (0, "")
+
+
+def test_workers_make_the_same_bytes_and_import_no_torch(program, music, tmp_path):
+    assert said_by(program("workers", music, tmp_path)) == (0, "")
+
+
+def test_two_ranks_make_the_same_bytes_and_import_no_torch(program, music, tmp_path):
+    assert said_by(program("rank", music, tmp_path / "alone")) == (0, "")
+    ranks = [program("rank", music, tmp_path / "both", RANK=str(rank), WORLD_SIZE="2") for rank in range(2)]
+    assert [said_by(each) for each in ranks] == [(0, ""), (0, "")]
+    for name in FILES:
+        assert (tmp_path / "both/data" / name).read_bytes() == (tmp_path / "alone/data" / name).read_bytes()
+    assert sorted(os.listdir(tmp_path / "both")) == ["data"]
+
+
+def test_a_rank_that_fails_is_heard_by_the_others(program, music, tmp_path):
+    ranks = [program("failing_rank", music, tmp_path / "data", RANK=str(rank)) for rank in range(2)]
+    assert [said_by(each) for each in ranks] == [(1, "rank 1: the disk is full.\n"), (1, "the disk is full.\n")]
+
+
+class Counting(Scores):
+    read_so_far = ()
+
+    def read(self, piece):
+        self.read_so_far = (*self.read_so_far, piece.id)
+        return super().read(piece)
+
+
+@pytest.fixture
+def small_shards(monkeypatch):
+    monkeypatch.setattr(working, "SIZE", 4)
+    monkeypatch.setattr(working, "_LOOK_EVERY", 0.0)
+
+
+def stopped_after(count, source, tokenizer, folder, **options):
+    with pytest.raises(StoppedError, match=f"Stopped at piece {count} of {len(source.scores)}; what is done is kept."):
+        prepare(
+            *(source, tokenizer, folder),
+            **{"heldout": 0.3, "hooks": Hooks()} | options,
+            stop=lambda: len(source.read_so_far) >= count,
+        )
+
+
+def test_what_was_done_when_it_was_stopped_is_not_done_again(tmp_path, tokenizer, small_shards):
+    scores = {f"piece {seed}": piece_of(seed) for seed in range(10)}
+    stopped_after(6, Counting(scores), tokenizer, tmp_path / "data")
+    assert os.listdir(tmp_path) == ["data.partial"]
+    source = Counting(scores)
+    prepare(source, tokenizer, tmp_path / "data", heldout=0.3, hooks=Hooks())
+    assert source.read_so_far == tuple(f"piece {seed}" for seed in range(4, 10))
+    assert os.listdir(tmp_path) == ["data"]
+
+
+@pytest.mark.parametrize("change", ["pieces", "options", "stamps"])
+def test_it_begins_anew_and_says_so_where_something_has_changed(tmp_path, tokenizer, small_shards, change):
+    scores = {f"piece {seed}": piece_of(seed) for seed in range(10)}
+    stopped_after(6, Counting(scores), tokenizer, tmp_path / "data")
+    source, hooks = Counting(scores), Hooks()
+    if change == "pieces":
+        scores["another"] = piece_of(11)
+    elif change == "stamps":
+        source.stamp = lambda piece: "newer"
+    heldout = 0.5 if change == "options" else 0.3
+    prepare(source, tokenizer, tmp_path / "data", heldout=heldout, hooks=hooks)
+    assert len(source.read_so_far) == len(scores)
+    assert "it begins anew" in hooks.warnings[0]
+    assert os.listdir(tmp_path) == ["data"]
+
+
+def test_a_finished_preparation_is_left_as_it_is(tmp_path, tokenizer):
+    scores = {f"piece {seed}": piece_of(seed) for seed in range(4)}
+    first = prepare(Scores(scores), tokenizer, tmp_path / "data", heldout=0.3, hooks=Hooks())
+    before = (tmp_path / "data" / "tokens.arrow").stat().st_mtime_ns
+    assert prepare(Scores(scores), tokenizer, tmp_path / "data", heldout=0.3, hooks=Hooks()) == first
+    assert (tmp_path / "data" / "tokens.arrow").stat().st_mtime_ns == before
+
+
+def test_a_damaged_shard_is_named(tmp_path, tokenizer, small_shards):
+    scores = {f"piece {seed}": piece_of(seed) for seed in range(10)}
+    stopped_after(6, Counting(scores), tokenizer, tmp_path / "data")
+    (shard,) = (tmp_path / "data.partial").glob("*/shard-000000.arrow")
+    shard.write_bytes(shard.read_bytes()[:200])
+    with pytest.raises(DiffmidiError, match=r"shard-000000.arrow is damaged: delete it"):
+        prepare(Counting(scores), tokenizer, tmp_path / "data", heldout=0.3, hooks=Hooks())
