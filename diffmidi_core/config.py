@@ -144,7 +144,8 @@ def resolve(
 
     Args:
         file: what a config file holds.
-        flags: dotted names to values ("train.lr"), kinds to names ("backbone"), plural kinds to lists of names.
+        flags: dotted names to values ("train.lr"), kinds to names ("backbone"), plural kinds to lists of names, and
+            "hook.track.to" to an option of a part that is added where it is not chosen yet.
         assignments: `section.key=value` texts.
 
     Raises UsageError in one sentence: an unknown name, option or value, or parts that do not fit together.
@@ -220,10 +221,23 @@ def _set_flag(tree: dict[str, Any], name: str, value: Any) -> None:
         tree[PLURAL[name]] = [known.get(each, {"name": each}) for each in value]
     else:
         section, dot, key = name.partition(".")
-        if dot:
+        if section in PLURAL:
+            _set_option_of_one(tree, section, key, value)
+        elif dot:
             tree.setdefault(section, {})[key] = value
         else:
             tree[name] = value
+
+
+def _set_option_of_one(tree: dict[str, Any], kind: str, dotted: str, value: Any) -> None:
+    name, _, key = dotted.rpartition(".")
+    default = [part.model_dump() for part in RunConfig.model_fields[PLURAL[kind]].default]
+    parts = tree.setdefault(PLURAL[kind], default)
+    if name not in (part["name"] for part in parts):
+        parts.append({"name": name})
+    for part in parts:
+        if part["name"] == name:
+            part["options"] = {**part.get("options", {}), key: value}
 
 
 def _assigned(tree: dict[str, Any], changes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

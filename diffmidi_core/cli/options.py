@@ -66,6 +66,7 @@ _TRAIN = (
     ("--compile/--no-compile", "train.compile", bool, "Compile the backbone: slow to begin, faster after."),
     ("--checkpointing/--no-checkpointing", "train.checkpointing", bool, "Save memory for a third more work."),
 )
+_TRACK = "hook.track.to"
 _SAMPLE = (
     ("--steps", "sample.steps", int, "Reverse steps when sampling."),
     ("--samples", "sample.count", int, "How many pieces to draw."),
@@ -82,12 +83,13 @@ def settings(function: F) -> F:
         function = click.option(f"--{kind}", _parameter(kind), multiple=True, metavar="NAME", help=said)(function)
     for kind in reversed(_PARTS):
         function = click.option(f"--{kind}", _parameter(kind), metavar="NAME", help=f"Choose the {kind}.")(function)
-    return SET(function)
+    track = "Tell an experiment tracker, such as tensorboard, wandb or mlflow. Repeatable."
+    return SET(click.option("--track", _parameter(_TRACK), multiple=True, metavar="NAME", help=track)(function))
 
 
 def collect(given: dict[str, Any]) -> dict[str, Any]:
     """The flags that were given, under the names that `config.resolve` takes; removed from `given`."""
-    targets = [*_PARTS, *_PLURALS, *(target for _, target, _, _ in _ALL)]
+    targets = [*_PARTS, *_PLURALS, _TRACK, *(target for _, target, _, _ in _ALL)]
     values = {target: given.pop(_parameter(target)) for target in targets}
     return {name: value for name, value in values.items() if value is not None and value != ()}
 

@@ -1,0 +1,1 @@
+"""A listener that tells experiment trackers (TensorBoard, Weights & Biases, MLflow, ...) what happens in a run."""

@@ -1,0 +1,17 @@
+"""Music enough for a run that is tracked."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from diffmidi_core.api import Notes, score_of, write_midi
+
+
+@pytest.fixture
+def music(tmp_path) -> Path:
+    for seed in range(3):
+        pitch = np.random.default_rng(seed).integers(40, 90, 24)
+        notes = Notes(np.arange(24) * 240, np.full(24, 240), pitch, np.full(24, 80))
+        write_midi(score_of(notes), tmp_path / "music" / f"{seed}.mid")
+    return tmp_path / "music"

@@ -1,0 +1,205 @@
+"""Trackers are told the config, numbers by step, figures and music; TensorBoard's own reader reads it back."""
+
+import json
+import sys
+import wave
+from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from accelerate import tracking
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from diffmidi_core.cli import main
+from diffmidi_core.config import resolve
+from diffmidi_core.errors import UsageError
+from diffmidi_core.hooks import Hooks
+from diffmidi_trackers import declarations
+from diffmidi_trackers.declarations import TrackOptions
+from diffmidi_trackers.track import Track, flat
+
+FIGURE = {"value": 2.5, "unit": "bits per word"}
+
+
+def told(run: Path) -> EventAccumulator:
+    events = EventAccumulator(str(run / "tensorboard"), size_guidance={"images": 0, "audio": 0, "scalars": 0})
+    return events.Reload()
+
+
+def steps(events: EventAccumulator, name: str) -> list[int]:
+    return [event.step for event in events.Scalars(name)]
+
+
+def listening(*, samples=4) -> Hooks:
+    return Hooks([("track", Track(TrackOptions(to=("tensorboard",), samples=samples)))])
+
+
+def train(hooks: Hooks, run: Path, first: int, last: int) -> None:
+    hooks.emit("run_started", folder=run, config=resolve().model_dump(mode="json"), stage="train")
+    for step in range(first, last + 1):
+        hooks.emit("scalars", step=step, values={"loss": 1 / step, "lr": 1e-3})
+
+
+def render(hooks: Hooks, run: Path, count: int, checkpoint: int) -> None:
+    paths = []
+    (run / "samples").mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        words = run / "samples" / f"sample-0-{number:03d}.txt"
+        words.write_text(f"# checkpoint={checkpoint} sampler=ddpm\np60\n")
+        with wave.open(str(words.with_suffix(".wav")), "wb") as file:
+            file.setnchannels(2)
+            file.setsampwidth(2)
+            file.setframerate(8000)
+            file.writeframes(np.tile([8000, 16000], 100).astype("<i2").tobytes())
+        Image.new("RGBA", (6, 3), "red").save(words.with_suffix(".roll.png"))
+        paths += [words.with_suffix(suffix) for suffix in (".txt", ".mid", ".wav", ".roll.png")]
+    hooks.emit("run_started", folder=run, config={}, stage="render")
+    hooks.emit("samples_written", paths=paths)
+
+
+def test_tensorboard_is_told_everything(tmp_path):
+    run, hooks = tmp_path / "mine", listening(samples=1)
+    train(hooks, run, 1, 3)
+    (run / "figures.json").write_text('{"checkpoint": 2}')
+    hooks.emit("run_finished", folder=run, figures={"bound_bpw": FIGURE, "none": None}, stage="evaluate")
+    render(hooks, run, 2, checkpoint=2)
+    hooks.emit("run_finished", folder=run, figures={}, stage="run")
+    assert hooks.warnings == []
+
+    events = told(run)
+    assert [(event.step, round(event.value, 4)) for event in events.Scalars("loss")] == [(1, 1), (2, 0.5), (3, 0.3333)]
+    assert [(event.step, event.value) for event in events.Scalars("figures/bound_bpw")] == [(2, 2.5)]
+    assert events.Tags()["audio"] == ["samples/sample-0-000"], "one sample was asked for"
+    (sound,) = events.Audio("samples/sample-0-000")
+    assert (sound.step, sound.sample_rate, sound.length_frames) == (2, 8000, 100)
+    (picture,) = events.Images("samples/sample-0-000/roll")
+    assert (picture.step, picture.width, picture.height) == (2, 6, 3)
+    (asked,) = (run / "tensorboard").glob("*/hparams.yml")
+    assert "train.lr: 0.001" in asked.read_text()
+    assert "backbone: bert" in asked.read_text()
+
+
+def test_a_resumed_training_takes_the_place_of_what_was_cut_off(tmp_path):
+    run, cut_off, resumed = tmp_path / "mine", listening(), listening()
+    train(cut_off, run, 1, 9)
+    train(resumed, run, 7, 12)
+    for hooks in (cut_off, resumed):
+        hooks.emit("run_finished", folder=run, figures={}, stage="run")
+    assert steps(told(run), "loss") == list(range(1, 13))
+
+
+def test_music_made_later_takes_nothing_away(tmp_path):
+    run, first, later = tmp_path / "mine", listening(), listening()
+    train(first, run, 1, 9)
+    render(later, run, 1, checkpoint=4)
+    for hooks in (first, later):
+        hooks.emit("run_finished", folder=run, figures={}, stage="run")
+    events = told(run)
+    assert steps(events, "loss") == list(range(1, 10))
+    assert [event.step for event in events.Audio("samples/sample-0-000")] == [4]
+
+
+def test_nothing_is_opened_before_there_is_something_to_tell(tmp_path):
+    hooks = listening()
+    hooks.emit("run_started", folder=tmp_path, config={}, stage="train")
+    hooks.emit("run_finished", folder=tmp_path, figures={}, stage="train")
+    hooks.emit("samples_written", paths=[tmp_path / "sample-0-000.mid"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_tracker_nothing_happens(tmp_path):
+    hooks = Hooks([("track", Track(TrackOptions()))])
+    train(hooks, tmp_path / "mine", 1, 2)
+    assert hooks.warnings == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_config_is_flat_and_of_plain_values():
+    config = resolve(flags={"hook.track.to": ["tensorboard"]}, assignments=["backbone.size=tiny"])
+    values = dict(flat(config.model_dump(mode="json")))
+    assert values["backbone"] == "bert"
+    assert values["backbone.size"] == "tiny"
+    assert values["train.lr"] == config.train.lr
+    assert values["hooks"].endswith("track")
+    assert all(isinstance(value, bool | int | float | str) for value in values.values())
+
+
+def test_the_flag_adds_the_listener_to_those_chosen_and_keeps_its_options():
+    def hooks(file=None, **flags):
+        config = resolve(file, flags={name.replace("__", "."): value for name, value in flags.items()})
+        return config.model_dump(mode="json"), {part.name: part.options for part in config.hooks}
+
+    saved, chosen = hooks(hook__track__to=("tensorboard", "tensorboard"))
+    assert list(chosen) == ["console", "report", "track"]
+    assert chosen["track"]["to"] == ["tensorboard"]
+    saved["hooks"][-1]["options"]["project"] = "bach"
+    _, again = hooks(saved, hook__track__to=("tensorboard",))
+    assert again["track"]["project"] == "bach"
+    _, alone = hooks(hook=["console"], hook__track__to=("tensorboard",))
+    assert list(alone) == ["console", "track"]
+
+
+def test_a_tracker_that_is_not_installed_or_not_known_is_said_before_anything_else(monkeypatch):
+    monkeypatch.setattr(declarations, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"not installed: pip install wandb mlflow, or leave it out of --track"):
+        resolve(flags={"hook.track.to": ("wandb", "mlflow")})
+    with pytest.raises(UsageError, match="should be 'tensorboard', 'wandb'"):
+        resolve(flags={"hook.track.to": ("tensorbord",)})
+
+
+def test_a_whole_run_is_tracked(tmp_path, monkeypatch, music):
+    monkeypatch.chdir(tmp_path)
+    small = "-o backbone.size=tiny -o process.steps=20 -o train.log_every=1 -o evaluate.windows=2 -o evaluate.levels=2"
+    asked = f"--iterations 2 --batch-size 2 --length 32 --steps 2 --samples 1 --precision fp32 {small}"
+    words = ["run", "--data", str(music), "--out", "mine", "--track", "tensorboard", *asked.split()]
+    monkeypatch.setattr(sys, "argv", ["diffmidi", *words, "--metric", "bound_bpw", "--renderer", "pianoroll"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert not left.value.code
+    events = told(Path("mine"))
+    assert steps(events, "loss") == [1, 2]
+    assert steps(events, "heldout/bound_bpw") == [0, 2]
+    assert len(events.Scalars("figures/bound_bpw")) == 1
+    assert events.Tags()["images"] == ["samples/sample-0-000/roll"]
+    hooks = json.loads(Path("mine/config.json").read_text())["hooks"]
+    assert hooks[-1]["options"]["to"] == ["tensorboard"]
+
+
+class Fake:
+    """What accelerate makes of Weights & Biases, as far as we use it; keeps what it is told."""
+
+    told: ClassVar[list] = []
+
+    def __init__(self, run_name, **arguments):
+        self.told.append(arguments)
+
+    def start(self):
+        self.tracker = SimpleNamespace(id="abc")
+
+    def store_init_configuration(self, values):
+        pass
+
+    def log(self, values, step):
+        self.told.append((step, list(values)))
+
+    def finish(self):
+        self.told.append("finished")
+
+
+def test_a_tracker_goes_on_with_its_run_and_never_steps_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(declarations, "find_spec", lambda name: name)
+    monkeypatch.setitem(tracking.LOGGER_TYPE_TO_CLASS, "wandb", Fake)
+    for first in (1, 3):
+        hooks = Hooks([("track", Track(TrackOptions(to=("wandb",), project="bach")))])
+        train(hooks, tmp_path, first, first + 1)
+        (tmp_path / "figures.json").write_text('{"checkpoint": 1}')
+        hooks.emit("run_finished", folder=tmp_path, figures={"bound_bpw": FIGURE}, stage="evaluate")
+        hooks.emit("run_finished", folder=tmp_path, figures={}, stage="run")
+        assert hooks.warnings == []
+    opened = [each for each in Fake.told if isinstance(each, dict)]
+    assert [each["id"] for each in opened] == [None, "abc"]
+    assert [each[0] for each in Fake.told if isinstance(each, tuple)] == [1, 2, 2, 3, 4, 4]
+    assert Fake.told.count("finished") == 2
