@@ -61,6 +61,11 @@ def done_by_main(work: Callable[[], T]) -> T:
     return result
 
 
+def said_once(error: DiffmidiError) -> DiffmidiError | SystemExit:
+    """What to raise for an error that all processes have alike: only the main one says it."""
+    return error if is_main() else SystemExit(error.exit_code)
+
+
 def gathered(mine: list[tuple[int, list[T]]]) -> list[T]:
     """The rows of all processes in the order of their batches: `mine` pairs the batches of this one with their rows."""
     if world_size() > 1:

@@ -18,7 +18,7 @@ from diffmidi_core.engine.likelihood import bits_per_word, window_bits
 from diffmidi_core.engine.memory import out_of_memory, peak_memory_mb
 from diffmidi_core.engine.optimiser import Ema, ema_decay, make_optimiser
 from diffmidi_core.engine.overfitting import HELDOUT, TRAIN, Best, curves_part
-from diffmidi_core.engine.ranks import done_by_main
+from diffmidi_core.engine.ranks import done_by_main, said_once
 from diffmidi_core.engine.seeds import seed_for
 from diffmidi_core.engine.session import Session
 from diffmidi_core.engine.step import Stepper
@@ -87,7 +87,7 @@ class Trainer:
         if self.step > begun:
             self._say_whether_it_overfitted()
         if stopped:
-            raise self._stopped()
+            raise said_once(self._stopped())
 
     def save(self, *, regular: bool = True) -> None:
         """Write a checkpoint and tell the listeners; one that is not `regular` makes room for newer ones first."""
@@ -113,7 +113,7 @@ class Trainer:
             if regular or better or done or stopping:
                 self.save(regular=regular)
             if stopping:
-                raise self._stopped()
+                raise said_once(self._stopped())
 
     def _update(self) -> dict[str, torch.Tensor]:
         losses = self.stepper.take(self.step, self.feed.batch(self.step))
@@ -138,9 +138,12 @@ class Trainer:
             windows = windows[row : row + self.stepper.rows_a_pass]
         known = checkpoint.steps(self.session.folder.checkpoints)
         last = f"The checkpoint of iteration {known[-1]} is whole" if known else "No checkpoint was written yet"
-        raise DiffmidiError(
-            f"the {'gradient' if row is None else 'loss'} is not a finite number at iteration {step + 1}, on "
-            f"{self._named(windows)}: lower the learning rate (--lr) or use --precision fp32. {last}."
+        what = "gradient" if row is None else "loss"
+        raise said_once(
+            DiffmidiError(
+                f"the {what} is not a finite number at iteration {step + 1}, on {self._named(windows)}: lower the "
+                f"learning rate (--lr) or use --precision fp32. {last}."
+            )
         )
 
     def _named(self, windows: list[Window]) -> str:

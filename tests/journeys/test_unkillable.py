@@ -159,6 +159,7 @@ def test_a_signal_to_any_process_stops_all_and_resuming_is_exact(starter, traine
     assert starter.wait() == [130] * ranks, starter.log.read_text()
     said = starter.log.read_text()
     assert f"Stopped at iteration {newest(run)} of 150; everything is saved. Go on with: diffmidi run --resume" in said
+    assert said.count("Stopped") == 1, "only the main process speaks"
     assert "Traceback" not in said
     assert 5 <= newest(run) < 150
     starter.run("train", run.name, "--resume", folder=run.parent, ranks=ranks)
