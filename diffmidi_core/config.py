@@ -15,76 +15,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from diffmidi_core.errors import BrokenPluginError, UsageError
 from diffmidi_core.registry import describe, find, offers, source_of
+from diffmidi_core.sections import AugmentConfig as AugmentConfig
+from diffmidi_core.sections import EvaluateConfig as EvaluateConfig
+from diffmidi_core.sections import Part as Part
+from diffmidi_core.sections import PrepareConfig as PrepareConfig
+from diffmidi_core.sections import SampleConfig as SampleConfig
+from diffmidi_core.sections import Section as Section
+from diffmidi_core.sections import TrainConfig as TrainConfig
 
 SINGLE = ("source", "tokenizer", "backbone", "schedule", "process", "sampler")
 """Kinds of which a run has one part."""
 PLURAL = {"metric": "metrics", "renderer": "renderers", "hook": "hooks"}
 """Kinds of which a run has a list of parts, and the list's name."""
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Part(_Section):
-    """A chosen part: its name, as `find` takes it, and its options, all of them once the config is resolved."""
-
-    name: str
-    options: dict[str, Any] = {}
-
-
-class PrepareConfig(_Section):
-    """How music becomes a token dataset."""
-
-    heldout: float = Field(0.1, gt=0, lt=1, description="share of the pieces held out, chosen by hash")
-    sustain: bool = Field(False, description="notes are as long as the sustain pedal holds them, not as their keys are")
-    near_duplicates: Literal["group", "drop", "ignore"] = Field(
-        "group", description="versions of one piece: kept on one side of the split, or only the first kept, or ignored"
-    )
-    labels: str | None = Field(None, description="CSV file with a column of labels each, and one that names the piece")
-    workers: int = Field(0, ge=0, description="processes that read and encode; 0: one, or more where that is faster")
-
-
-class TrainConfig(_Section):
-    """How the process is trained."""
-
-    iterations: int = Field(400, ge=0, description="optimiser steps")
-    batch_size: int = Field(32, ge=1, description="windows per forward pass and per process")
-    accumulate: int = Field(1, ge=1, description="forward passes per optimiser step; their gradients are averaged")
-    lr: float = Field(1e-3, gt=0, description="peak learning rate of AdamW")
-    warmup: int = Field(20, ge=0, description="iterations over which the learning rate rises from 0")
-    anneal: bool = Field(True, description="lower the learning rate linearly to 0 at the last iteration")
-    weight_decay: float = Field(0.0, ge=0, description="AdamW's decoupled weight decay")
-    beta1: float = Field(0.9, ge=0, lt=1, description="AdamW's first-moment decay")
-    beta2: float = Field(0.999, ge=0, lt=1, description="AdamW's second-moment decay")
-    compile: bool = Field(False, description="compile the backbone with torch.compile: slow to begin, faster after")
-    checkpointing: bool = Field(
-        False, description="recompute the backbone's activations in the backward pass: less memory, a third more work"
-    )
-    clip: float = Field(1.0, ge=0, description="largest gradient norm; 0 turns clipping off")
-    ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, reached by a ramp; 0: none")
-    log_every: int = Field(10, ge=1, description="iterations between log lines")
-    evaluate_every: int = Field(100, ge=1, description="iterations between looks at held-out and training windows")
-    patience: int = Field(0, ge=0, description="looks without a lower held-out bound before training stops; 0: never")
-    save_every: int = Field(500, ge=1, description="iterations between checkpoints; the last is always saved")
-    keep: int = Field(3, ge=1, description="checkpoints kept, besides the best; older ones are removed")
-
-
-class SampleConfig(_Section):
-    """How new music is drawn."""
-
-    count: int = Field(8, ge=1, description="how many pieces")
-    steps: int = Field(200, ge=1, description="evaluations of the denoiser for each piece")
-    batch_size: int = Field(16, ge=1, description="pieces drawn together")
-
-
-class EvaluateConfig(_Section):
-    """How the model is judged."""
-
-    windows: int = Field(64, ge=1, description="held-out windows measured")
-    levels: int | None = Field(32, ge=1, description="noise levels drawn for each window; null: all of them")
-    batch_size: int = Field(16, ge=1, description="windows measured together")
-
 
 METRICS = (
     *("bound_bpw", "bits_per_note", "bits_by_type", "rounding_bpw", "grammar_faults", "originality"),
@@ -94,8 +36,10 @@ METRICS = (
 """What a run is judged by unless it says otherwise; `diffmidi plugins` lists the others."""
 
 
-class RunConfig(_Section):
+class RunConfig(BaseModel):
     """All of a run. Unless it is named, `source` is the one that takes `data` (`folder`, most often), or `chorales`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     data: str | None = None
     source: Part
@@ -111,6 +55,7 @@ class RunConfig(_Section):
     seed: int = Field(0, ge=0, description="everything random follows from it")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     prepare: PrepareConfig = PrepareConfig()
+    augment: AugmentConfig = AugmentConfig()
     train: TrainConfig = TrainConfig()
     sample: SampleConfig = SampleConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
@@ -273,7 +218,7 @@ def _assign_part(kind: str, part: dict[str, Any], values: Mapping[str, Any]) -> 
 
 
 def _is_section(annotation: object) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, _Section) and annotation is not Part
+    return isinstance(annotation, type) and issubclass(annotation, Section) and annotation is not Part
 
 
 def _validated(tree: Mapping[str, Any]) -> RunConfig:

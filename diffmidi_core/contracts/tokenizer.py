@@ -65,6 +65,25 @@ class Tokenizer(ABC):
     def count_notes(self, ids: Ids) -> int:
         """How many notes these ids say."""
 
+    def transposition(self, semitones: int) -> Ids | None:
+        """A table [V], int32: for each word the one that says the same, `semitones` higher; -1 where there is none.
+
+        Words that say no pitch, specials among them, stay themselves. None, as by default, says that words cannot be
+        transposed one by one; and so it is with the two below.
+        """
+        return None
+
+    def velocity_scaling(self, factor: float) -> Ids | None:
+        """A table [V] as in `transposition`: each word with its velocity times `factor`, the loudest at most."""
+        return None
+
+    def time_stretch(self, factor: float) -> Ids | None:
+        """A table [V] as in `transposition`: each word with its time `factor` times as long, the longest at most.
+
+        Only for words that count in seconds: in beats, music has the same words at any tempo.
+        """
+        return None
+
     def save(self, folder: Path) -> None:  # noqa: B027  (most have nothing to save)
         """Make `folder` and write there what rebuilding it needs beyond its options. By default nothing, and none."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from diffmidi_core.contracts.batch import Batch
 from diffmidi_core.contracts.tokenizer import Tokenizer
+from diffmidi_core.data.augment import Augmentation
 from diffmidi_core.data.labels import Label
 from diffmidi_core.data.prepare import REPORT, TOKENS
 from diffmidi_core.data.ragged import ArrowFile, Column, Ragged
@@ -28,11 +29,15 @@ BLOCK = 65_536
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of a piece: words start to end, both at note boundaries."""
+    """A stretch of a piece: words start to end, both at note boundaries.
+
+    `draws` are the numbers that decide how augmentation varies it; without any, it is taken as it is.
+    """
 
     piece: int
     start: int
     end: int
+    draws: tuple[float, ...] = ()
 
 
 class TokenDataset:
@@ -42,15 +47,16 @@ class TokenDataset:
         folder: where it lies.
         tokenizer: the one it was written with; another is refused.
         length: words in a window at most.
+        augment: how training windows are varied; None: not at all.
     """
 
-    def __init__(self, folder: Path, tokenizer: Tokenizer, *, length: int) -> None:
+    def __init__(self, folder: Path, tokenizer: Tokenizer, *, length: int, augment: Augmentation | None = None) -> None:
         self.report: dict[str, Any] = read_json(folder / REPORT)
         if self.report["tokenizer"] != tokenizer.fingerprint:
             raise DiffmidiError(
                 f"{folder} was prepared with another tokenizer or other options of it: begin a new run for these."
             )
-        self.length = length
+        self.length, self.augment = length, augment
         self._file = ArrowFile(folder / TOKENS)
         self._words, self._starts = Ragged(self._file, "ids"), Ragged(self._file, "starts")
         held = is_heldout(self._file.numbers("key"), self.report["heldout_share"])
@@ -61,19 +67,27 @@ class TokenDataset:
         """Names the words of all pieces."""
         return str(self.report["fingerprint"])
 
-    def draw(self, count: int, *, seed: int, step: int) -> list[Window]:
+    def draw(self, count: int, *, seed: int, step: int, plain: bool = False) -> list[Window]:
         """`count` training windows, uniform over note boundaries: a function of (seed, step) alone.
 
-        Each is the longest of at most `length` words that begins at its boundary.
+        Each is the longest of at most `length` words that begins at its boundary. `plain` ones are not augmented.
         """
         total = int(self._choices_before[-1])
         if not total:
             raise DiffmidiError("there is nothing to train on: the only piece is held out. Add more music.")
-        drawn = np.random.default_rng((seed, step)).integers(total, size=count)
+        random = np.random.default_rng((seed, step))
+        drawn = random.integers(total, size=count)
         rows = np.searchsorted(self._choices_before, drawn, side="right") - 1
-        pieces = self.train_pieces[rows]
-        starts = self._starts.at(pieces, drawn - self._choices_before[rows])
-        return _windows(pieces, starts, self._ends(pieces, starts))
+        pieces, boundaries = self.train_pieces[rows], drawn - self._choices_before[rows]
+        augment = None if plain else self.augment
+        if augment is not None:
+            boundaries -= boundaries % augment.offset
+        starts = self._starts.at(pieces, boundaries)
+        windows = _windows(pieces, starts, self._ends(pieces, starts))
+        if augment is None:
+            return windows
+        draws = random.random((count, augment.draws)).tolist()
+        return [replace(window, draws=tuple(each)) for window, each in zip(windows, draws, strict=True)]
 
     def heldout(self, count: int | None = None, *, seed: int = 0) -> list[Window]:
         """Windows that tile the held-out pieces without overlap; `count` of them in an order that `seed` decides."""
@@ -82,8 +96,12 @@ class TokenDataset:
         return _windows(*(column[order] for column in tiles))
 
     def words(self, window: Window) -> NDArray[np.int32]:
-        """The ids of a window, a view of the file."""
-        return self._words[window.piece][window.start : window.end]
+        """The ids of a window: a view of the file, or augmented."""
+        words: NDArray[np.int32] = self._words[window.piece][window.start : window.end]
+        if self.augment is None or not window.draws:
+            return words
+        augmented: NDArray[np.int32] = self.augment(words[None], np.array([window.draws]))[0]
+        return augmented
 
     def piece(self, piece: int | np.integer) -> NDArray[np.int32]:
         """The ids of a whole piece, a view of the file."""
@@ -109,6 +127,9 @@ class TokenDataset:
         ids[:, 0] = Tokenizer.cls_id
         np.copyto(ids[:, 1:-1], words, where=place < counts[:, None])
         ids[np.arange(len(windows)), counts + 1] = Tokenizer.sep_id
+        varied = [row for row, window in enumerate(windows) if window.draws]
+        if self.augment is not None and varied:
+            ids[varied] = self.augment(ids[varied], np.array([windows[row].draws for row in varied]))
         whole = bool((counts == self.length).all())
         keep = None if whole else torch.from_numpy(np.arange(self.length + 2) < counts[:, None] + 2)
         return Batch(torch.from_numpy(ids), keep, torch.from_numpy(counts))

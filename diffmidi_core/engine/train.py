@@ -9,6 +9,7 @@ from typing import NoReturn
 import torch
 
 from diffmidi_core.contracts.process import Process
+from diffmidi_core.data.augment import Augmentation
 from diffmidi_core.data.dataset import TokenDataset, Window
 from diffmidi_core.engine import checkpoint
 from diffmidi_core.engine.agreement import Agreement
@@ -37,7 +38,12 @@ class Trainer:
     def __init__(self, session: Session) -> None:
         self.session, self.config, self.accelerator = session, session.config, session.accelerator
         config, device = session.config.train, session.accelerator.device
-        self.dataset = TokenDataset(session.folder.data, session.tokenizer, length=session.config.length)
+        self.dataset = TokenDataset(
+            session.folder.data,
+            session.tokenizer,
+            length=session.config.length,
+            augment=Augmentation(session.config.augment, session.tokenizer, session.hooks.warn),
+        )
         self.feed = Feed(
             self.dataset,
             seed=self.config.seed,
@@ -58,7 +64,9 @@ class Trainer:
         self.step = 0
         self.best = Best()
         self.heldout = self.dataset.heldout(LOOK_WINDOWS, seed=self.config.seed)
-        self.trained_on = self.dataset.draw(len(self.heldout), seed=seed_for(self.config.seed, "look"), step=0)
+        self.trained_on = self.dataset.draw(
+            len(self.heldout), seed=seed_for(self.config.seed, "look"), step=0, plain=True
+        )
 
     def resume(self) -> None:
         """Go on from the newest checkpoint."""

@@ -19,7 +19,8 @@ def test_a_step_is_the_same_in_passes_of_any_size(trainer, cut):
             assert float(other[name]) == pytest.approx(float(value), rel=1e-4), f"{name} at step {step}"
         whole.step = several.step = step + 1
     for ours, theirs in zip(whole.process.parameters(), several.process.parameters(), strict=True):
-        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
+        # AdamW moves a weight by about lr = 1e-3 however small its gradient, so that one near 0 makes much of rounding.
+        torch.testing.assert_close(ours, theirs, atol=5e-5, rtol=1e-4)
 
 
 def test_clipping_bounds_what_a_step_sees(trainer):

@@ -246,6 +246,17 @@ def test_learned_words_are_tokens_joined_and_shorten_what_they_learned(learned):
         expect_exact(tokenizer, score)
 
 
+def test_learned_words_cannot_be_transposed_one_by_one(learned):
+    assert door(pretrained=str(learned)).transposition(1) is None
+    assert door(pretrained=str(learned)).velocity_scaling(2.0) is None
+    tokenizer = remi()
+    table = tokenizer.transposition(2)
+    assert tokenizer.to_words(table[ids_of(tokenizer, "Bar_None Pitch_60 Velocity_63")]) == [
+        *("Bar_None", "Pitch_62", "Velocity_63"),
+    ]
+    assert table[ids_of(tokenizer, "Pitch_107")].tolist() == [-1]
+
+
 def test_a_saved_tokenizer_outlives_the_file_it_was_made_from(learned, tmp_path):
     copy = tmp_path / "copy.json"
     copy.write_bytes(learned.read_bytes())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import astuple, replace
 
 import numpy as np
 
 from diffmidi_core.contracts.tokenizer import SPECIALS, Ids, Tokenizer
 from diffmidi_core.errors import RefusedError
-from diffmidi_core.music.notes import Score, notes_of
+from diffmidi_core.music.notes import Notes, Score, notes_of
 from diffmidi_core.music.toy import toy_scores
 from diffmidi_core.testing.component import Component
 from diffmidi_core.testing.expect import ConformanceError, expect, never_raises
@@ -157,6 +158,44 @@ def check_grammar_fits_the_vocabulary(component: Component) -> None:
     expect({*grammar.start, *grammar.final} <= set(range(states)), "start and final states are in the table")
 
 
+@whatever_the_options
+def check_transposed_words_are_transposed_music(component: Component) -> None:
+    """Where there are tables of transposition, words in another key decode to the notes of that key, and no others."""
+    tokenizer: Tokenizer = component.build()
+    for semitones in (0, 1, -7, 12, 127):
+        for name, ids, changed in _by_table(tokenizer, tokenizer.transposition(semitones), same=not semitones):
+            one, two = notes_of(tokenizer.decode(ids)), notes_of(tokenizer.decode(changed))
+            expect(
+                _equal(one, replace(two, pitch=two.pitch - semitones)),
+                f"{name}: transposed by {semitones} and decoded is not what decoded and transposed is",
+            )
+
+
+@whatever_the_options
+def check_scaled_velocities_leave_the_rest(component: Component) -> None:
+    """Where there are tables of velocities, nothing else changes, and what makes music louder makes no note softer."""
+    tokenizer: Tokenizer = component.build()
+    for factor in (1.0, 1.3, 0.7, 1000.0):
+        for name, ids, changed in _by_table(tokenizer, tokenizer.velocity_scaling(factor), same=factor == 1):
+            one, two = notes_of(tokenizer.decode(ids)), notes_of(tokenizer.decode(changed))
+            alike = _equal(one, replace(two, velocity=one.velocity))
+            expect(alike, f"{name}: velocities times {factor} change more than velocities")
+            wrong = one.velocity > two.velocity if factor > 1 else one.velocity < two.velocity
+            expect(not wrong.any(), f"{name}: velocities times {factor} go the other way")
+
+
+@whatever_the_options
+def check_stretched_time_leaves_the_rest(component: Component) -> None:
+    """Where there are tables of time, pitches and their order stay, and onsets move the way that time is stretched."""
+    tokenizer: Tokenizer = component.build()
+    for factor in (1.0, 1.25, 0.8):
+        for name, ids, changed in _by_table(tokenizer, tokenizer.time_stretch(factor), same=factor == 1):
+            one, two = notes_of(tokenizer.decode(ids)), notes_of(tokenizer.decode(changed))
+            expect(np.array_equal(one.pitch, two.pitch), f"{name}: stretched by {factor}, the pitches change")
+            wrong = one.onset > two.onset if factor > 1 else one.onset < two.onset
+            expect(not wrong.any(), f"{name}: stretched by {factor}, onsets go the other way")
+
+
 def check_fingerprint_is_the_same_everywhere(component: Component) -> None:
     """Another process gives the same fingerprint; any other option, another one."""
     tokenizer: Tokenizer = component.build()
@@ -171,6 +210,30 @@ def check_fingerprint_is_the_same_everywhere(component: Component) -> None:
     for options in variants(component.options):
         other = replace(component, chosen=options).build().fingerprint
         expect(other != tokenizer.fingerprint, f"{options!r} has the fingerprint of {component.options!r}")
+
+
+def _by_table(tokenizer: Tokenizer, table: Ids | None, *, same: bool) -> Iterator[tuple[str, Ids, Ids]]:
+    """Every toy score that a table of words can change: its name, its ids, and those the table makes of them."""
+    if table is None:
+        return
+    words, own = len(tokenizer.vocab), np.arange(len(tokenizer.vocab))
+    expect(table.dtype == np.int32 and table.shape == (words,), f"a table is int32 [{words}]")
+    expect(table.min() >= -1 and table.max() < words, "a table names words of the vocabulary, or -1")
+    expect(np.array_equal(table[: len(SPECIALS)], own[: len(SPECIALS)]), "specials stay themselves in every table")
+    expect(not same or np.array_equal(table, own), "by 0 semitones, or times 1, every word stays itself")
+    for name, ids in _encoded(tokenizer).items():
+        changed = table[ids]
+        if (changed < 0).any():
+            continue
+        expect(tokenizer.faults(changed) == 0, f"{name}: the grammar finds faults in what a table makes of its words")
+        same_starts = np.array_equal(tokenizer.starts(changed), tokenizer.starts(ids))
+        expect(same_starts, f"{name}: a table moves the note boundaries")
+        yield name, ids, changed
+
+
+def _equal(one: Notes, two: Notes) -> bool:
+    columns = zip(astuple(one), astuple(two), strict=True)
+    return all(np.array_equal(*each) for each in columns)
 
 
 def _encoded(tokenizer: Tokenizer, scores: dict[str, Score] | None = None) -> dict[str, Ids]:

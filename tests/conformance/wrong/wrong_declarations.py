@@ -37,6 +37,7 @@ partial_decode = _declare("PartialDecode", like=("tokenizer", "mmm"))
 forgetful = _declare("Forgetful", like=("tokenizer", "mmm"))
 salted = _declare("Salted", like=("tokenizer", "mmm"))
 no_boundary = _declare("NoBoundary", like=("tokenizer", "mmm"))
+off_key = _declare("OffKey", like=("tokenizer", "mmm"))
 
 peeks = _declare("Peeks")
 idle = _declare("Idle")

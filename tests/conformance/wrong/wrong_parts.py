@@ -91,6 +91,14 @@ class NoBoundary(Mmm):
         return np.arange(len(ids))
 
 
+class OffKey(Mmm):
+    """Takes the pitches that leave the piano round to its other end."""
+
+    def transposition(self, semitones):
+        table = super().transposition(semitones)
+        return np.where(table < 0, super().transposition(-semitones), table).astype(np.int32)
+
+
 class Peeks(Backbone):
     """Sees the mean of all positions, padding among them."""
 

@@ -1,0 +1,174 @@
+"""What training data cost: opening a token dataset of a million pieces, and a step's wait for its batch.
+
+    python benchmarks/loading.py [--pieces 1000000] [--notes 100] [--folder DIR] [--backbone bert] [--cold]
+
+A synthetic dataset is written in the form in which `diffmidi prepare` writes one (into DIR, where it stays and is used
+again; else into a temporary folder). A process of its own opens it; memory is what that process holds besides the pages
+of the file, which the system may take back. `--cold` drops the file from the page cache first. Times of a batch are
+medians; the wait is the share of a whole training step (small backbone, gaussian) that drawing its windows and making
+its batch take.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import pyarrow as pa
+
+from diffmidi_core.data.prepare import REPORT, TOKENS
+from diffmidi_core.registry import find
+
+BATCH, LENGTH, ROWS = 32, 128, 500
+"""Windows in a batch, words in a window, pieces in a record batch of the file."""
+
+
+def write(folder: Path, pieces: int, notes: int) -> None:
+    """`pieces` of about `notes` random notes each, the same for the same numbers."""
+    tokenizer, random = find("tokenizer", "mmm").build(), np.random.default_rng(0)
+    types, kinds = tokenizer.grammar.types, tokenizer.grammar.type_of
+    lists = pa.list_(pa.int32())
+    schema = pa.schema([("id", pa.string()), ("key", pa.int64()), ("ids", lists), ("starts", lists)])
+    folder.mkdir(parents=True)
+    with pa.OSFile(str(folder / TOKENS), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
+        for first in range(0, pieces, ROWS):
+            count = min(ROWS, pieces - first)
+            lengths = random.integers(notes // 2, notes * 3 // 2 + 1, count)
+            ids = np.stack(
+                [
+                    random.choice(np.flatnonzero(kinds == types.index(kind)), lengths.sum())
+                    for kind in ("shift", "pitch", "velocity", "duration")
+                ],
+                axis=1,
+            )
+            ends = lengths.cumsum()
+            starts = 4 * (np.arange(ends[-1]) - np.repeat(ends - lengths, lengths))
+            offsets = np.append(0, ends).astype(np.int32)
+            columns = [
+                pa.array([f"piece {number}" for number in range(first, first + count)]),
+                pa.array(random.integers(0, 2**63 - 1, count)),
+                pa.ListArray.from_arrays(offsets * 4, ids.reshape(-1).astype(np.int32)),
+                pa.ListArray.from_arrays(offsets, starts.astype(np.int32)),
+            ]
+            writer.write_batch(pa.record_batch(columns, schema=schema))
+    report = {"tokenizer": tokenizer.fingerprint, "heldout_share": 0.1, "fingerprint": "synthetic"}
+    (folder / REPORT).write_text(json.dumps(report))
+
+
+def opening(folder: Path) -> dict[str, float]:
+    """Seconds and MiB of opening it and of the first batches. Run in a process of its own."""
+    import psutil
+
+    from diffmidi_core.config import RunConfig  # noqa: F401  (what a run has imported before)
+    from diffmidi_core.data.dataset import TokenDataset
+
+    def held() -> float:
+        memory = psutil.Process().memory_info()
+        return (memory.rss - memory.shared) / 2**20
+
+    tokenizer = find("tokenizer", "mmm").build()
+    before, begun = held(), time.perf_counter()
+    dataset = TokenDataset(folder, tokenizer, length=LENGTH)
+    opened = time.perf_counter()
+    dataset.draw(BATCH, seed=0, step=0)
+    drawn = time.perf_counter()
+    heldout = dataset.heldout(BATCH)
+    tiled, memory = time.perf_counter(), held() - before
+    assert len(heldout) == BATCH
+    times = []
+    for step in range(1, 501):
+        begun_batch = time.perf_counter()
+        dataset.batch(dataset.draw(BATCH, seed=0, step=step))
+        times.append(time.perf_counter() - begun_batch)
+    return {
+        "open, s": opened - begun,
+        "first draw, s": drawn - opened,
+        "held-out windows, s": tiled - drawn,
+        "memory, MiB": memory,
+        "batch of 32, first 20, ms": 1e3 * median(times[:20]),
+        "batch of 32, ms": 1e3 * median(times),
+    }
+
+
+def waiting(folder: Path, backbone: str, steps: int) -> dict[str, float]:
+    """Milliseconds of a training step and, within it, of its batch."""
+    import torch
+
+    from diffmidi_core.config import TrainConfig
+    from diffmidi_core.data.dataset import TokenDataset
+    from diffmidi_core.engine.optimiser import Ema, make_optimiser
+
+    tokenizer = find("tokenizer", "mmm").build()
+    dataset = TokenDataset(folder, tokenizer, length=LENGTH)
+    process = find("process", "gaussian").build(
+        tokenizer=tokenizer,
+        backbone=find("backbone", backbone).build(length=LENGTH + 2),
+        schedule=find("schedule", "sqrt").build(),
+    )
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    process.to(device)
+    optimiser, ema = make_optimiser(process, TrainConfig()), Ema(process)
+    generator = torch.Generator(device).manual_seed(0)
+    dataset.draw(BATCH, seed=0, step=0)
+    loading, whole = [], []
+    for step in range(1, steps + 1):
+        begun = time.perf_counter()
+        batch = dataset.batch(dataset.draw(BATCH, seed=0, step=step)).to(device)
+        loaded = time.perf_counter()
+        with torch.autocast(device, torch.bfloat16):
+            loss = process(batch, generator)["loss"]
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(process.parameters(), 1.0)
+        optimiser.step()
+        optimiser.zero_grad()
+        ema.update(process, 0.999)
+        float(loss)
+        loading.append(loaded - begun)
+        whole.append(time.perf_counter() - begun)
+    return {
+        "step, ms": 1e3 * median(whole),
+        "its batch, ms": 1e3 * median(loading),
+        "share, %": 100 * median(load / step for load, step in zip(loading, whole, strict=True)),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pieces", type=int, default=1_000_000)
+    parser.add_argument("--notes", type=int, default=100, help="in a piece, on average")
+    parser.add_argument("--folder", type=Path, help="where the dataset lies, or shall")
+    parser.add_argument("--backbone", default="bert")
+    parser.add_argument("--steps", type=int, default=20, help="training steps timed; 0: none")
+    parser.add_argument("--cold", action="store_true", help="drop the file from the page cache before it is opened")
+    parser.add_argument("--opening", action="store_true", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.opening:
+        print(json.dumps(opening(asked.folder)))
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = asked.folder or Path(temporary) / "data"
+        if not folder.exists():
+            write(folder, asked.pieces, asked.notes)
+        print(f"{asked.pieces:,} pieces, {(folder / TOKENS).stat().st_size / 2**30:.2f} GiB")
+        if asked.cold:
+            with (folder / TOKENS).open("rb") as file:
+                os.fsync(file.fileno())
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        command = [sys.executable, __file__, "--opening", "--folder", str(folder)]
+        found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        if asked.steps:
+            found |= waiting(folder, asked.backbone, asked.steps)
+        for what, figure in found.items():
+            print(f"{what:>28} {figure:10.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Sections of a run's config: chosen parts, and the options of each stage. Light: nothing heavy is imported here."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """Options under a name of their own; others are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Part(Section):
+    """A chosen part: its name, as `find` takes it, and its options, all of them once the config is resolved."""
+
+    name: str
+    options: dict[str, Any] = {}
+
+
+class PrepareConfig(Section):
+    """How music becomes a token dataset."""
+
+    heldout: float = Field(0.1, gt=0, lt=1, description="share of the pieces held out, chosen by hash")
+    sustain: bool = Field(False, description="notes are as long as the sustain pedal holds them, not as their keys are")
+    near_duplicates: Literal["group", "drop", "ignore"] = Field(
+        "group", description="versions of one piece: kept on one side of the split, or only the first kept, or ignored"
+    )
+    labels: str | None = Field(None, description="CSV file with a column of labels each, and one that names the piece")
+    workers: int = Field(0, ge=0, description="processes that read and encode; 0: one, or more where that is faster")
+
+
+class AugmentConfig(Section):
+    """How training windows are varied, anew each time they are drawn. Held-out music never is."""
+
+    transpose: int = Field(
+        5, ge=0, le=24, description="semitones up or down at most, as far as a window's pitches allow; 0: off"
+    )
+    velocity: float = Field(
+        0.0, ge=0, le=1, description="velocities are multiplied or divided by 1 to 1 + this; 0: off"
+    )
+    tempo: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="times are multiplied or divided by 1 to 1 + this, on grids of seconds only; 0: off",
+    )
+    offset: int = Field(1, ge=1, description="windows begin at every so many-th note of a piece; 1: at any")
+
+
+class TrainConfig(Section):
+    """How the process is trained."""
+
+    iterations: int = Field(400, ge=0, description="optimiser steps")
+    batch_size: int = Field(32, ge=1, description="windows per forward pass and per process")
+    accumulate: int = Field(1, ge=1, description="forward passes per optimiser step; their gradients are averaged")
+    lr: float = Field(1e-3, gt=0, description="peak learning rate of AdamW")
+    warmup: int = Field(20, ge=0, description="iterations over which the learning rate rises from 0")
+    anneal: bool = Field(True, description="lower the learning rate linearly to 0 at the last iteration")
+    weight_decay: float = Field(0.0, ge=0, description="AdamW's decoupled weight decay")
+    beta1: float = Field(0.9, ge=0, lt=1, description="AdamW's first-moment decay")
+    beta2: float = Field(0.999, ge=0, lt=1, description="AdamW's second-moment decay")
+    compile: bool = Field(False, description="compile the backbone with torch.compile: slow to begin, faster after")
+    checkpointing: bool = Field(
+        False, description="recompute the backbone's activations in the backward pass: less memory, a third more work"
+    )
+    clip: float = Field(1.0, ge=0, description="largest gradient norm; 0 turns clipping off")
+    ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, reached by a ramp; 0: none")
+    log_every: int = Field(10, ge=1, description="iterations between log lines")
+    evaluate_every: int = Field(100, ge=1, description="iterations between looks at held-out and training windows")
+    patience: int = Field(0, ge=0, description="looks without a lower held-out bound before training stops; 0: never")
+    save_every: int = Field(500, ge=1, description="iterations between checkpoints; the last is always saved")
+    keep: int = Field(3, ge=1, description="checkpoints kept, besides the best; older ones are removed")
+
+
+class SampleConfig(Section):
+    """How new music is drawn."""
+
+    count: int = Field(8, ge=1, description="how many pieces")
+    steps: int = Field(200, ge=1, description="evaluations of the denoiser for each piece")
+    batch_size: int = Field(16, ge=1, description="pieces drawn together")
+
+
+class EvaluateConfig(Section):
+    """How the model is judged."""
+
+    windows: int = Field(64, ge=1, description="held-out windows measured")
+    levels: int | None = Field(32, ge=1, description="noise levels drawn for each window; null: all of them")
+    batch_size: int = Field(16, ge=1, description="windows measured together")
