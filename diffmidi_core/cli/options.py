@@ -43,6 +43,9 @@ CHECKPOINT = click.option(
     metavar="STEP|last|best",
     help="Use this checkpoint (default: best, the one of the lowest held-out bound; last where no music is held out).",
 )
+PROFILE = click.option(
+    "--profile", is_flag=True, help="Leave in RUN/profile where the time of a few training steps goes."
+)
 LICENSE = click.option(
     "--license",
     metavar="LICENCE",

@@ -7,19 +7,21 @@ from typing import Any
 
 import click
 
-from diffmidi_core.cli.options import RUN, open_session, settings
+from diffmidi_core.cli.options import PROFILE, RUN, open_session, settings
 
 
 @click.command("train")
 @RUN
 @settings
 @click.option("--resume", is_flag=True, help="Go on from the newest checkpoint.")
-def command(run: Path, resume: bool, assignments: tuple[str, ...], **given: Any) -> None:
+@PROFILE
+def command(run: Path, resume: bool, profile: bool, assignments: tuple[str, ...], **given: Any) -> None:
     """Train the run's model.
 
     Flags change the run's config, which is saved again.
     """
     session = open_session(run, given, assignments)
+    session.profile = profile
 
     from diffmidi_core.engine.train import train
 

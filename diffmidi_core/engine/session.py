@@ -26,6 +26,8 @@ class Session:
 
     folder: RunFolder
     config: RunConfig
+    profile: bool = False
+    """Whether training is to leave a profile of a few steps (engine/profile.py)."""
 
     @cached_property
     def hooks(self) -> Hooks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import NoReturn
 
@@ -19,6 +20,7 @@ from diffmidi_core.engine.likelihood import bits_per_word, window_bits
 from diffmidi_core.engine.memory import out_of_memory, peak_memory_mb
 from diffmidi_core.engine.optimiser import Ema, ema_decay, make_optimiser
 from diffmidi_core.engine.overfitting import HELDOUT, TRAIN, Best, curves_part
+from diffmidi_core.engine.profile import profiled
 from diffmidi_core.engine.ranks import done_by_main, said_once
 from diffmidi_core.engine.seeds import seed_for
 from diffmidi_core.engine.session import Session
@@ -86,9 +88,9 @@ class Trainer:
         if self.step == 0:
             self._look()
         begun, agreement = self.step, Agreement()
-        with Stop() as stop, self.feed:
+        with Stop() as stop, self.feed, profiled(self.session) as step_done:
             try:
-                self._loop(stop, agreement)
+                self._loop(stop, agreement, step_done)
             except (RuntimeError, MemoryError) as error:
                 self._explain(error)
             stopped = agreement.settled(stop.asked)
@@ -102,10 +104,11 @@ class Trainer:
         self._check_finite()
         done_by_main(lambda: self._write(regular))
 
-    def _loop(self, stop: Stop, agreement: Agreement) -> None:
+    def _loop(self, stop: Stop, agreement: Agreement, step_done: Callable[[], None]) -> None:
         config, clock = self.config.train, _Clock(self.step, self.feed)
         while self.step < config.iterations and not self.best.exhausted(config.patience):
             losses = self._update()
+            step_done()
             self.step += 1
             last = self.step == config.iterations
             if self.step % config.log_every == 0 or last:
