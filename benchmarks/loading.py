@@ -5,8 +5,8 @@
 A synthetic dataset is written in the form in which `diffmidi prepare` writes one (into DIR, where it stays and is used
 again; else into a temporary folder). A process of its own opens it; memory is what that process holds besides the pages
 of the file, which the system may take back. `--cold` drops the file from the page cache first. Times of a batch are
-medians; the wait is the share of a whole training step (small backbone, gaussian) that drawing its windows and making
-its batch take.
+medians, of windows as they are and transposed as in training; the wait is that of a training step (small backbone,
+gaussian) for its batch, which a thread makes while the step before it is computed.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ def opening(folder: Path) -> dict[str, float]:
     """Seconds and MiB of opening it and of the first batches. Run in a process of its own."""
     import psutil
 
-    from diffmidi_core.config import RunConfig  # noqa: F401  (what a run has imported before)
+    from diffmidi_core.config import AugmentConfig
+    from diffmidi_core.data.augment import Augmentation
     from diffmidi_core.data.dataset import TokenDataset
 
     def held() -> float:
@@ -76,38 +77,41 @@ def opening(folder: Path) -> dict[str, float]:
 
     tokenizer = find("tokenizer", "mmm").build()
     before, begun = held(), time.perf_counter()
-    dataset = TokenDataset(folder, tokenizer, length=LENGTH)
+    dataset = TokenDataset(folder, tokenizer, length=LENGTH, augment=Augmentation(AugmentConfig(), tokenizer))
     opened = time.perf_counter()
     dataset.draw(BATCH, seed=0, step=0)
     drawn = time.perf_counter()
     heldout = dataset.heldout(BATCH)
     tiled, memory = time.perf_counter(), held() - before
     assert len(heldout) == BATCH
-    times = []
+    times: dict[bool, list[float]] = {False: [], True: []}
     for step in range(1, 501):
-        begun_batch = time.perf_counter()
-        dataset.batch(dataset.draw(BATCH, seed=0, step=step))
-        times.append(time.perf_counter() - begun_batch)
+        for plain in times:
+            begun_batch = time.perf_counter()
+            dataset.batch(dataset.draw(BATCH, seed=0, step=step, plain=plain))
+            times[plain].append(time.perf_counter() - begun_batch)
     return {
         "open, s": opened - begun,
         "first draw, s": drawn - opened,
         "held-out windows, s": tiled - drawn,
         "memory, MiB": memory,
-        "batch of 32, first 20, ms": 1e3 * median(times[:20]),
-        "batch of 32, ms": 1e3 * median(times),
+        "batch of 32, as it is, ms": 1e3 * median(times[True]),
+        "batch of 32, transposed, ms": 1e3 * median(times[False]),
     }
 
 
 def waiting(folder: Path, backbone: str, steps: int) -> dict[str, float]:
-    """Milliseconds of a training step and, within it, of its batch."""
+    """Milliseconds of a training step, and how much of it is waiting for its batch."""
     import torch
 
-    from diffmidi_core.config import TrainConfig
+    from diffmidi_core.config import AugmentConfig, TrainConfig
+    from diffmidi_core.data.augment import Augmentation
     from diffmidi_core.data.dataset import TokenDataset
+    from diffmidi_core.engine.feed import Feed
     from diffmidi_core.engine.optimiser import Ema, make_optimiser
 
     tokenizer = find("tokenizer", "mmm").build()
-    dataset = TokenDataset(folder, tokenizer, length=LENGTH)
+    dataset = TokenDataset(folder, tokenizer, length=LENGTH, augment=Augmentation(AugmentConfig(), tokenizer))
     process = find("process", "gaussian").build(
         tokenizer=tokenizer,
         backbone=find("backbone", backbone).build(length=LENGTH + 2),
@@ -117,26 +121,27 @@ def waiting(folder: Path, backbone: str, steps: int) -> dict[str, float]:
     process.to(device)
     optimiser, ema = make_optimiser(process, TrainConfig()), Ema(process)
     generator = torch.Generator(device).manual_seed(0)
-    dataset.draw(BATCH, seed=0, step=0)
-    loading, whole = [], []
-    for step in range(1, steps + 1):
-        begun = time.perf_counter()
-        batch = dataset.batch(dataset.draw(BATCH, seed=0, step=step)).to(device)
-        loaded = time.perf_counter()
-        with torch.autocast(device, torch.bfloat16):
-            loss = process(batch, generator)["loss"]
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(process.parameters(), 1.0)
-        optimiser.step()
-        optimiser.zero_grad()
-        ema.update(process, 0.999)
-        float(loss)
-        loading.append(loaded - begun)
-        whole.append(time.perf_counter() - begun)
+    took = []
+    with Feed(dataset, seed=0, rows=BATCH, pin=device == "cuda") as feed:
+        feed.batch(0)
+        feed.waited = 0.0
+        for step in range(1, steps + 1):
+            begun = time.perf_counter()
+            batch = feed.batch(step).to(device)
+            with torch.autocast(device, torch.bfloat16):
+                loss = process(batch, generator)["loss"]
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(process.parameters(), 1.0)
+            optimiser.step()
+            optimiser.zero_grad()
+            ema.update(process, 0.999)
+            loss.item()
+            took.append(time.perf_counter() - begun)
+        waited = feed.waited
     return {
-        "step, ms": 1e3 * median(whole),
-        "its batch, ms": 1e3 * median(loading),
-        "share, %": 100 * median(load / step for load, step in zip(loading, whole, strict=True)),
+        "step, ms": 1e3 * median(took),
+        "waiting in it, ms": 1e3 * waited / steps,
+        "waiting, % of training": 100 * waited / sum(took),
     }
 
 

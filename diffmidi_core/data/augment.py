@@ -84,7 +84,7 @@ def _ratios(most: float) -> list[float]:
 
 def _varied(tables: Ids, ids: Ids, drawn: NDArray[np.float64]) -> Ids:
     """Each row of ids [B, L] by one of the tables [K, V] that know all of its words, which `drawn` [B] decides."""
-    possible = (tables[:, ids] >= 0).all(axis=-1)  # [K, B]
+    possible = (tables.take(ids, axis=1) >= 0).all(axis=-1)  # [K, B]
     number = (drawn * possible.sum(axis=0)).astype(np.int64)
     table = (possible.cumsum(axis=0) > number).argmax(axis=0)
     varied: Ids = tables[table[:, None], ids]

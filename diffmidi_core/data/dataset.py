@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -82,18 +82,16 @@ class TokenDataset:
         augment = None if plain else self.augment
         if augment is not None:
             boundaries -= boundaries % augment.offset
+        draws = random.random((count, augment.draws if augment is not None else 0))
         starts = self._starts.at(pieces, boundaries)
-        windows = _windows(pieces, starts, self._ends(pieces, starts))
-        if augment is None:
-            return windows
-        draws = random.random((count, augment.draws)).tolist()
-        return [replace(window, draws=tuple(each)) for window, each in zip(windows, draws, strict=True)]
+        return _windows(pieces, starts, self._ends(pieces, starts), draws)
 
     def heldout(self, count: int | None = None, *, seed: int = 0) -> list[Window]:
         """Windows that tile the held-out pieces without overlap; `count` of them in an order that `seed` decides."""
         tiles = self._tiles()
         order = np.random.default_rng((seed, 0)).permutation(len(tiles[0]))[:count]
-        return _windows(*(column[order] for column in tiles))
+        pieces, starts, ends = (column[order] for column in tiles)
+        return _windows(pieces, starts, ends)
 
     def words(self, window: Window) -> NDArray[np.int32]:
         """The ids of a window: a view of the file, or augmented."""
@@ -171,5 +169,7 @@ class TokenDataset:
         return piece, start, end
 
 
-def _windows(pieces: Column, starts: Column, ends: Column) -> list[Window]:
-    return [Window(*each) for each in zip(pieces.tolist(), starts.tolist(), ends.tolist(), strict=True)]
+def _windows(pieces: Column, starts: Column, ends: Column, draws: NDArray[np.float64] | None = None) -> list[Window]:
+    decided = [()] * len(pieces) if draws is None else map(tuple, draws.tolist())
+    columns = zip(pieces.tolist(), starts.tolist(), ends.tolist(), decided, strict=True)
+    return [Window(*each) for each in columns]
