@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from diffmidi_core.api import Notes, score_of
 from diffmidi_core.data.dataset import TokenDataset
 from diffmidi_core.data.prepare import prepare
 from diffmidi_core.errors import DiffmidiError
@@ -85,6 +86,19 @@ def test_heldout_windows_tile_their_pieces(dataset):
         assert mine[-1].end == 4 * (5 + 7 * int(piece))
         assert all(one.end == two.start for one, two in itertools.pairwise(mine))
     assert dataset.heldout(2, seed=4) == dataset.heldout(seed=4)[:2]
+
+
+def test_a_note_of_more_words_than_a_window_is_tiled_too(tmp_path):
+    tokenizer = find("tokenizer", "mmm").build({"layout": "run", "max_shift": 1})
+    notes = Notes(np.arange(4) * 9600, np.full(4, 480), np.full(4, 60), np.full(4, 80))
+    scores = {"one": score_of(notes), "two": piece_of(1)}
+    prepare(Scores(scores, {"one": "x", "two": "y"}), tokenizer, tmp_path / "data", heldout=0.5, hooks=Hooks())
+    dataset = TokenDataset(tmp_path / "data", tokenizer, length=6)
+    rests = next(piece for piece in (0, 1) if dataset.name(piece) == "one")
+    dataset.heldout_pieces = np.array([rests])
+    windows = sorted(dataset.heldout(), key=lambda each: each.start)
+    # The first note has 4 words; the others 16 of rest and 3 of note each, in three windows and what is left.
+    assert [each.end - each.start for each in windows] == [4, 6, 6, 6, 1, 6, 6, 6, 1, 6, 6, 6, 1]
 
 
 def test_a_batch_is_cls_words_sep_and_padding(dataset):
