@@ -18,6 +18,7 @@ from diffmidi_core.declaration import Options
 from diffmidi_core.diffusion.bound import LN2, diffusion_bits, prior_bits
 from diffmidi_core.diffusion.levels import GaussianLevels
 from diffmidi_core.diffusion.steps import draw_noise
+from diffmidi_core.diffusion.support import Support
 
 
 class GaussianProcess(Process):
@@ -29,7 +30,13 @@ class GaussianProcess(Process):
         steps: T, the number of noise levels.
         start_std: s₀, the standard deviation of x_start round the embedding of its word; None takes that of one step
             of noise, √(1−ᾱ_0), as Diffusion-LM does.
+        typed: leave out of every softmax the words whose type cannot stand at their position (`Support`); [CLS] and
+            [SEP], which follow from the number of words, then stand where they stand, and nothing else does.
     """
+
+    self_conditioned = False
+    """Whether `denoise` takes `previous`, its own last answer. A sampler that sees True hands it on from step to step
+    (Chen et al. 2023, Analog Bits, section 3.2)."""
 
     def __init__(
         self,
@@ -40,8 +47,10 @@ class GaussianProcess(Process):
         schedule: NoiseSchedule,
         steps: int,
         start_std: float | None = None,
+        typed: bool = False,
     ) -> None:
         super().__init__(options, tokenizer=tokenizer, backbone=backbone, schedule=schedule)
+        self.support = Support(tokenizer.grammar, backbone.length) if typed else None
         self.levels = GaussianLevels.from_betas(schedule.betas(steps))
         self.start_std = float(self.levels.sqrt_one_minus_alpha_bar[0]) if start_std is None else start_std
 
@@ -50,35 +59,58 @@ class GaussianProcess(Process):
         """E [V, D], one row a word."""
 
     @abstractmethod
-    def denoise(self, x_t: Tensor, t: Tensor, keep: Tensor | None = None) -> Tensor:
+    def denoise(self, x_t: Tensor, t: Tensor, keep: Tensor | None = None, previous: Tensor | None = None) -> Tensor:
         """x0_hat [B, L, D], the estimate of what x_t was before any noise, in the dtype of x_t.
 
-        `t` [B] is in [0, 1): the index of the noise level over T (`levels.times`). `keep` as in Batch.
+        `t` [B] is in [0, 1): the index of the noise level over T (`levels.times`). `keep` as in Batch. `previous`
+        [B, L, D] is the estimate at the noise level before, None at the first; it is only given where
+        `self_conditioned`.
         """
 
     @abstractmethod
     def round(self, x: Tensor) -> Tensor:
-        """Logits [..., V] of p(w | x_start = x) for x [..., D]; −inf for words that stand at no kept position."""
+        """Logits [..., V] of p(w | x_start = x) for x [..., D]; −inf for words that stand at no kept position.
+
+        A support is no business of it: see `logits`.
+        """
+
+    def logits(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
+        """Logits [..., L, V] of `round`, −inf at words that the support leaves out; x [..., L, D], `keep` as in Batch.
+
+        Without a support x may have any shape [..., D].
+        """
+        logits = self.round(x)
+        if self.support is None:
+            return logits
+        return logits.masked_fill(~self._allowed(self.support, x.shape[-2], keep), -torch.inf)
+
+    def _allowed(self, support: Support, length: int, keep: Tensor | None) -> Tensor:
+        """[L, V], or [B, L, V] where `keep` says that rows end in different places: bool, what may stand where."""
+        allowed = support.allowed(length).clone()
+        words = torch.arange(allowed.shape[-1], device=allowed.device)
+        allowed[0] = words == self.tokenizer.cls_id
+        place = torch.arange(length, device=allowed.device)
+        last = place[-1:] if keep is None else keep.sum(-1, keepdim=True) - 1  # [1] or [B, 1]
+        return torch.where((place == last)[..., None], words == self.tokenizer.sep_id, allowed)
 
     def embed(self, ids: Tensor) -> Tensor:
         """E[ids]: ids [B, L] to [B, L, D]."""
         return F.embedding(ids, self.embeddings())
 
-    def words(self, x: Tensor) -> Tensor:
-        """The rounding rule, for clamping and for the final words alike: argmax of `round`, specials left out.
+    def words(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
+        """The rounding rule, for clamping and for the final words alike: argmax of `logits`, specials left out.
 
-        x [..., D] to ids [...] int64.
+        x [..., L, D] to ids [..., L] int64.
         """
-        return self.round(x)[..., len(SPECIALS) :].argmax(-1) + len(SPECIALS)
+        return self.logits(x, keep)[..., len(SPECIALS) :].argmax(-1) + len(SPECIALS)
 
-    def clamp(self, x: Tensor) -> Tensor:
-        """The clamping trick of Diffusion-LM, section 4.2: x [..., D] replaced by the embedding of its word."""
-        return self.embed(self.words(x))
+    def clamp(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
+        """The clamping trick of Diffusion-LM, section 4.2: x [..., L, D] replaced by the embedding of its word."""
+        return self.embed(self.words(x, keep))
 
-    def mean_embedding(self, x: Tensor) -> Tensor:
-        """The mean of the embeddings under p(w | x), x [..., D]: a clamp that does not commit where it is unsure."""
-        with torch.autocast(x.device.type, enabled=False):
-            return self.round(x).softmax(-1) @ self.embeddings()
+    def mean_embedding(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
+        """The mean of the embeddings under p(w | x), x [..., L, D]: a clamp that does not commit where it is unsure."""
+        return self._mean(self.logits(x, keep))
 
     def evidence(self, x_t: Tensor, t: Tensor) -> Tensor:
         """[B, L, V] ln q(x_t | w) of every word w, but for what is the same for all; x_t and t as in `denoise`.
@@ -92,35 +124,48 @@ class GaussianProcess(Process):
         with torch.autocast(x_t.device.type, enabled=False):
             return (signal.sqrt() * x_t @ table.T - signal * (table**2).sum(-1) / 2) / variance
 
-    def posterior_embedding(self, x_t: Tensor, t: Tensor, x0_hat: Tensor) -> Tensor:
+    def posterior_embedding(self, x_t: Tensor, t: Tensor, x0_hat: Tensor, keep: Tensor | None = None) -> Tensor:
         """The mean of the embeddings under p(w) ∝ p(w | x0_hat)^½ q(x_t | w), [B, L, D].
 
         Bayes' rule, with what the network says as the prior, at half weight because the network has seen x_t too.
         At little noise x_t alone tells the words, however roughly the network copies it; at much noise the network
         does.
         """
-        with torch.autocast(x_t.device.type, enabled=False):
-            logits = 0.5 * self.round(x0_hat).log_softmax(-1) + self.evidence(x_t, t)
+        return self._mean(0.5 * self.logits(x0_hat, keep).log_softmax(-1) + self.evidence(x_t, t))
+
+    def _mean(self, logits: Tensor) -> Tensor:
+        """[..., D] the mean embedding under softmax(logits [..., V]), in full precision also under autocast."""
+        with torch.autocast(logits.device.type, enabled=False):
             return logits.softmax(-1) @ self.embeddings()
 
     def oracle(self, ids: Tensor) -> Callable[..., Tensor]:
         """A denoiser that answers with the embeddings of the words, whatever it is shown."""
-        return lambda x_t, t, keep=None: self.embed(ids)
+        return lambda x_t, t, keep=None, previous=None: self.embed(ids)
 
     def predict(self, x_t: Tensor, t: Tensor, keep: Tensor | None = None) -> Tensor:
         """The estimate of E[w] that the bound is about, as `denoise`. Any map of x_t gives a valid bound."""
-        return self.posterior_embedding(x_t, t, self.denoise(x_t, t, keep))
+        return self.posterior_embedding(x_t, t, self.denoise_twice(x_t, t, keep), keep)
+
+    def denoise_twice(self, x_t: Tensor, t: Tensor, keep: Tensor | None = None) -> Tensor:
+        """As `denoise`, told its own first answer where it takes that; a map of x_t alone, as the bound needs."""
+        first = self.denoise(x_t, t, keep)
+        return self.denoise(x_t, t, keep, first) if self.self_conditioned else first
 
     def bound(self, batch: Batch, generator: torch.Generator, *, levels: int | None = None) -> Bound:
         """The bound of `diffusion.bound`, in terms "prior", "diffusion" and "rounding".
 
-        [CLS] and [SEP] are kept positions: what they cost is in the sum, though they are not counted in `words`. Call
-        it in eval mode and without gradients.
+        [CLS] and [SEP] are kept positions: what they cost is in the sum, though they are not counted in `words` (with a
+        support, that is their part of "prior"). Call it in eval mode and without gradients. Raises DiffmidiError where
+        words stand that the support leaves out.
         """
         mask = batch.mask()
+        if self.support is not None:
+            self.support.check(batch)
         clean = self.embed(batch.ids)
         x_start = clean + self.start_std * draw_noise(generator, clean)
-        nats = F.cross_entropy(self.round(x_start).mT, batch.ids.masked_fill(~mask, -100), reduction="none")
+        nats = F.cross_entropy(
+            self.logits(x_start, batch.keep).mT, batch.ids.masked_fill(~mask, -100), reduction="none"
+        )
         return Bound(
             terms={
                 "prior": prior_bits(self.levels, self.start_std, clean, mask),

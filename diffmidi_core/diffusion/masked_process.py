@@ -33,7 +33,6 @@ from diffmidi_core.declaration import Options
 from diffmidi_core.diffusion.bound import POSITIONS_AT_ONCE
 from diffmidi_core.diffusion.categorical import draw_categorical, draw_uniform, exact, nucleus
 from diffmidi_core.diffusion.support import Support
-from diffmidi_core.errors import DiffmidiError
 
 LN2 = math.log(2)
 LEAST_TIME = 1e-3
@@ -140,11 +139,8 @@ class MaskedProcess(Process):
         DiffmidiError where words stand that the support leaves out.
         """
         is_word = _is_word(batch)
-        if self.support is not None and bool((self.support.excluded(batch.ids) & is_word).any()):
-            raise DiffmidiError(
-                "a window begins inside a note, with words that the tokenizer's grammar does not allow there: "
-                "choose a --length that holds the longest note, or set process.typed=false."
-            )
+        if self.support is not None:
+            self.support.check(batch)
         k, weight = _numbers_hidden(batch.words, levels, generator)
         bits = torch.zeros(batch.ids.shape, device=batch.ids.device)
         at_once = max(1, POSITIONS_AT_ONCE // batch.ids.numel())

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from diffmidi_core.contracts.batch import Batch
 from diffmidi_core.contracts.grammar import Grammar
 from diffmidi_core.contracts.tokenizer import SPECIALS
 from diffmidi_core.diffusion.categorical import draw_categorical, exact, nucleus
@@ -59,6 +60,16 @@ class Support(nn.Module):
     def excluded(self, ids: Tensor) -> Tensor:
         """[B, L] bool: where `ids` [B, L] are words that `allowed` leaves out, specials among them."""
         return ~self.allowed(ids.shape[1])[torch.arange(ids.shape[1], device=ids.device), ids]
+
+    def check(self, batch: Batch) -> None:
+        """Raises DiffmidiError where the words of a batch, without its [CLS] and [SEP], are not all allowed."""
+        place = torch.arange(batch.ids.shape[1], device=batch.ids.device)
+        is_word = (place >= 1) & (place <= batch.words[:, None])
+        if bool((self.excluded(batch.ids) & is_word).any()):
+            raise DiffmidiError(
+                "a window begins inside a note, with words that the tokenizer's grammar does not allow there: "
+                "choose a --length that holds the longest note, or set process.typed=false."
+            )
 
     def draw(
         self,

@@ -1,12 +1,14 @@
 """The built-in diffusion processes."""
 
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from diffmidi_core.api import Declaration, Field, Options
 
 
 class GaussianOptions(Options):
-    """What can be set for `gaussian`."""
+    """What can be set for `gaussian`. The defaults are Diffusion-LM as published."""
 
     steps: int = Field(2000, ge=2, description="T, the number of noise levels")
     dim: int = Field(32, ge=1, description="D, the dimension of the word embeddings")
@@ -17,11 +19,44 @@ class GaussianOptions(Options):
         description="noise put on an embedding to make x_start; None: that of the first level, √(1 - alpha_bar_0)",
     )
     time_width: int = Field(128, ge=2, description="width of the sinusoid of the time")
+    typed: bool = Field(
+        False, description="leave words out that the tokenizer's grammar has no place for, in every softmax"
+    )
+    objective: Literal["mse", "anchor", "cross_entropy"] = Field(
+        "mse",
+        description="what is learned: 'mse', x0_hat near x_start; 'anchor', that and the words of x0_hat (Difformer); "
+        "'cross_entropy', the words alone, x0_hat then being their mean embedding (CDCD's score interpolation)",
+    )
+    output_prior: bool = Field(
+        False,
+        description="multiply what the network says of a word by what x_t itself says (Plaid); needs cross_entropy",
+    )
+    self_conditioning: bool = Field(
+        False,
+        description="the network is also shown its own last estimate (Analog Bits); every other row is trained so",
+    )
+    sphere: bool = Field(
+        False, description="embeddings are normalised to length √D, so that they cannot collapse or grow"
+    )
+    noise_scale: float = Field(
+        1.0, gt=0, description="noise is this much larger beside the embeddings (which are divided by it): Difformer"
+    )
+    times: Literal["uniform", "importance", "warp"] = Field(
+        "uniform",
+        description="how training draws t, by the loss over t that it learns: 'importance', in proportion to the loss, "
+        "weighted so that the mean stays; 'warp', so that the loss is linear in the time drawn (CDCD's time warping)",
+    )
     bound_prediction: Literal["posterior", "mean", "raw"] = Field(
         "posterior",
         description="what the bound judges: 'raw', x0_hat itself; 'mean', the mean embedding under p(w | x0_hat); "
-        "'posterior', the same with what x_t says of the words by Bayes' rule",
+        "'posterior', the same with what x_t says of the words by Bayes' rule; with an output prior, x0_hat",
     )
+
+    @model_validator(mode="after")
+    def _prior_on_words(self) -> Self:
+        if self.output_prior and self.objective != "cross_entropy":
+            raise ValueError(f"output_prior needs objective=cross_entropy, not {self.objective}")
+        return self
 
 
 gaussian = Declaration(

@@ -16,15 +16,17 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class EndToEndTerms:
-    """The three terms of the loss, [B] each: a mean over kept positions (and channels) of each row.
+    """The terms of the loss, [B] each: a mean over kept positions (and channels) of each row.
 
     Attributes:
         mse: ‖x_start − x0_hat‖², at t = 0 ‖E[w] − x0_hat‖².
+        words: −ln p(w | x0_hat, x_t), nats: of the words under what the network says; 0 where it was not asked for.
         prior: ‖√ᾱ_{T−1} x_start‖², what is left of the words at the noisiest level.
         rounding: −ln p(w | x_start), nats.
     """
 
     mse: Tensor
+    words: Tensor
     prior: Tensor
     rounding: Tensor
 
@@ -41,8 +43,9 @@ def end_to_end_terms(
     round_: Callable[[Tensor], Tensor],
     levels: GaussianLevels,
     start_std: float,
+    say: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None,
 ) -> EndToEndTerms:
-    """Li et al. 2022 (Diffusion-LM), eq. 2 and section 4.2, with the weights of their code: 1 for each term.
+    """Li et al. 2022 (Diffusion-LM), eq. 2 and section 4.2; their code sums mse, prior and rounding, 1 for each.
 
     Nothing is detached: the embeddings learn as target, as input, and through the rounding head.
 
@@ -57,19 +60,25 @@ def end_to_end_terms(
         round_: x [B, L, D] to logits [B, L, V].
         levels: the noise levels.
         start_std: the standard deviation of x_start round E[w].
+        say: (x0_hat, x_t, time) to logits [B, L, V] of the words, for the term `words`.
     """
     clean = F.embedding(ids, embeddings)
     x_start = clean + start_std * start_noise
     x_t = q_sample(levels, x_start, t, noise)
-    x0_hat = denoise(x_t, levels.on(x_t).times[t], keep)
+    time = levels.on(x_t).times[t]
+    x0_hat = denoise(x_t, time, keep)
     target = torch.where((t == 0)[:, None, None], clean, x_start)
     left = levels.on(x_start).sqrt_alpha_bar[-1] * x_start
     words = ids if keep is None else ids.masked_fill(~keep, IGNORED)
-    nats = F.cross_entropy(round_(x_start).mT, words, reduction="none", ignore_index=IGNORED)  # [B, L]
+
+    def nats(logits: Tensor) -> Tensor:
+        return _mean(F.cross_entropy(logits.mT, words, reduction="none", ignore_index=IGNORED), keep)
+
     return EndToEndTerms(
         mse=_mean(((target - x0_hat) ** 2).mean(-1), keep),
+        words=x_t.new_zeros(len(ids)) if say is None else nats(say(x0_hat, x_t, time)),
         prior=_mean((left**2).mean(-1), keep),
-        rounding=_mean(nats, keep),
+        rounding=nats(round_(x_start)),
     )
 
 

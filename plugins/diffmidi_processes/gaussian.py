@@ -1,14 +1,30 @@
-"""Process `gaussian`: Diffusion-LM (Li et al. 2022), with the network's x0 parametrisation and a tied rounding head."""
+"""Process `gaussian`: Diffusion-LM (Li et al. 2022), with the network's x0 parametrisation and a tied rounding head.
+
+With its defaults it is the published model. Each option is one later finding, and none touches the bound's validity:
+the levels stay those of the schedule, and the bound holds for any estimate of the embeddings, however it was learned.
+"""
 
 from __future__ import annotations
+
+import math
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from diffmidi_core.api import Backbone, Batch, GaussianProcess, NoiseSchedule, Tokenizer, draw_noise, time_embedding
+from diffmidi_core.api import (
+    Backbone,
+    Batch,
+    GaussianProcess,
+    NoiseSchedule,
+    Tokenizer,
+    draw_noise,
+    draw_uniform,
+    time_embedding,
+)
 from diffmidi_processes.declarations import GaussianOptions
 from diffmidi_processes.end_to_end import end_to_end_terms
+from diffmidi_processes.loss_curve import LossCurve
 
 TIME_SCALE = 1000
 """The network is told τ = 1000 t, whatever T is, so that T can change without changing what it learned."""
@@ -33,68 +49,146 @@ class Gaussian(GaussianProcess):
             schedule=schedule,
             steps=options.steps,
             start_std=options.start_std,
+            typed=options.typed,
         )
         words, dim, width = len(tokenizer.vocab), options.dim, backbone.width
+        self.self_conditioned = options.self_conditioning
         self.embedding = nn.Parameter(torch.randn(words, dim) * options.init_std)
         self.rounding_bias = nn.Parameter(torch.zeros(words))
-        self.up = nn.Sequential(nn.Linear(dim, width), nn.Tanh(), nn.Linear(width, width))
+        seen = 2 * dim if options.self_conditioning else dim
+        self.up = nn.Sequential(nn.Linear(seen, width), nn.Tanh(), nn.Linear(width, width))
         self.time = nn.Sequential(
             nn.Linear(options.time_width, 4 * options.time_width), nn.SiLU(), nn.Linear(4 * options.time_width, width)
         )
         self.down = nn.Sequential(nn.Linear(width, width), nn.Tanh(), nn.Linear(width, dim))
+        self.loss_curve = None if options.times == "uniform" else LossCurve(options.times)
         never = torch.zeros(words)
         never[[tokenizer.pad_id, tokenizer.mask_id]] = -torch.inf
         self.never: Tensor
         self.register_buffer("never", never, persistent=False)
 
     def embeddings(self) -> Tensor:
-        """E [V, D]."""
-        return self.embedding
+        """E [V, D]; of length √D / noise_scale on the sphere.
 
-    def denoise(self, x_t: Tensor, t: Tensor, keep: Tensor | None = None) -> Tensor:
-        """x0_hat [B, L, D] from x_t [B, L, D] at t [B]."""
+        x_t = √ᾱ E[w] + √(1−ᾱ) F ε and x_t / F = √ᾱ E[w]/F + √(1−ᾱ) ε are the same chain in other units: so the noise
+        is scaled (Gao et al. 2024, Difformer, section 4.2) by dividing the embeddings, and the prior stays N(0, I).
+        """
+        table: Tensor = self.embedding
+        if self.options.sphere:
+            table = math.sqrt(self.options.dim) * F.normalize(table, dim=-1)
+        return table / self.options.noise_scale
+
+    def network(self, x_t: Tensor, t: Tensor, keep: Tensor | None, previous: Tensor | None = None) -> Tensor:
+        """What the network says, [B, L, D]: a point whose rounding is what it thinks of the words."""
+        seen = x_t
+        if self.self_conditioned:
+            seen = torch.cat([x_t, torch.zeros_like(x_t) if previous is None else previous], -1)
         time = self.time(time_embedding(TIME_SCALE * t, self.options.time_width))  # [B, H]
-        hidden = self.backbone(self.up(x_t) + time[:, None], keep)  # [B, L, H]
-        x0_hat: Tensor = self.down(hidden)
-        return x0_hat.to(x_t.dtype)
+        hidden = self.backbone(self.up(seen) + time[:, None], keep)  # [B, L, H]
+        said: Tensor = self.down(hidden)
+        return said.to(x_t.dtype)
+
+    def denoise(self, x_t: Tensor, t: Tensor, keep: Tensor | None = None, previous: Tensor | None = None) -> Tensor:
+        """x0_hat [B, L, D] from x_t [B, L, D] at t [B]: what the network says, or the mean embedding under it."""
+        said = self.network(x_t, t, keep, previous)
+        if self.options.objective != "cross_entropy":
+            return said
+        return self._mean(self.word_logits(said, x_t, t, keep))
+
+    def word_logits(self, said: Tensor, x_t: Tensor, t: Tensor, keep: Tensor | None = None) -> Tensor:
+        """Logits [B, L, V] of the words, from what the network `said`.
+
+        With an output prior (Gulrajani & Hashimoto 2023, Plaid, section 3.3) ln q(x_t | w) is added, which is known: by
+        Bayes' rule p(w_l | x_t) ∝ q(x_t,l | w_l) p(w_l | the x_t of other positions), so that the network is left with
+        what follows from the context.
+        """
+        logits = self.logits(said, keep)
+        return logits + self.evidence(x_t, t) if self.options.output_prior else logits
 
     def round(self, x: Tensor) -> Tensor:
-        """E x + bias in full precision also under autocast: it is cheap, and the bound's bits hang on it."""
+        """E x + bias in full precision also under autocast: it is cheap, and the bound's bits hang on it.
+
+        E and x are taken in the units in which noise has the scale it was given, so that it makes no word less sure.
+        """
         with torch.autocast(x.device.type, enabled=False):
-            return F.linear(x, self.embedding, self.rounding_bias + self.never)
+            return F.linear(x * self.options.noise_scale**2, self.embeddings(), self.rounding_bias + self.never)
 
     def predict(self, x_t: Tensor, t: Tensor, keep: Tensor | None = None) -> Tensor:
         """What the bound judges: see the option `bound_prediction`."""
-        x0_hat = self.denoise(x_t, t, keep)
-        if self.options.bound_prediction == "raw":
-            return x0_hat
-        if self.options.bound_prediction == "mean":
-            return self.mean_embedding(x0_hat)
-        return self.posterior_embedding(x_t, t, x0_hat)
+        more = {"previous": self.denoise(x_t, t, keep)} if self.self_conditioned else {}
+        which = self.options.bound_prediction
+        if which == "raw" or self.options.output_prior:
+            return self.denoise(x_t, t, keep, **more)
+        if self.options.objective == "cross_entropy":
+            said = self.network(x_t, t, keep, **more)
+        else:
+            said = self.denoise(x_t, t, keep, **more)
+        return self.mean_embedding(said, keep) if which == "mean" else self.posterior_embedding(x_t, t, said, keep)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """The end-to-end loss at one t a row, uniform over the levels: "loss", and its parts mse, prior, rounding."""
-        length, dim = batch.ids.shape[1], self.options.dim
+        """The end-to-end loss at one t a row: "loss", and its parts.
 
-        def draw_t(rows: int) -> Tensor:
-            return torch.randint(len(self.levels), (rows,), generator=generator, device=generator.device)
+        These are "prior", "rounding" and, by the objective, "mse", or "words", or both: then "words" takes the place of
+        "rounding", being harder (Difformer's anchor loss).
+        """
+        length, dim, objective = batch.ids.shape[1], self.options.dim, self.options.objective
 
         def draw(rows: int) -> Tensor:
             return draw_noise(generator, self.embedding.new_empty(rows, length, dim))
 
+        t, weight = self._draw_levels(batch, generator)
         terms = end_to_end_terms(
             batch.ids,
             batch.keep,
-            batch.rows_of(draw_t).to(batch.ids.device, non_blocking=True),
+            t,
             batch.rows_of(draw),
             batch.rows_of(draw),
-            embeddings=self.embedding,
-            denoise=self.denoise,
-            round_=self.round,
+            embeddings=self.embeddings(),
+            denoise=lambda x_t, time, keep: self._trained(batch, x_t, time, keep),
+            round_=lambda x: self.logits(x, batch.keep),
             levels=self.levels,
             start_std=self.start_std,
+            say=None if objective == "mse" else lambda said, x_t, time: self.word_logits(said, x_t, time, batch.keep),
         )
-        parts = {"mse": terms.mse, "prior": terms.prior, "rounding": terms.rounding}
+        denoising = {"mse": ("mse",), "anchor": ("mse", "words"), "cross_entropy": ("words",)}[objective]
+        parts = {name: weight * getattr(terms, name) for name in denoising} | {"prior": terms.prior}
+        if objective != "anchor":
+            parts["rounding"] = terms.rounding
         means = {name: batch.mean(part, "rows") for name, part in parts.items()}
         loss = torch.stack(list(means.values())).sum()
+        if self.loss_curve is not None:
+            found = torch.stack([getattr(terms, name) for name in denoising]).sum(0)
+            loss = loss + batch.mean(self.loss_curve.misfit(t / len(self.levels), found), "rows")
         return {"loss": loss, **{name: mean.detach() for name, mean in means.items()}}
+
+    def _draw_levels(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """[B] int64 levels to train at, and the weight of each row's denoising loss."""
+        device, count, curve = batch.ids.device, len(self.levels), self.loss_curve
+        if curve is None:
+
+            def uniform(rows: int) -> Tensor:
+                return torch.randint(count, (rows,), generator=generator, device=generator.device)
+
+            t = batch.rows_of(uniform).to(device, non_blocking=True)
+            return t, torch.ones(len(t), device=device)
+
+        def learned(rows: int) -> Tensor:
+            return torch.stack(curve.draw(draw_uniform(generator, (1,), device), rows), -1)
+
+        times, weight = batch.rows_of(learned).unbind(-1)
+        return (times * count).long(), weight
+
+    def _trained(self, batch: Batch, x_t: Tensor, time: Tensor, keep: Tensor | None) -> Tensor:
+        """What the network says of x_t; every other row of the step is first shown what it says without (Analog Bits).
+
+        So half of the rows are trained either way, and only they pay for a second pass, which has no gradient. Rows are
+        drawn at random, hence their numbers may choose.
+        """
+        if not self.self_conditioned:
+            return self.network(x_t, time, keep)
+        rows = slice(int(batch.rows_of(torch.arange)[0]) % 2, None, 2)
+        previous = torch.zeros_like(x_t)
+        if len(previous[rows]):
+            with torch.no_grad():
+                previous[rows] = self.denoise(x_t[rows], time[rows], None if keep is None else keep[rows])
+        return self.network(x_t, time, keep, previous)

@@ -64,15 +64,17 @@ class GaussianSampler(Sampler):
         x = draw_noise(generator, clean)
         x = torch.where(fixed, q_sample(levels, known, steps - 1, x), x)
         times = levels.on(x).times
+        x0_hat: Tensor | None = None
         for t in reversed(range(steps)):
-            x0_hat = denoise(x, times[t].expand(len(x)), canvas.keep)
+            last = {"previous": x0_hat} if process.self_conditioned else {}
+            x0_hat = denoise(x, times[t].expand(len(x)), canvas.keep, **last)
             if self.options.clamp:
-                x0_hat = process.clamp(x0_hat)
+                x0_hat = process.clamp(x0_hat, canvas.keep)
             noise = draw_noise(generator, x) if reverse[t].noise else None
             x = reverse[t](torch.where(fixed, known, x0_hat), x, noise)
             if on_step is not None:
                 on_step(steps - t, steps)
-        return torch.where(canvas.fixed, canvas.ids, process.words(x))
+        return torch.where(canvas.fixed, canvas.ids, process.words(x, canvas.keep))
 
 
 class Ddpm(GaussianSampler):

@@ -114,7 +114,7 @@ def test_the_same_generator_gives_the_same_loss(process, batch):
 def test_every_noise_level_is_trained(make_process):
     process = make_process(steps=4)
     seen = []
-    process.denoise = lambda x, t, keep: seen.extend(t.tolist()) or x
+    process.network = lambda x, t, keep: seen.extend(t.tolist()) or x
     ids = torch.full((400, 3), 5)
     process.loss(Batch(ids, None, torch.full((400,), 3)), generator())
     shares = torch.tensor([seen.count(t) for t in (0.0, 0.25, 0.5, 0.75)]) / 400

@@ -182,7 +182,7 @@ def test_clamp_hands_embeddings_of_words_to_the_steps(process, monkeypatch):
     guess = torch.randn(2, 5, 32, generator=generator(3))
     clamped = []
     original = process.clamp
-    monkeypatch.setattr(process, "clamp", lambda x: clamped.append(x) or original(x))
+    monkeypatch.setattr(process, "clamp", lambda x, keep: clamped.append(x) or original(x, keep))
     canvas = Canvas.blank(2, 3)
     for clamp, calls in ((False, 0), (True, 2)):
         sampler = find("sampler", "ddpm").build({"clamp": clamp})
