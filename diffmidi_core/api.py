@@ -81,6 +81,7 @@ if TYPE_CHECKING:
 _LAZY = {
     "changed_options": "config",
     "Backbone": "contracts.backbone",
+    from diffmidi_core.presets import departures as departures
     "Batch": "contracts.batch",
     "Canvas": "contracts.batch",
     "Share": "contracts.batch",
@@ -147,6 +148,7 @@ __all__ = [
     "Field",
     "Options",
     "RefusedError",
+    "departures": "presets",
     "UsageError",
     "hookimpl",
     *_LAZY,

@@ -1,7 +1,8 @@
 """RunConfig: everything a run was asked, with every default filled in.
 
-Layers, each over the one before: defaults, `--config FILE`, flags, `-o section.key=value`. The result is checked whole,
-part by part, before anything heavy is imported, and saved with the run, so that it means the same next year.
+Layers, each over the one before: defaults, `--preset`, `--config FILE`, flags, `-o section.key=value`. The result is
+checked whole, part by part, before anything heavy is imported, and saved with the run, so that it means the same next
+year.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from diffmidi_core.errors import BrokenPluginError, UsageError
+from diffmidi_core.presets import DEFAULT, began_from, lay_under
 from diffmidi_core.registry import describe, find, offers, source_of
 from diffmidi_core.sections import AugmentConfig as AugmentConfig
 from diffmidi_core.sections import EvaluateConfig as EvaluateConfig
@@ -41,6 +43,7 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    preset: str | None = Field(DEFAULT, description="the named set of options that the parts began from; null: none")
     data: str | None = None
     source: Part
     tokenizer: Part = Part(name="mmm")
@@ -99,12 +102,14 @@ def resolve(
         raise UsageError("a config file holds one JSON object.")
     tree: dict[str, Any] = copy.deepcopy(dict(file or {}))
     chosen = dict(flags or {})
+    began_from(tree, chosen.get("preset"))
     if "data" in chosen and chosen["data"] != tree.get("data") and "source" not in chosen:
         tree.pop("source", None)
     if "process" in chosen and chosen["process"] != _process_of(tree) and "sampler" not in chosen:
         tree.pop("sampler", None)
     for name, value in chosen.items():
         _set_flag(tree, name, value)
+    lay_under(tree, process=_process_of(tree), asked="preset" in chosen)
     for kind, name in find("process", _process_of(tree)).load().goes_with.items():
         tree.setdefault(kind, {"name": name})
     tree.setdefault("source", {"name": source_of(str(tree["data"])) if tree.get("data") else "chorales"})

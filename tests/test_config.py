@@ -4,6 +4,8 @@ import pytest
 
 from diffmidi_core.config import RunConfig, parse_assignments, resolve
 from diffmidi_core.errors import UsageError
+from diffmidi_core.presets import DEFAULT, PRESETS, departures
+from diffmidi_core.registry import find
 
 
 def test_defaults_are_filled_in_down_to_every_option_of_every_part():
@@ -66,6 +68,45 @@ def test_options_of_one_of_several_parts_are_set_by_its_name():
     assert config.renderers[1].options["dpi"] == 72
 
 
+def test_a_preset_lies_over_the_defaults_and_under_everything_else():
+    best = resolve(flags={"preset": "best"})
+    assert (best.preset, best.process.options["typed"], best.process.options["dim"]) == ("best", True, 32)
+    file = {"process": {"name": "gaussian", "options": {"sphere": False}}, "preset": "best"}
+    changed = resolve(file, {"schedule": "cosine"}, ["process.typed=false"])
+    options = changed.process.options
+    assert (options["sphere"], options["typed"], options["output_prior"]) == (False, False, True)
+    assert changed.schedule.name == "cosine"
+    assert departures(best.model_dump()) == []
+    assert departures(changed.model_dump()) == ["process.typed", "process.sphere", "schedule"]
+
+
+def test_the_faithful_preset_is_what_the_process_is_by_itself():
+    faithful = resolve(flags={"preset": "faithful"})
+    assert faithful.process.options == find("process", "gaussian").options({}).model_dump()
+    assert (faithful.schedule.name, faithful.sampler.name) == ("sqrt", "ddpm")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_run_with_a_preset_means_the_same_again_and_every_preset_can_be_built(preset):
+    config = resolve(flags={"preset": preset}, assignments=["process.steps=50"])
+    assert resolve(config.model_dump(mode="json")) == config
+
+
+def test_a_run_that_names_no_preset_has_the_default_one_where_it_fits():
+    assert resolve().preset == DEFAULT
+    assert resolve(flags={"process": "masked"}).preset is None
+    saved = resolve().model_dump(mode="json")
+    assert resolve(saved, {"process": "masked"}).preset is None
+    assert departures(resolve(flags={"process": "masked"}).model_dump()) == []
+
+
+def test_a_preset_does_not_go_over_the_options_that_another_one_filled_in():
+    saved = resolve(flags={"preset": "faithful"}).model_dump(mode="json")
+    with pytest.raises(UsageError, match="this config began from faithful"):
+        resolve(saved, {"preset": "best"})
+    assert resolve(saved, {"preset": "faithful"}).preset == "faithful"
+
+
 @pytest.mark.parametrize(
     ("flags", "assignments", "said"),
     [
@@ -77,6 +118,8 @@ def test_options_of_one_of_several_parts_are_set_by_its_name():
         ({"train.iterations": -1}, [], "train.iterations: input should be greater than or equal to 0 (given: -1)"),
         ({"length": 0}, [], "length: input should be greater than or equal to 1 (given: 0)"),
         ({"process": "masked", "sampler": "ddim"}, [], "choose another --sampler (ancestral, confidence, remask)"),
+        ({"preset": "bset"}, [], "there is no preset 'bset'. Presets: faithful, best."),
+        ({"preset": "best", "process": "masked"}, [], "preset 'best' sets up process gaussian, and process 'masked'"),
         ({"process": "msked"}, [], "no process 'msked' is installed. Did you mean 'masked'?"),
         ({}, ["nonsense.key=3"], "there is no section 'nonsense'"),
         ({}, ["grid=24"], "-o takes section.key=value"),

@@ -57,6 +57,10 @@ _PLURALS = ("metric", "renderer", "hook")
 # Flag, where its value goes in the config, type, help.
 _DATA = (("--data", "data", str, "Folder of MIDI files, FILE.parquet or hub:NAME (default: music21's Bach chorales)."),)
 _GENERAL = (
+    (
+        *("--preset", "preset", str),
+        "Options to begin from: faithful (Diffusion-LM as published) or best (the lowest bound). Default faithful.",
+    ),
     ("--length", "length", int, "Words in a window, between [CLS] and [SEP] (default 128)."),
     ("--seed", "seed", int, "Everything random follows from it (default 0)."),
     ("--precision", "precision", click.Choice(["auto", "fp32", "bf16", "fp16"]), "Arithmetic (default auto)."),

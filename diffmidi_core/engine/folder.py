@@ -67,7 +67,10 @@ class RunFolder:
 
     def config(self, flags: Mapping[str, Any] | None = None, assignments: tuple[str, ...] = ()) -> RunConfig:
         """The run's config with flags over it, checked."""
-        return resolve(read_json(self.config_file), flags, assignments)
+        saved = read_json(self.config_file)
+        if isinstance(saved, dict):
+            saved.setdefault("preset", None)  # its options were filled in when there was none yet
+        return resolve(saved, flags, assignments)
 
     def save(self, config: RunConfig) -> None:
         """Write the config, every default in it."""

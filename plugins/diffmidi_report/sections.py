@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from diffmidi_core.api import Section, TrainingMusic, changed_options, printable
+from diffmidi_core.api import Section, TrainingMusic, changed_options, departures, printable
 from diffmidi_report.curves import chart
 from diffmidi_report.declarations import ReportOptions
 from diffmidi_report.figures import BY_TYPE, bars, groups, notes
@@ -80,6 +80,7 @@ def _overview(run: Run) -> dict[str, Any]:
         "parts": {kind: config[kind]["name"] for kind in PARTS if kind in config},
         "data": data,
         "changed": changed_options(config),
+        "departures": departures(config),
     }
 
 
