@@ -77,11 +77,11 @@ if TYPE_CHECKING:
     from diffmidi_core.music.reading import write_midi as write_midi
     from diffmidi_core.music.tempo import microseconds as microseconds
     from diffmidi_core.pipeline import Pipeline as Pipeline
+    from diffmidi_core.presets import departures as departures
 
 _LAZY = {
     "changed_options": "config",
     "Backbone": "contracts.backbone",
-    from diffmidi_core.presets import departures as departures
     "Batch": "contracts.batch",
     "Canvas": "contracts.batch",
     "Share": "contracts.batch",
@@ -140,6 +140,7 @@ _LAZY = {
     "write_midi": "music.reading",
     "microseconds": "music.tempo",
     "Pipeline": "pipeline",
+    "departures": "presets",
 }
 
 __all__ = [
@@ -148,7 +149,6 @@ __all__ = [
     "Field",
     "Options",
     "RefusedError",
-    "departures": "presets",
     "UsageError",
     "hookimpl",
     *_LAZY,
