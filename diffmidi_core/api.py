@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from diffmidi_core.contracts.tokenizer import Tokenizer as Tokenizer
     from diffmidi_core.diffusion.categorical import draw_categorical as draw_categorical
     from diffmidi_core.diffusion.categorical import draw_uniform as draw_uniform
+    from diffmidi_core.diffusion.categorical import nucleus as nucleus
     from diffmidi_core.diffusion.gaussian_process import GaussianProcess as GaussianProcess
     from diffmidi_core.diffusion.kl import normal_kl as normal_kl
     from diffmidi_core.diffusion.levels import GaussianLevels as GaussianLevels
@@ -53,7 +54,9 @@ if TYPE_CHECKING:
     from diffmidi_core.diffusion.steps import ReverseStep as ReverseStep
     from diffmidi_core.diffusion.steps import ddim_steps as ddim_steps
     from diffmidi_core.diffusion.steps import ddpm_steps as ddpm_steps
+    from diffmidi_core.diffusion.steps import dpmpp_steps as dpmpp_steps
     from diffmidi_core.diffusion.steps import draw_noise as draw_noise
+    from diffmidi_core.diffusion.steps import heun_corrections as heun_corrections
     from diffmidi_core.diffusion.steps import posterior_mean as posterior_mean
     from diffmidi_core.diffusion.steps import predicted_noise as predicted_noise
     from diffmidi_core.diffusion.steps import q_sample as q_sample
@@ -109,6 +112,7 @@ _LAZY = {
     "Tokenizer": "contracts.tokenizer",
     "draw_categorical": "diffusion.categorical",
     "draw_uniform": "diffusion.categorical",
+    "nucleus": "diffusion.categorical",
     "GaussianProcess": "diffusion.gaussian_process",
     "normal_kl": "diffusion.kl",
     "GaussianLevels": "diffusion.levels",
@@ -116,7 +120,9 @@ _LAZY = {
     "ReverseStep": "diffusion.steps",
     "ddim_steps": "diffusion.steps",
     "ddpm_steps": "diffusion.steps",
+    "dpmpp_steps": "diffusion.steps",
     "draw_noise": "diffusion.steps",
+    "heun_corrections": "diffusion.steps",
     "posterior_mean": "diffusion.steps",
     "predicted_noise": "diffusion.steps",
     "q_sample": "diffusion.steps",

@@ -67,6 +67,13 @@ class GaussianProcess(Process):
         `self_conditioned`.
         """
 
+    def denoise_words(
+        self, x_t: Tensor, t: Tensor, keep: Tensor | None = None, previous: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """What `denoise` answers, and the logits [B, L, V] of what it thinks of the words."""
+        x0_hat = self.denoise(x_t, t, keep, previous) if self.self_conditioned else self.denoise(x_t, t, keep)
+        return x0_hat, self.logits(x0_hat, keep)
+
     @abstractmethod
     def round(self, x: Tensor) -> Tensor:
         """Logits [..., V] of p(w | x_start = x) for x [..., D]; −inf for words that stand at no kept position.
@@ -110,7 +117,7 @@ class GaussianProcess(Process):
 
     def mean_embedding(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
         """The mean of the embeddings under p(w | x), x [..., L, D]: a clamp that does not commit where it is unsure."""
-        return self._mean(self.logits(x, keep))
+        return self.mean_under(self.logits(x, keep))
 
     def evidence(self, x_t: Tensor, t: Tensor) -> Tensor:
         """[B, L, V] ln q(x_t | w) of every word w, but for what is the same for all; x_t and t as in `denoise`.
@@ -131,9 +138,9 @@ class GaussianProcess(Process):
         At little noise x_t alone tells the words, however roughly the network copies it; at much noise the network
         does.
         """
-        return self._mean(0.5 * self.logits(x0_hat, keep).log_softmax(-1) + self.evidence(x_t, t))
+        return self.mean_under(0.5 * self.logits(x0_hat, keep).log_softmax(-1) + self.evidence(x_t, t))
 
-    def _mean(self, logits: Tensor) -> Tensor:
+    def mean_under(self, logits: Tensor) -> Tensor:
         """[..., D] the mean embedding under softmax(logits [..., V]), in full precision also under autocast."""
         with torch.autocast(logits.device.type, enabled=False):
             return logits.softmax(-1) @ self.embeddings()

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from diffmidi_core.errors import DiffmidiError
+
+Spacing = Literal["time", "logsnr", "karras"]
+"""In what the levels of few steps are evenly spaced: see `GaussianLevels.respace`."""
+KARRAS_RHO = 7
+KARRAS_SIGMA_MAX = 80
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,21 +78,44 @@ class GaussianLevels:
     def __len__(self) -> int:
         return len(self.alpha_bar)
 
-    def respace(self, steps: int) -> GaussianLevels:
-        """`steps` of these levels, evenly spaced from the first to the last, as a chain of its own.
+    def respace(self, steps: int, spacing: Spacing = "time") -> GaussianLevels:
+        """`steps` of these levels, from the first to the last, as a chain of its own.
 
         ᾱ stays what it was at the levels that are kept, β and the posterior follow from it, and `times` stay those of
-        the chain that was trained (Nichol & Dhariwal 2021, section 4). Kept, as in their code, are the levels
-        round(j(N−1)/(steps−1)), half to even; but one step keeps the noisiest level, where sampling starts, and not the
-        least noisy. Raises DiffmidiError where `steps` is not in 1..N.
+        the chain that was trained (Nichol & Dhariwal 2021, section 4). Kept are, for j = 0 to steps−1, the levels
+        nearest to even spacing
+
+            "time": in t, as in their code: round(j(N−1)/(steps−1)), half to even;
+            "logsnr": in λ = −ln σ, where σ = √((1−ᾱ)/ᾱ) (Lu et al. 2022, DPM-Solver, section 3.4);
+            "karras": in σ^(1/7) (Karras et al. 2022, eq. 5);
+
+        moved up or down where two would be the same. The last two leave out levels of σ above 80, as Karras et al. do:
+        they are as good as pure noise, and half of the steps would go there. One step keeps the noisiest level, where
+        sampling starts, and not the least noisy. Raises DiffmidiError where `steps` is not in 1..N.
         """
+        self.check(steps)
+        kept = torch.tensor([len(self) - 1]) if steps == 1 else self._spaced(steps, spacing)
+        return self._from_alpha_bar(self.alpha_bar[kept], self.times[kept])
+
+    def check(self, steps: int) -> None:
+        """Raises DiffmidiError where `steps` is not in 1..N."""
         most = len(self)
         if not 1 <= steps <= most:
             raise DiffmidiError(
                 f"{steps} reverse steps were asked for, but there are {most} noise levels: ask for 1 to {most}."
             )
-        kept = torch.tensor([most - 1] if steps == 1 else [round(j * (most - 1) / (steps - 1)) for j in range(steps)])
-        return self._from_alpha_bar(self.alpha_bar[kept], self.times[kept])
+
+    def _spaced(self, steps: int, spacing: Spacing) -> Tensor:
+        """[steps] indices of levels, ascending."""
+        j, most = torch.arange(steps), len(self)
+        if spacing == "time":
+            return (j.double() * (most - 1) / (steps - 1)).round().long()
+        sigma = ((1 - self.alpha_bar) / self.alpha_bar).sqrt()
+        scale = sigma.log() if spacing == "logsnr" else sigma ** (1 / KARRAS_RHO)
+        top = scale[sigma <= KARRAS_SIGMA_MAX].max()
+        kept = torch.searchsorted((scale[1:] + scale[:-1]) / 2, scale[0] + (top - scale[0]) * j / (steps - 1))
+        # Each at least one above the one before, and low enough for those that follow.
+        return torch.minimum((kept - j).cummax(0).values + j, most - steps + j)
 
     def on(self, like: Tensor) -> GaussianLevels:
         """The same tables with the device and dtype of `like`; made once for each, so that a loop copies nothing."""

@@ -90,10 +90,17 @@ class Gaussian(GaussianProcess):
 
     def denoise(self, x_t: Tensor, t: Tensor, keep: Tensor | None = None, previous: Tensor | None = None) -> Tensor:
         """x0_hat [B, L, D] from x_t [B, L, D] at t [B]: what the network says, or the mean embedding under it."""
+        if self.options.objective == "cross_entropy":
+            return self.denoise_words(x_t, t, keep, previous)[0]
+        return self.network(x_t, t, keep, previous)
+
+    def denoise_words(
+        self, x_t: Tensor, t: Tensor, keep: Tensor | None = None, previous: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The same, and the logits [B, L, V] of the words."""
         said = self.network(x_t, t, keep, previous)
-        if self.options.objective != "cross_entropy":
-            return said
-        return self._mean(self.word_logits(said, x_t, t, keep))
+        logits = self.word_logits(said, x_t, t, keep)
+        return self.mean_under(logits) if self.options.objective == "cross_entropy" else said, logits
 
     def word_logits(self, said: Tensor, x_t: Tensor, t: Tensor, keep: Tensor | None = None) -> Tensor:
         """Logits [B, L, V] of the words, from what the network `said`.

@@ -1,33 +1,71 @@
 """The built-in samplers."""
 
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from diffmidi_core.api import Declaration, Field, Options
 
 
-class DdpmOptions(Options):
-    """What can be set for `ddpm`."""
+class GaussianOptions(Options):
+    """What can be set for every sampler of Gaussian processes."""
 
-    clamp: bool = Field(False, description="the clamping trick: round every estimate of x0 to the embedding of a word")
+    spacing: Literal["time", "logsnr", "karras"] = Field(
+        "time", description="in what the noise levels are evenly spaced: t, log-SNR, or sigma^(1/7)"
+    )
+    prediction: Literal["raw", "mean", "clamp"] = Field(
+        "raw",
+        description="what the steps take for x0: 'raw', the process's estimate; 'mean', the mean embedding under the "
+        "words that it says; 'clamp', the embedding of the likeliest word (the clamping trick)",
+    )
+    temperature: float = Field(
+        1.0, gt=0, description="with 'mean', the words' logits are divided by it: below 1, nearer to the likeliest word"
+    )
+    top_p: float = Field(
+        1.0, gt=0, le=1, description="with 'mean', only the likeliest words that have this share together count"
+    )
+    legal: bool = Field(
+        True, description="end in the most probable text that the tokenizer's grammar allows, not word by word"
+    )
+
+    @model_validator(mode="after")
+    def _words_have_a_say(self) -> Self:
+        if self.prediction != "mean" and (self.temperature, self.top_p) != (1, 1):
+            raise ValueError(f"temperature and top_p need prediction=mean, not {self.prediction}")
+        return self
 
 
-class DdimOptions(DdpmOptions):
-    """What can be set for `ddim`."""
+class EtaOptions(GaussianOptions):
+    """What can be set for samplers with any share of fresh noise."""
 
     eta: float = Field(0.0, ge=0, le=1, description="share of fresh noise: 0 none, 1 as much as ddpm")
 
 
 ddpm = Declaration(
     summary="ancestral sampling: fresh noise at every step",
-    implementation="diffmidi_samplers.gaussian:Ddpm",
-    options=DdpmOptions,
+    implementation="diffmidi_samplers.linear:Ddpm",
+    options=GaussianOptions,
     family="gaussian",
 )
 
 ddim = Declaration(
     summary="deterministic (or less noisy) steps, good when there are few",
-    implementation="diffmidi_samplers.gaussian:Ddim",
-    options=DdimOptions,
+    implementation="diffmidi_samplers.linear:Ddim",
+    options=EtaOptions,
+    family="gaussian",
+)
+
+dpmpp = Declaration(
+    summary="DPM-Solver++(2M): steps of second order at one evaluation each; with eta 1 its SDE form",
+    implementation="diffmidi_samplers.linear:DpmPp",
+    options=EtaOptions,
+    family="gaussian",
+)
+
+heun = Declaration(
+    summary="Karras et al.'s second-order steps, two evaluations each",
+    implementation="diffmidi_samplers.heun:Heun",
+    options=GaussianOptions,
     family="gaussian",
 )
 

@@ -1,9 +1,13 @@
-"""Samplers of Gaussian processes: one loop, and the steps that ddpm and ddim put into it."""
+"""Samplers of Gaussian processes: where they start, what they take for x0 on the way, and how they end in words.
+
+How x goes down from level to level is in linear.py and heun.py.
+"""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -14,31 +18,84 @@ from diffmidi_core.api import (
     GaussianLevels,
     GaussianProcess,
     Process,
-    ReverseStep,
     Sampler,
-    ddim_steps,
-    ddpm_steps,
+    Support,
     draw_noise,
+    nucleus,
     q_sample,
 )
-from diffmidi_samplers.declarations import DdimOptions, DdpmOptions
+from diffmidi_samplers.declarations import GaussianOptions
+
+Denoise = Callable[..., Tensor]
 
 
-class GaussianSampler(Sampler):
-    """From x_T ~ N(0, I) down evenly spaced noise levels, one evaluation of the denoiser each.
+@dataclass
+class Estimates:
+    """Asks for x0_hat, and makes of it what the steps are given.
 
     At fixed positions x_start is known, so it takes the place of the estimate there, and the same reverse steps bring
     those positions down by the forward process's own law: at every level the denoiser sees them as noisy as in
     training, not clean among the noisy.
+
+    Attributes:
+        known: [B, L, D] x_start at the fixed positions.
+        evaluations: how many there will be.
+        previous: [B, L, D] the last answer, for processes that want to see it.
     """
 
-    options: DdpmOptions
+    process: GaussianProcess
+    canvas: Canvas
+    known: Tensor
+    times: Tensor
+    options: GaussianOptions
+    denoise: Denoise | None
+    evaluations: int
+    on_step: Callable[[int, int], None] | None
+    previous: Tensor | None = None
+    done: int = 0
+
+    def __call__(self, x: Tensor, t: int) -> Tensor:
+        """[B, L, D] at level t, by one evaluation of the denoiser."""
+        x0_hat = self._predicted(x, self.times[t].expand(len(x)))
+        self.done += 1
+        if self.on_step is not None:
+            self.on_step(self.done, self.evaluations)
+        return torch.where(self.canvas.fixed[..., None], self.known, x0_hat)
+
+    def _predicted(self, x: Tensor, time: Tensor) -> Tensor:
+        process, keep, options = self.process, self.canvas.keep, self.options
+        more = {"previous": self.previous} if process.self_conditioned else {}
+        logits: Tensor | None = None
+        if self.denoise is not None:
+            x0_hat = self.denoise(x, time, keep, **more)
+        elif options.prediction == "mean":
+            x0_hat, logits = process.denoise_words(x, time, keep, **more)
+        else:
+            x0_hat = process.denoise(x, time, keep, **more)
+        self.previous = x0_hat
+        if options.prediction == "raw":
+            return x0_hat
+        if options.prediction == "clamp":
+            return process.clamp(x0_hat, keep)
+        logits = process.logits(x0_hat, keep) if logits is None else logits
+        return process.mean_under(nucleus(logits / options.temperature, options.top_p)).to(x.dtype)
+
+
+class GaussianSampler(Sampler):
+    """From x_T ~ N(0, I) down the noise levels to x_start, and from there to the most probable legal text."""
+
+    options: GaussianOptions
+
+    def grid(self, levels: GaussianLevels, evaluations: int) -> GaussianLevels:
+        """The levels to go down; as many as evaluations, unless a step takes more than one."""
+        return levels.respace(evaluations, self.options.spacing)
 
     @abstractmethod
-    def reverse_steps(self, levels: GaussianLevels) -> list[ReverseStep]:
-        """[N] the step down from each level."""
+    def descend(
+        self, levels: GaussianLevels, x: Tensor, estimate: Estimates, draw: Callable[[Tensor], Tensor]
+    ) -> Tensor:
+        """x_start [B, L, D] from x at the noisiest level; `draw` makes noise in the shape of what it is given."""
 
-    @torch.no_grad()
     def sample(
         self,
         process: Process,
@@ -46,50 +103,52 @@ class GaussianSampler(Sampler):
         *,
         steps: int,
         generator: torch.Generator,
-        denoise: Callable[..., Tensor] | None = None,
+        denoise: Denoise | None = None,
         on_step: Callable[[int, int], None] | None = None,
     ) -> Tensor:
         """Words [B, L] for the canvas; put the process in eval mode first. See Sampler."""
+        return self.sample_with_record(
+            process, canvas, steps=steps, generator=generator, denoise=denoise, on_step=on_step
+        )[0]
+
+    @torch.no_grad()
+    def sample_with_record(
+        self,
+        process: Process,
+        canvas: Canvas,
+        *,
+        steps: int,
+        generator: torch.Generator,
+        denoise: Denoise | None = None,
+        on_step: Callable[[int, int], None] | None = None,
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """The same, and "grammar_changes" [B]: words that are not the likeliest ones, for the text to be legal."""
         if not isinstance(process, GaussianProcess):
             raise DiffmidiError(
                 f"{type(self).__name__.lower()} samples processes of the family 'gaussian', and "
                 f"{type(process).__name__} is not one: choose a sampler of its own family."
             )
-        denoise = denoise or process.denoise
-        levels = process.levels.respace(steps)
-        reverse = self.reverse_steps(levels)
+        levels = self.grid(process.levels, steps)
         clean = process.embed(canvas.ids)
-        fixed = canvas.fixed[..., None]
-        known = clean + process.start_std * draw_noise(generator, clean)  # x_start where the word is given
+        known = clean + process.start_std * draw_noise(generator, clean)
         x = draw_noise(generator, clean)
-        x = torch.where(fixed, q_sample(levels, known, steps - 1, x), x)
+        x = torch.where(canvas.fixed[..., None], q_sample(levels, known, len(levels) - 1, x), x)
         times = levels.on(x).times
-        x0_hat: Tensor | None = None
-        for t in reversed(range(steps)):
-            last = {"previous": x0_hat} if process.self_conditioned else {}
-            x0_hat = denoise(x, times[t].expand(len(x)), canvas.keep, **last)
-            if self.options.clamp:
-                x0_hat = process.clamp(x0_hat, canvas.keep)
-            noise = draw_noise(generator, x) if reverse[t].noise else None
-            x = reverse[t](torch.where(fixed, known, x0_hat), x, noise)
-            if on_step is not None:
-                on_step(steps - t, steps)
-        return torch.where(canvas.fixed, canvas.ids, process.words(x, canvas.keep))
+        estimate = Estimates(process, canvas, known, times, self.options, denoise, steps, on_step)
+        return self._rounded(
+            process, canvas, self.descend(levels, x, estimate, lambda like: draw_noise(generator, like))
+        )
 
-
-class Ddpm(GaussianSampler):
-    """Ho et al. 2020, algorithm 2, on any number of levels."""
-
-    def reverse_steps(self, levels: GaussianLevels) -> list[ReverseStep]:
-        """Draws from the posterior of the estimate."""
-        return ddpm_steps(levels)
-
-
-class Ddim(GaussianSampler):
-    """Song et al. 2021."""
-
-    options: DdimOptions
-
-    def reverse_steps(self, levels: GaussianLevels) -> list[ReverseStep]:
-        """As the posterior, with `eta` of its noise and the rest along the noise that the estimate implies."""
-        return ddim_steps(levels, self.options.eta)
+    def _rounded(self, process: GaussianProcess, canvas: Canvas, x: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Words [B, L] of x [B, L, D], and what to record of them."""
+        if not x.isfinite().all():
+            raise DiffmidiError(
+                "the model answers with numbers that are not finite, so that nothing can be drawn from it: "
+                "take an earlier --checkpoint, or train again with a lower --lr."
+            )
+        likeliest = torch.where(canvas.fixed, canvas.ids, process.words(x, canvas.keep))
+        if not self.options.legal:
+            return likeliest, {}
+        support = process.support or Support(process.tokenizer.grammar, x.shape[1])
+        words = support.legal_argmax(process.round(x), canvas.ids, canvas.fixed)
+        return words, {"grammar_changes": (words != likeliest).sum(-1)}

@@ -1,4 +1,4 @@
-"""ddpm and ddim: the original's runs, an oracle, fixed words, and refusals."""
+"""Samplers of Gaussian processes: the original's runs, an oracle, fixed words, and refusals."""
 
 import itertools
 
@@ -10,11 +10,16 @@ from diffmidi_core.registry import find
 
 SAMPLERS = [
     ("ddpm", {}),
-    ("ddpm", {"clamp": True}),
+    ("ddpm", {"prediction": "clamp"}),
     ("ddim", {}),
-    ("ddim", {"clamp": True}),
+    ("ddim", {"prediction": "clamp"}),
     ("ddim", {"eta": 1.0}),
-    ("ddim", {"eta": 0.5, "clamp": True}),
+    ("ddim", {"eta": 0.5, "prediction": "mean"}),
+    ("dpmpp", {}),
+    ("dpmpp", {"eta": 1.0, "spacing": "karras"}),
+    ("dpmpp", {"spacing": "logsnr", "prediction": "mean", "temperature": 0.7, "top_p": 0.9}),
+    ("heun", {}),
+    ("heun", {"spacing": "karras", "prediction": "mean"}),
 ]
 
 
@@ -135,7 +140,7 @@ def test_keep_goes_to_the_denoiser_and_padding_changes_nothing(process, sampler)
         return torch.stack(states)
 
     assert torch.equal(seen(ids, keep), seen(other, keep))
-    if not sampler.options.clamp:
+    if sampler.options.prediction != "clamp":
         assert not torch.equal(seen(ids, None), seen(other, None))  # without keep it would
 
 
@@ -185,7 +190,7 @@ def test_clamp_hands_embeddings_of_words_to_the_steps(process, monkeypatch):
     monkeypatch.setattr(process, "clamp", lambda x, keep: clamped.append(x) or original(x, keep))
     canvas = Canvas.blank(2, 3)
     for clamp, calls in ((False, 0), (True, 2)):
-        sampler = find("sampler", "ddpm").build({"clamp": clamp})
+        sampler = find("sampler", "ddpm").build({"prediction": "clamp" if clamp else "raw"})
         words = sampler.sample(process, canvas, steps=2, generator=generator(), denoise=lambda *_: guess)
         assert len(clamped) == calls
         assert torch.equal(words[:, 1:-1], process.words(guess)[:, 1:-1])
