@@ -33,10 +33,11 @@ BEST: Mapping[str, Mapping[str, Any]] = {
     "process": {
         "name": "gaussian",
         "options": {
+            "dim": 64,
             "typed": True,
             "objective": "cross_entropy",
             "output_prior": True,
-            "self_conditioning": True,
+            "self_conditioning": False,
             "sphere": True,
             "noise_scale": 1.0,
             "times": "warp",

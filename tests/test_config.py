@@ -70,7 +70,7 @@ def test_options_of_one_of_several_parts_are_set_by_its_name():
 
 def test_a_preset_lies_over_the_defaults_and_under_everything_else():
     best = resolve(flags={"preset": "best"})
-    assert (best.preset, best.process.options["typed"], best.process.options["dim"]) == ("best", True, 32)
+    assert (best.preset, best.process.options["typed"], best.process.options["steps"]) == ("best", True, 2000)
     file = {"process": {"name": "gaussian", "options": {"sphere": False}}, "preset": "best"}
     changed = resolve(file, {"schedule": "cosine"}, ["process.typed=false"])
     options = changed.process.options

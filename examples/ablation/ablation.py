@@ -1,0 +1,139 @@
+"""Which upgrade of Diffusion-LM is worth what: each option alone, all together, and all together but for one.
+
+    python examples/ablation/ablation.py [--config FILE] [--data FOLDER] [--out runs/ablation] [--jobs 2]
+
+It drives the `diffmidi` command, so that every row can be repeated by hand, and goes on where it was when started
+again. All rows have the same music, seed, steps and network, and their bounds are measured on the same windows with the
+same noise: the standard error of a difference is less than that of either figure. It writes `table.csv` and `table.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import median
+
+HERE = Path(__file__).parent
+CDCD = ("process.objective=cross_entropy",)
+PLAID = (*CDCD, "process.output_prior=true")
+FAITHFUL, BEST = ("--preset", "faithful"), ("--preset", "best")
+ROWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "faithful": (FAITHFUL, ()),
+    "+ typed": (FAITHFUL, ("process.typed=true",)),
+    "+ anchor loss": (FAITHFUL, ("process.objective=anchor",)),
+    "+ cross-entropy": (FAITHFUL, (*CDCD, "process.bound_prediction=raw")),
+    "+ cross-entropy, output prior": (FAITHFUL, PLAID),
+    "+ self-conditioning": (FAITHFUL, ("process.self_conditioning=true",)),
+    "+ sphere": (FAITHFUL, ("process.sphere=true",)),
+    "+ noise scale 2": (FAITHFUL, ("process.noise_scale=2",)),
+    "+ importance-sampled t": (FAITHFUL, ("process.times=importance",)),
+    "+ warped t": (FAITHFUL, ("process.times=warp",)),
+    "+ D = 64": (FAITHFUL, ("process.dim=64",)),
+    "best": (BEST, ()),
+    "best, not typed": (BEST, ("process.typed=false",)),
+    "best, mean squared error": (BEST, ("process.objective=mse", "process.output_prior=false")),
+    "best, no output prior": (BEST, ("process.output_prior=false", "process.bound_prediction=raw")),
+    "best, self-conditioning": (BEST, ("process.self_conditioning=true",)),
+    "best, not on the sphere": (BEST, ("process.sphere=false",)),
+    "best, noise scale 2": (BEST, ("process.noise_scale=2",)),
+    "best, uniform t": (BEST, ("process.times=uniform",)),
+    "best, D = 32": (BEST, ("process.dim=32",)),
+    "masked": (("--process", "masked"), ()),
+}
+"""Name of a row: flags, and options set by -o."""
+HEADER = ("row", "bound_bpw", "error", "rounding_bpw", "grammar_faults", "seconds", "parameters", "options")
+
+
+def folder_name(row: str) -> str:
+    return "".join(each if each.isalnum() else "-" for each in row).strip("-")
+
+
+def trained(row: str, out: Path, common: list[str], threads: int) -> Path:
+    """The run of a row, begun, gone on with or found finished."""
+    run = out / folder_name(row)
+    if (run / "figures.json").exists():
+        return run
+    flags, options = ROWS[row]
+    new = [*common, *flags, *(word for option in options for word in ("-o", option)), "--out", str(run)]
+    words = ["--resume", str(run)] if (run / "data").exists() else new
+    print(f"{row}: diffmidi run", *words, flush=True)
+    with (out / f"{run.name}.log").open("w", encoding="utf-8") as log:
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        command = [sys.executable, "-m", "diffmidi_core", "run", *words]
+        done = subprocess.run(command, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False)
+    if done.returncode:
+        print(f"{row}: failed, see {log.name}", file=sys.stderr)
+    return run
+
+
+def measured(row: str, run: Path) -> dict[str, object] | None:
+    """A row of the table; None where the run has not come so far."""
+    if not (run / "figures.json").exists():
+        return None
+    figures = json.loads((run / "figures.json").read_text(encoding="utf-8"))["figures"]
+    facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    log = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    speeds = [line["steps_per_second"] for line in log if "steps_per_second" in line]
+
+    def value(name: str, field: str = "value") -> float | None:
+        return (figures.get(name) or {}).get(field)
+
+    return {
+        "row": row,
+        "bound_bpw": value("bound_bpw"),
+        "error": value("bound_bpw", "error"),
+        "rounding_bpw": value("rounding_bpw"),
+        "grammar_faults": value("grammar_faults"),
+        "seconds": facts["iterations"] / median(speeds),
+        "parameters": facts["parameters"],
+        "options": " ".join(word for words in ROWS[row] for word in words),
+    }
+
+
+def table(rows: list[dict[str, object]]) -> str:
+    """The rows in Markdown."""
+    shown = (
+        "| {row} | {bound_bpw:.3f} ± {error:.3f} | {rounding} | {grammar_faults:.2f} | {seconds:.0f} | {parameters:,} |"
+    )
+    lines = [
+        "| | `bound_bpw` | `rounding_bpw` | `grammar_faults`, % | seconds | parameters |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for row in rows:
+        rounding = "-" if row["rounding_bpw"] is None else f"{row['rounding_bpw']:.5f}"
+        lines.append(shown.format(**row, rounding=rounding))
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, default=HERE / "cpu.json")
+    parser.add_argument("--data", help="folder of MIDI files (default: the chorales in music21)")
+    parser.add_argument("--out", type=Path, default=Path("runs/ablation"))
+    parser.add_argument("--jobs", type=int, default=1, help="rows trained side by side, with the cores shared out")
+    parser.add_argument("--only", nargs="*", choices=ROWS, metavar="ROW", help="these rows alone")
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    common = ["--config", str(given.config), *(("--data", given.data) if given.data else ())]
+    threads = max(1, (os.cpu_count() or 1) // given.jobs)
+    chosen = given.only or list(ROWS)
+    with ThreadPoolExecutor(given.jobs) as pool:
+        runs = list(pool.map(lambda row: trained(row, given.out, common, threads), chosen))
+    rows = [found for row, run in zip(chosen, runs, strict=True) if (found := measured(row, run)) is not None]
+    with (given.out / "table.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, HEADER)
+        writer.writeheader()
+        writer.writerows(rows)
+    text = table(rows)
+    (given.out / "table.md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
