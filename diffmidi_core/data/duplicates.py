@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.music.notes import Notes, Score, notes_of
+from diffmidi_core.music.notes import Notes
 
 Signature = NDArray[np.uint32]
 Rows = NDArray[np.int64]
@@ -50,36 +50,46 @@ def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return numbers ^ numbers >> np.uint64(31)
 
 
-# The permutations x · odd + shift of the 32-bit numbers, one a column. Never to change: signatures are stored.
-_ODD, _SHIFT = (
-    (_mixed(np.arange(1, 2 * SIGNATURE_LENGTH + 1, dtype=np.uint64)) >> np.uint64(32)).astype(np.uint32).reshape(2, -1)
-)
-_ODD |= np.uint32(1)
+# Never to change: signatures are stored.
+_BINS = (np.arange(SIGNATURE_LENGTH, dtype=np.uint64) * np.uint64(2**32 // SIGNATURE_LENGTH)).astype(np.uint32)
+"""[128] where each bin of the hashes begins."""
+_LENDERS = np.argsort(_mixed(np.arange(SIGNATURE_LENGTH**2, dtype=np.uint64).reshape(SIGNATURE_LENGTH, -1)), axis=1)
+"""[128, 128] for each column the order in which it looks for one that holds something."""
 
 
-def notes_hash(score: Score) -> bytes:
-    """16 bytes that name the music (which pitch begins when, in quarters from the first note).
+def notes_hash(notes: Notes, ticks_per_quarter: int) -> bytes:
+    """16 bytes that name the music (which pitch begins when, in quarters from the first note) of the notes of a score.
 
     The same whatever the file's name, tempo, resolution, lead-in, tracks, velocities and note lengths; a note that two
     tracks double counts once.
     """
-    notes = notes_of(score)
     onset = notes.onset - (notes.onset[0] if len(notes) else 0)
-    steps = onset * _STEPS_PER_QUARTER // max(score.ticks_per_quarter, 1)
-    return hashlib.blake2b(_distinct(steps * 128 + notes.pitch).astype("<i8").tobytes(), digest_size=16).digest()
+    # Whole numbers of steps are sorted as the notes are; only finer ticks can fall out of order.
+    said = onset * _STEPS_PER_QUARTER // max(ticks_per_quarter, 1) * 128 + notes.pitch
+    return hashlib.blake2b(_distinct(said).astype("<i8", copy=False).tobytes(), digest_size=16).digest()
 
 
-def signature(score: Score) -> Signature:
-    """[128] MinHash of the runs of eight intervals in the highest and in the lowest voice of the score.
+def signature(notes: Notes) -> Signature:
+    """[128] MinHash of the runs of eight intervals in the highest and in the lowest voice of the notes of a score.
 
     Invariant under transposition, tempo, resolution, velocity and note lengths. A piece of fewer than some 16 chords is
     too short for one and gets `NO_SIGNATURE` throughout.
+
+    One permutation makes all columns: the hashes' range is cut into 128 bins, and a column holds the least hash in its
+    bin (Li, Owen and Zhang 2012, "One permutation hashing"), or, where a bin is empty, what another column holds, the
+    first that does in an order of the column's own (Shrivastava 2017, "Optimal densification for fast and accurate
+    minwise hashing").
     """
-    elements = _elements(notes_of(score))
+    elements = _elements(notes)
     if len(elements) < _FEWEST_ELEMENTS:
         return np.full(SIGNATURE_LENGTH, NO_SIGNATURE)
-    hashed = elements[:, None] * _ODD + _SHIFT  # [elements, 128]
-    least: Signature = hashed.min(axis=0)
+    first = np.searchsorted(elements, _BINS)
+    filled = np.append(first[1:], len(elements)) > first
+    least: Signature = elements[np.minimum(first, len(elements) - 1)]
+    empty = np.flatnonzero(~filled)
+    if len(empty):
+        lender = filled[_LENDERS[empty]].argmax(axis=1)
+        least[empty] = least[_LENDERS[empty, lender]]
     return np.minimum(least, NO_SIGNATURE - np.uint32(1))
 
 
@@ -101,6 +111,8 @@ def near_duplicates(signatures: NDArray[np.uint32], threshold: float = THRESHOLD
         band, ordered = band[order], present[order]
         for step in range(1, _NEIGHBOURS + 1):
             first = np.flatnonzero(band[step:] == band[:-step])
+            if not len(first):
+                break  # equal ones stand together
             one, two = ordered[first], ordered[first + step]
             apart = group[one] != group[two]
             one, two = one[apart], two[apart]
@@ -142,37 +154,49 @@ def agreements_needed(threshold: float, columns: int) -> int:
 
 
 def _elements(notes: Notes) -> NDArray[np.uint32]:
-    """[M] distinct hashes of the runs of intervals in the outer voices."""
+    """[M] distinct hashes, rising, of the runs of intervals in the outer voices."""
     if len(notes) <= _INTERVALS:
         return np.zeros(0, dtype=np.uint32)
-    gaps = np.diff(notes.onset)
+    gaps = notes.onset[1:] - notes.onset[:-1]
     # Without the longest hundredth: one stray note ten minutes after the end must not turn the piece into one chord.
     usual = np.sort(gaps)[: -(len(gaps) // 100) - 1].mean()
-    begins = np.concatenate([[0], 1 + np.flatnonzero(gaps > _CHORD_GAP * usual)])
-    highest, lowest = (voice.reduceat(notes.pitch, begins) for voice in (np.maximum, np.minimum))
-    mixed = _mixed(np.concatenate([_runs(highest), ~_runs(lowest)]))
-    return _distinct((mixed >> np.uint64(32)).astype(np.uint32))
+    begins = np.flatnonzero(np.concatenate(([True], gaps > _CHORD_GAP * usual)))
+    return _distinct((_mixed(_runs(notes.pitch, begins)) >> np.uint64(32)).astype(np.uint32))
 
 
-def _runs(voice: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Each run of eight intervals as one number, a byte an interval; those of a scale or a trill left out.
+def _runs(pitch: NDArray[np.int64], begins: Rows) -> NDArray[np.uint64]:
+    """Each run of eight intervals in an outer voice as one number, a byte an interval; those of scales left out.
 
     A run of one or two different intervals is a repeated note, a trill, an octave bass or a scale: it is in many pieces
     and tells none of them apart.
+
+    Args:
+        pitch: [N] the notes' pitches, by onset.
+        begins: [C] which of them begin a chord.
     """
-    intervals = (np.diff(voice) + 128).astype(np.uint8)
-    if len(intervals) < _INTERVALS:
+    count = len(begins) - _INTERVALS
+    if count < 1:
         return np.zeros(0, dtype=np.uint64)
-    windows = np.lib.stride_tricks.sliding_window_view(intervals, _INTERVALS)
-    places = np.ascontiguousarray(windows.T)  # [8, runs]
-    told_apart = ((places != places.min(axis=0)) & (places != places.max(axis=0))).any(axis=0)
-    return np.ascontiguousarray(windows[told_apart]).view("<u8").ravel()
+    voices = np.stack([np.maximum.reduceat(pitch, begins), np.minimum.reduceat(pitch, begins)])
+    intervals = (voices[:, 1:] - voices[:, :-1] + 128).astype(np.uint8)  # [2, C - 1]
+    np.invert(intervals[1], out=intervals[1])  # or the same run in both voices would be one element
+    low = high = intervals
+    for step in (1, 2, 4):  # the least and the greatest of 2, 4 and 8 intervals
+        low = np.minimum(low[:, :-step], low[:, step:])
+        high = np.maximum(high[:, :-step], high[:, step:])
+    line = intervals.shape[1]
+    places = np.ndarray((_INTERVALS, 2, count), np.uint8, intervals, strides=(1, line, 1))
+    told_apart = ((places != low) & (places != high)).any(axis=0)
+    numbers: NDArray[np.uint64] = np.ndarray((2, count), "<u8", intervals, strides=(line, 1))[told_apart]
+    return numbers
 
 
 def _distinct(values: NDArray[Integer]) -> NDArray[Integer]:
     """np.unique, which takes four times as long on arrays of this size."""
-    values = np.sort(values)
-    return values[np.concatenate([[True], values[1:] != values[:-1]])] if len(values) else values
+    if not (values[1:] > values[:-1]).all():
+        values = np.sort(values)
+        values = values[np.concatenate(([True], values[1:] != values[:-1]))]
+    return values
 
 
 def _present(signatures: NDArray[np.uint32]) -> Rows:
@@ -202,10 +226,12 @@ def _agreements(ones: NDArray[np.uint32], one: Rows, twos: NDArray[np.uint32], t
 
 def _unite(group: Rows, one: Rows, two: Rows) -> None:
     """Union-find in place: the groups of each pair become one, named after its lowest row; every row names its root."""
+    if not len(one):
+        return
     for a, b in zip(one.tolist(), two.tolist(), strict=True):
         root_a, root_b = _root(group, a), _root(group, b)
         group[max(root_a, root_b)] = min(root_a, root_b)
-    while len(one) and (group != (up := group[group])).any():
+    while (group != (up := group[group])).any():
         group[:] = up
 
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from diffmidi_core.music.key import key_of
-from diffmidi_core.music.notes import Column, Score, notes_of
+from diffmidi_core.music.notes import Column, Notes, Score, without_twins
+from diffmidi_core.music.tempo import seconds
 
 Label = str | float
 
@@ -23,7 +24,6 @@ SLOW, FAST = 76.0, 120.0
 """Quarter notes a minute: below the first is adagio and slower, above the second allegro and faster."""
 COMMONEST = 50
 """Values of a text label that a summary names; the others (of a title, say) are only counted."""
-_DEFAULT_MSPQ = 500_000  # a MIDI file that says nothing is played at 120 quarter notes a minute
 
 
 def folder_label(piece_id: str) -> dict[str, Label]:
@@ -32,8 +32,8 @@ def folder_label(piece_id: str) -> dict[str, Label]:
     return {FOLDER: folder} if slash and folder else {}
 
 
-def measured(score: Score) -> dict[str, Label]:
-    """What the notes of a score say, drums aside; numbers to three decimals. Nothing where there are no notes.
+def measured(score: Score, notes: Notes) -> dict[str, Label]:
+    """What a score's notes, as `notes_of` gives them, say; numbers to three decimals. Nothing where there are none.
 
     Notes of one pitch that start together (tracks that double each other) are one note, the longest of them; a note
     lasts one tick at least.
@@ -45,43 +45,32 @@ def measured(score: Score) -> dict[str, Label]:
       that was recorded against a fixed clock says 120, whatever was played.
     - `key` and `mode`: "A minor" and "minor", by `key_of`; left out where no key is nearer than another.
     """
-    notes = notes_of(score)
     if not len(notes):
         return {}
-    first = np.flatnonzero(np.diff(notes.onset * 128 + notes.pitch, prepend=-1))
-    onset, pitch = notes.onset[first], notes.pitch[first]
-    duration = np.maximum(np.maximum.reduceat(notes.duration, first), 1)
-    end = onset + duration
-    begin, last = int(onset[0]), int(end.max())
-    seconds = _seconds_between(score, begin, last)
-    qpm = 60 * (last - begin) / score.ticks_per_quarter / seconds
+    notes = without_twins(notes)
+    duration = np.maximum(notes.duration, 1)
+    end = notes.onset + duration
+    begin, last = notes.onset[0], end.max()
+    began, ended = seconds(score, np.array([begin, last])).tolist()
+    lasting = max(ended - began, 1e-6)
+    qpm = 60 * int(last - begin) / score.ticks_per_quarter / lasting
     labels: dict[str, Label] = {
-        "density": round(len(onset) / seconds, 3),
-        "register": round(float(pitch.mean()), 3),
-        "polyphony": round(float(duration.sum()) / _sounding(onset, end), 3),
+        "density": round(len(notes) / lasting, 3),
+        "register": round(float(notes.pitch.mean()), 3),
+        "polyphony": round(float(duration.sum()) / _sounding(notes.onset, end), 3),
         # Rounded, because 120 is stored as a whole number of microseconds and may come back as 120.00000048.
         "tempo": "slow" if (qpm := round(qpm, 1)) < SLOW else "fast" if qpm > FAST else "moderate",
     }
-    if (key := key_of(pitch, duration)) is not None:
+    if (key := key_of(notes.pitch, duration)) is not None:
         labels |= {"key": key, "mode": key.partition(" ")[2]}
     return labels
 
 
 def _sounding(onset: Column, end: Column) -> int:
     """Ticks in which at least one note sounds; notes by onset."""
-    before = np.concatenate([onset[:1], np.maximum.accumulate(end)[:-1]])
-    return int(np.maximum(end - np.maximum(onset, before), 0).sum())
-
-
-def _seconds_between(score: Score, begin: int, end: int) -> float:
-    """Seconds from one tick to another by the tempo map. Of two tempi on one tick the last one holds."""
-    tempos = score.tempos.numpy()
-    order = np.argsort(tempos["time"], kind="stable")
-    ticks = np.concatenate([[0], tempos["time"][order]]).astype(np.int64)
-    mspq = np.concatenate([[_DEFAULT_MSPQ], tempos["mspq"][order]]).astype(np.float64)
-    until = np.append(ticks[1:], max(end, int(ticks[-1])))
-    spent = np.clip(until, begin, end) - np.clip(ticks, begin, end)
-    return float((spent * mspq).sum()) / (1e6 * score.ticks_per_quarter)
+    until = np.maximum.accumulate(end)
+    silent = onset[1:] - until[:-1]
+    return int(until[-1] - onset[0] - silent[silent > 0].sum())
 
 
 @dataclass

@@ -20,6 +20,7 @@ from diffmidi_core.data.duplicates import (
     signature,
 )
 from diffmidi_core.errors import DiffmidiError, RefusedError
+from diffmidi_core.music.notes import notes_of
 from diffmidi_core.music.reading import printable
 from diffmidi_core.registry import find
 
@@ -142,8 +143,9 @@ def _midi(path: Path, tick: Tick) -> PieceSet:
         except RefusedError:
             continue
         names.append(printable(piece.id))
-        hashes.append(notes_hash(score))
-        signatures.append(signature(score))
+        notes = notes_of(score)
+        hashes.append(notes_hash(notes, score.ticks_per_quarter))
+        signatures.append(signature(notes))
         files.append(_bytes_hash(path / piece.id if path.is_dir() else path))
     tick(len(pieces), len(pieces))
     if not names:

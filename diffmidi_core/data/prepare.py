@@ -24,7 +24,7 @@ from diffmidi_core.hooks import Hooks
 __all__ = ["REPORT", "TOKENIZER", "TOKENS", "Report", "prepare"]
 
 REPORT, TOKENIZER = "data.json", "tokenizer"
-MEASURED = 400
+MEASURED = 200
 """Pieces whose round trip is measured, of a larger source."""
 _LOOK_EVERY = 0.2
 

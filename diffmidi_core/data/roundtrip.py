@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.music.notes import Notes, Score, notes_of
+from diffmidi_core.music.notes import Score, notes_of, without_twins
 
 Float = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -35,7 +35,7 @@ class Loss:
 
     def add(self, score: Score, back: Score) -> None:
         """Compare a score with what came back of it."""
-        notes, returned = _distinct(notes_of(score)), notes_of(back)
+        notes, returned = without_twins(notes_of(score)), notes_of(back)
         ours, theirs = notes.onset / score.ticks_per_quarter, returned.onset / back.ticks_per_quarter
         mine, its = _pairs(notes.pitch, ours, returned.pitch, theirs)
         self.pieces += 1
@@ -52,9 +52,9 @@ class Loss:
         )
         for name, error in zip(_MEASURES, errors, strict=True):
             self.sums[name] += float(error.sum())
-            at, count = np.unique(np.searchsorted(_EDGES, error), return_counts=True)
-            for place, many in zip(at.tolist(), count.tolist(), strict=True):
-                self.bins[name][place] = self.bins[name].get(place, 0) + many
+            count = np.bincount(np.searchsorted(_EDGES, error))
+            for place in np.flatnonzero(count).tolist():
+                self.bins[name][place] = self.bins[name].get(place, 0) + int(count[place])
 
     def merge(self, saved: Mapping[str, Any]) -> None:
         """Add what `vars` of another one said, through JSON or not."""
@@ -77,14 +77,6 @@ class Loss:
             upper = float(_EDGES[min(at, len(_EDGES) - 1)])
             figures[name] = {"mean": float(f"{self.sums[name] / kept:.3g}"), "p99": float(f"{upper:.2g}")}
         return figures
-
-
-def _distinct(notes: Notes) -> Notes:
-    """Of notes of one onset and pitch only the longest: on a piano they are one."""
-    order = np.lexsort((-notes.duration, notes.pitch, notes.onset))
-    notes = notes[order]
-    again = (np.diff(notes.onset) == 0) & (np.diff(notes.pitch) == 0)
-    return notes[np.append(True, ~again)[: len(notes)]]
 
 
 def _pairs(pitch: Rows, onset: Float, other_pitch: Rows, other: Float) -> tuple[Rows, Rows]:
@@ -122,8 +114,8 @@ def _moved(onset: Float, other: Float) -> Float:
     order = np.argsort(onset, kind="stable")
     moved = (other - onset)[order]
     rest = np.append(False, (np.diff(onset[order]) >= LONG_REST) & (abs(np.diff(moved)) > NEAR))
-    for part in np.split(np.arange(len(order)), np.flatnonzero(rest)):
-        moved[part] -= np.median(moved[part])
+    for part in np.split(moved, np.flatnonzero(rest)):
+        part -= np.median(part)  # a view
     back = np.empty_like(moved)
     back[order] = moved
     return back
@@ -134,12 +126,3 @@ def _ms_per_quarter(score: Score, ticks: Rows) -> Float:
     order = np.argsort(tempos["time"], kind="stable")
     at = np.searchsorted(tempos["time"][order], ticks, side="right")
     return np.append(500.0, tempos["mspq"][order] / 1000)[at]
-
-
-def seconds(score: Score, end: int) -> float:
-    """How long a score's first `end` ticks last, by its tempos (120 quarter notes a minute before the first)."""
-    tempos = score.tempos.numpy()
-    times = np.clip(np.append(0, np.sort(tempos["time"])), 0, end)
-    lasting = np.diff(np.append(times, end)) / score.ticks_per_quarter
-    order = np.argsort(tempos["time"], kind="stable")
-    return float(lasting @ np.append(0.5, tempos["mspq"][order] / 1e6))

@@ -18,12 +18,13 @@ from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.duplicates import SIGNATURE_LENGTH, notes_hash, signature
 from diffmidi_core.data.labels import folder_label
 from diffmidi_core.data.labels import measured as measured_labels
-from diffmidi_core.data.roundtrip import Loss, seconds
+from diffmidi_core.data.roundtrip import Loss
 from diffmidi_core.data.split import split_key
 from diffmidi_core.errors import DiffmidiError, RefusedError
 from diffmidi_core.files import whole_file
 from diffmidi_core.music.notes import notes_of
 from diffmidi_core.music.reading import printable
+from diffmidi_core.music.tempo import seconds
 
 SIZE = 256
 """Pieces in a shard: what a killed preparation does again at most, for each process."""
@@ -128,16 +129,17 @@ def _row(source: Source, tokenizer: Tokenizer, piece: Piece, loss: Loss | None) 
         if loss is not None:
             loss.add(score, tokenizer.decode(ids))
         notes = notes_of(score)
+        name_of_notes = notes_hash(notes, score.ticks_per_quarter)
         return {
             "id": name,
-            "key": split_key(piece.group, score),
+            "key": split_key(piece.group, name_of_notes),
             "ids": ids,
             "starts": tokenizer.starts(ids),
             "notes": count,
-            "seconds": seconds(score, int((notes.onset + notes.duration).max())),
-            "notes_hash": notes_hash(score),
-            "signature": signature(score),
-            "labels": json.dumps({**folder_label(piece.id), **measured_labels(score)}, ensure_ascii=False),
+            "seconds": float(seconds(score, (notes.onset + notes.duration).max(keepdims=True))[0]),
+            "notes_hash": name_of_notes,
+            "signature": signature(notes),
+            "labels": json.dumps({**folder_label(piece.id), **measured_labels(score, notes)}, ensure_ascii=False),
             "one_velocity": bool((notes.velocity == notes.velocity[0]).all()),
             "changed": json.dumps(dict(changed)) if changed else "",
         }

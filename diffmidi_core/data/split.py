@@ -7,15 +7,12 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.data.duplicates import notes_hash
-from diffmidi_core.music.notes import Score
-
 Keys = NDArray[np.int64]
 
 
-def split_key(group: str, score: Score) -> int:
+def split_key(group: str, notes_hash: bytes) -> int:
     """63 bits that stand for the piece: of its group's name, or of its notes where it has none."""
-    said = group.encode("utf-8", "surrogateescape") if group else notes_hash(score)
+    said = group.encode("utf-8", "surrogateescape") if group else notes_hash
     return int.from_bytes(hashlib.blake2b(said, digest_size=8).digest(), "little") >> 1
 
 

@@ -38,7 +38,8 @@ def key_of(pitch: NDArray[np.int64], weight: NDArray[np.int64]) -> str | None:
 
     Returns None where every pitch class sounds equally long, so that no key is nearer than another.
     """
-    sounding = np.bincount(pitch % 12, weight, minlength=12).astype(np.float64)
-    if np.ptp(sounding) == 0:
+    sounding = np.bincount(pitch % 12, weight, minlength=12)
+    if sounding.min() == sounding.max():
         return None
-    return KEYS[int(np.argmax(_PROFILES @ _standardised(sounding)))]
+    # Neither the mean nor the length of what sounds changes which correlation is highest.
+    return KEYS[int(np.argmax(_PROFILES @ sounding))]

@@ -44,6 +44,20 @@ def notes_of(score: Score) -> Notes:
     return Notes(onset[order], duration[order], pitch[order], velocity[order])
 
 
+def without_twins(notes: Notes) -> Notes:
+    """Notes by onset, then pitch, those of one onset and pitch as one: the longest duration and the loudest velocity.
+
+    Tracks that double each other write such notes; on a piano they are one.
+    """
+    key = notes.onset * 256 + notes.pitch
+    again = key[1:] == key[:-1]
+    if not again.any():
+        return notes
+    first = np.flatnonzero(np.concatenate(([True], ~again)))
+    longest, loudest = (np.maximum.reduceat(column, first) for column in (notes.duration, notes.velocity))
+    return Notes(notes.onset[first], longest, notes.pitch[first], loudest)
+
+
 def score_of(
     notes: Notes, ticks_per_quarter: int = TICKS_PER_QUARTER, *, tempo: float = 120.0, metre: tuple[int, int] = (4, 4)
 ) -> Score:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diffmidi_core.errors import RefusedError
 from diffmidi_core.music.notes import Column, Score
@@ -19,6 +20,18 @@ def microseconds(score: Score, ticks: Column) -> Column:
 
     Raises RefusedError for a tempo of zero, and where a quarter note has no ticks.
     """
+    rounded: Column = (_elapsed(score, ticks) + score.ticks_per_quarter // 2) // score.ticks_per_quarter
+    return rounded
+
+
+def seconds(score: Score, ticks: Column) -> NDArray[np.float64]:
+    """[N] ticks of a score -> [N] seconds since its beginning. Raises RefusedError as `microseconds` does."""
+    told: NDArray[np.float64] = _elapsed(score, ticks) / (1e6 * score.ticks_per_quarter)
+    return told
+
+
+def _elapsed(score: Score, ticks: Column) -> Column:
+    """[N] time in units of 1/ticks_per_quarter microsecond: 2^31 ticks of 2^31 of them still count in 64 bits."""
     tempos = score.tempos.numpy()
     at, tempo = tempos["time"].astype(np.int64), tempos["mspq"].astype(np.int64)
     if score.ticks_per_quarter <= 0:
@@ -26,11 +39,9 @@ def microseconds(score: Score, ticks: Column) -> Column:
     if (tempo <= 0).any():
         raise RefusedError("bad_tempo", "the score has a tempo of zero, at which no time passes.")
     order = np.argsort(at, kind="stable")
-    at = np.maximum(np.append(0, at[order]), 0)
-    tempo = np.append(UNTOLD, tempo[order])
-    # In units of 1/ticks_per_quarter microsecond: 2^31 ticks of 2^31 such units still count in 64 bits.
-    before = np.append(0, np.cumsum(np.diff(at) * tempo[:-1]))
+    at = np.maximum(np.concatenate(([0], at[order])), 0)
+    tempo = np.concatenate(([UNTOLD], tempo[order]))
+    before = np.concatenate(([0], ((at[1:] - at[:-1]) * tempo[:-1]).cumsum()))
     last = np.maximum(np.searchsorted(at, ticks, side="right") - 1, 0)
-    elapsed = before[last] + (ticks - at[last]) * tempo[last]
-    rounded: Column = (elapsed + score.ticks_per_quarter // 2) // score.ticks_per_quarter
-    return rounded
+    elapsed: Column = before[last] + (ticks - at[last]) * tempo[last]
+    return elapsed

@@ -6,6 +6,7 @@ import fnmatch
 import hashlib
 import os
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 from diffmidi_core.api import DiffmidiError, Piece, RefusedError, Score, Source, UsageError, printable, read_midi
@@ -27,8 +28,8 @@ class Folder(Source):
 
     def pieces(self) -> Iterator[Piece]:
         """Every file with a MIDI suffix, in any case. Raises DiffmidiError where there is none."""
-        data = self._data()
-        if os.path.isfile(data):
+        data = self._data
+        if self._one_file:
             yield Piece(data.name)
             return
         if not os.path.isdir(data):
@@ -65,9 +66,13 @@ class Folder(Source):
             return b""
 
     def _path(self, piece: Piece) -> Path:
-        data = self._data()
-        return data if os.path.isfile(data) else data / piece.id
+        return self._data if self._one_file else self._data / piece.id
 
+    @cached_property
+    def _one_file(self) -> bool:
+        return os.path.isfile(self._data)
+
+    @cached_property
     def _data(self) -> Path:
         if self.data is None:
             raise UsageError("the source 'folder' needs to know where the music is: give --data FOLDER.")

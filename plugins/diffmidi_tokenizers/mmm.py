@@ -72,13 +72,13 @@ class Mmm(Tokenizer):
         self._vocab = tuple(word for block in blocks for word in block)
         sizes = [len(block) for block in blocks]
         self._first = np.cumsum([0, *sizes])
-        self._type_of = np.repeat(np.arange(len(TYPES)), sizes)
+        self._type_of = np.repeat(np.arange(len(TYPES), dtype=np.uint8), sizes)
         # The pitch, velocity bin or number of steps that a word says.
         said = [np.zeros(4), np.arange(LOWEST, HIGHEST + 1), np.arange(1, o.velocities + 1)]
         said += [self.durations.values, self.shifts.values if self._timed else np.zeros(0)]
         self._number_of = np.concatenate(said).astype(np.int64)
         self._bin_of, self._velocity_of = _velocity_bins(o.velocities)
-        self._grammar = _grammar(o.layout, self._type_of)
+        self._grammar = _grammar(o.layout, self._type_of.astype(np.int64))
 
     @property
     def vocab(self) -> tuple[str, ...]:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from symusic.core import TempoTick
 
-from diffmidi_core.api import Notes, score_of
-from diffmidi_core.data.labels import LabelSummary, folder_label, measured
+from diffmidi_core.api import Notes, notes_of, score_of
+from diffmidi_core.data.labels import LabelSummary, folder_label
+from diffmidi_core.data.labels import measured as measured_of
 from diffmidi_core.music.key import KEYS, key_of
 from diffmidi_core.music.notes import Score
 from diffmidi_core.music.toy import toy_scores
@@ -19,6 +20,10 @@ def score(*notes: tuple[int, int, int], tempo: float = 120.0) -> Score:
     """A score of (onset, duration, pitch) in quarter notes."""
     onset, duration, pitch = np.array(notes, dtype=np.int64).T
     return score_of(Notes(onset * 480, duration * 480, pitch, np.full_like(pitch, 80)), tempo=tempo)
+
+
+def measured(score):
+    return measured_of(score, notes_of(score))
 
 
 def test_density_is_notes_per_second_between_the_first_onset_and_the_last_end():

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from symusic.core import TempoTick
 
 from diffmidi_core.api import Notes, score_of
-from diffmidi_core.data.roundtrip import Loss, seconds
+from diffmidi_core.data.roundtrip import Loss
 from diffmidi_core.registry import find
 
 
@@ -74,10 +73,3 @@ def test_losses_of_parts_add_up():
     assert merged.summary() == whole.summary()
     # Half a step of a twelfth of a quarter, at 120 quarters a minute.
     assert 0 < whole.summary()["onset_ms"]["p99"] < 1.03 * 500 / 24 * 2
-
-
-def test_seconds_follow_the_tempos():
-    one = score([0, 480], tempo=60.0)
-    one.tempos.append(TempoTick(960, qpm=120.0))
-    assert seconds(one, 480) == pytest.approx(1.0)
-    assert seconds(one, 1440) == pytest.approx(2.5)

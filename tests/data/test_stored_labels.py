@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from diffmidi_core.api import notes_of
 from diffmidi_core.data.dataset import TokenDataset
 from diffmidi_core.data.labels import measured
 from diffmidi_core.data.prepare import prepare
@@ -33,13 +34,17 @@ def by_name(data: TokenDataset) -> dict[str, dict[str, str | float]]:
     return {data.name(piece): data.labels(piece) for piece in pieces}
 
 
+def of_notes(score):
+    return measured(score, notes_of(score))
+
+
 def test_what_is_measured_comes_back_with_the_folder(prepared):
     scores = {"bach/a": piece_of(1), "b": piece_of(2), "bach/c/d": piece_of(3)}
     data = prepared(scores)
     assert by_name(data) == {
-        "bach/a": {"folder": "bach", **measured(scores["bach/a"])},
-        "b": measured(scores["b"]),
-        "bach/c/d": {"folder": "bach", **measured(scores["bach/c/d"])},
+        "bach/a": {"folder": "bach", **of_notes(scores["bach/a"])},
+        "b": of_notes(scores["b"]),
+        "bach/c/d": {"folder": "bach", **of_notes(scores["bach/c/d"])},
     }
     assert data.report["labels"]["folder"] == {"pieces": 2, "values": {"bach": 2}, "others": 0}
     assert data.report["labels"]["density"]["pieces"] == 3
@@ -50,7 +55,7 @@ def test_a_table_goes_over_what_is_measured(prepared):
     labels = by_name(data)
     assert (labels["a"]["mode"], labels["a"]["mood"], labels["a"]["year"]) == ("dorian", "müde", 1722.0)
     assert not {"mode", "mood", "year"} & set(labels["b"])
-    assert labels["b"]["key"] == measured(piece_of(2))["key"]
+    assert labels["b"]["key"] == of_notes(piece_of(2))["key"]
     assert any("labels.csv: 1 of 2 pieces have no row." in each for each in data.report["warnings"])
     assert data.report["labels"]["year"] == {"pieces": 1, "min": 1722.0, "max": 1722.0}
 

@@ -219,4 +219,5 @@ def test_music21_is_never_imported(source):
     ],
 )
 def test_known_pieces_are_in_their_keys(source, piece: str, key: str):
-    assert measured(source.read(Piece(piece)))["key"] == key
+    score = source.read(Piece(piece))
+    assert measured(score, notes_of(score))["key"] == key
