@@ -33,7 +33,7 @@ BEST: Mapping[str, Mapping[str, Any]] = {
     "process": {
         "name": "gaussian",
         "options": {
-            "dim": 64,
+            "dim": 128,
             "typed": True,
             "objective": "cross_entropy",
             "output_prior": True,

@@ -36,7 +36,7 @@ class GaussianProcess(Process):
 
     self_conditioned = False
     """Whether `denoise` takes `previous`, its own last answer. A sampler that sees True hands it on from step to step
-    (Chen et al. 2023, Analog Bits, section 3.2)."""
+    (Chen et al. 2023, Analog Bits, arXiv:2208.04202)."""
 
     def __init__(
         self,
@@ -150,13 +150,14 @@ class GaussianProcess(Process):
         return lambda x_t, t, keep=None, previous=None: self.embed(ids)
 
     def predict(self, x_t: Tensor, t: Tensor, keep: Tensor | None = None) -> Tensor:
-        """The estimate of E[w] that the bound is about, as `denoise`. Any map of x_t gives a valid bound."""
-        return self.posterior_embedding(x_t, t, self.denoise_twice(x_t, t, keep), keep)
+        """The estimate of E[w] that the bound is about, as `denoise`. Any map of x_t gives a valid bound.
 
-    def denoise_twice(self, x_t: Tensor, t: Tensor, keep: Tensor | None = None) -> Tensor:
-        """As `denoise`, told its own first answer where it takes that; a map of x_t alone, as the bound needs."""
-        first = self.denoise(x_t, t, keep)
-        return self.denoise(x_t, t, keep, first) if self.self_conditioned else first
+        So a self-conditioned denoiser is told its own answer to the same x_t, not to one of another level.
+        """
+        x0_hat = self.denoise(x_t, t, keep)
+        if self.self_conditioned:
+            x0_hat = self.denoise(x_t, t, keep, x0_hat)
+        return self.posterior_embedding(x_t, t, x0_hat, keep)
 
     def bound(self, batch: Batch, generator: torch.Generator, *, levels: int | None = None) -> Bound:
         """The bound of `diffusion.bound`, in terms "prior", "diffusion" and "rounding".

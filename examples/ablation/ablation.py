@@ -34,7 +34,7 @@ ROWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "+ noise scale 2": (FAITHFUL, ("process.noise_scale=2",)),
     "+ importance-sampled t": (FAITHFUL, ("process.times=importance",)),
     "+ warped t": (FAITHFUL, ("process.times=warp",)),
-    "+ D = 64": (FAITHFUL, ("process.dim=64",)),
+    "+ D = 128": (FAITHFUL, ("process.dim=128",)),
     "best": (BEST, ()),
     "best, not typed": (BEST, ("process.typed=false",)),
     "best, mean squared error": (BEST, ("process.objective=mse", "process.output_prior=false")),
@@ -43,7 +43,7 @@ ROWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "best, not on the sphere": (BEST, ("process.sphere=false",)),
     "best, noise scale 2": (BEST, ("process.noise_scale=2",)),
     "best, uniform t": (BEST, ("process.times=uniform",)),
-    "best, D = 32": (BEST, ("process.dim=32",)),
+    "best, D = 64": (BEST, ("process.dim=64",)),
     "masked": (("--process", "masked"), ()),
 }
 """Name of a row: flags, and options set by -o."""

@@ -71,7 +71,8 @@ class Gaussian(GaussianProcess):
         """E [V, D]; of length √D / noise_scale on the sphere.
 
         x_t = √ᾱ E[w] + √(1−ᾱ) F ε and x_t / F = √ᾱ E[w]/F + √(1−ᾱ) ε are the same chain in other units: so the noise
-        is scaled (Gao et al. 2024, Difformer, section 4.2) by dividing the embeddings, and the prior stays N(0, I).
+        is scaled by F (Gao et al. 2024, Difformer, arXiv:2212.09412) by dividing the embeddings, and the prior stays
+        N(0, I).
         """
         table: Tensor = self.embedding
         if self.options.sphere:
@@ -105,9 +106,9 @@ class Gaussian(GaussianProcess):
     def word_logits(self, said: Tensor, x_t: Tensor, t: Tensor, keep: Tensor | None = None) -> Tensor:
         """Logits [B, L, V] of the words, from what the network `said`.
 
-        With an output prior (Gulrajani & Hashimoto 2023, Plaid, section 3.3) ln q(x_t | w) is added, which is known: by
-        Bayes' rule p(w_l | x_t) ∝ q(x_t,l | w_l) p(w_l | the x_t of other positions), so that the network is left with
-        what follows from the context.
+        With an output prior (Gulrajani & Hashimoto 2023, Plaid, arXiv:2305.18619) ln q(x_t | w) is added, which is
+        known: by Bayes' rule p(w_l | x_t) ∝ q(x_t,l | w_l) p(w_l | the x_t of other positions), so that the network is
+        left with what follows from the context.
         """
         logits = self.logits(said, keep)
         return logits + self.evidence(x_t, t) if self.options.output_prior else logits

@@ -19,7 +19,7 @@ FIT_WEIGHT = 1e-3
 class LossCurve(nn.Module):
     """F(t), rising and piecewise linear over [0, 1], fitted to the loss by least squares.
 
-    Dieleman et al. 2022 (CDCD, arXiv:2211.15089), section 3.3: where t has the density F'(t), the loss is linear in the
+    Dieleman et al. 2022 (CDCD, arXiv:2211.15089): where t has the density F'(t), the loss is linear in the
     time that is drawn, and each stretch of it is as hard as the next ("warp"; not weighted, as the density is part of
     what is learned). With the density F(t), and each loss divided by it, the mean is that of uniform t with less
     variance ("importance"; Nichol & Dhariwal 2021, section 3.3, by the mean in place of the root mean square).
