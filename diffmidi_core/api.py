@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from diffmidi_core.contracts.tokenizer import SPECIALS as SPECIALS
     from diffmidi_core.contracts.tokenizer import Ids as Ids
     from diffmidi_core.contracts.tokenizer import Tokenizer as Tokenizer
+    from diffmidi_core.diffusion.autoregressive_process import AutoregressiveProcess as AutoregressiveProcess
     from diffmidi_core.diffusion.categorical import draw_categorical as draw_categorical
     from diffmidi_core.diffusion.categorical import draw_uniform as draw_uniform
     from diffmidi_core.diffusion.categorical import nucleus as nucleus
@@ -110,6 +111,7 @@ _LAZY = {
     "SPECIALS": "contracts.tokenizer",
     "Ids": "contracts.tokenizer",
     "Tokenizer": "contracts.tokenizer",
+    "AutoregressiveProcess": "diffusion.autoregressive_process",
     "draw_categorical": "diffusion.categorical",
     "draw_uniform": "diffusion.categorical",
     "nucleus": "diffusion.categorical",

@@ -264,3 +264,8 @@ def _check_families(config: RunConfig) -> None:
             f"sampler '{config.sampler.name}' samples {sampler.family} processes, and process "
             f"'{config.process.name}' is {process.family}: choose another --sampler ({fitting or 'none fits'})."
         )
+    if sampler.step_per_word and config.sample.steps < config.length:
+        raise UsageError(
+            f"sampler '{config.sampler.name}' takes one step a word, and {config.sample.steps} steps are fewer than "
+            f"the {config.length} words of a piece: choose --steps {config.length}, or a smaller --length."
+        )

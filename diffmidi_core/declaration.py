@@ -38,6 +38,7 @@ class Declaration:
             case does not count). What no source claims is for the source `folder`.
         family: for a process, the family of mathematics it belongs to; for a sampler, the family it can sample.
             A sampler serves the processes of its own family.
+        step_per_word: for a sampler, that it takes a step for each word it draws, and refuses to do with fewer.
         goes_with: for a process, the parts that a run takes with it unless it names others, kind to name, such as
             {"sampler": "ddpm"}; a kind that is left out is the default run's.
 
@@ -51,6 +52,7 @@ class Declaration:
     needs: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
     family: str | None = None
+    step_per_word: bool = False
     goes_with: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +44,9 @@ class Process(nn.Module, ABC):
     its parameters are all there is to train and to save. Called as a module it is `loss`, which is what distributed
     training wraps.
     """
+
+    exact: ClassVar[bool] = False
+    """Whether `bound` is -log2 p itself: then nothing is drawn, for it or for the loss, and `levels` means nothing."""
 
     def __init__(self, options: Options, *, tokenizer: Tokenizer, backbone: Backbone, schedule: NoiseSchedule) -> None:
         super().__init__()

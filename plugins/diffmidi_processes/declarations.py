@@ -90,3 +90,22 @@ masked = Declaration(
     family="masked",
     goes_with={"sampler": "ancestral", "schedule": "loglinear"},
 )
+
+
+class AutoregressiveOptions(Options):
+    """What can be set for `autoregressive`."""
+
+    typed: bool = Field(
+        True, description="leave words out that the tokenizer's grammar does not let follow, in training and sampling"
+    )
+    tied: bool = Field(True, description="the output head's matrix is that of the word embeddings")
+    init_std: float = Field(0.02, gt=0, description="standard deviation of the embeddings before training, as in BERT")
+
+
+autoregressive = Declaration(
+    summary="no diffusion, but what to measure it against: each word given those before it, with exact likelihood",
+    implementation="diffmidi_processes.autoregressive:Autoregressive",
+    options=AutoregressiveOptions,
+    family="autoregressive",
+    goes_with={"sampler": "autoregressive"},
+)

@@ -116,3 +116,22 @@ remask = Declaration(
     options=RemaskOptions,
     family="masked",
 )
+
+
+class AutoregressiveOptions(Options):
+    """What can be set for `autoregressive`."""
+
+    temperature: float = Field(
+        1.0, gt=0, description="logits are divided by it: below 1, the likelier words more often"
+    )
+    top_k: int = Field(0, ge=0, description="draw from so many words, the likeliest; 0: from all")
+    top_p: float = Field(1.0, gt=0, le=1, description="draw from the likeliest words that have this share together")
+
+
+autoregressive = Declaration(
+    summary="autoregressive: one word after the other, one evaluation each",
+    implementation="diffmidi_samplers.autoregressive:Autoregressive",
+    options=AutoregressiveOptions,
+    family="autoregressive",
+    step_per_word=True,
+)

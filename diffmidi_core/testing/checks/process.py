@@ -113,14 +113,28 @@ def check_bound_is_finite_bits(component: Component) -> None:
 
 
 def check_same_generator_same_answer(component: Component) -> None:
-    """Every draw comes from the generator; another seed gives another loss."""
+    """Every draw comes from the generator; another seed gives another loss, unless the process is exact."""
     process, batch = _build(component)
     with torch.no_grad():
         first, again, other = (process.loss(batch, generator(seed))["loss"] for seed in (0, 0, 1))
         bits, bits_again = (process.bound(batch, generator(), levels=LEVELS).bits for _ in range(2))
     expect(torch.equal(first, again), "loss() differs between two generators of one seed")
     expect(torch.equal(bits, bits_again), "bound() differs between two generators of one seed")
-    expect(not torch.equal(first, other), "loss() does not draw from its generator")
+    if process.exact:
+        expect(torch.equal(first, other), "the process says that it is exact, and its loss hangs on the generator")
+    else:
+        expect(not torch.equal(first, other), "loss() does not draw from its generator")
+
+
+def check_exact_is_exact(component: Component) -> None:
+    """Where a process says that it is exact, neither generator nor levels change its bits."""
+    process, batch = _build(component)
+    if not process.exact:
+        return
+    with torch.no_grad():
+        bits = process.bound(batch, generator(0), levels=1).bits
+        others = process.bound(batch, generator(1), levels=None).bits
+    expect(close(bits, others), "the process says that it is exact, and its bits hang on the generator or on levels")
 
 
 def check_trains_after_sampling(component: Component) -> None:

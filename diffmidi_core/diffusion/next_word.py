@@ -1,0 +1,92 @@
+"""NextWord: what a grammar lets follow, given all that was read before: the support of a model from left to right.
+
+`Support` says what can stand at a position whatever stands elsewhere. Who reads from left to right knows more: in which
+state the grammar's automaton is. The states of a whole window come from a parallel prefix of its words, each a map from
+states to states (Hillis and Steele 1986, Data Parallel Algorithms): log2 L gathers, and no loop over positions.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from diffmidi_core.contracts.grammar import Grammar
+from diffmidi_core.errors import DiffmidiError
+
+
+class NextWord(nn.Module):
+    """A grammar's automaton, followed from each of its N start states. Nothing in it is trained or saved.
+
+    Of S states, number S is nowhere: it is reached by a word that may not stand, and never left. Specials leave every
+    state as it is.
+    """
+
+    def __init__(self, grammar: Grammar) -> None:
+        super().__init__()
+        states, kinds = grammar.next_state.shape
+        following = np.full((states + 1, kinds), states)
+        following[:-1] = np.where(grammar.next_state < 0, states, grammar.next_state)
+        following[:, 0] = np.arange(states + 1)
+        final = np.isin(np.arange(states + 1), grammar.final)
+        self.type_of: Tensor
+        self.register_buffer("type_of", torch.from_numpy(grammar.type_of.astype(np.int64)), persistent=False)
+        self._following: Tensor  # [S + 1, K]
+        self.register_buffer("_following", torch.from_numpy(following), persistent=False)
+        self._final: Tensor  # [S + 1]
+        self.register_buffer("_final", torch.from_numpy(final), persistent=False)
+        self._start: Tensor  # [N]
+        self.register_buffer("_start", torch.tensor(grammar.start), persistent=False)
+
+    def states(self, ids: Tensor) -> Tensor:
+        """[B, L + 1, N] the state before each word of `ids` [B, L], and after the last, from each start state."""
+        through, reach = self._moves(ids), 1
+        while reach < ids.shape[1]:
+            longer = through[:, reach:].gather(-1, through[:, :-reach])
+            through, reach = torch.cat([through[:, :reach], longer], 1), 2 * reach
+        before = self._start.expand(len(ids), 1, -1)
+        return torch.cat([before, through[..., self._start]], 1)
+
+    def allowed(self, states: Tensor, ahead: Tensor | None = None) -> Tensor:
+        """[..., V] bool: the words that may be read in one of `states` [..., N]; specials never.
+
+        `ahead` [..., S + 1] bool allows only those that lead to a state from where it goes on; see `ahead`.
+        """
+        following = self._following[states]  # [..., N, K]
+        if ahead is None:
+            open_ = following < len(self._following) - 1
+        else:
+            open_ = ahead[..., None, :].expand(*following.shape[:-1], -1).gather(-1, following)
+        types = open_.any(-2)
+        types[..., 0] = False
+        return types[..., self.type_of]
+
+    def ahead(self, ids: Tensor, fixed: Tensor) -> Tensor:
+        """[B, L + 1, S + 1] bool, before each word and after the last: may what is fixed further on still be read?
+
+        `fixed` [B, L] bool says where `ids` [B, L] is given; any words may stand elsewhere. Texts end in a final state,
+        unless none of that many words does. Raises DiffmidiError where no legal text holds the words that are fixed.
+        """
+        anywhere = torch.arange(len(self._following), device=ids.device) < len(self._following) - 1
+        end = self._final.expand(len(ids), -1)
+        ahead = self._ahead(ids, fixed, end)
+        if (stuck := ~ahead[:, 0, self._start].any(-1)).any():
+            ahead = self._ahead(ids, fixed, torch.where(stuck[:, None], anywhere, end))
+        if (~ahead[:, 0, self._start].any(-1)).any():
+            raise DiffmidiError(
+                "the words that are kept leave no way to fill the rest so that the tokenizer's grammar allows it all: "
+                "keep whole notes, beginning with the first word of one."
+            )
+        return ahead
+
+    def _ahead(self, ids: Tensor, fixed: Tensor, end: Tensor) -> Tensor:
+        moves, ahead = self._moves(ids), [end]
+        for place in reversed(range(ids.shape[1])):
+            given = ahead[-1].gather(-1, moves[:, place])
+            free = ahead[-1][:, self._following[:, 1:]].any(-1)
+            ahead.append(torch.where(fixed[:, place, None], given, free))
+        return torch.stack(ahead[::-1], 1)
+
+    def _moves(self, ids: Tensor) -> Tensor:
+        """[B, L, S + 1] what each word makes of each state."""
+        return self._following.T[self.type_of[ids]]

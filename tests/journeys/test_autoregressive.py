@@ -1,0 +1,32 @@
+"""A run of the autoregressive baseline: all commands as they are."""
+
+import json
+from pathlib import Path
+
+from diffmidi_core.engine.samples import read_samples
+from diffmidi_core.registry import find
+
+from .conftest import TINY
+
+AT = TINY.index("process.steps=20")
+CHOSEN = [*TINY[: AT - 1], *TINY[AT + 1 :], "--process", "autoregressive"]
+"""The number of noise levels is an option of gaussian's alone."""
+
+
+def test_it_runs_from_a_folder_to_music_without_a_fault(diffmidi, music):
+    said = diffmidi("run", "--data", music, "--out", "mine", *CHOSEN, "-o", "tokenizer.layout=run", "--steps", "32")
+    assert said.code == 0, said.err
+    figures = json.loads(Path("mine/figures.json").read_text())["figures"]
+    assert figures["bound_bpw"]["value"] > 0
+    assert figures["grammar_faults"]["value"] == 0
+    tokenizer = find("tokenizer", "mmm").build({"layout": "run"})
+    assert {len(ids) for _, ids in read_samples(Path("mine/samples"), tokenizer)} == {32}
+    again = diffmidi("sample", "mine", "-o", "sampler.top_k=3", "--seed", "3")
+    assert again.code == 0, again.err
+
+
+def test_too_few_steps_are_said_before_anything_is_done(diffmidi, music):
+    said = diffmidi("run", "--data", music, "--out", "mine", *CHOSEN, "--steps", "31")
+    assert said.code == 2
+    assert "takes one step a word, and 31 steps are fewer than the 32 words" in said.err
+    assert not Path("mine").exists()
