@@ -135,7 +135,7 @@ class Pipeline:
         asked = self.config.sample.model_copy(update={"count": count, "steps": steps})
         config = self.config.model_copy(update={"seed": seed, "sample": asked})
         batches = draw(self.process, self._sampler, config, autocast=self._autocast, on_step=on_step)
-        return [ids for _, rows in batches for ids in rows]
+        return [piece.ids for _, pieces in batches for piece in pieces]
 
     @cached_property
     def _sampler(self) -> Sampler:

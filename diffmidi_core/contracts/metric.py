@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
@@ -51,12 +51,14 @@ class Sample:
         score: the music that they decode to.
         tokenizer: the one that says so.
         training: what the model was trained on; None where that is not at hand.
+        record: whole numbers that were written down when it was drawn, by name; held-out music has none.
     """
 
     ids: Ids
     score: Score
     tokenizer: Tokenizer
     training: TrainingMusic | None = None
+    record: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

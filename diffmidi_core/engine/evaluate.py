@@ -13,7 +13,7 @@ from diffmidi_core.engine.build import build
 from diffmidi_core.engine.checkpoint import Which
 from diffmidi_core.engine.likelihood import samples_of, window_bits
 from diffmidi_core.engine.sample import load_process
-from diffmidi_core.engine.samples import read_samples
+from diffmidi_core.engine.samples import read_record, read_samples
 from diffmidi_core.engine.session import Session
 from diffmidi_core.files import write_json
 
@@ -84,5 +84,7 @@ def _music(
             "choose a smaller --length for that."
         )
     drawn = read_samples(session.folder.samples, tokenizer)
-    samples = {path.stem: Sample(ids, tokenizer.decode(ids), tokenizer, training) for path, ids in drawn}
+    samples = {
+        path.stem: Sample(ids, tokenizer.decode(ids), tokenizer, training, read_record(path)) for path, ids in drawn
+    }
     return samples, samples_of(session, dataset, whole, training)

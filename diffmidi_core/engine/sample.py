@@ -12,12 +12,12 @@ from diffmidi_core.config import Part, RunConfig
 from diffmidi_core.contracts.batch import Canvas
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.sampler import Sampler
-from diffmidi_core.contracts.tokenizer import SPECIALS, Ids, Tokenizer
+from diffmidi_core.contracts.tokenizer import SPECIALS, Tokenizer
 from diffmidi_core.engine import checkpoint
 from diffmidi_core.engine.build import build, build_process
 from diffmidi_core.engine.memory import Halves
 from diffmidi_core.engine.ranks import gathered
-from diffmidi_core.engine.samples import write_sample
+from diffmidi_core.engine.samples import Drawn, write_sample
 from diffmidi_core.engine.seeds import generator_for
 from diffmidi_core.engine.session import Session
 
@@ -64,11 +64,11 @@ def sample(session: Session, *, which: checkpoint.Which = None) -> list[Path]:
             "steps": session.config.sample.steps,
             "seed": session.config.seed,
         }
-        for index, ids in enumerate(drawn):
+        for index, piece in enumerate(drawn):
             path = session.folder.samples / f"sample-{session.config.seed}-{index:03d}.txt"
-            write_sample(path, ids, session.tokenizer, about)
+            write_sample(path, piece.ids, session.tokenizer, {**about, **piece.record})
             music = path.with_suffix(midi.suffix)
-            midi.render(session.tokenizer.decode(ids), music)
+            midi.render(session.tokenizer.decode(piece.ids), music)
             paths += [path, music]
         session.hooks.emit("samples_written", paths=paths)
     accelerator.wait_for_everyone()
@@ -86,10 +86,10 @@ def draw(
     ranks: int = 1,
     on_step: Callable[[int, int], object] | None = None,
     warn: Callable[[str], None] = lambda message: None,
-) -> list[tuple[int, list[Ids]]]:
+) -> list[tuple[int, list[Drawn]]]:
     """`sample.count` pieces in batches that follow from the config alone; this rank's share of them, by their numbers.
 
-    The words are without specials. `on_step(done, total)` is told how many reverse steps of all batches are done;
+    `on_step(done, total)` is told how many reverse steps of all batches are done;
     `warn` that memory holds fewer pieces than a batch has, and how many are drawn together from then on.
     """
     device = next(process.parameters()).device
@@ -98,7 +98,7 @@ def draw(
         min(config.sample.batch_size, config.sample.count - begin)
         for begin in range(0, config.sample.count, config.sample.batch_size)
     ]
-    mine: list[tuple[int, list[Ids]]] = []
+    mine: list[tuple[int, list[Drawn]]] = []
     halves = Halves("piece", warn)
     for index in range(rank, len(sizes), ranks):
         before = index * config.sample.steps
@@ -109,12 +109,19 @@ def draw(
 
         def some(
             begin: int, end: int, path: tuple[int, ...], index: int = index, tell: Callable[[int, int], None] = tell
-        ) -> list[Ids]:
+        ) -> list[Drawn]:
             canvas = Canvas.blank(end - begin, length, device=str(device))
             generator = generator_for(config.seed, "sample", index, *path, device=device)
             with torch.inference_mode(), autocast():
-                words = sampler.sample(process, canvas, steps=config.sample.steps, generator=generator, on_step=tell)
-            return [row[row >= len(SPECIALS)] for row in words.cpu().numpy().astype("int32")]
+                words, record = sampler.sample_with_record(
+                    process, canvas, steps=config.sample.steps, generator=generator, on_step=tell
+                )
+            rows = words.cpu().numpy().astype("int32")
+            said = {name: values.tolist() for name, values in record.items()}
+            return [
+                Drawn(ids[ids >= len(SPECIALS)], {name: values[row] for name, values in said.items()})
+                for row, ids in enumerate(rows)
+            ]
 
         mine.append((index, halves(sizes[index], some)))
     return mine

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import whole_file
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One piece: its words, without specials, and what the sampler says of how they came about."""
+
+    ids: Ids
+    record: Mapping[str, int]
 
 
 def write_sample(path: Path, ids: Ids, tokenizer: Tokenizer, about: Mapping[str, Any]) -> None:
@@ -24,6 +33,13 @@ def read_samples(folder: Path, tokenizer: Tokenizer) -> list[tuple[Path, Ids]]:
     if not paths:
         raise DiffmidiError(f"there are no samples in {folder}: run `diffmidi sample {folder.parent}` first.")
     return [(path, read_words(path, tokenizer)) for path in paths]
+
+
+def read_record(path: Path) -> dict[str, int]:
+    """The whole numbers that stand in a sample's comments: name to number."""
+    comments = (line.partition("#")[2] for line in path.read_text(encoding="utf-8").splitlines())
+    pairs = (said.partition("=") for comment in comments for said in comment.split())
+    return {name: int(value) for name, _, value in pairs if value.isascii() and value.isdecimal()}
 
 
 def read_words(path: Path, tokenizer: Tokenizer) -> Ids:

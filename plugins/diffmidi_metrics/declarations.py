@@ -28,6 +28,10 @@ grammar_faults = Declaration(
     summary="share of the words of the samples that the tokenizer's grammar does not allow where they stand",
     implementation="diffmidi_metrics.validity:GrammarFaults",
 )
+grammar_changes = Declaration(
+    summary="share of the words of the samples that had to be changed for the tokenizer's grammar to allow them",
+    implementation="diffmidi_metrics.validity:GrammarChanges",
+)
 pitch_class_entropy = Declaration(
     summary="how evenly the notes use the twelve pitch classes, 0 to 3.585 bits",
     implementation="diffmidi_metrics.pitch:PitchClassEntropy",

@@ -74,3 +74,24 @@ def test_tables_are_moved_once(levels):
     assert levels.on(like.double()) is levels
     # Formed in float64, then cast: forming them in float32 would lose 1 − alpha_bar at the first levels.
     torch.testing.assert_close(levels.on(like).posterior_variance, levels.posterior_variance.float(), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("spacing", "scale"), [("logsnr", torch.log), ("karras", lambda sigma: sigma ** (1 / 7))])
+def test_spacing_is_even_in_its_scale_up_to_what_is_as_good_as_noise(spacing, scale):
+    dense = GaussianLevels.from_betas(torch.linspace(1e-5, 2e-2, 4000))
+    chain = dense.respace(12, spacing)
+    sigma = ((1 - chain.alpha_bar) / chain.alpha_bar).sqrt()
+    gaps = scale(sigma).diff()
+    torch.testing.assert_close(gaps, gaps.mean().expand(11), rtol=0.1, atol=0)
+    assert float(chain.times[0]) == 0
+    assert float(sigma[-1]) == pytest.approx(80, rel=0.01)
+
+
+@pytest.mark.parametrize("spacing", ["time", "logsnr", "karras"])
+@pytest.mark.parametrize("steps", [1, 2, 3, 17, 199, 200])
+def test_levels_are_distinct_however_they_are_spaced(spacing, steps):
+    times = levels_of(200).respace(steps, spacing).times
+    assert len(times) == steps
+    assert (times.diff() > 0).all()
+    if steps == 200:
+        assert torch.equal(times, levels_of(200).times)

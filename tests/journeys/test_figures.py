@@ -28,7 +28,10 @@ def test_figures_stand_beside_held_out_music_and_rows_beside_samples(diffmidi, m
     assert low < figures["bound_bpw"]["value"] < high
     assert figures["grammar_faults"]["reference"] == 0, "held-out music has no faults"
     assert set(samples) == {"sample-0-000", "sample-0-001"}
-    assert samples["sample-0-000"]["grammar_faults"]["below"] == 32
+    assert samples["sample-0-000"]["grammar_faults"] == {"above": 0, "below": 32}
+    changed = int(samples["sample-0-000"]["grammar_changes"]["above"])
+    assert f"grammar_changes={changed}" in Path("mine/samples/sample-0-000.txt").read_text().split()
+    assert "grammar_changes" in Path("mine/report.html").read_text()
 
 
 def test_samples_are_judged_without_a_checkpoint(diffmidi, music):

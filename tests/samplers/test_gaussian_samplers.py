@@ -5,8 +5,9 @@ import itertools
 import pytest
 import torch
 
-from diffmidi_core.api import Canvas, DiffmidiError, GaussianLevels, Process
+from diffmidi_core.api import Canvas, DiffmidiError, GaussianLevels, Process, UsageError
 from diffmidi_core.registry import find
+from diffmidi_core.testing.surroundings import context_of, smallest, toy_batch, toy_canvas
 
 SAMPLERS = [
     ("ddpm", {}),
@@ -194,3 +195,115 @@ def test_clamp_hands_embeddings_of_words_to_the_steps(process, monkeypatch):
         words = sampler.sample(process, canvas, steps=2, generator=generator(), denoise=lambda *_: guess)
         assert len(clamped) == calls
         assert torch.equal(words[:, 1:-1], process.words(guess)[:, 1:-1])
+
+
+TOKENIZERS = [
+    *(("mmm", {"layout": layout}) for layout in ("aligned", "run", "paper")),
+    ("remi", {}),
+    *(("miditok", {"type": kind}) for kind in ("TSD", "MIDILike", "Structured")),
+]
+
+
+@pytest.fixture(scope="module", params=TOKENIZERS, ids=str)
+def untrained(request):
+    name, options = request.param
+    tokenizer = find("tokenizer", name).build({**find("tokenizer", name).load().tiny, **options})
+    return smallest("process", "gaussian", **{**context_of("process"), "tokenizer": tokenizer}).eval()
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.4])
+@pytest.mark.parametrize("name", ["ddpm", "dpmpp", "heun"])
+def test_an_untrained_model_makes_no_fault_and_keeps_what_is_kept(untrained, name, kept):
+    tokenizer = untrained.tokenizer
+    canvas = toy_canvas(toy_batch(tokenizer), kept)
+    sampler = find("sampler", name).build()
+    words, record = sampler.sample_with_record(untrained, canvas, steps=5, generator=generator())
+    assert torch.equal(words[canvas.fixed], canvas.ids[canvas.fixed])
+    assert [tokenizer.faults(row.numpy()) for row in words] == [0] * len(words)
+    loose = find("sampler", name).build({"legal": False})
+    plain, nothing = loose.sample_with_record(untrained, canvas, steps=5, generator=generator())
+    assert record["grammar_changes"].tolist() == (words != plain).sum(-1).tolist()
+    assert not nothing
+    if not kept:
+        assert sum(tokenizer.faults(row.numpy()) for row in plain) > 0, "the test would show nothing"
+        assert record["grammar_changes"].sum() > 0
+
+
+def test_words_that_no_text_has_are_refused(untrained):
+    """Two last words in a row, say: the grammar has no place for the second."""
+    tokenizer = untrained.tokenizer
+    canvas = toy_canvas(toy_batch(tokenizer))
+    for word in range(4, len(tokenizer.vocab)):
+        ids = canvas.ids.clone()
+        ids[:, 1:3] = word
+        if tokenizer.faults(ids[0, 1:3].numpy()) > 1:
+            fixed = canvas.fixed.clone()
+            fixed[:, 1:3] = True
+            broken = Canvas(ids, fixed, canvas.keep)
+            with pytest.raises(DiffmidiError, match="keep whole notes"):
+                find("sampler", "ddim").build().sample(untrained, broken, steps=2, generator=generator())
+            return
+    pytest.skip("every word of this tokenizer may stand twice at the beginning")
+
+
+def test_temperature_and_top_p_choose_among_the_words_of_the_estimate(process):
+    """Between two words, where neither is sure: from their mean to the likelier one alone."""
+    one, other = process.embedding[4].detach(), process.embedding[5].detach()
+    points = torch.lerp(one, other, torch.linspace(0, 1, 400)[:, None])
+    between = points[process.logits(points).softmax(-1)[:, 5] < 0.3][-1].expand(2, 5, -1)
+
+    def end(**options):
+        seen = []
+        sampler = find("sampler", "ddim").build({"prediction": "mean", "legal": False, **options})
+        original, process.words = process.words, lambda x, keep: seen.append(x) or original(x, keep)
+        sampler.sample(process, Canvas.blank(2, 3), steps=3, generator=generator(), denoise=lambda *_: between)
+        del process.words
+        return seen[0][0, 1]
+
+    share = process.logits(between)[0, 0].softmax(-1)
+    assert float(share[5]) > 0.2, "the test needs a word that is unsure"
+    torch.testing.assert_close(end(), share @ process.embedding.detach())
+    for sure in ({"temperature": 0.001}, {"top_p": 0.01}):
+        torch.testing.assert_close(end(**sure), process.embedding[int(share.argmax())].detach())
+
+
+@pytest.mark.parametrize("options", [{"temperature": 0.5}, {"top_p": 0.9, "prediction": "clamp"}])
+def test_a_temperature_without_words_is_refused(options):
+    with pytest.raises(UsageError, match="prediction=mean"):
+        find("sampler", "ddpm").build(options)
+
+
+def test_words_and_estimates_of_one_evaluation_belong_together(make_process):
+    for objective in ("mse", "cross_entropy"):
+        process = make_process(objective=objective, self_conditioning=True).eval()
+        x, t = torch.randn(2, 6, 16, generator=generator(1)), torch.tensor([0.2, 0.7])
+        with torch.no_grad():
+            x0_hat, logits = process.denoise_words(x, t, None, 2 * x)
+            torch.testing.assert_close(x0_hat, process.denoise(x, t, None, 2 * x))
+            expected = process.logits(x0_hat) if objective == "mse" else None
+            if expected is None:
+                torch.testing.assert_close(process.mean_under(logits), x0_hat)
+            else:
+                torch.testing.assert_close(logits, expected)
+
+
+@pytest.mark.parametrize(("steps", "evaluations"), [(1, 1), (2, 2), (5, 5), (6, 6), (40, 40)])
+@pytest.mark.parametrize("name", ["ddpm", "dpmpp", "heun"])
+def test_steps_are_evaluations(process, name, steps, evaluations):
+    asked = []
+    find("sampler", name).build().sample(
+        process,
+        Canvas.blank(1, 3),
+        steps=steps,
+        generator=generator(),
+        denoise=lambda x, t, keep: asked.append(float(t[0])) or x,
+    )
+    assert len(asked) == evaluations
+    assert asked == sorted(asked, reverse=True)
+
+
+def test_what_is_not_finite_is_said(process):
+    with pytest.raises(DiffmidiError, match="not finite"):
+        find("sampler", "ddim").build().sample(
+            process, Canvas.blank(1, 3), steps=2, generator=generator(), denoise=lambda x, t, keep: x * torch.nan
+        )
