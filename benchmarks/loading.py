@@ -77,7 +77,8 @@ def opening(folder: Path) -> dict[str, float]:
 
     tokenizer = find("tokenizer", "mmm").build()
     before, begun = held(), time.perf_counter()
-    dataset = TokenDataset(folder, tokenizer, length=LENGTH, augment=Augmentation(AugmentConfig(), tokenizer))
+    augment = Augmentation(AugmentConfig(transpose=5), tokenizer)
+    dataset = TokenDataset(folder, tokenizer, length=LENGTH, augment=augment)
     opened = time.perf_counter()
     dataset.draw(BATCH, seed=0, step=0)
     drawn = time.perf_counter()
@@ -111,7 +112,8 @@ def waiting(folder: Path, backbone: str, steps: int) -> dict[str, float]:
     from diffmidi_core.engine.optimiser import Ema, make_optimiser
 
     tokenizer = find("tokenizer", "mmm").build()
-    dataset = TokenDataset(folder, tokenizer, length=LENGTH, augment=Augmentation(AugmentConfig(), tokenizer))
+    augment = Augmentation(AugmentConfig(transpose=5), tokenizer)
+    dataset = TokenDataset(folder, tokenizer, length=LENGTH, augment=augment)
     process = find("process", "gaussian").build(
         tokenizer=tokenizer,
         backbone=find("backbone", backbone).build(length=LENGTH + 2),

@@ -28,8 +28,8 @@ class Augmentation:
         offset: windows begin at every so many-th note boundary of a piece.
         draws: how many numbers decide about a window: none where nothing is varied.
 
-    `warn` is told what is asked by default and cannot be done with these words; UsageError is raised for what was asked
-    by choice.
+    `warn` is told where words cannot be transposed, which leaves music in its own keys. Raises UsageError where their
+    velocities or times cannot be changed and that is asked.
     """
 
     def __init__(self, config: AugmentConfig, tokenizer: Tokenizer, warn: Callable[[str], None] | None = None) -> None:
