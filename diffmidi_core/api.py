@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from diffmidi_core.diffusion.kl import normal_kl as normal_kl
     from diffmidi_core.diffusion.levels import GaussianLevels as GaussianLevels
     from diffmidi_core.diffusion.masked_process import MaskedProcess as MaskedProcess
+    from diffmidi_core.diffusion.rows import some_rows as some_rows
     from diffmidi_core.diffusion.steps import ReverseStep as ReverseStep
     from diffmidi_core.diffusion.steps import ddim_steps as ddim_steps
     from diffmidi_core.diffusion.steps import ddpm_steps as ddpm_steps
@@ -119,6 +120,7 @@ _LAZY = {
     "normal_kl": "diffusion.kl",
     "GaussianLevels": "diffusion.levels",
     "MaskedProcess": "diffusion.masked_process",
+    "some_rows": "diffusion.rows",
     "ReverseStep": "diffusion.steps",
     "ddim_steps": "diffusion.steps",
     "ddpm_steps": "diffusion.steps",

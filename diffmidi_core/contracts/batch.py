@@ -121,11 +121,35 @@ class Canvas:
     @classmethod
     def blank(cls, count: int, length: int, *, cls_id: int = 1, sep_id: int = 2, device: str = "cpu") -> Canvas:
         """An empty canvas of `length` words between [CLS] and [SEP]: nothing but those two is fixed."""
-        ids = torch.zeros(count, length + 2, dtype=torch.int64, device=device)
-        fixed = torch.zeros_like(ids, dtype=torch.bool)
-        ids[:, 0], ids[:, -1] = cls_id, sep_id
-        fixed[:, 0] = fixed[:, -1] = True
-        return cls(ids, fixed, None)
+        return cls.begun([()] * count, [length] * count, cls_id=cls_id, sep_id=sep_id, device=device)
+
+    @classmethod
+    def begun(
+        cls,
+        beginnings: Sequence[Sequence[int]],
+        lengths: Sequence[int],
+        *,
+        width: int | None = None,
+        cls_id: int = 1,
+        sep_id: int = 2,
+        device: str = "cpu",
+    ) -> Canvas:
+        """Rows that begin with given words, which are fixed, and are to have `lengths` words in all.
+
+        [SEP] follows the last word of a row; [PAD] fills what is then left of `width` words, and no more of the music.
+        By default the longest row is as wide.
+        """
+        width = max(lengths) if width is None else width
+        place = torch.arange(width + 2)
+        end = torch.tensor(lengths)[:, None] + 1
+        ids = torch.where(place == end, sep_id, torch.zeros(len(lengths), width + 2, dtype=torch.int64))
+        ids[:, 0] = cls_id
+        fixed = (place == 0) | (place >= end)
+        for row, words in enumerate(beginnings):
+            ids[row, 1 : 1 + len(words)] = torch.as_tensor(words, dtype=torch.int64)
+            fixed[row, 1 : 1 + len(words)] = True
+        keep = None if min(lengths) == width else place <= end
+        return cls(ids, fixed, keep).to(device)
 
     def to(self, device: torch.device | str) -> Canvas:
         """The same canvas on a device."""

@@ -98,7 +98,8 @@ class MaskedProcess(Process):
             words = self.support.draw(log_p, z, ~hidden, generator, wanted=wanted, top_p=top_p)
         else:
             at = wanted.to(log_p.device)
-            words = z.masked_scatter(wanted, draw_categorical(nucleus(log_p[at], top_p), generator).to(z.device))
+            drawn = draw_categorical(nucleus(log_p[at], top_p), generator, row_of=at.nonzero()[:, 0])
+            words = z.masked_scatter(wanted, drawn.to(z.device))
         chosen = log_p.gather(-1, words.to(log_p.device)[..., None]).squeeze(-1)
         return words, chosen.to(z.device, torch.float32).masked_fill(~wanted, 0)
 

@@ -96,7 +96,8 @@ class Support(nn.Module):
 
         types = self._types(self._by_type(logits, torch.logsumexp), ids, fixed, torch.logsumexp, choose)
         at = (~fixed if wanted is None else wanted & ~fixed).to(logits.device).nonzero(as_tuple=True)
-        words = draw_categorical(nucleus(self._within(logits[at], types.to(logits.device)[at]), top_p), generator)
+        likely = nucleus(self._within(logits[at], types.to(logits.device)[at]), top_p)
+        words = draw_categorical(likely, generator, row_of=at[0])
         return _replaced(ids, at, words)
 
     def legal_argmax(self, logits: Tensor, ids: Tensor, fixed: Tensor) -> Tensor:

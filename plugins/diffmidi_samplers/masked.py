@@ -13,7 +13,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from diffmidi_core.api import Canvas, DiffmidiError, MaskedProcess, Process, Sampler, Tokenizer, draw_uniform
+from diffmidi_core.api import (
+    Canvas,
+    DiffmidiError,
+    MaskedProcess,
+    Process,
+    Sampler,
+    Tokenizer,
+    draw_uniform,
+    some_rows,
+)
 from diffmidi_samplers.declarations import ConfidenceOptions, MaskedOptions, RemaskOptions
 
 
@@ -104,7 +113,9 @@ class MaskedSampler(Sampler):
             else:  # what replaces the process's own may know each row for itself
                 logits = denoise(z, m, keep)[rows]
             options = {"temperature": self.options.temperature, "top_p": self.options.top_p}
-            said[rows], log_p[rows] = process.draw(logits, z[rows], generator, wanted=due[rows], **options)
+            said[rows], log_p[rows] = process.draw(
+                logits, z[rows], some_rows(generator, rows), wanted=due[rows], **options
+            )
         return said, log_p
 
 
