@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from diffmidi_core.api import Notes, score_of, write_midi
+from diffmidi_core.api import Notes, hookimpl, score_of, write_midi
 from diffmidi_core.config import resolve
 from diffmidi_core.engine import train
 from diffmidi_core.engine.folder import RunFolder
@@ -14,12 +14,28 @@ from diffmidi_core.hooks import Hooks
 SMALL = ("backbone.size=tiny", "backbone.dropout=0", "process.steps=20", "train.warmup=0")
 
 
+class Ears:
+    """A listener that remembers the warnings."""
+
+    def __init__(self):
+        self.warnings = []
+
+    @hookimpl
+    def warned(self, message):
+        self.warnings.append(message)
+
+
+@pytest.fixture
+def ears():
+    return Ears()
+
+
 @pytest.fixture(scope="module")
 def music(tmp_path_factory):
     folder = tmp_path_factory.mktemp("music")
     for seed in range(4):
-        pitch = np.random.default_rng(seed).integers(40, 90, 40)
-        notes = Notes(np.arange(40) * 240, np.full(40, 240), pitch, np.full(40, 80))
+        pitch, velocity = np.random.default_rng(seed).integers((40, 30), (90, 110), (40, 2)).T
+        notes = Notes(np.arange(40) * 240, np.full(40, 240), pitch, velocity)
         write_midi(score_of(notes), folder / f"{seed}.mid")
     return folder
 

@@ -4,20 +4,10 @@ import json
 
 import pytest
 
-from diffmidi_core.api import hookimpl
 from diffmidi_core.engine import checkpoint, train
 from diffmidi_core.errors import DiffmidiError
 
 EVERY = ("train.iterations=8", "train.evaluate_every=1", "train.save_every=4", "train.log_every=8")
-
-
-class Ears:
-    def __init__(self):
-        self.warnings = []
-
-    @hookimpl
-    def warned(self, message):
-        self.warnings.append(message)
 
 
 @pytest.fixture
@@ -56,9 +46,8 @@ def test_a_best_that_is_surpassed_makes_room_and_regular_ones_do_not(trainer, lo
     assert checkpoint.steps(folder(run)) == [4, 6, 8]
 
 
-def test_patience_ends_training_and_says_why(trainer, looks):
+def test_patience_ends_training_and_says_why(trainer, looks, ears):
     looks(9, 5, 4, 4.1, 4.2, 4.3)
-    ears = Ears()
     run = trainer("run", *EVERY, "train.patience=3", listeners=[("ears", ears)])
     run.run()
     assert run.step == 5
@@ -92,16 +81,14 @@ def test_a_resumed_run_remembers_its_best_and_its_patience(trainer, looks):
     assert finished.step == 6, "patience that was at its end stays there"
 
 
-def test_overfitting_is_told(trainer, looks):
+def test_overfitting_is_told(trainer, looks, ears):
     looks(9, 6, 5, 4, 5, 6, 7, 8, 9)
-    ears = Ears()
     trainer("run", *EVERY, listeners=[("ears", ears)]).run()
     assert any("overfits from iteration 3 on" in said for said in ears.warnings)
 
 
-def test_a_model_that_gets_better_is_not_said_to_overfit(trainer, looks):
+def test_a_model_that_gets_better_is_not_said_to_overfit(trainer, looks, ears):
     looks(9, 6, 5, 4, 3.5, 3.2, 3, 2.9, 2.85)
-    ears = Ears()
     trainer("run", *EVERY, listeners=[("ears", ears)]).run()
     assert ears.warnings == []
 

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from diffmidi_core.api import hookimpl
 from diffmidi_core.engine import checkpoint
 from diffmidi_core.engine.feed import Feed
 from diffmidi_core.engine.likelihood import window_bits
@@ -14,15 +13,6 @@ from diffmidi_core.engine.memory import Halves
 from diffmidi_core.errors import DiffmidiError
 
 FEW = ("train.iterations=6", "train.evaluate_every=6", "train.save_every=2", "train.log_every=6")
-
-
-class Ears:
-    def __init__(self):
-        self.warnings = []
-
-    @hookimpl
-    def warned(self, message):
-        self.warnings.append(message)
 
 
 def limit_memory(process, rows):
@@ -63,10 +53,9 @@ def test_a_step_never_waits_for_the_device(trainer):
         assert Reads.count > 0, "a log step does wait"
 
 
-def test_out_of_memory_halves_the_passes_and_the_step_stays_the_same(trainer):
+def test_out_of_memory_halves_the_passes_and_the_step_stays_the_same(trainer, ears):
     one = trainer("one", *FEW, "train.batch_size=8", "backbone.dropout=0")
     one.run()
-    ears = Ears()
     other = trainer("other", *FEW, "train.batch_size=8", "backbone.dropout=0", listeners=[("ears", ears)])
     other.heldout = []
     limit_memory(other.process, 3)
@@ -98,8 +87,7 @@ def test_other_errors_are_not_taken_for_it(trainer):
         run.run()
 
 
-def test_evaluation_goes_on_in_halves(trainer):
-    ears = Ears()
+def test_evaluation_goes_on_in_halves(trainer, ears):
     run = trainer("run", *FEW, listeners=[("ears", ears)])
     limit_memory(run.process, 8)
     found = window_bits(run.session, run.process, run.dataset, run.trained_on * 3, levels=4, report=False)
