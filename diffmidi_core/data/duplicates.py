@@ -33,6 +33,8 @@ _STEPS_PER_QUARTER = 960
 """In which music is compared: copies at other resolutions are still the same music."""
 _CHORD_GAP = 0.7
 """Notes closer than this share of the piece's mean gap between notes are one chord, played or written."""
+_LONG_GAP = 8
+"""A gap of so many mean ones is a pause, or a mistake, and says nothing of the piece's pace."""
 _INTERVALS = 8
 """In a row, as one element of the set: fewer are common to many pieces, more break at a pianist's every slip."""
 _FEWEST_ELEMENTS = 8
@@ -51,8 +53,8 @@ def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 # Never to change: signatures are stored.
-_BINS = (np.arange(SIGNATURE_LENGTH, dtype=np.uint64) * np.uint64(2**32 // SIGNATURE_LENGTH)).astype(np.uint32)
-"""[128] where each bin of the hashes begins."""
+_BIN = np.uint32(2**32 // SIGNATURE_LENGTH)
+"""The width of a bin of the hashes."""
 _LENDERS = np.argsort(_mixed(np.arange(SIGNATURE_LENGTH**2, dtype=np.uint64).reshape(SIGNATURE_LENGTH, -1)), axis=1)
 """[128, 128] for each column the order in which it looks for one that holds something."""
 
@@ -80,17 +82,16 @@ def signature(notes: Notes) -> Signature:
     first that does in an order of the column's own (Shrivastava 2017, "Optimal densification for fast and accurate
     minwise hashing").
     """
-    elements = _elements(notes)
-    if len(elements) < _FEWEST_ELEMENTS:
-        return np.full(SIGNATURE_LENGTH, NO_SIGNATURE)
-    first = np.searchsorted(elements, _BINS)
-    filled = np.append(first[1:], len(elements)) > first
-    least: Signature = elements[np.minimum(first, len(elements) - 1)]
+    least: Signature = np.full(SIGNATURE_LENGTH, NO_SIGNATURE)
+    elements = np.minimum(_elements(notes), NO_SIGNATURE - np.uint32(1))
+    np.minimum.at(least, elements // _BIN, elements)
+    filled = least != NO_SIGNATURE
     empty = np.flatnonzero(~filled)
-    if len(empty):
-        lender = filled[_LENDERS[empty]].argmax(axis=1)
-        least[empty] = least[_LENDERS[empty, lender]]
-    return np.minimum(least, NO_SIGNATURE - np.uint32(1))
+    if SIGNATURE_LENGTH - len(empty) < _FEWEST_ELEMENTS:
+        return np.full(SIGNATURE_LENGTH, NO_SIGNATURE)
+    lender = filled[_LENDERS[empty]].argmax(axis=1)
+    least[empty] = least[_LENDERS[empty, lender]]
+    return least
 
 
 def near_duplicates(signatures: NDArray[np.uint32], threshold: float = THRESHOLD) -> Rows:
@@ -154,14 +155,14 @@ def agreements_needed(threshold: float, columns: int) -> int:
 
 
 def _elements(notes: Notes) -> NDArray[np.uint32]:
-    """[M] distinct hashes, rising, of the runs of intervals in the outer voices."""
+    """[M] hashes of the runs of intervals in the outer voices."""
     if len(notes) <= _INTERVALS:
         return np.zeros(0, dtype=np.uint32)
     gaps = notes.onset[1:] - notes.onset[:-1]
-    # Without the longest hundredth: one stray note ten minutes after the end must not turn the piece into one chord.
-    usual = np.sort(gaps)[: -(len(gaps) // 100) - 1].mean()
+    # Without the longest: one stray note ten minutes after the end must not turn the piece into one chord.
+    usual = gaps[gaps <= _LONG_GAP * gaps.mean()].mean()
     begins = np.flatnonzero(np.concatenate(([True], gaps > _CHORD_GAP * usual)))
-    return _distinct((_mixed(_runs(notes.pitch, begins)) >> np.uint64(32)).astype(np.uint32))
+    return (_mixed(_runs(notes.pitch, begins)) >> np.uint64(32)).astype(np.uint32)
 
 
 def _runs(pitch: NDArray[np.int64], begins: Rows) -> NDArray[np.uint64]:

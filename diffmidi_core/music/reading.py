@@ -161,7 +161,7 @@ def _check(score: Score, data: bytes, name: str) -> None:
     columns = [track.notes.numpy() for track in tracks]
     onset, duration = (np.concatenate([column[what] for column in columns]) for what in ("time", "duration"))
     # Past 2^31 ticks int32 wraps around to negative times, in symusic and in this sum alike.
-    if onset.min() < 0 or (onset + duration).min() < 0:
+    if np.minimum(onset, onset + duration).min() < 0:
         raise RefusedError("time_overflow", f"{name} is longer than MIDI software can count (2^31 ticks).")
     if len(onset) > MAX_CHORD and _starts_more_at_once(onset, MAX_CHORD):
         raise RefusedError("too_dense", f"{name} starts more than {MAX_CHORD:,} notes at the same moment.")

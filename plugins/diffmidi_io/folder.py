@@ -52,7 +52,7 @@ class Folder(Source):
     def stamp(self, piece: Piece) -> str:
         """Its size and when it was last written."""
         try:
-            status = self._path(piece).stat()
+            status = os.stat(self._path(piece))
         except OSError:
             return ""
         return f"{status.st_size} {status.st_mtime_ns}"
@@ -66,7 +66,7 @@ class Folder(Source):
             return b""
 
     def _path(self, piece: Piece) -> Path:
-        return self._data if self._one_file else self._data / piece.id
+        return self._data if self._one_file else Path(os.path.join(self._data, piece.id))
 
     @cached_property
     def _one_file(self) -> bool:
@@ -86,10 +86,12 @@ def _walk(top: Path, *, hidden: bool) -> Iterator[str]:
     """Paths below `top` of MIDI files, and, ending in "/", of directories that cannot be listed."""
     denied: list[OSError] = []
     for folder, below, files in os.walk(top, onerror=denied.append):
+        path = Path(folder).relative_to(top).as_posix()
+        inside = "" if path == "." else f"{path}/"
         if not hidden:
             below[:] = [name for name in below if not name.startswith(".")]
         for name in files:
             if name.lower().endswith(SUFFIXES) and not name.startswith(_APPLE_DOUBLE if hidden else "."):
-                yield Path(folder, name).relative_to(top).as_posix()
+                yield inside + name
     for error in denied:
         yield Path(os.fsdecode(error.filename)).relative_to(top).as_posix() + "/"

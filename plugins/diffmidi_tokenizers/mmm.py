@@ -122,9 +122,11 @@ class Mmm(Tokenizer):
         """Where each note begins: at the `t` words that lead to it, or at its `p` where it has none."""
         ids = np.asarray(ids)
         _, at = self._note_positions(ids, keep_specials=True)
-        place = np.arange(len(ids))
-        last_other = np.maximum.accumulate(np.where(self._type_of[ids] == SHIFT, -1, place))
-        starts = np.where(at > 0, last_other[at - 1] + 1, 0)
+        others = np.flatnonzero(self._type_of[ids] != SHIFT)
+        begins = np.zeros(len(ids), dtype=bool)
+        begins[at] = True
+        # Each begins behind the last word before it that is no `t`.
+        starts = np.concatenate(([0], others + 1))[np.flatnonzero(begins[others])]
         starts[:1] = 0
         return starts
 
@@ -233,7 +235,7 @@ class Mmm(Tokenizer):
     def _note_positions(self, ids: Ids, *, keep_specials: bool = False) -> tuple[Ids, NDArray[np.int64]]:
         """The ids (without specials, unless they are kept) and where in them a `p v d` begins."""
         ids = np.asarray(ids)
-        if not keep_specials:
+        if not keep_specials and ids.min(initial=len(SPECIALS)) < len(SPECIALS):
             ids = ids[ids >= len(SPECIALS)]
         kind = self._type_of[ids]
         whole = (kind[:-2] == PITCH) & (kind[1:-1] == VELOCITY) & (kind[2:] == DURATION)
