@@ -24,11 +24,13 @@ class TrainingMusic:
     Args:
         names: what each piece is called.
         read: the piece of that number, decoded by the run's tokenizer.
+        ids: its words, without specials.
     """
 
-    def __init__(self, names: Sequence[str], read: Callable[[int], Score]) -> None:
+    def __init__(self, names: Sequence[str], read: Callable[[int], Score], ids: Callable[[int], Ids]) -> None:
         self.names = names
         self.read = read
+        self.ids = ids
         self._derived: dict[Callable[[TrainingMusic], Any], Any] = {}
 
     def __len__(self) -> int:

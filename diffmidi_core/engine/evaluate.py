@@ -34,8 +34,9 @@ def evaluate(session: Session, *, which: Which = None) -> dict[str, Any]:
     windows = dataset.heldout(config.evaluate.windows, seed=config.seed)
     if not windows:
         session.hooks.warn("there is no held-out music (one piece only), so nothing can be said about likelihood.")
-    bits, step = _heldout_bits(session, dataset, windows, which) if "likelihood" in subjects else ([], None)
-    samples, reference = _music(session, dataset, windows) if "samples" in subjects else ({}, [])
+    training = training_music(dataset, session.tokenizer)
+    bits, step = _heldout_bits(session, dataset, windows, training, which) if "likelihood" in subjects else ([], None)
+    samples, reference = _music(session, dataset, windows, training) if "samples" in subjects else ({}, [])
 
     figures: dict[str, Figure | None] = {}
     rows: dict[str, list[Row]] = {}
@@ -61,22 +62,23 @@ def training_music(dataset: TokenDataset, tokenizer: Tokenizer) -> TrainingMusic
     return TrainingMusic(
         [dataset.name(piece) for piece in dataset.train_pieces],
         lambda number: tokenizer.decode(dataset.piece(dataset.train_pieces[number])),
+        lambda number: dataset.piece(dataset.train_pieces[number]),
     )
 
 
 def _heldout_bits(
-    session: Session, dataset: TokenDataset, windows: Sequence[Window], which: Which
+    session: Session, dataset: TokenDataset, windows: Sequence[Window], training: TrainingMusic, which: Which
 ) -> tuple[list[WindowBits], int]:
     process, step = load_process(session, which)
-    return window_bits(session, process, dataset, windows, levels=session.config.evaluate.levels), step
+    levels = session.config.evaluate.levels
+    return window_bits(session, process, dataset, windows, levels=levels, training=training), step
 
 
 def _music(
-    session: Session, dataset: TokenDataset, windows: Sequence[Window]
+    session: Session, dataset: TokenDataset, windows: Sequence[Window], training: TrainingMusic
 ) -> tuple[dict[str, Sample], list[Sample]]:
     """The samples by name, and the held-out windows that they are compared with: all but the short end of a piece."""
     tokenizer, length = session.tokenizer, session.config.length
-    training = training_music(dataset, tokenizer)
     whole = [window for window in windows if window.end - window.start >= WHOLE * length]
     if windows and not whole:
         session.hooks.warn(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diffmidi_core.api import Declaration
+from diffmidi_core.api import Declaration, Field, Options
 
 rounding_bpw = Declaration(
     summary="the rounding term at x0 in bits per word: the metric of the paper, not a likelihood",
@@ -19,6 +19,23 @@ bits_per_note = Declaration(
 bits_per_second = Declaration(
     summary="the variational bound in bits per second of music",
     implementation="diffmidi_metrics.likelihood:BitsPerSecond",
+)
+
+
+class BaselinesOptions(Options):
+    """What can be set for `baselines`."""
+
+    order: int = Field(5, ge=2, le=16, description="n of the longest n-grams")
+    most_words: int = Field(
+        2_000_000, ge=1, description="words of training music that the baselines are trained on at most"
+    )
+    bar: float = Field(4.0, gt=0, description="length of a bar in quarter notes, for copy_last_bar")
+
+
+baselines = Declaration(
+    summary="bits per word of n-grams, unigrams and copies of the last bar, to hold a bound against",
+    implementation="diffmidi_metrics.baselines:Baselines",
+    options=BaselinesOptions,
 )
 bits_by_type = Declaration(
     summary="the variational bound split by type of word (pitch, duration, ...), in bits per word of that type",

@@ -51,13 +51,14 @@ def figure():
 
 
 @pytest.fixture
-def training():
+def training(tokenizer):
     """What a model was trained on, from lists of rows as `sample` takes them."""
 
     def make(*pieces):
-        return TrainingMusic(
-            [f"piece {number}" for number in range(len(pieces))],
-            lambda number: from_rows([(onset, length, pitch, 80) for onset, length, pitch in pieces[number]]),
-        )
+        def read(number):
+            return from_rows([(onset, length, pitch, 80) for onset, length, pitch in pieces[number]])
+
+        names = [f"piece {number}" for number in range(len(pieces))]
+        return TrainingMusic(names, read, lambda number: tokenizer.encode(read(number)))
 
     return make

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from diffmidi_core.contracts.metric import Figure, Metric, Row, Sample, TrainingMusic, WindowBits, named
+from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.music.toy import toy_scores
 from diffmidi_core.testing.component import Component
 from diffmidi_core.testing.expect import expect, never_raises
@@ -84,7 +85,7 @@ def check_empty_items_are_measured(component: Component) -> None:
     metric: Metric = component.build()
     tokenizer = toy_tokenizer()
     empty = tokenizer.encode(toy_scores()["silence"])
-    music = Sample(empty, tokenizer.decode(empty), tokenizer, _training())
+    music = Sample(empty, tokenizer.decode(empty), tokenizer, _training(tokenizer))
     item = WindowBits({"rounding": np.zeros(2)}, music) if metric.subject == "likelihood" else music
     with never_raises("measuring an empty item"):
         row, rows = metric.measure(item), _rows(metric)
@@ -129,14 +130,17 @@ def _references(metric: Metric, rows: list[Row]) -> list[list[Row]]:
     return [[], rows[::2]] if metric.subject == "samples" else [[]]
 
 
-def _training() -> TrainingMusic:
+def _training(tokenizer: Tokenizer) -> TrainingMusic:
     scores = toy_scores()
     names = ["tune", "chords", "overlaps"]
-    return TrainingMusic(names, lambda number: scores[names[number]])
+    return TrainingMusic(
+        names, lambda number: scores[names[number]], lambda number: tokenizer.encode(scores[names[number]])
+    )
 
 
 def _items(metric: Metric) -> list[WindowBits | Sample]:
-    tokenizer, training = toy_tokenizer(), _training()
+    tokenizer = toy_tokenizer()
+    training = _training(tokenizer)
     pieces = [tokenizer.encode(score) for name, score in toy_scores().items() if name != "silence"]
     if metric.subject == "samples":
         return [Sample(ids, tokenizer.decode(ids), tokenizer, training) for ids in pieces]
