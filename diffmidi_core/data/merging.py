@@ -33,6 +33,9 @@ from diffmidi_core.music.reading import printable
 
 TOKENS, SPLIT = "tokens.arrow", "split.csv"
 
+NAMED = 20
+"""Versions that the report names, of the largest group."""
+
 Rows = NDArray[np.int64]
 
 
@@ -57,6 +60,10 @@ class Merging:
     def write(self, folder: Path, report: Report) -> None:
         """Write tokens.arrow and split.csv into a folder and fill in the report.
 
+        A row of split.csv is a kept piece, in the source's order: its name `piece`, `notes_hash` (hexadecimal, as
+        `duplicates.notes_hash` says it), `group` (the split key in hexadecimal, which pieces share that must stay
+        together), and its `side`, train or heldout.
+
         Raises DiffmidiError where no piece is left.
         """
         every = self._told_apart(report)
@@ -70,9 +77,12 @@ class Merging:
             group = self._versions(folder, kept)
             original = np.flatnonzero(kept)[group]  # row of the first version, for each kept row
             sizes = np.bincount(group, minlength=len(group))
+            versions = every.index[kept][group == sizes.argmax()] if sizes.max() > 1 else every.index[:0]
             report.near_duplicates = {
                 "groups": int(np.count_nonzero(sizes > 1)),
                 "pieces": int(sizes[sizes > 1].sum()),
+                "largest": len(versions),
+                "in_largest": [self._name(index) for index in versions[:NAMED]],
             }
             if self.near == "drop":
                 rows = np.flatnonzero(kept)

@@ -14,6 +14,7 @@ from diffmidi_core import __version__
 from diffmidi_core.contracts.source import Piece, Source
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.given_labels import GivenLabels
+from diffmidi_core.data.heartbeat import Watch
 from diffmidi_core.data.merging import TOKENS, Merging
 from diffmidi_core.data.report import Report
 from diffmidi_core.data.working import Make, Place, Work, automatic_workers, work_alone, work_together
@@ -171,9 +172,11 @@ def _finish(merging: Merging, report: Report, tokenizer: Tokenizer, folder: Path
 
 
 def _wait(finished: _Finished, place: Place, stop: Callable[[], bool]) -> None:
-    """Wait for the first rank, however long it takes: there is nothing that could time out."""
+    """Wait for the first rank as long as it lives: there is nothing that could time out."""
+    watch = Watch(place.alive)
     while not finished():
         place.check()
+        watch.check()
         if stop():
             raise StoppedError("Stopped while waiting for the first rank; what is done is kept.")
         time.sleep(_LOOK_EVERY)

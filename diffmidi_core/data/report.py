@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,8 +20,9 @@ class Report:
         refused: the sentence of each piece that cannot be used, by reason.
         duplicates: pieces left out because an earlier one has the same notes; `copies` names them, and says whether
             the files are the same `bytes` or only have the same `notes`.
-        near_duplicates: how many groups there are of pieces that are versions of each other, how many pieces are in
-            them, and those that were left out, where that was asked for.
+        near_duplicates: how many `groups` there are of pieces that are versions of each other, how many `pieces` are
+            in them, how many in the `largest`, which begins with those `in_largest`; and those that were `dropped`,
+            where that was asked for.
         changed: notes (or what else it says) that the tokenizer changed, by what it did.
         one_velocity: pieces all of whose notes are equally loud.
         round_trip: what decoding the words of `pieces` pieces again loses: absolute errors, and notes `lost`.
@@ -96,6 +97,20 @@ class Report:
             yield "no piece is held out, so nothing can be measured on music that the model has not seen."
         elif self.heldout < 5 <= self.kept:
             yield f"only {self.heldout} of the {self.kept} pieces are held out: figures on them will be uncertain."
+
+
+def figures(report: Mapping[str, Any]) -> dict[str, Any]:
+    """What data.json says without its lists of pieces, which may be as long as the set: numbers stand for them."""
+    return {
+        **report,
+        "refused": {reason: len(sentences) for reason, sentences in report["refused"].items()},
+        "copies": len(report["copies"]),
+        "near_duplicates": {
+            what: len(said) if isinstance(said, list) else said
+            for what, said in report["near_duplicates"].items()
+            if what != "in_largest"
+        },
+    }
 
 
 def _percent(part: int, whole: int) -> str:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from diffmidi_core.contracts.source import Piece, Source
 from diffmidi_core.contracts.tokenizer import Tokenizer
+from diffmidi_core.data.heartbeat import beating
 from diffmidi_core.data.shards import SIZE, make_shard
 from diffmidi_core.errors import DiffmidiError, StoppedError
 from diffmidi_core.files import read_json, write_json
@@ -60,9 +61,10 @@ class Place:
 
     @contextlib.contextmanager
     def telling(self) -> Iterator[None]:
-        """Leave word for the other ranks where this one fails."""
+        """Leave word for the other ranks where this one fails, and the first one's signs of life until then."""
         try:
-            yield
+            with beating(self.alive) if self.ranks > 1 and self.rank == 0 else contextlib.nullcontext():
+                yield
         except DiffmidiError as error:
             if self.ranks > 1 and not isinstance(error, OtherRankError):
                 write_json(self._failure(self.rank), {"sentence": str(error), "exit_code": error.exit_code})
@@ -81,6 +83,11 @@ class Place:
                 continue  # its rank has begun again
             if late or not old:
                 raise OtherRankError(f"rank {path.stem}: {said['sentence']}", said["exit_code"])
+
+    @property
+    def alive(self) -> Path:
+        """What the first rank touches."""
+        return self.folder / "alive"
 
     def _failure(self, rank: int) -> Path:
         return self.folder / "failed" / f"{rank}.json"

@@ -39,6 +39,7 @@ def _pieces(report: Mapping[str, Any]) -> Iterator[Row]:
     elif near.get("groups"):
         said = f"in {_number(near['groups'])} groups, each on one side of the split"
         yield "versions", _number(near["pieces"]), said
+        yield "largest group", _number(near["largest"]), _named(near["in_largest"], near["largest"])
     for reason, sentences in sorted(report["refused"].items(), key=lambda each: -len(each[1])):
         yield f"refused: {reason.replace('_', ' ')}", _number(len(sentences)), _named(sentences)
 
@@ -71,8 +72,8 @@ def _pairs(copies: Sequence[Mapping[str, str]]) -> list[str]:
     return [f"{each['piece']} (of {each['of']})" for each in copies]
 
 
-def _named(names: Sequence[str]) -> str:
-    more = f"; {_number(len(names) - NAMED)} more in data.json" if len(names) > NAMED else ""
+def _named(names: Sequence[str], of: int = 0) -> str:
+    more = f"; {_number(max(of, len(names)) - NAMED)} more in data.json" if len(names) > NAMED else ""
     return "; ".join(names[:NAMED]) + more
 
 

@@ -3,14 +3,16 @@
 import csv
 import gzip
 import itertools
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
 from diffmidi_core.api import Notes, score_of, write_midi
-from diffmidi_core.data.merging import _first_of_each, _joined
+from diffmidi_core.data.merging import NAMED, _first_of_each, _joined
 from diffmidi_core.data.prepare import prepare
 from diffmidi_core.data.ragged import ArrowFile
+from diffmidi_core.data.report import figures
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.registry import find
 
@@ -47,10 +49,29 @@ def test_copies_are_left_out_and_named_with_what_is_the_same(tmp_path, tokenizer
     assert (report.found, report.kept, report.duplicates) == (4, 2, 2)
 
 
+def test_the_largest_group_of_versions_is_named_and_lists_stay_out_of_figures(tmp_path, tokenizer):
+    scores = {"z": melody(0), "again": melody(0)} | {f"b{key:02}": melody(1, key) for key in range(NAMED + 5)}
+    report, _ = prepared(tmp_path / "data", scores | {"broken": None}, tokenizer)
+    assert report.near_duplicates == {
+        "groups": 1,
+        "pieces": NAMED + 5,
+        "largest": NAMED + 5,
+        "in_largest": [f"b{key:02}" for key in range(NAMED)],
+    }
+    said = figures(asdict(report))
+    assert said["near_duplicates"] == {"groups": 1, "pieces": NAMED + 5, "largest": NAMED + 5}
+    assert (said["copies"], said["refused"]) == (1, {"corrupt": 1})
+    assert {name: said[name] for name in ("found", "kept", "notes")} == {
+        "found": NAMED + 8,
+        "kept": NAMED + 6,
+        "notes": 120 * (NAMED + 6),
+    }
+
+
 def test_versions_share_a_side_and_a_key(tmp_path, tokenizer):
     scores = {f"{seed}{name}": melody(seed, key) for seed in range(12) for name, key in (("a", 0), ("b", 5))}
     report, rows = prepared(tmp_path / "data", scores, tokenizer)
-    assert report.near_duplicates == {"groups": 12, "pieces": 24}
+    assert report.near_duplicates == {"groups": 12, "pieces": 24, "largest": 2, "in_largest": ["0a", "0b"]}
     by_piece = {row["piece"]: row for row in rows}
     for seed in range(12):
         one, other = by_piece[f"{seed}a"], by_piece[f"{seed}b"]
