@@ -22,6 +22,7 @@ from statistics import median
 HERE = Path(__file__).parent
 CDCD = ("process.objective=cross_entropy",)
 PLAID = (*CDCD, "process.output_prior=true")
+SMALL = ("process.dim=32",)
 FAITHFUL, BEST = ("--preset", "faithful"), ("--preset", "best")
 ROWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "faithful": (FAITHFUL, ()),
@@ -36,14 +37,18 @@ ROWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "+ warped t": (FAITHFUL, ("process.times=warp",)),
     "+ D = 128": (FAITHFUL, ("process.dim=128",)),
     "best": (BEST, ()),
-    "best, not typed": (BEST, ("process.typed=false",)),
-    "best, mean squared error": (BEST, ("process.objective=mse", "process.output_prior=false")),
-    "best, no output prior": (BEST, ("process.output_prior=false", "process.bound_prediction=raw")),
-    "best, self-conditioning": (BEST, ("process.self_conditioning=true",)),
-    "best, not on the sphere": (BEST, ("process.sphere=false",)),
-    "best, noise scale 2": (BEST, ("process.noise_scale=2",)),
-    "best, uniform t": (BEST, ("process.times=uniform",)),
     "best, D = 64": (BEST, ("process.dim=64",)),
+    "best, D = 64, self-conditioning": (BEST, ("process.dim=64", "process.self_conditioning=true")),
+    "best, D = 32": (BEST, SMALL),
+    "best, D = 32, uniform t": (BEST, (*SMALL, "process.times=uniform")),
+    "best, D = 32, not on the sphere": (BEST, (*SMALL, "process.sphere=false")),
+    "best, D = 32, noise scale 2": (BEST, (*SMALL, "process.noise_scale=2")),
+    "best, D = 32, not typed": (BEST, (*SMALL, "process.typed=false")),
+    "best, D = 32, no output prior": (
+        BEST,
+        (*SMALL, "process.output_prior=false", "process.bound_prediction=raw"),
+    ),
+    "best, D = 32, mean squared error": (BEST, (*SMALL, "process.output_prior=false", "process.objective=mse")),
     "masked": (("--process", "masked"), ()),
 }
 """Name of a row: flags, and options set by -o."""
