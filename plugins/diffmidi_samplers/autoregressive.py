@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from diffmidi_core.api import AutoregressiveProcess, Canvas, DiffmidiError, Process, Sampler, Tokenizer
+from diffmidi_core.api import AutoregressiveProcess, Canvas, DiffmidiError, Process, Sampler, Tokenizer, some_rows
 from diffmidi_samplers.declarations import AutoregressiveOptions
 
 
@@ -51,10 +51,11 @@ class Autoregressive(Sampler):
         for done in range(steps):
             if done < len(places):
                 place = places[done]
-                seen = words[:, : place + 1]
-                allowed = process.allowed(seen, ahead)[:, place]
-                drawn = process.draw(predict(seen)[:, place], allowed, generator, **self.options.model_dump())
-                words[:, place] = torch.where(free[:, place], drawn, words[:, place])
+                seen, due = words[:, : place + 1], free[:, place]
+                logits, allowed = predict(seen)[due, place], process.allowed(seen, ahead)[due, place]
+                words[due, place] = process.draw(
+                    logits, allowed, some_rows(generator, due), **self.options.model_dump()
+                )
             if on_step is not None:
                 on_step(done + 1, steps)
         return words

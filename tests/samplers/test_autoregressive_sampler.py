@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from diffmidi_core.api import Canvas, DiffmidiError
+from diffmidi_core.diffusion.rows import RowGenerators
 from diffmidi_core.registry import find
 from diffmidi_core.testing.surroundings import context_of, smallest, toy_batch, toy_canvas
 
@@ -110,6 +111,18 @@ def test_the_network_sees_only_what_stands_and_is_asked_once_a_word(process):
     assert told == [(done, 30) for done in range(1, 31)]
     for ids in seen:
         assert not (ids[:, :-1] == 3).any()
+
+
+def test_a_row_is_the_same_whatever_is_drawn_beside_it(process):
+    canvas = toy_canvas(toy_batch(process.tokenizer), 0.5)
+    rows = [Canvas(canvas.ids[i : i + 1], canvas.fixed[i : i + 1], None) for i in range(len(canvas.ids))]
+    sampler = find("sampler", "autoregressive").build()
+    together = sampler.sample(
+        process, canvas, steps=24, generator=RowGenerators([generator(i) for i in range(len(rows))])
+    )
+    for i, row in enumerate(rows):
+        alone = sampler.sample(process, row, steps=24, generator=RowGenerators([generator(i)]))
+        assert torch.equal(alone[0], together[i])
 
 
 def test_fewer_steps_than_words_are_refused(process):
