@@ -24,6 +24,7 @@ from diffmidi_core.engine.sample import draw
 from diffmidi_core.engine.trained import Trained, is_run, open_trained
 from diffmidi_core.errors import UsageError
 from diffmidi_core.music.notes import Score
+from diffmidi_core.sections import parse_length
 
 if TYPE_CHECKING:
     from diffmidi_core.engine.checkpoint import Which
@@ -49,6 +50,7 @@ class Pipeline:
         self.folder = folder
         self.config = trained.config
         self.step = trained.step
+        self._lengths = trained.lengths
         self.device = torch.device(device or torch.accelerator.current_accelerator() or "cpu")
         self.process: Process = trained.process.to(self.device)
 
@@ -90,7 +92,8 @@ class Pipeline:
         *,
         seed: int = 0,
         steps: int | None = None,
-        on_step: Callable[[int, int], object] | None = None,
+        length: str | None = None,
+        on_step: Callable[[int, int | None], object] | None = None,
     ) -> list[Score]:
         """Draw new music.
 
@@ -98,11 +101,13 @@ class Pipeline:
             count: how many pieces.
             seed: the same seed, count and steps give the same pieces, and those that `diffmidi sample` gives.
             steps: evaluations of the denoiser for each piece; by default as the run had them.
-            on_step: told (done, total) after each step.
+            length: "30 seconds", "8 bars", "64 notes", or as long as the "windows" or "pieces" that it was trained on;
+                by default as the run had it.
+            on_step: told (done, total) after each step; total is None where no one knows how many it takes.
 
-        Raises UsageError for a count, seed or number of steps that is out of range.
+        Raises UsageError for a count, seed, number of steps or length that cannot be.
         """
-        return [self.tokenizer.decode(ids) for ids in self._draw(count, seed, steps, on_step)]
+        return [self.tokenizer.decode(ids) for ids in self._draw(count, seed, steps, length, on_step)]
 
     def words(
         self,
@@ -110,10 +115,11 @@ class Pipeline:
         *,
         seed: int = 0,
         steps: int | None = None,
-        on_step: Callable[[int, int], object] | None = None,
+        length: str | None = None,
+        on_step: Callable[[int, int | None], object] | None = None,
     ) -> list[list[str]]:
         """The same as words, which `tokenizer.to_ids` and `tokenizer.decode` make music of."""
-        return [self.tokenizer.to_words(ids) for ids in self._draw(count, seed, steps, on_step)]
+        return [self.tokenizer.to_words(ids) for ids in self._draw(count, seed, steps, length, on_step)]
 
     def push_to_hub(self, name: str, *, private: bool = False, license: str | None = None) -> str:
         """Publish the model as "user/name" on the Hugging Face Hub and return its address.
@@ -127,14 +133,24 @@ class Pipeline:
         return publish(self.folder, name, which=which, private=private, license=license)
 
     def _draw(
-        self, count: int, seed: int, steps: int | None, on_step: Callable[[int, int], object] | None
+        self,
+        count: int,
+        seed: int,
+        steps: int | None,
+        length: str | None,
+        on_step: Callable[[int, int | None], object] | None,
     ) -> list[Ids]:
         steps = self.config.sample.steps if steps is None else steps
         if count < 1 or seed < 0 or steps < 1:
             raise UsageError(f"count and steps are 1 at least and seed 0 (given: {count}, {steps}, {seed}).")
-        asked = self.config.sample.model_copy(update={"count": count, "steps": steps})
+        length = self.config.sample.length if length is None else length
+        try:
+            parse_length(length)
+        except ValueError as error:
+            raise UsageError(f"length: {error} (given: {length!r}).") from None
+        asked = self.config.sample.model_copy(update={"count": count, "steps": steps, "length": length})
         config = self.config.model_copy(update={"seed": seed, "sample": asked})
-        batches = draw(self.process, self._sampler, config, autocast=self._autocast, on_step=on_step)
+        batches = draw(self.process, self._sampler, config, self._lengths, autocast=self._autocast, on_step=on_step)
         return [piece.ids for _, pieces in batches for piece in pieces]
 
     @cached_property

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class Section(BaseModel):
@@ -85,6 +86,23 @@ class SampleConfig(Section):
     count: int = Field(8, ge=1, description="how many pieces")
     steps: int = Field(200, ge=1, description="evaluations of the denoiser for each piece")
     batch_size: int = Field(16, ge=1, description="pieces drawn together")
+    length: str = Field(
+        "windows",
+        description="how long pieces are: windows or pieces (as those of the training music), or such as '64 notes', "
+        "'8 bars' or '30 seconds'",
+    )
+    overlap: float = Field(
+        0.5,
+        ge=0,
+        le=0.9,
+        description="pieces longer than a window: the share of each window that repeats the end of the one before",
+    )
+
+    @field_validator("length")
+    @classmethod
+    def _a_length(cls, value: str) -> str:
+        unit, amount = parse_length(value)
+        return f"{amount:g} {unit}" if amount else unit
 
 
 class EvaluateConfig(Section):
@@ -93,3 +111,22 @@ class EvaluateConfig(Section):
     windows: int = Field(64, ge=1, description="held-out windows measured")
     levels: int | None = Field(32, ge=1, description="noise levels drawn for each window; null: all of them")
     batch_size: int = Field(16, ge=1, description="windows measured together")
+
+
+_LENGTH = re.compile(r"(windows|pieces)|(\d+(?:\.\d+)?) *(notes|note|bars|bar|seconds|second)")
+
+
+def parse_length(text: str) -> tuple[str, float]:
+    """What `sample.length` says: ("windows", 0), ("pieces", 0), or notes, bars or seconds and how many.
+
+    Raises ValueError, in words that follow a colon, where it says something else.
+    """
+    found = _LENGTH.fullmatch(text.strip())
+    amount = float(found[2] or 0) if found else 0.0
+    unit = (found[1] or found[3].removesuffix("s") + "s") if found else ""
+    if not found or (found[2] and (amount <= 0 or (unit != "seconds" and amount != int(amount)))):
+        raise ValueError(
+            "a length is windows or pieces, as long as those of the training music, or a number of notes, bars or "
+            "seconds, such as '64 notes', '8 bars' or '30 seconds'"
+        )
+    return unit, amount

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from diffmidi_core.errors import UsageError
 
 if TYPE_CHECKING:
     from diffmidi_core.engine.session import Session
@@ -78,6 +80,12 @@ _SAMPLE = (
     ("--steps", "sample.steps", int, "Reverse steps when sampling."),
     ("--samples", "sample.count", int, "How many pieces to draw."),
 )
+_LENGTH = "sample.length"
+_LENGTHS = (
+    ("notes", click.IntRange(1), "Draw pieces of so many notes (default: as long as training windows)."),
+    ("bars", click.IntRange(1), "Draw pieces of so many bars, 4/4 where words name no metre."),
+    ("seconds", click.FloatRange(0, min_open=True), "Draw pieces of so many seconds, at 120 quarter notes a minute."),
+)
 _ALL = (*_DATA, *_GENERAL, *_TRAIN, *_SAMPLE)
 
 
@@ -90,6 +98,8 @@ def settings(function: F) -> F:
         function = click.option(f"--{kind}", _parameter(kind), multiple=True, metavar="NAME", help=said)(function)
     for kind in reversed(_PARTS):
         function = click.option(f"--{kind}", _parameter(kind), metavar="NAME", help=f"Choose the {kind}.")(function)
+    for unit, amount, said in reversed(_LENGTHS):
+        function = click.option(f"--{unit}", _parameter(f"{_LENGTH}.{unit}"), type=amount, help=said)(function)
     track = "Tell an experiment tracker, such as tensorboard, wandb or mlflow. Repeatable."
     return SET(click.option("--track", _parameter(_TRACK), multiple=True, metavar="NAME", help=track)(function))
 
@@ -98,7 +108,17 @@ def collect(given: dict[str, Any]) -> dict[str, Any]:
     """The flags that were given, under the names that `config.resolve` takes; removed from `given`."""
     targets = [*_PARTS, *_PLURALS, _TRACK, *(target for _, target, _, _ in _ALL)]
     values = {target: given.pop(_parameter(target)) for target in targets}
+    values[_LENGTH] = _length({unit: given.pop(_parameter(f"{_LENGTH}.{unit}")) for unit, _, _ in _LENGTHS})
     return {name: value for name, value in values.items() if value is not None and value != ()}
+
+
+def _length(given: Mapping[str, float | None]) -> str | None:
+    """What `sample.length` is to be, from the flags of which one at most is given."""
+    asked = {unit: amount for unit, amount in given.items() if amount is not None}
+    if len(asked) > 1:
+        flags = " and ".join(f"--{unit}" for unit in asked)
+        raise UsageError(f"{flags} both say how long pieces are: give one of them.")
+    return next((f"{amount:g} {unit}" for unit, amount in asked.items()), None)
 
 
 def open_session(run: Path, given: dict[str, Any], assignments: tuple[str, ...]) -> Session:

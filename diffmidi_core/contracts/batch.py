@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 Over = Literal["rows", "positions", "words"]
@@ -126,7 +128,7 @@ class Canvas:
     @classmethod
     def begun(
         cls,
-        beginnings: Sequence[Sequence[int]],
+        beginnings: Sequence[Sequence[int] | NDArray[np.integer]],
         lengths: Sequence[int],
         *,
         width: int | None = None,

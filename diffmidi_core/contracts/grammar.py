@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,13 +41,20 @@ class Grammar:
 
     def longest(self, most: int) -> int:
         """The largest number of words, up to `most`, that some whole text has; `most` where there is no such text."""
-        states, found = np.array(self.start), 0
+        return max(self._lengths(most), default=most)
+
+    def shortest(self) -> int:
+        """The smallest number of words that some whole text has; 1 where there is no text at all."""
+        return next(self._lengths(len(self.next_state) + 1), 1)
+
+    def _lengths(self, most: int) -> Iterator[int]:
+        """How many words whole texts have, 1 to `most`, rising."""
+        states = np.array(self.start)
         for words in range(1, most + 1):
             after = self.next_state[states]
             states = np.unique(after[after >= 0])
             if np.isin(states, self.final).any():
-                found = words
-        return found or most
+                yield words
 
 
 def _faults(table: list[list[int]], types: list[int], state: int, final: set[int]) -> int:

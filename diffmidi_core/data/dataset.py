@@ -105,6 +105,10 @@ class TokenDataset:
         """The ids of a whole piece, a view of the file."""
         return self._words[piece]
 
+    def words_of_pieces(self) -> Column:
+        """[P] how many words each training piece has."""
+        return self._words.lengths(self.train_pieces)
+
     def name(self, piece: int | np.integer) -> str:
         """What the source calls a piece."""
         return str(self._file.value("id", int(piece)))

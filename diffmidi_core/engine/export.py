@@ -52,6 +52,7 @@ def export(
         length=config.length,
         precision=config.precision,
         sample=config.sample,
+        lengths=trained.lengths,
         **describe_parts(config, PARTS),
     )
     with whole_folder(to) as temporary:

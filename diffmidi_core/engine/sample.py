@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -12,9 +12,12 @@ from diffmidi_core.config import Part, RunConfig
 from diffmidi_core.contracts.batch import Canvas
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.sampler import Sampler
-from diffmidi_core.contracts.tokenizer import SPECIALS, Tokenizer
+from diffmidi_core.contracts.tokenizer import Tokenizer
+from diffmidi_core.diffusion.rows import RowGenerators
 from diffmidi_core.engine import checkpoint
 from diffmidi_core.engine.build import build, build_process
+from diffmidi_core.engine.length import DataLengths, goals_for
+from diffmidi_core.engine.long import Filled, Frame, grow
 from diffmidi_core.engine.memory import Halves
 from diffmidi_core.engine.ranks import gathered
 from diffmidi_core.engine.samples import Drawn, write_sample
@@ -25,29 +28,34 @@ from diffmidi_core.engine.session import Session
 def load_process(session: Session, which: checkpoint.Which = None) -> tuple[Process, int]:
     """The run's process with averaged weights, ready to be asked, and the step they are of (`checkpoint.choose`)."""
     path = checkpoint.choose(session.folder.checkpoints, which)
-    process, step = restored(path, session.config, session.tokenizer)
+    process, step, _ = restored(path, session.config, session.tokenizer)
     return process.to(session.accelerator.device), step
 
 
-def restored(path: Path, config: RunConfig, tokenizer: Tokenizer) -> tuple[Process, int]:
-    """The process of a checkpoint with averaged weights, on the CPU, in evaluation mode; and the step they are of."""
+def restored(path: Path, config: RunConfig, tokenizer: Tokenizer) -> tuple[Process, int, DataLengths]:
+    """The process of a checkpoint with averaged weights, on the CPU, in evaluation mode; the step they are of; and how
+    long the music was that it was trained on.
+    """
     process = build_process(config, tokenizer)
     manifest = checkpoint.load_manifest(path, process)
     checkpoint.load_weights(path, process, averaged=True)
-    return process.eval(), int(manifest["step"])
+    lengths = DataLengths.read(manifest.get("lengths"), length=tokenizer.grammar.longest(config.length))
+    return process.eval(), int(manifest["step"]), lengths
 
 
 def sample(session: Session, *, which: checkpoint.Which = None) -> list[Path]:
     """Draw `sample.count` pieces and write them; the same pieces whatever the number of ranks."""
     session.begin("sample")
-    process, step = load_process(session, which)
+    path = checkpoint.choose(session.folder.checkpoints, which)
+    process, step, lengths = restored(path, session.config, session.tokenizer)
     sampler: Sampler = build("sampler", session.config.sampler)
     accelerator = session.accelerator
     drawn = gathered(
         draw(
-            process,
+            process.to(accelerator.device),
             sampler,
             session.config,
+            lengths,
             autocast=accelerator.autocast,
             rank=accelerator.process_index,
             ranks=accelerator.num_processes,
@@ -63,7 +71,9 @@ def sample(session: Session, *, which: checkpoint.Which = None) -> list[Path]:
             "sampler": session.config.sampler.name,
             "steps": session.config.sample.steps,
             "seed": session.config.seed,
+            "length": session.config.sample.length.replace(" ", "-"),
         }
+        _say_if_short(session, drawn)
         for index, piece in enumerate(drawn):
             path = session.folder.samples / f"sample-{session.config.seed}-{index:03d}.txt"
             write_sample(path, piece.ids, session.tokenizer, {**about, **piece.record})
@@ -76,52 +86,100 @@ def sample(session: Session, *, which: checkpoint.Which = None) -> list[Path]:
     return paths
 
 
+def _say_if_short(session: Session, drawn: Sequence[Drawn]) -> None:
+    short = sum("short" in piece.record for piece in drawn)
+    if short:
+        session.hooks.warn(
+            f"{short} of {len(drawn)} pieces stood still before they were {session.config.sample.length} long, and are "
+            "kept as they are: train longer, or ask for another length."
+        )
+
+
 def draw(
     process: Process,
     sampler: Sampler,
     config: RunConfig,
+    lengths: DataLengths,
     *,
     autocast: Callable[[], AbstractContextManager[None]],
     rank: int = 0,
     ranks: int = 1,
-    on_step: Callable[[int, int], object] | None = None,
+    on_step: Callable[[int, int | None], object] | None = None,
     warn: Callable[[str], None] = lambda message: None,
 ) -> list[tuple[int, list[Drawn]]]:
-    """`sample.count` pieces in batches that follow from the config alone; this rank's share of them, by their numbers.
+    """`sample.count` pieces as long as `sample.length` says; this rank's share of their batches, by their numbers.
 
-    `on_step(done, total)` is told how many reverse steps of all batches are done;
+    Piece i is a function of the seed and i, whatever is drawn beside it, up to the rounding of the device's arithmetic.
+    `on_step(done, total)` is told how many reverse steps of all batches are done, and of how many where that is known;
     `warn` that memory holds fewer pieces than a batch has, and how many are drawn together from then on.
     """
-    device = next(process.parameters()).device
-    length = process.tokenizer.grammar.longest(config.length)  # whole notes
-    sizes = [
-        min(config.sample.batch_size, config.sample.count - begin)
-        for begin in range(0, config.sample.count, config.sample.batch_size)
-    ]
+    device, asked = next(process.parameters()).device, config.sample
+    goals, first = goals_for(asked.length, asked.count, tokenizer=process.tokenizer, lengths=lengths, seed=config.seed)
+    frame = Frame.of(process.tokenizer, config.length, asked.overlap)
+    size = asked.batch_size
+    batches = [range(begin, min(begin + size, asked.count)) for begin in range(0, asked.count, size)]
+    progress = _Progress([[frame.windows(goals[piece]) for piece in batch] for batch in batches], asked.steps, on_step)
     mine: list[tuple[int, list[Drawn]]] = []
     halves = Halves("piece", warn)
-    for index in range(rank, len(sizes), ranks):
-        before = index * config.sample.steps
 
-        def tell(done: int, steps: int, before: int = before) -> None:
-            if on_step is not None:
-                on_step(before + done, len(sizes) * steps)
+    def fill(canvas: Canvas, pieces: Sequence[int], window: int) -> Filled:
+        generator = RowGenerators(
+            [generator_for(config.seed, "sample", piece, window, device=device) for piece in pieces]
+        )
+        with torch.inference_mode(), autocast():
+            words, record = sampler.sample_with_record(
+                process, canvas.to(device), steps=asked.steps, generator=generator, on_step=progress.tell
+            )
+        progress.next_window()
+        return words.cpu().numpy(), {name: values.tolist() for name, values in record.items()}
 
-        def some(
-            begin: int, end: int, path: tuple[int, ...], index: int = index, tell: Callable[[int, int], None] = tell
-        ) -> list[Drawn]:
-            canvas = Canvas.blank(end - begin, length, device=str(device))
-            generator = generator_for(config.seed, "sample", index, *path, device=device)
-            with torch.inference_mode(), autocast():
-                words, record = sampler.sample_with_record(
-                    process, canvas, steps=config.sample.steps, generator=generator, on_step=tell
-                )
-            rows = words.cpu().numpy().astype("int32")
-            said = {name: values.tolist() for name, values in record.items()}
-            return [
-                Drawn(ids[ids >= len(SPECIALS)], {name: values[row] for name, values in said.items()})
-                for row, ids in enumerate(rows)
-            ]
+    for index in range(rank, len(batches), ranks):
+        progress.begin(index)
 
-        mine.append((index, halves(sizes[index], some)))
+        def some(begin: int, end: int, path: tuple[int, ...], batch: range = batches[index]) -> list[Drawn]:
+            pieces = batch[begin:end]
+            return grow(
+                [goals[piece] for piece in pieces],
+                lambda canvas, rows, window: fill(canvas, [pieces[row] for row in rows], window),
+                frame,
+                first=first,
+            )
+
+        mine.append((index, halves(len(batches[index]), some)))
     return mine
+
+
+class _Progress:
+    """Reverse steps done, of those of all batches.
+
+    Args:
+        windows: of each piece of each batch, None where no one knows.
+        steps: for each window.
+        on_step: told of each step.
+    """
+
+    def __init__(
+        self,
+        windows: Sequence[Sequence[int | None]],
+        steps: int,
+        on_step: Callable[[int, int | None], object] | None,
+    ) -> None:
+        known = [max(each or 0 for each in batch) for batch in windows]
+        self.before = [steps * sum(known[:index]) for index in range(len(known))]
+        self.total = None if any(each is None for batch in windows for each in batch) else steps * sum(known)
+        self.steps, self.on_step = steps, on_step
+        self.done = 0
+
+    def begin(self, batch: int) -> None:
+        """Batches are done in their order, though other ranks may do those between."""
+        self.done = max(self.done, self.before[batch])
+
+    def tell(self, done: int, steps: int) -> None:
+        """So many steps of this window are done."""
+        if self.on_step is not None:
+            now = self.done + done
+            self.on_step(now, None if self.total is None else max(now, self.total))
+
+    def next_window(self) -> None:
+        """All of them are."""
+        self.done += self.steps

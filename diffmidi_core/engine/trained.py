@@ -14,6 +14,7 @@ from diffmidi_core.contracts.process import Process
 from diffmidi_core.engine import checkpoint
 from diffmidi_core.engine.build import build_process, build_tokenizer
 from diffmidi_core.engine.folder import RunFolder
+from diffmidi_core.engine.length import DataLengths
 from diffmidi_core.engine.sample import restored
 from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.files import read_json
@@ -36,11 +37,13 @@ class Trained:
         process: the model.
         config: what it is drawn from: its parts, `length`, `precision` and `sample`; the rest is as in any config.
         step: the iteration that its weights are of.
+        lengths: of the music that it was trained on.
     """
 
     process: Process
     config: RunConfig
     step: int
+    lengths: DataLengths
 
 
 class ExportedPart(BaseModel):
@@ -68,6 +71,7 @@ class ExportedConfig(BaseModel):
     length: int
     precision: Literal["auto", "fp32", "bf16", "fp16"]
     sample: SampleConfig
+    lengths: DataLengths | None = None
 
 
 def is_run(folder: Path) -> bool:
@@ -91,8 +95,8 @@ def of_run(folder: RunFolder, which: checkpoint.Which = None) -> Trained:
     """The model of a run, which needs neither its data nor the listeners, metrics and renderers that it had."""
     config = _config(read_json(folder.config_file), folder.config_file)
     path = checkpoint.choose(folder.checkpoints, which)
-    process, step = restored(path, config, build_tokenizer(config, path / TOKENIZER))
-    return Trained(process, config, step)
+    process, step, lengths = restored(path, config, build_tokenizer(config, path / TOKENIZER))
+    return Trained(process, config, step, lengths)
 
 
 def _config(said: Any, file: Path) -> RunConfig:
@@ -126,7 +130,8 @@ def _exported(folder: Path) -> Trained:
         raise DiffmidiError(f"there is no {WEIGHTS} in {folder}: export or fetch the model again.")
     process = build_process(config, tokenizer)
     checkpoint.load_weights(folder, process, averaged=False)
-    return Trained(process.eval(), config, about.checkpoint)
+    lengths = about.lengths or DataLengths.read(None, length=tokenizer.grammar.longest(config.length))
+    return Trained(process.eval(), config, about.checkpoint, lengths)
 
 
 def _about(folder: Path) -> ExportedConfig:
