@@ -74,8 +74,13 @@ class MaskedOptions(Options):
     typed: bool = Field(
         True, description="leave words out that the tokenizer's grammar has no place for, in training and sampling"
     )
-    tied: bool = Field(True, description="the output head's matrix is that of the word embeddings")
-    init_std: float = Field(0.02, gt=0, description="standard deviation of the embeddings before training, as in BERT")
+    tied: bool = Field(False, description="the output head's matrix is that of the word embeddings")
+    init_std: float = Field(
+        0.2,
+        gt=0,
+        description="standard deviation of the embeddings before training; at BERT's 0.02 the first steps of a large "
+        "learning rate wipe out what tells words apart",
+    )
     time: bool = Field(
         False, description="tell the network the share of words hidden, which it could count, as it sees them"
     )

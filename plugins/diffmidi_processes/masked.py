@@ -10,6 +10,8 @@ from diffmidi_core.api import Backbone, MaskedProcess, NoiseSchedule, Tokenizer,
 from diffmidi_processes.declarations import MaskedOptions
 
 TIME_SCALE = 1000
+HEAD_STD = 0.02
+"""Of the head's matrix before training, as in BERT: nearly the same odds for every word."""
 
 
 class Masked(MaskedProcess):
@@ -27,7 +29,7 @@ class Masked(MaskedProcess):
         words, width = len(tokenizer.vocab), backbone.width
         self.embedding = nn.Parameter(torch.randn(words, width) * options.init_std)
         self.transform = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width))
-        self.head = None if options.tied else nn.Parameter(torch.randn(words, width) * options.init_std)
+        self.head = None if options.tied else nn.Parameter(torch.randn(words, width) * HEAD_STD)
         self.bias = nn.Parameter(torch.zeros(words))
         self.time = (
             nn.Sequential(nn.Linear(options.time_width, width), nn.SiLU(), nn.Linear(width, width))
