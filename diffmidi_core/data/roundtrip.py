@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.music.notes import Score, notes_of, without_twins
+from diffmidi_core.music.notes import Notes, Score, notes_of, without_twins
+from diffmidi_core.music.tempo import UNTOLD, seconds
 
 Float = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -34,22 +35,18 @@ class Loss:
     bins: dict[str, dict[int, int]] = field(default_factory=lambda: {name: {} for name in _MEASURES})
 
     def add(self, score: Score, back: Score) -> None:
-        """Compare a score with what came back of it."""
+        """Compare a score with what came back of it.
+
+        Words count beats or seconds, and what comes back has its own tempo: the clock that loses less is theirs.
+        """
         notes, returned = without_twins(notes_of(score)), notes_of(back)
-        ours, theirs = notes.onset / score.ticks_per_quarter, returned.onset / back.ticks_per_quarter
-        mine, its = _pairs(notes.pitch, ours, returned.pitch, theirs)
         self.pieces += 1
         self.notes += len(notes)
-        self.lost += len(notes) - len(mine)
-        if not len(mine):
-            return
-        quarter = _ms_per_quarter(score, notes.onset[mine])
-        longer = returned.duration[its] / back.ticks_per_quarter - notes.duration[mine] / score.ticks_per_quarter
-        errors = (
-            abs(_moved(ours[mine], theirs[its])) * quarter,
-            abs(longer) * quarter,
-            abs(returned.velocity[its] - notes.velocity[mine]).astype(np.float64),
-        )
+        clocks = [(_in_quarters(score, notes), _in_quarters(back, returned))]
+        if not _plain(score):
+            clocks.append((_in_seconds(score, notes), _in_seconds(back, returned)))
+        lost, errors = min((_compared(notes, returned, *each) for each in clocks), key=_how_bad)
+        self.lost += lost
         for name, error in zip(_MEASURES, errors, strict=True):
             self.sums[name] += float(error.sum())
             count = np.bincount(np.searchsorted(_EDGES, error))
@@ -77,6 +74,51 @@ class Loss:
             upper = float(_EDGES[min(at, len(_EDGES) - 1)])
             figures[name] = {"mean": float(f"{self.sums[name] / kept:.3g}"), "p99": float(f"{upper:.2g}")}
         return figures
+
+
+@dataclass(frozen=True)
+class _Times:
+    """When notes begin, and how long they last, in quarter notes; and how many ms a quarter note is at each onset."""
+
+    onset: Float
+    duration: Float
+    quarter: Float
+
+
+def _in_quarters(score: Score, notes: Notes) -> _Times:
+    """As they are written."""
+    tempos = score.tempos.numpy()
+    order = np.argsort(tempos["time"], kind="stable")
+    at = np.searchsorted(tempos["time"][order], notes.onset, side="right")
+    quarter = np.append(UNTOLD, tempos["mspq"][order])[at] / 1000
+    return _Times(notes.onset / score.ticks_per_quarter, notes.duration / score.ticks_per_quarter, quarter)
+
+
+def _in_seconds(score: Score, notes: Notes) -> _Times:
+    """As they are heard: a quarter note is half a second throughout."""
+    onset, end = 2 * seconds(score, notes.onset), 2 * seconds(score, notes.onset + notes.duration)
+    return _Times(onset, end - onset, np.full(len(notes), 500.0))
+
+
+def _plain(score: Score) -> bool:
+    """Whether quarter notes are half a second, so that both clocks say the same."""
+    return bool((score.tempos.numpy()["mspq"] == UNTOLD).all())
+
+
+def _compared(notes: Notes, returned: Notes, ours: _Times, theirs: _Times) -> tuple[int, tuple[Float, Float, Float]]:
+    """How many notes did not come back; and of the others the errors of onset and duration in ms, and of velocity."""
+    mine, its = _pairs(notes.pitch, ours.onset, returned.pitch, theirs.onset)
+    quarter = ours.quarter[mine]
+    return len(notes) - len(mine), (
+        abs(_moved(ours.onset[mine], theirs.onset[its])) * quarter,
+        abs(theirs.duration[its] - ours.duration[mine]) * quarter,
+        abs(returned.velocity[its] - notes.velocity[mine]).astype(np.float64),
+    )
+
+
+def _how_bad(compared: tuple[int, tuple[Float, ...]]) -> tuple[int, float]:
+    lost, (onset, *_) = compared
+    return lost, float(onset.sum())
 
 
 def _pairs(pitch: Rows, onset: Float, other_pitch: Rows, other: Float) -> tuple[Rows, Rows]:
@@ -119,10 +161,3 @@ def _moved(onset: Float, other: Float) -> Float:
     back = np.empty_like(moved)
     back[order] = moved
     return back
-
-
-def _ms_per_quarter(score: Score, ticks: Rows) -> Float:
-    tempos = score.tempos.numpy()
-    order = np.argsort(tempos["time"], kind="stable")
-    at = np.searchsorted(tempos["time"][order], ticks, side="right")
-    return np.append(500.0, tempos["mspq"][order] / 1000)[at]

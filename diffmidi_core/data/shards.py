@@ -125,7 +125,8 @@ def _row(source: Source, tokenizer: Tokenizer, piece: Piece, loss: Loss | None) 
         score = source.read(piece)
         ids, changed = tokenizer.encode_counted(score)
         if not (count := tokenizer.count_notes(ids)):
-            raise RefusedError("no_notes", f"{name} has no notes left after encoding.")
+            why = ", ".join(f"{what.replace('_', ' ')}: {many:,}" for what, many in changed.items())
+            raise RefusedError("no_notes", f"{name} has no notes left after encoding{f' ({why})' if why else ''}.")
         if loss is not None:
             loss.add(score, tokenizer.decode(ids))
         notes = notes_of(score)

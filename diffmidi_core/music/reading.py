@@ -30,7 +30,7 @@ _FOREIGN = {
     b"PK\x03\x04": ("zip", "is a zip archive; unpack it first"),
     b"version https://git-lfs": ("git_lfs", "is a git-lfs pointer, not the file itself; run `git lfs pull`"),
     b"SMF2CLIP": ("midi_2", "is a MIDI 2.0 clip file, which is not supported; export it as a standard MIDI file"),
-    b"RIFF": ("not_midi", "is a RIFF file without MIDI in it (a sound, perhaps)"),
+    b"RIFF": ("not_midi", "is a RIFF file without MIDI in it (a sound, perhaps); leave it out"),
 }
 _TEMPO_EVENT = b"\xff\x51\x03"
 
@@ -50,7 +50,8 @@ def read_midi(path: Path) -> Score:
             raise _too_large(name)
         data = path.read_bytes()
     except FileNotFoundError:
-        raise RefusedError("missing", f"there is no file {name}.") from None
+        what = "is a link that leads nowhere" if path.is_symlink() else "does not exist"
+        raise RefusedError("missing", f"{name} {what}.") from None
     except PermissionError:
         raise RefusedError("unreadable", f"{name} may not be read: permission denied.") from None
     except (OSError, ValueError) as error:
@@ -101,11 +102,11 @@ def _gunzipped(data: bytes, name: str) -> bytes:
     try:
         unpacked = unpacker.decompress(data, MAX_BYTES + 1)
     except zlib.error:
-        raise RefusedError("corrupt", f"{name} is a damaged gzip file.") from None
+        raise RefusedError("corrupt", f"{name} is a damaged gzip file; copy it again.") from None
     if len(unpacked) > MAX_BYTES:
         raise _too_large(name)
     if not unpacker.eof:
-        raise RefusedError("truncated", f"{name} is a gzip file that is cut short.")
+        raise RefusedError("truncated", f"{name} is a gzip file that is cut short; copy it again.")
     return unpacked
 
 
@@ -120,21 +121,27 @@ def _riff_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 def _standard(data: bytes, name: str) -> bytes:
     """Check the header and the chunks, and give back a file whose header has the usual six bytes."""
     if not data:
-        raise RefusedError("empty", f"{name} is empty.")
+        raise RefusedError("empty", f"{name} is empty; copy it again, or leave it out.")
     for magic, (reason, what) in _FOREIGN.items():
         if data.startswith(magic):
             raise RefusedError(reason, f"{name} {what}.")
     if not data.startswith(b"MThd"):
-        raise RefusedError("not_midi", f"{name} is not a MIDI file: it does not begin with a MIDI header.")
+        raise RefusedError(
+            "not_midi", f"{name} is not a MIDI file: it does not begin with a MIDI header; leave it out."
+        )
     if len(data) < 14:
-        raise RefusedError("truncated", f"{name} is cut short: it ends inside its header.")
+        raise RefusedError("truncated", f"{name} is cut short: it ends inside its header; copy or export it again.")
     length, form, tracks, division = struct.unpack_from(">IHHH", data, 4)
     if not 6 <= length <= len(data) - 8:
-        raise RefusedError("bad_header", f"{name} has a damaged MIDI header.")
+        raise RefusedError("bad_header", f"{name} has a damaged MIDI header; export it again.")
     if form > 1:
-        raise RefusedError("type_2", f"{name} is MIDI of type {form}; only types 0 and 1 hold one piece of music.")
+        raise RefusedError(
+            "type_2", f"{name} is MIDI of type {form}; only types 0 and 1 hold one piece of music; export it as type 1."
+        )
     if division == 0:
-        raise RefusedError("zero_division", f"{name} says that a quarter note has no ticks, so it has no rhythm.")
+        raise RefusedError(
+            "zero_division", f"{name} says that a quarter note has no ticks, so it has no rhythm; export it again."
+        )
     if division & 0x8000:
         raise RefusedError("smpte", f"{name} counts time in film frames (SMPTE), not in beats; export it in beats.")
     _check_chunks(data, 8 + length, tracks, name)
@@ -147,7 +154,9 @@ def _check_chunks(data: bytes, at: int, tracks: int, name: str) -> None:
         left = len(data) - at - 8
         kind, length = struct.unpack_from(">4sI", data, at) if left >= 0 else (b"", 0)
         if length > left:
-            raise RefusedError("truncated", f"{name} is cut short, or the length of a track in it is wrong.")
+            raise RefusedError(
+                "truncated", f"{name} is cut short, or the length of a track in it is wrong; copy or export it again."
+            )
         tracks -= kind == b"MTrk"
         at += 8 + length
 
@@ -155,20 +164,27 @@ def _check_chunks(data: bytes, at: int, tracks: int, name: str) -> None:
 def _check(score: Score, data: bytes, name: str) -> None:
     tracks = [track for track in score.tracks if len(track.notes)]
     if not tracks:
-        raise RefusedError("no_notes", f"{name} holds no complete note.")
+        raise RefusedError("no_notes", f"{name} holds no complete note; leave it out.")
     if all(track.is_drum for track in tracks):
-        raise RefusedError("drums_only", f"{name} holds nothing but drums.")
+        raise RefusedError("drums_only", f"{name} holds nothing but drums, which are not learned; leave it out.")
     columns = [track.notes.numpy() for track in tracks]
     onset, duration = (np.concatenate([column[what] for column in columns]) for what in ("time", "duration"))
     # Past 2^31 ticks int32 wraps around to negative times, in symusic and in this sum alike.
     if np.minimum(onset, onset + duration).min() < 0:
-        raise RefusedError("time_overflow", f"{name} is longer than MIDI software can count (2^31 ticks).")
+        raise RefusedError(
+            "time_overflow", f"{name} is longer than MIDI software can count (2^31 ticks); export it again."
+        )
     if len(onset) > MAX_CHORD and _starts_more_at_once(onset, MAX_CHORD):
-        raise RefusedError("too_dense", f"{name} starts more than {MAX_CHORD:,} notes at the same moment.")
+        raise RefusedError(
+            "too_dense",
+            f"{name} starts more than {MAX_CHORD:,} notes at the same moment, which no one plays; leave it out.",
+        )
     # symusic reads three bytes of tempo whatever length the event declares.
     tempos = score.tempos.numpy()["mspq"]
     if len(tempos) > data.count(_TEMPO_EVENT) or (tempos <= 0).any():
-        raise RefusedError("bad_tempo", f"{name} holds a tempo that is zero or damaged.")
+        raise RefusedError(
+            "bad_tempo", f"{name} holds a tempo that is zero or damaged; set its tempo and export it again."
+        )
 
 
 def _starts_more_at_once(onset: NDArray[np.int32], limit: int) -> bool:

@@ -37,7 +37,8 @@ def _pieces(report: Mapping[str, Any]) -> Iterator[Row]:
     if near.get("dropped"):
         yield "versions left out", _number(len(near["dropped"])), _named(_pairs(near["dropped"]))
     elif near.get("groups"):
-        said = f"in {_number(near['groups'])} groups, each on one side of the split"
+        groups = f"{_number(near['groups'])} groups, each" if near["groups"] > 1 else "one group,"
+        said = f"in {groups} on one side of the split"
         yield "versions", _number(near["pieces"]), said
         yield "largest group", _number(near["largest"]), _named(near["in_largest"], near["largest"])
     for reason, sentences in sorted(report["refused"].items(), key=lambda each: -len(each[1])):

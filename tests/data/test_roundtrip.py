@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from symusic.core import TempoTick
 
 from diffmidi_core.api import Notes, score_of
 from diffmidi_core.data.roundtrip import Loss
@@ -44,6 +45,18 @@ def test_errors_are_in_the_time_that_is_heard(tempo):
     assert said["onset_ms"]["p99"] == pytest.approx(0.1 * 60_000 / tempo, rel=0.03)
     assert said["duration_ms"]["mean"] == pytest.approx(0.1 * 60_000 / tempo, rel=0.01)
     assert said["velocity"]["mean"] == 4.0
+
+
+@pytest.mark.parametrize("grid", [24, "10ms"])
+def test_words_of_seconds_and_of_beats_are_compared_by_their_own_clock(grid):
+    tokenizer = find("tokenizer", "mmm").build({"grid": grid})
+    one = score(np.arange(200) * 240, tempo=87.0)
+    one.tempos.append(TempoTick(240 * 77, qpm=140.0))
+    said = summary(one, tokenizer.decode(tokenizer.encode(one)))
+    assert said["lost"] == 0
+    assert said["onset_ms"]["mean"] < 6
+    assert said["onset_ms"]["p99"] < 20
+    assert said["duration_ms"]["mean"] < 10
 
 
 def test_notes_without_a_counterpart_are_lost_and_cost_the_others_nothing():
