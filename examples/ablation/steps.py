@@ -31,7 +31,21 @@ from diffmidi_core.registry import find
 STEPS = (5, 10, 20, 50, 200, 2000)
 GAUSSIAN = ("ddpm", "ddim", "dpmpp", "dpmpp,eta=1", "heun")
 MASKED = ("ancestral", "confidence", "remask")
-COLUMNS = ("sampler", "steps", "samples", "seed", "overlap", "low", "high", "heldout", "faults", "changes", "seconds")
+COLUMNS = (
+    "sampler",
+    "steps",
+    "samples",
+    "seed",
+    "checkpoint",
+    "overlap",
+    "low",
+    "high",
+    "heldout",
+    "faults",
+    "changes",
+    "seconds",
+)
+COLOURS = matplotlib.colormaps["tab20"].colors[::2] + matplotlib.colormaps["tab20"].colors[1::2]
 WHOLE = 0.75
 """Windows at least so long, against what is drawn, are compared with; others are the ends of pieces."""
 
@@ -80,6 +94,7 @@ def measure(judge: Judge, said: str, steps: int, count: int, seed: int) -> dict[
         "steps": steps,
         "samples": count,
         "seed": seed,
+        "checkpoint": pipeline.step,
         **judge.figures(list(words[:, 1:-1].cpu().numpy().astype("int32"))),
         "faults": 100 * sum(tokenizer.faults(row) for row in loose) / loose.size,
         "changes": None if changes is None else 100 * float(changes.sum()) / loose.size,
@@ -134,18 +149,17 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
     for number, sampler in enumerate(dict.fromkeys(row["sampler"] for row in rows)):
         mine = sorted((row for row in rows if row["sampler"] == sampler), key=lambda row: int(row["steps"]))
         x = [int(row["steps"]) for row in mine]
-        style = {"color": f"C{number}", "marker": "os^vD*Px"[number % 8], "label": sampler}
+        style = {"color": COLOURS[number % 20], "marker": "os^vD*Px"[number % 8], "label": sampler}
         overlap, low, high = ([float(row[key] or "nan") for row in mine] for key in ("overlap", "low", "high"))
         above.plot(x, overlap, **style)
-        above.fill_between(x, low, high, color=f"C{number}", alpha=0.08, linewidth=0)
+        above.fill_between(x, low, high, color=style["color"], alpha=0.08, linewidth=0)
         below.plot(x, [float(row["faults"]) for row in mine], **style)
     heldout = next((float(row["heldout"]) for row in rows if row["heldout"]), None)
     if heldout is not None:
         above.axhline(heldout, color="black", linestyle="--", linewidth=1, label="held-out against itself")
     above.set(ylabel="overlap area with held-out music", xscale="log")
     below.set(ylabel="grammar faults before the last rounding, %", xlabel="evaluations of the network")
-    below.set_yscale("symlog", linthresh=0.1)
-    below.set_ylim(bottom=0)
+    below.set_ylim(0, max(1.0, below.get_ylim()[1]))
     below.set_xticks(sorted({int(row["steps"]) for row in rows}), labels=sorted({int(row["steps"]) for row in rows}))
     below.minorticks_off()
     above.legend(fontsize="small", ncols=2)
@@ -171,10 +185,15 @@ def main() -> None:
     samplers = asked.samplers or (MASKED if family == "masked" else GAUSSIAN)
     kept = out / "steps.csv"
     rows: list[dict[str, Any]] = list(csv.DictReader(kept.open(encoding="utf-8"))) if kept.exists() else []
-    done = {(row["sampler"], int(row["steps"]), int(row["samples"]), int(row["seed"])) for row in rows}
+    same = (asked.samples, asked.seed, pipeline.step)
+
+    def shown() -> list[dict[str, Any]]:
+        return [row for row in rows if tuple(int(row[key]) for key in ("samples", "seed", "checkpoint")) == same]
+
+    done = {(row["sampler"], int(row["steps"])) for row in shown()}
     for steps in asked.steps:
         for sampler in samplers:
-            if (sampler, steps, asked.samples, asked.seed) in done:
+            if (sampler, steps) in done:
                 continue
             rows.append(measure(judge, sampler, steps, asked.samples, asked.seed))
             print({key: f"{x:.4g}" if isinstance(x, float) else x for key, x in rows[-1].items()}, flush=True)
@@ -185,12 +204,12 @@ def main() -> None:
     said = [
         f"{asked.samples} samples a cell, seed {asked.seed}, {len(judge.reference)} held-out windows, "
         f"checkpoint {pipeline.step}.",
-        f"Overlap area with held-out music:\n\n{table(rows, 'overlap', '%.3f')}",
-        f"Grammar faults before the last rounding, % of words:\n\n{table(rows, 'faults', '%.2f')}",
-        f"Words that the grammar changed in the last rounding, %:\n\n{table(rows, 'changes', '%.2f')}",
+        f"Overlap area with held-out music:\n\n{table(shown(), 'overlap', '%.3f')}",
+        f"Grammar faults before the last rounding, % of words:\n\n{table(shown(), 'faults', '%.2f')}",
+        f"Words that the grammar changed in the last rounding, %:\n\n{table(shown(), 'changes', '%.2f')}",
     ]
     (out / "steps.md").write_text("\n\n".join(said) + "\n", encoding="utf-8")
-    draw(rows, out / "steps.png")
+    draw(shown(), out / "steps.png")
 
 
 if __name__ == "__main__":
