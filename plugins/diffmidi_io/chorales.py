@@ -60,6 +60,14 @@ class Chorales(Source):
         """The piece for piano, all parts in one track. Raises RefusedError where there is no such piece."""
         return self._corpus.score(piece.id)
 
+    def stamp(self, piece: Piece) -> str:
+        """The versions of music21 and of how its files are read."""
+        return self._version
+
+    @cached_property
+    def _version(self) -> str:
+        return f"{_installed()[1]} {VERSION}"
+
     @cached_property
     def _corpus(self) -> _Corpus:
         folder, version = _installed()

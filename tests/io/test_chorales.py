@@ -197,6 +197,14 @@ def test_without_music21_or_its_corpus_a_sentence_says_what_to_do(tmp_path: Path
         list(make().pieces())
 
 
+def test_the_stamp_changes_with_the_version_of_music21(source, monkeypatch):
+    piece = next(source.pieces())
+    before = source.stamp(piece)
+    assert before == make().stamp(piece) != ""
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "0")
+    assert make().stamp(piece) != before
+
+
 def test_music21_is_never_imported(source):
     code = (
         "import json, sys; from diffmidi_core.registry import find;"
