@@ -31,8 +31,9 @@ PLURAL = {"metric": "metrics", "renderer": "renderers", "hook": "hooks"}
 """Kinds of which a run has a list of parts, and the list's name."""
 
 METRICS = (
-    *("bound_bpw", "bits_per_note", "bits_by_type", "rounding_bpw", "grammar_faults", "grammar_changes"),
-    *("originality", "pitch_class_entropy", "pitch_range", "scale_consistency", "polyphony"),
+    *("bound_bpw", "baselines", "bits_per_note", "bits_by_type", "rounding_bpw"),
+    *("grammar_faults", "grammar_changes", "originality"),
+    *("pitch_class_entropy", "pitch_range", "scale_consistency", "polyphony"),
     *("groove_consistency", "empty_beat_rate", "note_density", "overlap_area"),
 )
 """What a run is judged by unless it says otherwise; `diffmidi plugins` lists the others."""
