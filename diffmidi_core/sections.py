@@ -102,7 +102,7 @@ class SampleConfig(Section):
     @classmethod
     def _a_length(cls, value: str) -> str:
         unit, amount = parse_length(value)
-        return f"{amount:g} {unit}" if amount else unit
+        return f"{amount:.12g} {unit}" if amount else unit
 
 
 class EvaluateConfig(Section):

@@ -118,7 +118,7 @@ def _length(given: Mapping[str, float | None]) -> str | None:
     if len(asked) > 1:
         flags = " and ".join(f"--{unit}" for unit in asked)
         raise UsageError(f"{flags} both say how long pieces are: give one of them.")
-    return next((f"{amount:g} {unit}" for unit, amount in asked.items()), None)
+    return next((f"{amount:.12g} {unit}" for unit, amount in asked.items()), None)
 
 
 def open_session(run: Path, given: dict[str, Any], assignments: tuple[str, ...]) -> Session:

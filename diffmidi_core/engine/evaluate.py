@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from diffmidi_core.contracts.metric import Figure, Metric, Row, Sample, TrainingMusic, WindowBits, named
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.dataset import TokenDataset, Window
@@ -77,16 +79,22 @@ def _heldout_bits(
 def _music(
     session: Session, dataset: TokenDataset, windows: Sequence[Window], training: TrainingMusic
 ) -> tuple[dict[str, Sample], list[Sample]]:
-    """The samples by name, and the held-out windows that they are compared with: all but the short end of a piece."""
-    tokenizer, length = session.tokenizer, session.config.length
-    whole = [window for window in windows if window.end - window.start >= WHOLE * length]
-    if windows and not whole:
-        session.hooks.warn(
-            f"no held-out piece is as long as the samples ({length} words), so they are compared with nothing: "
-            "choose a smaller --length for that."
-        )
+    """The samples by name, and held-out windows as long as they typically are: all but the short end of a piece."""
+    tokenizer, config = session.tokenizer, session.config
     drawn = read_samples(session.folder.samples, tokenizer)
     samples = {
         path.stem: Sample(ids, tokenizer.decode(ids), tokenizer, training, read_record(path)) for path, ids in drawn
     }
+    length = max(1, int(np.median([len(ids) for _, ids in drawn])))
+    if WHOLE * config.length <= length <= config.length:
+        length = config.length
+    else:
+        dataset = TokenDataset(session.folder.data, tokenizer, length=length)
+        windows = dataset.heldout(config.evaluate.windows, seed=config.seed)
+    whole = [window for window in windows if window.end - window.start >= WHOLE * length]
+    if windows and not whole:
+        session.hooks.warn(
+            f"no held-out piece is as long as the samples ({length} words), so they are compared with nothing: "
+            "draw shorter ones for that (--notes, --bars, --seconds)."
+        )
     return samples, samples_of(session, dataset, whole, training)

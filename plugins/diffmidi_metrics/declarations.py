@@ -101,6 +101,10 @@ self_similarity = Declaration(
     summary="framewise self-similarity (C and Var), beside what shuffled notes and one pattern score",
     implementation="diffmidi_metrics.similarity:SelfSimilarity",
 )
+seam = Declaration(
+    summary="whether the joins of pieces longer than a window can be told from other places: 0.5 where they cannot",
+    implementation="diffmidi_metrics.seam:Seam",
+)
 originality = Declaration(
     summary="longest match with the training set in any key, beside what held-out music has",
     implementation="diffmidi_metrics.originality:Originality",

@@ -45,7 +45,7 @@ def test_samples_are_judged_without_a_checkpoint(diffmidi, music):
 
 
 def test_held_out_pieces_shorter_than_the_samples_are_no_comparison(diffmidi, music):
-    said = diffmidi("run", "--data", music, "--out", "mine", *TINY, "--length", "600", "--samples", "1")
+    said = diffmidi("run", "--data", music, "--out", "mine", *TINY, "--notes", "150", "--samples", "1")
     assert said.code == 0, said.err
     assert "no held-out piece is as long as the samples (600 words)" in said.err
     figures = found("mine")["figures"]
