@@ -17,6 +17,8 @@ from diffmidi_core.testing.expect import expect, never_raises
 from diffmidi_core.testing.surroundings import toy_tokenizer
 from diffmidi_core.testing.variants import whatever_the_options
 
+RECORD = {"grammar_changes": 1}
+"""What samplers write down with a sample, where they have something to say."""
 TERMS = {"prior": 0.25, "diffusion": 2.5, "rounding": 0.5}
 """Bits a word of the toy windows."""
 
@@ -143,7 +145,7 @@ def _items(metric: Metric) -> list[WindowBits | Sample]:
     training = _training(tokenizer)
     pieces = [tokenizer.encode(score) for name, score in toy_scores().items() if name != "silence"]
     if metric.subject == "samples":
-        return [Sample(ids, tokenizer.decode(ids), tokenizer, training) for ids in pieces]
+        return [Sample(ids, tokenizer.decode(ids), tokenizer, training, RECORD) for ids in pieces]
     return [
         WindowBits(
             {name: np.full(len(ids) + 2, bits + i / 8) for name, bits in TERMS.items()},
