@@ -1,6 +1,7 @@
 """The program as a person uses it: a folder of music, and `diffmidi` with its words."""
 
 import shlex
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 
 from diffmidi_core.api import Notes, score_of, write_midi
 from diffmidi_core.cli import main
+
+from .forked import MODEL, TRAIN, Starter
 
 TINY = shlex.split(
     "--iterations 6 --batch-size 4 --length 32 --steps 3 --samples 2 --precision fp32 "
@@ -54,3 +57,32 @@ def diffmidi(monkeypatch, capfd, tmp_path):
         return Said(int(left.value.code or 0), out, err)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def starter(tmp_path_factory):
+    starter = Starter(tmp_path_factory.mktemp("starter") / "log")
+    yield starter
+    starter.close()
+
+
+@pytest.fixture(scope="module")
+def prepared(starter, music, tmp_path_factory):
+    """The folder of a run that has its data and is not trained."""
+    folder = tmp_path_factory.mktemp("runs")
+    starter.run("prepare", music, "--out", "prepared", *MODEL, *TRAIN, folder=folder)
+    return folder / "prepared"
+
+
+@pytest.fixture(scope="module")
+def trained(starter, prepared):
+    """Trains a copy of the prepared run by name; gives its folder, trained once."""
+
+    def train(name, *words, **how):
+        run = prepared.parent / name
+        if not run.exists():
+            shutil.copytree(prepared, run)
+            starter.run("train", name, *words, folder=run.parent, **how)
+        return run
+
+    return train

@@ -1,7 +1,7 @@
 """Starts `diffmidi` by forking after everything heavy is imported, so that a process to kill costs no import.
 
-Run as a script: each line on stdin is JSON with `words`, `ranks`, `port`, `folder` and `log`; the answer is the process
-ids, and when all have ended their exit codes (negative: the signal that ended them).
+Run as a script: each line on stdin is JSON, what `run` takes but for the rank, and `ranks`; the answer is the
+process ids, and when all have ended their exit codes (negative: the signal that ended them).
 """
 
 import json
@@ -10,7 +10,25 @@ import sys
 import traceback
 
 
-def run(words, rank, ranks, port, folder, log):
+def shard(settings):
+    """Let accelerate shard models as these settings of its config say: on CPUs it takes no notice of them."""
+    from accelerate import Accelerator, DistributedType, PartialState
+    from accelerate.utils import FullyShardedDataParallelPlugin
+
+    begin = Accelerator.__init__
+    os.environ |= {name.upper(): str(value) for name, value in settings.items()}
+
+    def begin_sharded(self, **kwargs):
+        begin(self, **kwargs)
+        self.state.distributed_type = PartialState().distributed_type = DistributedType.FSDP
+        self.state.fsdp_plugin = FullyShardedDataParallelPlugin()
+        if self.mixed_precision != "no":
+            self.state.fsdp_plugin.set_mixed_precision(self.mixed_precision)
+
+    Accelerator.__init__ = begin_sharded
+
+
+def run(words, rank, ranks, port, folder, log, sharded):
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(out, 1)
     os.dup2(out, 2)
@@ -18,6 +36,8 @@ def run(words, rank, ranks, port, folder, log):
     if ranks > 1:
         os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(ranks)}
         os.environ |= {"LOCAL_WORLD_SIZE": str(ranks), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    if sharded:
+        shard(sharded)
     sys.argv = ["diffmidi", *words]
     from diffmidi_core.cli import main
 
@@ -33,11 +53,15 @@ def serve():
 
     torch.set_num_threads(1)
     import accelerate  # noqa: F401
+    import pandas  # noqa: F401
 
+    import diffmidi_core.engine.sample
+    import diffmidi_core.engine.stages
     import diffmidi_core.engine.train  # noqa: F401
     from diffmidi_core.registry import find
 
-    for kind, name in [("tokenizer", "mmm"), ("backbone", "bert"), ("schedule", "sqrt"), ("process", "gaussian")]:
+    used = {"tokenizer": "mmm", "backbone": "bert", "schedule": "sqrt", "process": "gaussian", "sampler": "ddpm"}
+    for kind, name in [*used.items(), ("hook", "console"), ("hook", "report"), ("renderer", "midi")]:
         find(kind, name).implementation()
     answer("ready")
     for line in sys.stdin:
@@ -48,7 +72,7 @@ def serve():
             if pid == 0:
                 code = 70
                 try:
-                    run(asked["words"], rank, asked["ranks"], asked["port"], asked["folder"], asked["log"])
+                    run(**{**asked, "rank": rank})
                 except SystemExit as left:
                     code = left.code or 0
                 except BaseException:
