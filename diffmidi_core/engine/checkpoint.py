@@ -13,7 +13,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from diffmidi_core.contracts.process import Process
+from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.engine.optimiser import Ema
+from diffmidi_core.engine.sharding import is_sharded, part_like, whole
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import read_json, whole_folder, write_json
 
@@ -24,22 +26,39 @@ _LEFT = (".writing-", ".removing-")
 """How the names of folders begin that are being written or removed (files.py)."""
 _ANOTHER = "use another one of the same run (--checkpoint STEP), or remove its folder to go on from the one before."
 Which = int | Literal["last", "best"] | None
+Tensors = dict[str, dict[str, Tensor]]
+"""By file and name."""
 
 
-def save(
-    folder: Path, step: int, process: Process, ema: Ema, optimiser: torch.optim.Optimizer, manifest: dict[str, Any]
-) -> Path:
-    """Write `folder/step-NNNNNN` and return its path.
+def gather(process: Process, ema: Ema, optimiser: torch.optim.Optimizer, *, keep: bool = True) -> Tensors:
+    """All that training goes on from, whole, by the file that it goes into.
+
+    Where the model is sharded every process must call it, and only one that is to `keep` the tensors gets them, on the
+    CPU. Else they are those of the model itself.
+    """
+    parts = {MODEL: process.state_dict(), EMA: ema.average, OPTIMISER: _optimiser_tensors(process, optimiser)}
+    gathered: Tensors = {}
+    for file, tensors in parts.items():
+        for name, tensor in tensors.items():
+            value = whole(tensor)
+            if keep:
+                gathered.setdefault(file, {})[name] = value.cpu() if is_sharded(tensor) else value
+    return gathered
+
+
+def save(folder: Path, step: int, tensors: Tensors, tokenizer: Tokenizer, manifest: dict[str, Any]) -> Path:
+    """Write what `gather` returned to `folder/step-NNNNNN` and return its path.
 
     Raises DiffmidiError where it cannot be written, or where a weight is not a finite number.
     """
     path = _path(folder, step)
     _sweep(folder)
     with whole_folder(path) as temporary:
-        _write(_finite(process.state_dict(), step), temporary / MODEL)
-        _write(_finite(ema.average, step), temporary / EMA)
-        _write(_optimiser_tensors(process, optimiser), temporary / OPTIMISER)
-        process.tokenizer.save(temporary / TOKENIZER)
+        for file in (MODEL, EMA):
+            _check_finite(tensors[file], step)
+        for file in (MODEL, EMA, OPTIMISER):
+            _write(tensors.get(file, {}), temporary / file)
+        tokenizer.save(temporary / TOKENIZER)
         write_json(temporary / MANIFEST, {"step": step, **manifest})
     return path
 
@@ -113,12 +132,15 @@ def load_training(path: Path, process: Process, ema: Ema, optimiser: torch.optim
     load_weights(path, process, averaged=False)
     averages = _read(path / EMA)
     saved = _read(path / OPTIMISER)
-    names = [name for name, _ in process.named_parameters()]
+    parameters = dict(process.named_parameters())
     try:
         ema.load(averages)
         state = {
-            index: {key: saved[f"{name}/{key}"] for key in ("step", "exp_avg", "exp_avg_sq")}
-            for index, name in enumerate(names)
+            index: {
+                "step": saved[f"{name}/step"],
+                **{key: part_like(saved[f"{name}/{key}"], parameter) for key in ("exp_avg", "exp_avg_sq")},
+            }
+            for index, (name, parameter) in enumerate(parameters.items())
             if f"{name}/step" in saved
         }
     except (KeyError, RuntimeError) as error:
@@ -133,14 +155,13 @@ def _sweep(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _finite(tensors: dict[str, Tensor], step: int) -> dict[str, Tensor]:
+def _check_finite(tensors: dict[str, Tensor], step: int) -> None:
     for name, value in tensors.items():
         if value.is_floating_point() and not value.isfinite().all():
             raise DiffmidiError(
                 f"{name} is not finite after iteration {step}, so no checkpoint is written: lower the learning rate "
                 "(--lr) and go on from the checkpoint before with --resume."
             )
-    return tensors
 
 
 def _path(folder: Path, step: int) -> Path:
@@ -158,8 +179,11 @@ def _optimiser_tensors(process: nn.Module, optimiser: torch.optim.Optimizer) -> 
 
 
 def _fill(process: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    own = process.state_dict()
     try:
-        process.load_state_dict(tensors)
+        process.load_state_dict(
+            {name: part_like(tensor, own[name]) if name in own else tensor for name, tensor in tensors.items()}
+        )
     except RuntimeError as error:
         raise _misfit(path, error) from error
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from diffmidi_core.config import TrainConfig
+from diffmidi_core.engine.sharding import part_like
 
 FUSED = ("cpu", "cuda", "mps", "xpu")
 """Kinds of device that torch has a fused AdamW for."""
@@ -45,7 +46,10 @@ def ema_decay(step: int, decay: float) -> float:
 
 
 class Ema:
-    """The moving average of a model's parameters: average <- d * average + (1 - d) * parameter."""
+    """The moving average of a model's parameters: average <- d * average + (1 - d) * parameter.
+
+    Sharded as the parameters are, where they are.
+    """
 
     def __init__(self, model: nn.Module) -> None:
         self.average = {name: value.detach().clone() for name, value in model.named_parameters()}
@@ -59,7 +63,7 @@ class Ema:
     def load(self, tensors: dict[str, Tensor]) -> None:
         """Take saved averages."""
         for name, value in self.average.items():
-            value.copy_(tensors[name])
+            value.copy_(part_like(tensors[name], value))
 
     @contextmanager
     def applied(self, model: nn.Module) -> Iterator[None]:

@@ -47,11 +47,14 @@ class Session:
         from accelerate import Accelerator
 
         from diffmidi_core.engine.precision import resolve_precision
+        from diffmidi_core.engine.sharding import allow_for
 
         precision = resolve_precision(self.config.precision)
-        accelerator = Accelerator(
-            cpu=on_cpu(),
-            mixed_precision="no" if precision == "fp32" else precision,
+        accelerator = allow_for(
+            Accelerator(
+                cpu=on_cpu(),
+                mixed_precision="no" if precision == "fp32" else precision,
+            )
         )
         self.folder.note(
             versions=_versions(("diffmidi", "torch", "transformers", "accelerate", "symusic", "numpy")),

@@ -14,6 +14,7 @@ from diffmidi_core.contracts.batch import Batch
 from diffmidi_core.engine.memory import free, out_of_memory, out_of_room
 from diffmidi_core.engine.optimiser import learning_rate
 from diffmidi_core.engine.seeds import generator_for, seed_for
+from diffmidi_core.engine.sharding import whole
 from diffmidi_core.engine.watch import Watch
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ class Stepper:
 
     Where memory runs out, the passes are halved and there are twice as many; the step stays the same. One process
     finds out when it happens. Several must agree, as each waits for the gradients of all: they try a pass before the
-    first step, and one that runs out later ends the run.
+    first step, and one that runs out later ends the run. A sharded model cannot be tried by one process alone, so that
+    there running out always ends the run.
 
     Args:
         say: told the new size of a pass whenever it is halved, and how many passes a step takes.
@@ -38,7 +40,7 @@ class Stepper:
         self.watch = Watch(accelerator.device)
         self.rows_a_pass = config.train.batch_size
         self._say = say
-        self._tried = accelerator.num_processes == 1
+        self._tried = accelerator.num_processes == 1 or accelerator.is_fsdp2
 
     def take(self, step: int, batch: Batch) -> dict[str, Tensor]:
         """The update that follows `step` updates, on this process's share of the step; what is to be logged of it.
@@ -52,7 +54,7 @@ class Stepper:
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(step, config)
         if config.clip:
-            norm = losses["gradient_norm"] = accelerator.clip_grad_norm_(self.model.parameters(), config.clip)
+            norm = losses["gradient_norm"] = whole(accelerator.clip_grad_norm_(self.model.parameters(), config.clip))
             if accelerator.scaler is None:  # which skips an update whose gradient overflowed
                 self.watch.note(norm, _number(step, batch))
         self.optimiser.step()

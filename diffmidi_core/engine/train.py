@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
 from typing import NoReturn
 
 import torch
@@ -17,6 +18,7 @@ from diffmidi_core.engine import checkpoint
 from diffmidi_core.engine.agreement import Agreement
 from diffmidi_core.engine.build import build_process, describe_parts
 from diffmidi_core.engine.feed import Feed
+from diffmidi_core.engine.length import DataLengths
 from diffmidi_core.engine.likelihood import bits_per_word, window_bits
 from diffmidi_core.engine.memory import out_of_memory, peak_memory_mb
 from diffmidi_core.engine.optimiser import Ema, ema_decay, make_optimiser
@@ -25,6 +27,7 @@ from diffmidi_core.engine.profile import profiled
 from diffmidi_core.engine.ranks import done_by_main, said_once
 from diffmidi_core.engine.seeds import seed_for
 from diffmidi_core.engine.session import Session
+from diffmidi_core.engine.sharding import name_layers, whole
 from diffmidi_core.engine.step import Stepper
 from diffmidi_core.engine.stop import Stop
 from diffmidi_core.errors import DiffmidiError, StoppedError
@@ -60,12 +63,14 @@ class Trainer:
             process.backbone.checkpointing(True)
         if config.compile:
             process.backbone.compile()
+        name_layers(process)
         model, self.optimiser = self.accelerator.prepare(process, make_optimiser(process, config))
         self.process: Process = self.accelerator.unwrap_model(model)
         self.stepper = Stepper(self.accelerator, model, self.optimiser, session.config, self._say_smaller)
         self.ema = Ema(self.process)
         self.step = 0
         self.best = Best()
+        self.lengths = DataLengths.of(self.dataset)
         self.heldout = self.dataset.heldout(LOOK_WINDOWS, seed=self.config.seed)
         self.trained_on = self.dataset.draw(
             len(self.heldout), seed=seed_for(self.config.seed, "look"), step=0, plain=True
@@ -103,7 +108,8 @@ class Trainer:
     def save(self, *, regular: bool = True) -> None:
         """Write a checkpoint and tell the listeners; one that is not `regular` makes room for newer ones first."""
         self._check_finite()
-        done_by_main(lambda: self._write(regular))
+        tensors = checkpoint.gather(self.process, self.ema, self.optimiser, keep=self.accelerator.is_main_process)
+        done_by_main(lambda: self._write(tensors, regular))
 
     def _loop(self, stop: Stop, agreement: Agreement, step_done: Callable[[], None]) -> None:
         config, clock = self.config.train, _Clock(self.step, self.feed)
@@ -164,7 +170,7 @@ class Trainer:
         more = len(windows) - len(said)
         return ", ".join(said) + (f" and {more} more windows" if more else "")
 
-    def _write(self, regular: bool) -> None:
+    def _write(self, tensors: checkpoint.Tensors, regular: bool) -> None:
         scaler, folder = self.accelerator.scaler, self.session.folder
         manifest = {
             "parts": describe_parts(self.config),
@@ -173,9 +179,10 @@ class Trainer:
             "data_fingerprint": self.dataset.fingerprint,
             "regular": regular,
             "best": self.best.state(),
+            "lengths": asdict(self.lengths),
             "scaler": None if scaler is None else scaler.state_dict(),
         }
-        path = checkpoint.save(folder.checkpoints, self.step, self.process, self.ema, self.optimiser, manifest)
+        path = checkpoint.save(folder.checkpoints, self.step, tensors, self.session.tokenizer, manifest)
         checkpoint.prune(folder.checkpoints, self.config.train.keep, self.best.step)
         folder.note(iterations=self.step, peak_memory_mb=peak_memory_mb(self.accelerator.device))
         self.session.hooks.emit("checkpoint_saved", step=self.step, path=path)
@@ -186,15 +193,28 @@ class Trainer:
             return False
         # A look's batches have shapes of their own: compiling for them would take longer than they do.
         eagerly = torch.compiler.set_stance("force_eager") if self.config.train.compile else nullcontext()
-        with self.ema.applied(self.process), eagerly:
+        with self._averaged() as process, eagerly:
             heldout, trained_on = (
                 bits_per_word(
-                    window_bits(self.session, self.process, self.dataset, windows, levels=LOOK_LEVELS, report=False)
+                    window_bits(self.session, process, self.dataset, windows, levels=LOOK_LEVELS, report=False)
                 )
                 for windows in (self.heldout, self.trained_on)
             )
         self._log({HELDOUT: heldout, TRAIN: trained_on})
         return self.best.look(self.step, heldout)
+
+    @contextmanager
+    def _averaged(self) -> Iterator[Process]:
+        """The process with averaged weights, in evaluation mode, whole on each process."""
+        if not self.accelerator.is_fsdp2:
+            with self.ema.applied(self.process):
+                yield self.process
+            return
+        # A sharded one would have all processes in step, and each looks at windows of its own.
+        process = build_process(self.config, self.session.tokenizer).to(self.accelerator.device)
+        averaged = self.process.state_dict() | self.ema.average
+        process.load_state_dict({name: whole(tensor) for name, tensor in averaged.items()})
+        yield process.eval()
 
     def _say_whether_it_overfitted(self) -> None:
         config, best, hooks = self.config.train, self.best, self.session.hooks

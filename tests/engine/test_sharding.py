@@ -1,0 +1,31 @@
+"""What accelerate is told about a sharded model, and what is refused before training begins."""
+
+from types import SimpleNamespace
+
+import pytest
+from accelerate import DistributedType
+
+from diffmidi_core.engine.sharding import allow_for, name_layers
+from diffmidi_core.errors import UsageError
+from diffmidi_core.registry import find
+
+
+@pytest.mark.parametrize(("name", "layer"), [("bert", "BertLayer"), ("electra", "ElectraLayer")])
+def test_a_layer_is_what_repeats(name, layer):
+    backbone = find("backbone", name).build({"size": "tiny"}, length=8)
+    name_layers(backbone)
+    assert backbone._no_split_modules == [layer]
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [(DistributedType.FSDP, "FSDP1"), (DistributedType.MEGATRON_LM, "MEGATRON_LM")]
+)
+def test_what_cannot_be_trained_in_is_refused(kind, said):
+    with pytest.raises(UsageError, match=f"configured for {said}, .* choose FSDP with `fsdp_version: 2`"):
+        allow_for(SimpleNamespace(distributed_type=kind, is_fsdp2=False))
+
+
+@pytest.mark.parametrize("kind", [DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU])
+def test_copies_on_each_process_are_left_as_they_are(kind):
+    accelerator = SimpleNamespace(distributed_type=kind, is_fsdp2=False)
+    assert allow_for(accelerator) is accelerator
