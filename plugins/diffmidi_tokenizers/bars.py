@@ -32,6 +32,7 @@ class Lattice:
         lengths: for each denominator of a metre, the lengths in ticks that notes may have, rising.
         signatures: the metres there are.
         gaps: the ticks there may be between onsets, 0 first, rising, where one word says each; None: any.
+        shifts: how many ticks an onset may be from its position, rising, 0 among them; None: none.
     """
 
     ticks_per_quarter: int
@@ -39,6 +40,7 @@ class Lattice:
     lengths: Mapping[int, Column]
     signatures: tuple[Signature, ...]
     gaps: Column | None = None
+    shifts: Column | None = None
 
     def step(self, denominator: int) -> int:
         """Ticks between two positions."""
@@ -109,14 +111,21 @@ def _onto_positions(notes: Notes, ticks_per_quarter: int, metre: Metre, lattice:
     starts, step = starts[at], step[at]
     width = step * ticks_per_quarter
     begin = exact - starts * ticks_per_quarter
-    begin -= onset_phase(begin, int(width.min()))
+    if lattice.shifts is None:
+        begin -= onset_phase(begin, int(width.min()))
+    else:
+        # Words say every tick; whether it lies near a position is for `_shifted`.
+        step, width = np.ones_like(step), np.full_like(width, ticks_per_quarter)
     position = (begin + width // 2) // width
     end = (begin + notes.duration * lattice.ticks_per_quarter + width // 2) // width
     duration = np.maximum(end - position, 1) * step
     since = position * step
     if metre.replaced:
         since -= downbeat(since, metre.stretches[0].bar(lattice.ticks_per_quarter))
-    since -= _late(starts + since, since, int(step.min()), lattice.ticks_per_quarter // 4)
+    if lattice.shifts is None:
+        since -= _late(starts + since, since, int(step.max()), lattice.ticks_per_quarter // 4)
+    else:
+        since = _shifted(since, lattice.shifts, lattice.step(4))
     # Only the first stretch has bars before it, and none may begin before the one after it ends.
     onset = starts + np.where(at > 0, np.maximum(since, 0), since)
     following = np.array([*(each.start for each in metre.stretches[1:]), np.iinfo(np.int64).max])
@@ -124,17 +133,34 @@ def _onto_positions(notes: Notes, ticks_per_quarter: int, metre: Metre, lattice:
     return steps.sort(Notes(onset, duration, notes.pitch, notes.velocity))
 
 
+def _shifted(since: Column, shifts: Column, step: int) -> Column:
+    """Each onset at the nearest shift from its nearest position; where three in four are alike late, none is late.
+
+    How late they are is read off what words can say, so that reading it a second time finds the same.
+    """
+
+    def near(ticks: Column) -> Column:
+        position = (ticks + step // 2) // step * step
+        return position + steps.nearest(shifts, ticks - position)
+
+    since = near(since)
+    late = onset_phase(since, step)
+    alike = int(np.count_nonzero((since - late) % step == 0))
+    return near(since - late) if 4 * alike > 3 * len(since) else since
+
+
 def _late(onset: Column, since: Column, step: int, sixteenth: int) -> int:
     """By how many ticks a piece is late against the sixteenths of its bars, where three onsets in four are so alike.
 
-    An offset of more than half a position is no rounding error of a player's.
+    An offset of more than half a position is no rounding error of a player's. Given is a whole number of the widest
+    position, `step`, so that every note stays on one.
     """
     if sixteenth <= step:
         return 0
     _, rows = np.unique(onset, return_index=True)
     late = onset_phase(since[rows], sixteenth)
     alike = int(np.count_nonzero((since[rows] - late) % sixteenth == 0))
-    return late if 4 * alike > 3 * len(rows) else 0
+    return int(late / step) * step if 4 * alike > 3 * len(rows) else 0
 
 
 def _close_up(

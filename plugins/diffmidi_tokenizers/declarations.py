@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self, get_args
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import field_validator, model_validator
 
@@ -107,15 +108,54 @@ class RemiOptions(Options):
 
 
 _SEVERAL_IDS = ("CPWord", "MuMIDI", "Octuple")
+_ONLY = {
+    "base_tokenizer": "MMM",
+    "ticks_per_quarter": "PerTok",
+    "use_microtiming": "PerTok",
+    "max_microtiming_shift": "PerTok",
+    "num_microtiming_bins": "PerTok",
+    "use_position_toks": "PerTok",
+}
+_NEVER = {"PerTok": ("use_chords", "use_rests"), "BEAT": ("use_chords", "use_rests")}
 
 
 class MiditokOptions(RemiOptions):
     """Options of `miditok`."""
 
-    type: Literal["REMI", "TSD", "MIDILike", "Structured"] = Field("TSD", description="MidiTok's tokenizer")
+    type: Literal["REMI", "TSD", "MIDILike", "Structured", "MMM", "PerTok", "BEAT"] = Field(
+        "TSD", description="MidiTok's tokenizer"
+    )
+    base_tokenizer: Literal["REMI", "TSD", "MIDILike"] = Field(
+        "REMI", description="MMM only: the tokenizer of its tracks"
+    )
+    ticks_per_quarter: int = Field(
+        480, ge=1, le=9600, description="PerTok only: ticks in a quarter note, a multiple of beat_res's first"
+    )
+    use_microtiming: bool = Field(
+        True, description="PerTok only: a `MicroTiming` word in every note, how far it is from its position"
+    )
+    max_microtiming_shift: float = Field(
+        0.0625, gt=0, le=1, description="PerTok only: the largest of them, in quarter notes"
+    )
+    num_microtiming_bins: int = Field(
+        30, ge=2, le=1000, description="PerTok only: steps from the largest shift earlier to the largest later, even"
+    )
+    use_position_toks: bool = Field(
+        False, description="PerTok only: `Position` in the bar in place of `TimeShift` since the note before"
+    )
     pretrained: str = Field(
         "", description="a tokenizer.json that MidiTok's `save` wrote, BPE and all; it decides every other option"
     )
+
+    @property
+    def metres(self) -> bool:
+        """Whether bars may have a metre."""
+        return self.type in ("REMI", "BEAT") or (self.type == "MMM" and self.base_tokenizer == "REMI")
+
+    @property
+    def additional(self) -> dict[str, Any]:
+        """What MidiTok's TokenizerConfig calls additional_params."""
+        return {name: getattr(self, name) for name, kind in _ONLY.items() if kind == self.type}
 
     @classmethod
     def types(cls) -> tuple[str, ...]:
@@ -138,7 +178,29 @@ class MiditokOptions(RemiOptions):
         changed = [name for name in given if getattr(self, name) != type(self).model_fields[name].default]
         if self.pretrained and changed:
             raise ValueError(f"pretrained decides every other option: leave out {', '.join(changed)}")
+        for name in changed:
+            if _ONLY.get(name, self.type) != self.type:
+                raise ValueError(f"{name} is an option of {_ONLY[name]}, not of {self.type}: leave it out")
+            if name in _NEVER.get(self.type, ()):
+                raise ValueError(f"{self.type} has no {name.removeprefix('use_')}: leave out {name}")
+        if self.type == "BEAT" and "beat_res" in changed and next(iter(self.beat_res.values())) != 4:
+            raise ValueError("BEAT has four steps to a beat: leave out beat_res")
+        if self.type == "PerTok" and not self.pretrained and (fault := pertok_fault(self.beat_res, self.additional)):
+            raise ValueError(fault)
         return self
+
+
+def pertok_fault(beat_res: Mapping[str, int], additional: Mapping[str, Any]) -> str:
+    """Why PerTok with these options would not give back what it was given, or nothing."""
+    reach, positions = int(next(iter(beat_res)).partition("_")[2]), next(iter(beat_res.values()))
+    if reach < 4 or additional["ticks_per_quarter"] % positions:
+        return (
+            "PerTok's bars are four quarters of ticks_per_quarter: the first range of beat_res reaches 4 or farther "
+            f'and divides {additional["ticks_per_quarter"]}, as in {{"0_4": 8, "4_12": 4}}'
+        )
+    if additional.get("use_microtiming") and additional["num_microtiming_bins"] % 2:
+        return "num_microtiming_bins is even, so that one of PerTok's MicroTiming words says no shift"
+    return ""
 
 
 remi = Declaration(
@@ -149,7 +211,8 @@ remi = Declaration(
 )
 
 miditok = Declaration(
-    summary="any MidiTok tokenizer of one id per token: REMI, TSD, MIDILike, Structured, or a saved one with BPE",
+    summary="any MidiTok tokenizer of one id per token: REMI, TSD, MIDILike, Structured, MMM, PerTok, BEAT, or a saved "
+    "one with BPE",
     implementation="diffmidi_tokenizers.door:Miditok",
     options=MiditokOptions,
     tiny={"beat_res": {"0_4": 4}, "num_velocities": 4},

@@ -30,8 +30,9 @@ from diffmidi_core.api import (
 )
 from diffmidi_tokenizers import bars, steps
 from diffmidi_tokenizers.declarations import MiditokOptions, RemiOptions
+from diffmidi_tokenizers.dialects import Dialect, dialect_of
 from diffmidi_tokenizers.saved import opened
-from diffmidi_tokenizers.types_graph import Expansion, TypesGraph, boundaries, count_notes, type_of
+from diffmidi_tokenizers.types_graph import Expansion, TypesGraph, boundaries, type_of
 
 TIME_SIGNATURES = {4: [1, 2, 3, 4, 5, 6, 7, 8], 8: [1, 3, 5, 6, 7, 9, 11, 12]}
 """Numerators by denominator. Others are written as one of these with bars as long, where there is one."""
@@ -54,11 +55,12 @@ class MidiTokWords(Tokenizer):
     def __init__(self, options: Options, tokenizer: miditok.MusicTokenizer) -> None:
         super().__init__(options)
         self._miditok = tokenizer
-        self._lattice = _lattice(tokenizer)
-        self._theirs, self._expansions = _vocabulary(tokenizer)
+        self._dialect = dialect_of(tokenizer)
+        self._lattice = self._dialect.lattice()
+        self._theirs, self._expansions = _vocabulary(self._dialect)
         self._ours = {theirs: ours for ours, theirs in enumerate(self._theirs, start=len(SPECIALS))}
         self._vocab = (*SPECIALS, *_names(self._expansions))
-        self._graph = TypesGraph(tokenizer.tokens_types_graph, self._expansions)
+        self._graph = TypesGraph(self._dialect.graph(), self._expansions, self._dialect.times)
         self._types = {type_of(token) for expansion in self._expansions for token in expansion}
 
     @property
@@ -88,14 +90,18 @@ class MidiTokWords(Tokenizer):
     def decode(self, ids: Ids) -> Score:
         """A piano score at 120 quarter notes a minute in the metres that the words name."""
         tokens = self._graph.allowed(self._tokens(ids))
-        read = self._miditok.decode([miditok.TokSequence(tokens=self._with_metre(tokens))]) if tokens else None
-        if read is None:
+        if not tokens:
             return score_of(notes_of(Score(LEAST_RESOLUTION)))
-        notes = steps.sort(notes_of(read))
+        read = self._dialect.read(tokens)
+        notes = notes_of(read)
+        # A note may be earlier than the position that a window begins with.
+        notes = steps.sort(Notes(np.maximum(notes.onset, 0), notes.duration, notes.pitch, notes.velocity))
         notes, _ = steps.part_overlaps(steps.merge_twins(notes[notes.duration > 0]))
         finer = -(-LEAST_RESOLUTION // read.ticks_per_quarter)
         notes = Notes(notes.onset * finer, notes.duration * finer, notes.pitch, notes.velocity)
         score = score_of(notes, read.ticks_per_quarter * finer)
+        if not read.time_signatures:
+            return score
         score.time_signatures.clear()
         for sign in read.time_signatures:
             score.time_signatures.append(TimeSignatureTick(sign.time * finer, sign.numerator, sign.denominator))
@@ -106,20 +112,20 @@ class MidiTokWords(Tokenizer):
         lengths = [len(self._expansion(each)) for each in np.asarray(ids).tolist()]
         begins = np.cumsum([0, *lengths])[:-1]
         tokens = [token for each in np.asarray(ids).tolist() for token in self._expansion(each)]
-        return np.flatnonzero(np.isin(begins, boundaries(tokens)))
+        return np.flatnonzero(np.isin(begins, boundaries(tokens, self._dialect.times)))
 
     def count_notes(self, ids: Ids) -> int:
         """How many whole notes the words say, where MidiTok's graph allows them."""
-        return count_notes(self._graph.allowed(self._tokens(ids)))
+        return self._dialect.count_notes(self._graph.allowed(self._tokens(ids)))
 
     def transposition(self, semitones: int) -> Ids | None:
         """Words of pitch by their pitch, but not where BPE joined tokens: it would join those of another key otherwise.
 
-        Nor where chords are named with their roots.
+        Nor where chords are named with their roots, or pitches by their interval.
         """
-        if self._miditok.config.chord_tokens_with_root_note:
+        if self._miditok.config.chord_tokens_with_root_note or not self._dialect.pitches:
             return None
-        return self._saying({kind: lambda said: said + semitones for kind in ("Pitch", "NoteOn", "NoteOff")})
+        return self._saying({kind: lambda said: said + semitones for kind in self._dialect.pitches})
 
     def velocity_scaling(self, factor: float) -> Ids | None:
         """Words of velocity by the nearest there is, but not where BPE joined tokens, nor without such words."""
@@ -149,19 +155,16 @@ class MidiTokWords(Tokenizer):
         notes = laid_out.notes
         velocities = np.asarray(self._miditok.velocities, dtype=np.int64)
         velocity = steps.nearest(velocities, notes.velocity) if len(velocities) else notes.velocity
-        score = score_of(Notes(notes.onset, notes.duration, notes.pitch, velocity), self._lattice.ticks_per_quarter)
-        score.time_signatures.clear()
-        for tick, signature in laid_out.changes:
-            score.time_signatures.append(TimeSignatureTick(tick, *signature))
         try:
-            # Everything is where MidiTok's own preprocessing would put it.
-            written = self._miditok.encode(score, no_preprocess_score=True)
+            sequence = self._dialect.write(Notes(notes.onset, notes.duration, notes.pitch, velocity), laid_out.changes)
+            if self._miditok.is_trained:
+                # MMM's own looks for the frame of a track, which is not there.
+                miditok.MusicTokenizer.encode_token_ids(self._miditok, sequence)
         except Exception as error:
             # None is known that it cannot write, but one piece must not end the preparation of all others.
             raise RefusedError(
                 "no_words", f"MidiTok cannot write this piece as words ({type(error).__name__}: {str(error)[:200]})."
             ) from error
-        sequence = written[0] if isinstance(written, list) else written
         # BPE may leave its mark of a bar's beginning alone: an id that stands for no token.
         return [self._ours[each] for each in sequence.ids if each in self._ours]
 
@@ -170,12 +173,6 @@ class MidiTokWords(Tokenizer):
 
     def _tokens(self, ids: Ids) -> list[str]:
         return [token for index in np.asarray(ids).tolist() for token in self._expansion(index)]
-
-    def _with_metre(self, tokens: Sequence[str]) -> list[str]:
-        if "Bar" not in self._types or "TimeSig" not in self._types or type_of(tokens[0]) == "Bar":
-            return list(tokens)
-        signature = next((token for token in tokens if type_of(token) == "TimeSig"), "TimeSig_4/4")
-        return ["Bar_None", signature, *tokens]
 
 
 class Remi(MidiTokWords):
@@ -197,7 +194,7 @@ class Miditok(MidiTokWords):
         if options.pretrained:
             tokenizer = opened(saved or Path(options.pretrained))
         else:
-            tokenizer = getattr(miditok, options.type)(_config(options, metres=options.type == "REMI"))
+            tokenizer = getattr(miditok, options.type)(_config(options, metres=options.metres, **options.additional))
         super().__init__(options, tokenizer)
 
     @classmethod
@@ -206,7 +203,7 @@ class Miditok(MidiTokWords):
         return cls(cast(MiditokOptions, options), folder / SAVED)
 
 
-def _config(options: RemiOptions, *, metres: bool) -> miditok.TokenizerConfig:
+def _config(options: RemiOptions, *, metres: bool, **additional: str | float) -> miditok.TokenizerConfig:
     ranges = {tuple(int(beat) for beat in name.split("_")): each for name, each in options.beat_res.items()}
     return miditok.TokenizerConfig(
         pitch_range=(options.lowest_pitch, options.highest_pitch),
@@ -223,32 +220,13 @@ def _config(options: RemiOptions, *, metres: bool) -> miditok.TokenizerConfig:
         # One track of a piano.
         programs=[0],
         use_pitchdrum_tokens=False,
+        **additional,
     )
 
 
-def _lattice(tokenizer: miditok.MusicTokenizer) -> bars.Lattice:
-    # Without bars a metre says nothing, and MidiTok's graph knows no change of it between a note's on and off.
-    timed = "Bar_None" in tokenizer.vocab
-    signatures = tuple((int(each[0]), int(each[1])) for each in tokenizer.time_signatures if timed) or ((4, 4),)
-    quarter, positions = int(tokenizer.time_division), int(tokenizer.config.max_num_pos_per_beat)
-    lengths = {
-        denominator: np.array(
-            sorted(
-                {
-                    (beat * each + part) * (quarter * 4 // denominator) // each
-                    for beat, part, each in tokenizer.durations
-                }
-            )
-        )
-        for denominator in {denominator for _, denominator in signatures}
-    }
-    # Structured says each gap by one token, and the tokens are those of the lengths.
-    gaps = np.append(0, lengths[4]) if isinstance(tokenizer, miditok.Structured) else None
-    return bars.Lattice(quarter, positions, lengths, signatures, gaps)
-
-
-def _vocabulary(tokenizer: miditok.MusicTokenizer) -> tuple[list[int], list[Expansion]]:
-    """MidiTok's ids that are music, and the tokens that each stands for."""
+def _vocabulary(dialect: Dialect) -> tuple[list[int], list[Expansion]]:
+    """MidiTok's ids that are music of one piano, and the tokens that each stands for."""
+    tokenizer = dialect.tokenizer
     special = set(tokenizer.special_tokens)
     theirs: list[int] = []
     expansions: list[Expansion] = []
@@ -256,7 +234,7 @@ def _vocabulary(tokenizer: miditok.MusicTokenizer) -> tuple[list[int], list[Expa
         sequence = miditok.TokSequence(ids=[index], are_ids_encoded=tokenizer.is_trained)
         tokenizer.decode_token_ids(sequence)
         tokenizer.complete_sequence(sequence)
-        if sequence.tokens and not special & set(sequence.tokens):
+        if sequence.tokens and not special & set(sequence.tokens) and all(map(dialect.says, sequence.tokens)):
             theirs.append(index)
             expansions.append(tuple(sequence.tokens))
     return theirs, expansions

@@ -9,7 +9,7 @@ from typing import Any
 import miditok
 
 from diffmidi_core.api import DiffmidiError, UsageError
-from diffmidi_tokenizers.declarations import MiditokOptions
+from diffmidi_tokenizers.declarations import MiditokOptions, pertok_fault
 
 _FILE = {"config", "tokenization", "miditok_version", "symusic_version", "hf_tokenizers_version"} | {
     "_vocab_base",
@@ -25,6 +25,9 @@ _UNSUPPORTED = (
     "use_control_changes",
     "use_pitch_intervals",
 )
+_FORCED = {"MMM": ("use_programs",), "BEAT": ("use_programs",)}
+"""What MidiTok sets by itself; one piano has one program."""
+_UNSUPPORTED_BY = {"PerTok": ("use_chords", "use_rests")}
 
 
 def opened(path: Path) -> miditok.MusicTokenizer:
@@ -46,11 +49,14 @@ def opened(path: Path) -> miditok.MusicTokenizer:
             f"tokenizer.pretrained: {path} holds a tokenizer of MidiTok's {kind}; "
             f"those that can be opened: {', '.join(MiditokOptions.types())}."
         )
-    if asks := [name for name in _UNSUPPORTED if config.get(name)]:
+    unsupported = [*_UNSUPPORTED, *_UNSUPPORTED_BY.get(kind, ())]
+    if asks := [name for name in unsupported if config.get(name) and name not in _FORCED.get(kind, ())]:
         raise UsageError(
             f"tokenizer.pretrained: {path} was made with {', '.join(asks)}, but only a piano's notes are words here: "
             "make one without."
         )
+    if kind == "PerTok" and (fault := _pertok_fault(config)):
+        raise UsageError(f"tokenizer.pretrained: {path}: {fault}.")
     try:
         learned = json.loads(said["_model"])["model"]["type"] if "_model" in said else "BPE"
         if learned != "BPE":
@@ -65,3 +71,10 @@ def opened(path: Path) -> miditok.MusicTokenizer:
         raise DiffmidiError(
             f"tokenizer.pretrained: MidiTok cannot open {path} ({type(error).__name__}: {str(error)[:200]})."
         ) from error
+
+
+def _pertok_fault(config: dict[str, Any]) -> str:
+    try:
+        return pertok_fault(config["beat_res"], config["additional_params"])
+    except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
+        return f"PerTok's options cannot be read in it ({type(error).__name__}: {error})"

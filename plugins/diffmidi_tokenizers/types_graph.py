@@ -26,21 +26,24 @@ def type_of(token: str) -> str:
 class TypesGraph:
     """A deterministic automaton whose states are the types read last, and one before anything is read.
 
-    A piece, or a window of one, may begin with a token of time, or with a note where onsets need none (no `Position`
-    among the types); it may end where a note may be followed by a token of time.
+    A piece, or a window of one, may begin with a token of time, or with a note where onsets need none (there are no
+    bars, or a note may be the first token of one); it may end where a note may be followed by a token of time.
     """
 
-    def __init__(self, graph: Mapping[str, Collection[str]], expansions: Sequence[Expansion]) -> None:
+    def __init__(
+        self, graph: Mapping[str, Collection[str]], expansions: Sequence[Expansion], times: frozenset[str] = TIMES
+    ) -> None:
         used = {type_of(token) for expansion in expansions for token in expansion}
         self._names = sorted(used)
         state = {name: 1 + index for index, name in enumerate(self._names)}
         self._next: list[dict[str, int]] = [{}]
-        begins = used & (TIMES if "Position" in used else TIMES | NOTES | {"Chord"})
+        timeless = "Bar" not in used or "Pitch" in graph["Bar"]
+        begins = used & (times | NOTES | {"Chord"} if timeless else times)
         self._next[0] = {name: state[name] for name in begins}
         for name in self._names:
             self._next.append({other: state[other] for other in graph.get(name, ()) if other in used})
         self._final = {
-            state[name] for name in self._names if name not in TIMES and TIMES & set(graph.get(name, ())) & used
+            state[name] for name in self._names if name not in times and times & set(graph.get(name, ())) & used
         }
         self.grammar = self._grammar(expansions)
 
@@ -77,14 +80,9 @@ class TypesGraph:
         return kept[:whole]
 
 
-def boundaries(tokens: Sequence[str]) -> NDArray[np.int64]:
+def boundaries(tokens: Sequence[str], times: frozenset[str] = TIMES) -> NDArray[np.int64]:
     """Where a piece may be cut: before each run of tokens of time; and the beginning."""
-    timed = np.array([type_of(token) in TIMES for token in tokens], dtype=bool)
+    timed = np.array([type_of(token) in times for token in tokens], dtype=bool)
     starts = timed & ~np.concatenate([[False], timed[:-1]])
     starts[:1] = True
     return np.flatnonzero(starts)
-
-
-def count_notes(tokens: Sequence[str]) -> int:
-    """How many notes the tokens say."""
-    return sum(type_of(token) in NOTES for token in tokens)
