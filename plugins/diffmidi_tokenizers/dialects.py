@@ -36,6 +36,7 @@ class Dialect:
     def __init__(self, tokenizer: miditok.MusicTokenizer) -> None:
         self.tokenizer = tokenizer
         self.timed = "Bar_None" in tokenizer.vocab
+        self.metred = self.timed and any(type_of(token) == "TimeSig" for token in tokenizer.vocab)
 
     def says(self, token: str) -> bool:
         """Whether the token says something of one piano; those that do not are no words."""
@@ -88,7 +89,7 @@ class Dialect:
         )
 
     def _with_metre(self, tokens: Sequence[str]) -> list[str]:
-        if not self.timed or "TimeSig" not in self.graph() or type_of(tokens[0]) == "Bar":
+        if not self.metred or type_of(tokens[0]) == "Bar":
             return list(tokens)
         return ["Bar_None", _metre(tokens), *tokens]
 
@@ -132,6 +133,10 @@ class PerTok(Dialect):
     Bars are four quarters long. MidiTok counts those of other metres wrongly (den / 4 * num quarters, all from the
     beginning of the piece), so all is in 4/4, which no word says.
     """
+
+    def __init__(self, tokenizer: miditok.MusicTokenizer) -> None:
+        super().__init__(tokenizer)
+        self.metred = False
 
     def says(self, token: str) -> bool:
         """No metre."""
