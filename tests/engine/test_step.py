@@ -79,6 +79,25 @@ def test_a_single_window_that_does_not_fit_is_said(trainer):
         run.run()
 
 
+def test_the_optimiser_running_out_is_said_and_what_was_saved_stays(trainer, monkeypatch):
+    run = trainer("run", *FEW, "train.save_every=1")
+    run.heldout = []
+    step = run.optimiser.step
+
+    def refuse():
+        if run.step == 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return step()
+
+    monkeypatch.setattr(run.optimiser, "step", refuse)
+    said = (
+        r"memory ran out at iteration 3: go on with `diffmidi run --resume .*run --batch-size 2 --accumulate 2`, whose"
+    )
+    with pytest.raises(DiffmidiError, match=said):
+        run.run()
+    assert checkpoint.steps(run.session.folder.checkpoints) == [1, 2]
+
+
 def test_other_errors_are_not_taken_for_it(trainer):
     run = trainer("run", *FEW)
     run.heldout = []

@@ -1,7 +1,10 @@
 """Mistakes: one sentence each, no traceback, and nothing half-written that looks whole."""
 
+import errno
+import json
 import os
 import resource
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -96,6 +99,29 @@ def test_a_checkpoint_of_another_tokenizer_or_model(diffmidi, music):
     expect_complaint(diffmidi("sample", "mine", "-o", "tokenizer.grid=24"), "trained with another tokenizer")
     expect_complaint(diffmidi("sample", "mine", "-o", "backbone.layers=3"), "does not fit this model")
     assert diffmidi("sample", "mine").code == 0, "a mistaken flag does not spoil the run"
+
+
+def test_a_run_whose_plugin_is_not_installed_any_more(diffmidi, music):
+    diffmidi("run", "--data", music, "--out", "mine", *TINY)
+    file, before = Path("mine/config.json"), sorted(Path("mine").rglob("*"))
+    config = json.loads(file.read_text())
+    for kind in ("tokenizer", "backbone", "process"):
+        file.write_text(json.dumps({**config, kind: {"name": "acme-midi:net", "options": {"size": 3}}}))
+        for words in (["run", "--resume", "mine"], ["train", "mine", "--resume"], ["sample", "mine"]):
+            expect_complaint(diffmidi(*words), f"no {kind} 'acme-midi:net' is installed.", 2)
+    assert sorted(Path("mine").rglob("*")) == before
+
+
+def test_a_folder_that_only_lets_read(diffmidi, music, monkeypatch):
+    diffmidi("run", "--data", music, "--out", "mine", *TINY)
+
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(tempfile, "mkstemp", refuse)  # as root may write wherever it is forbidden
+    monkeypatch.setattr(tempfile, "mkdtemp", refuse)
+    for words in (["train", "mine", "--resume", "--iterations", "8"], ["sample", "mine"]):
+        expect_complaint(diffmidi(*words), "cannot be written: Read-only file system.")
 
 
 def test_a_run_is_never_written_over(diffmidi, music):
