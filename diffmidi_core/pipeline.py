@@ -51,7 +51,7 @@ class Pipeline:
         self.config = trained.config
         self.step = trained.step
         self._lengths = trained.lengths
-        self.device = torch.device(device or torch.accelerator.current_accelerator() or "cpu")
+        self.device = torch.device(device or torch.accelerator.current_accelerator(check_available=True) or "cpu")
         self.process: Process = trained.process.to(self.device)
 
     @classmethod

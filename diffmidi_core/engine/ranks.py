@@ -31,7 +31,8 @@ def on_cpu() -> bool:
     import torch
     from accelerate.utils import parse_flag_from_env
 
-    return parse_flag_from_env("ACCELERATE_USE_CPU") or torch.accelerator.current_accelerator() is None
+    found = torch.accelerator.current_accelerator(check_available=True)
+    return parse_flag_from_env("ACCELERATE_USE_CPU") or found is None
 
 
 def done_by_main(work: Callable[[], T]) -> T:

@@ -111,8 +111,9 @@ def program(tmp_path_factory):
     path.write_text(PROGRAM)
 
     def start(what, music, out, **environment):
+        # Python 3.12 warns where a process that has threads, such as pyarrow's, forks.
         return subprocess.Popen(
-            [sys.executable, str(path), what, str(music), str(out)],
+            [sys.executable, "-W", "ignore::DeprecationWarning", str(path), what, str(music), str(out)],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -3,8 +3,10 @@
 from types import SimpleNamespace
 
 import pytest
+import torch
 from accelerate import DistributedType
 
+from diffmidi_core.engine.ranks import on_cpu
 from diffmidi_core.engine.sharding import allow_for, name_layers
 from diffmidi_core.errors import UsageError
 from diffmidi_core.registry import find
@@ -29,3 +31,13 @@ def test_what_cannot_be_trained_in_is_refused(kind, said):
 def test_copies_on_each_process_are_left_as_they_are(kind):
     accelerator = SimpleNamespace(distributed_type=kind, is_fsdp2=False)
     assert allow_for(accelerator) is accelerator
+
+
+def test_torch_for_gpus_where_there_is_none_runs_on_the_cpu(monkeypatch):
+    """Asked what it is built for it says a GPU, whose drivers are not there."""
+    monkeypatch.delenv("ACCELERATE_USE_CPU", raising=False)
+    built_for = torch.device("cuda")
+    monkeypatch.setattr(
+        torch.accelerator, "current_accelerator", lambda check_available=False: None if check_available else built_for
+    )
+    assert on_cpu()

@@ -13,7 +13,9 @@ SCHEDULES = "diffmidi.schedules"
 def test_an_unknown_name_is_told_the_nearest_and_all_there_are():
     with pytest.raises(UsageError) as error:
         find("schedule", "sqr")
-    assert str(error.value) == ("no schedule 'sqr' is installed. Did you mean 'sqrt'? Installed: cosine, linear, sqrt.")
+    assert str(error.value) == (
+        "no schedule 'sqr' is installed. Did you mean 'sqrt'? Installed: cosine, linear, loglinear, sqrt."
+    )
     assert error.value.exit_code == 2
 
 
@@ -32,7 +34,7 @@ def test_a_third_partys_part_is_found_by_its_bare_name(install, good):
     offer = find("schedule", "power")
     assert (offer.package, offer.version, offer.spelling) == ("acme-midi", "1.0", "acme-midi:power")
     assert offer == find("schedule", "acme-midi:power")
-    assert [each.name for each in offers("schedule")] == ["cosine", "linear", "sqrt", "power"]
+    assert [each.name for each in offers("schedule")] == ["cosine", "linear", "loglinear", "sqrt", "power"]
 
 
 def test_a_mistyped_third_party_name_is_suggested_too(install, good):
