@@ -5,8 +5,8 @@
 
 The first takes turns over the same files, with one process and with two: `prepare` down to tokens.arrow on the disk
 (duplicates, labels and the round trip included), and MidiTok's `DatasetMIDI(pre_tokenize=True)` with REMI in its
-default config, which keeps its words in memory. Files that either refuses are left out before the clock starts. The
-second writes so many files, mutated copies of a few, and prepares them in a process of its own, whose peak memory it
+default config, which keeps its words in memory. Files that either refuses are left out before the clock starts. CPU
+seconds are those of this process and of those it starts: other programs on the machine do not count. The second writes so many files, mutated copies of a few, and prepares them in a process of its own, whose peak memory it
 says.
 """
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -95,18 +96,30 @@ def compare(folder: Path, count: int, rounds: int, temporary: Path) -> None:
         "prepare, 1 process": lambda: prepared(music, temporary / f"out-{next(fresh)}", 1),
         "prepare, 2 processes": lambda: prepared(music, temporary / f"out-{next(fresh)}", 2),
     }
-    spent: dict[str, list[float]] = {name: [] for name in ways}
+    spent: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, way in ways.items():
-            begun = time.perf_counter()
+            begun, cpu = time.perf_counter(), cpu_seconds()
             way()
-            spent[name].append(time.perf_counter() - begun)
+            spent[name].append((time.perf_counter() - begun, cpu_seconds() - cpu))
     print(f"{len(chosen)} files, {notes:,} notes; the best of {rounds} rounds; ratio: the median of the rounds' own")
-    print(f"{'':22}{'seconds':>9}{'files/s':>10}{'notes/s':>14}{'ratio':>8}")
+    print(f"{'':22}{'seconds':>9}{'ratio':>8}{'CPU s':>9}{'ms a file':>11}{'CPU ratio':>11}{'notes/CPU s':>14}")
+    base = np.array(spent["MidiTok, 1 process"])
     for name, times in spent.items():
-        best = min(times)
-        ratio = float(np.median(np.array(spent["MidiTok, 1 process"]) / np.array(times)))
-        print(f"{name:22}{best:9.2f}{len(chosen) / best:10,.0f}{notes / best:14,.0f}{ratio:8.1f}")
+        wall, cpu = np.min(times, axis=0)
+        ratio, cpu_ratio = np.median(base / np.array(times), axis=0)
+        print(
+            f"{name:22}{wall:9.2f}{ratio:8.1f}{cpu:9.2f}{1000 * cpu / len(chosen):11.2f}{cpu_ratio:11.1f}"
+            f"{notes / cpu:14,.0f}"
+        )
+
+
+def cpu_seconds() -> float:
+    """Of this process and of those it has started that have ended: other programs on the machine do not count."""
+    return sum(
+        used.ru_utime + used.ru_stime
+        for used in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
 
 
 def parts(music: Path) -> tuple[Source, Tokenizer]:
