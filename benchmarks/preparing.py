@@ -6,8 +6,8 @@
 The first takes turns over the same files, with one process and with two: `prepare` down to tokens.arrow on the disk
 (duplicates, labels and the round trip included), and MidiTok's `DatasetMIDI(pre_tokenize=True)` with REMI in its
 default config, which keeps its words in memory. Files that either refuses are left out before the clock starts. CPU
-seconds are those of this process and of those it starts: other programs on the machine do not count. The second writes so many files, mutated copies of a few, and prepares them in a process of its own, whose peak memory it
-says.
+seconds are those of this process and of those it starts: other programs on the machine do not count. The second writes
+so many files, mutated copies of a few, and prepares them in a process of its own, whose peak memory it says.
 """
 
 from __future__ import annotations
