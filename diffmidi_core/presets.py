@@ -7,7 +7,7 @@ from typing import Any
 
 from diffmidi_core.errors import UsageError
 
-DEFAULT = "faithful"
+DEFAULT = "best"
 """The preset of a run that names none."""
 
 FAITHFUL: Mapping[str, Mapping[str, Any]] = {

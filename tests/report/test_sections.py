@@ -51,7 +51,7 @@ def test_the_overview_says_what_was_run_on_what(finished):
         *("2.5 bits per word", "3.55 M parameters", "104 k notes in 409 pieces", "1,000 iterations"),
         *("22 of them held out", "gaussian diffusion on bert, sqrt schedule, mmm words in windows of 128"),
         *("judged at iteration 400", "1 × cpu in fp32, 812 MB at most", "torch 2.13.0", "Seed 0"),
-        *("1 option set otherwise than by default", "train.lr=0.002", "Preset faithful Training"),
+        *("1 option set otherwise than by default", "train.lr=0.002", "Preset best Training"),
     ):
         assert part in said
 
@@ -59,9 +59,9 @@ def test_the_overview_says_what_was_run_on_what(finished):
 def test_the_overview_says_where_a_run_departs_from_its_preset(finished):
     file = finished / "config.json"
     config = json.loads(file.read_text())
-    config["process"]["options"]["typed"] = True
+    config["process"]["options"]["typed"] = False
     file.write_text(json.dumps(config))
-    assert "Preset faithful, but for process.typed" in text(html(finished)["Overview"])
+    assert "Preset best, but for process.typed" in text(html(finished)["Overview"])
     config["preset"] = None
     file.write_text(json.dumps(config))
     assert "Preset" not in text(html(finished)["Overview"])
