@@ -36,8 +36,8 @@ class Console:
             "prepare": f"{config['source']['name']} {config['data'] or ''} as {config['tokenizer']['name']} words",
             "train": f"{config['process']['name']} on {config['backbone']['name']}, "
             f"{config['train']['iterations']} iterations of {config['train']['batch_size']} windows",
-            "sample": f"{config['sample']['count']} pieces ({config['sample']['length']}) by {config['sampler']['name']} "
-            f"in {config['sample']['steps']} steps",
+            "sample": f"{config['sample']['count']} pieces ({config['sample']['length']}) "
+            f"by {config['sampler']['name']} in {config['sample']['steps']} steps",
             "evaluate": f"{len(config['metrics'])} metrics",
             "render": ", ".join(part["name"] for part in config["renderers"]),
         }.get(stage, "")
