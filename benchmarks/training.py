@@ -1,11 +1,13 @@
 """How fast a training step and a reverse step are, as shares of what this machine can do, all in one run.
 
-    python benchmarks/training.py [--backbone bert electra] [--batch 32] [--length 128]
+    python benchmarks/training.py [--backbone bert electra] [--batch 32] [--length 128] [--compile]
+    python benchmarks/training.py --device cuda --size base --precision bf16 --batch 64 --length 128 1022 --compile
 
-For fp32 and bf16 it measures, in turn so that a drifting machine touches all alike: the rate of a large matrix product,
-a whole training step of ours (loss, backward, clipping, AdamW, moving average), and a plain transformers loop (the same
-encoder, mean squared error, AdamW). Rates count 6 * parameters * tokens for training, and 2 * parameters * tokens for a
-forward pass. The best of several rounds is taken: what else the machine did only ever adds.
+For each precision it measures, in turn so that a drifting machine touches all alike: the rate of a large matrix
+product, a whole training step of ours (loss, backward, clipping, AdamW, moving average; with --compile, compiled or
+not), and a plain transformers loop (the same encoder, mean squared error, AdamW). Rates count 6 * parameters * tokens
+for training, and 2 * parameters * tokens for a forward pass. The best of several rounds is taken: what else the machine
+did only ever adds.
 """
 
 from __future__ import annotations
@@ -17,25 +19,32 @@ from collections.abc import Callable
 import torch
 from rich.console import Console
 from rich.table import Table
+from torch import nn
 from transformers import BertConfig, BertModel
 
 from diffmidi_core.config import TrainConfig
 from diffmidi_core.contracts.batch import Batch, Canvas
+from diffmidi_core.contracts.process import Process
 from diffmidi_core.engine.optimiser import Ema, make_optimiser
 from diffmidi_core.registry import find
 
-ROUNDS = 8
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+def synchronise() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 def seconds(work: Callable[[], object]) -> float:
+    synchronise()
     begun = time.perf_counter()
     work()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+    synchronise()
     return time.perf_counter() - begun
 
 
-def best(works: dict[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, float]:
+def best(works: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
     """The best time of each, measured in turn after one round that does not count."""
     times: dict[str, list[float]] = {name: [] for name in works}
     for number in range(rounds + 1):
@@ -51,36 +60,60 @@ def matmul(dtype: torch.dtype, device: str, size: int) -> Callable[[], object]:
     return lambda: a @ a
 
 
-def our_step(
-    backbone: str, batch: Batch, dtype: torch.dtype, device: str, length: int
-) -> tuple[Callable[[], object], int]:
-    tokenizer = find("tokenizer", "mmm").build()
-    process = find("process", "gaussian").build(
-        tokenizer=tokenizer,
-        backbone=find("backbone", backbone).build(length=length + 2),
+def made_up(rows: int, length: int, device: str) -> Batch:
+    """Rows of `length` words between [CLS] and [SEP]; what the words are does not matter to the time."""
+    ids = torch.randint(4, 300, (rows, length + 2), generator=torch.Generator().manual_seed(0)).to(device)
+    return Batch(ids, None, torch.full((rows,), length, device=device))
+
+
+def build_process(backbone: str, size: str, length: int, device: str) -> Process:
+    torch.manual_seed(0)
+    process: Process = find("process", "gaussian").build(
+        tokenizer=find("tokenizer", "mmm").build(),
+        backbone=find("backbone", backbone).build({"size": size}, length=length + 2),
         schedule=find("schedule", "sqrt").build(),
     )
-    process.to(device)
-    optimiser, ema = make_optimiser(process, TrainConfig()), Ema(process)
+    return process.to(device)
+
+
+def our_step(
+    process: Process,
+    batch: Batch,
+    dtype: torch.dtype,
+    wrapped: Callable[[Process], nn.Module] = lambda process: process,
+) -> Callable[[], object]:
+    """A step as the training loop takes it, on the process or on what it is `wrapped` in."""
+    device = batch.ids.device.type
+    model, optimiser, ema = wrapped(process), make_optimiser(process, TrainConfig()), Ema(process)
     generator = torch.Generator(device).manual_seed(0)
 
     def step() -> None:
         with torch.autocast(device, dtype=dtype, enabled=dtype != torch.float32):
-            losses = process(batch, generator)
+            losses = model(batch, generator)
         losses["loss"].backward()
         torch.nn.utils.clip_grad_norm_(process.parameters(), 1.0)
         optimiser.step()
         optimiser.zero_grad()
         ema.update(process, 0.999)
 
-    return step, sum(each.numel() for each in process.parameters())
+    return step
 
 
-def plain_step(batch: Batch, dtype: torch.dtype, device: str) -> tuple[Callable[[], object], int]:
-    model = BertModel(
-        BertConfig(vocab_size=320, hidden_size=256, num_hidden_layers=4, num_attention_heads=4, intermediate_size=1024),
-        add_pooling_layer=False,
-    ).to(device)
+def parameters(model: nn.Module) -> int:
+    return sum(each.numel() for each in model.parameters())
+
+
+def plain_step(batch: Batch, dtype: torch.dtype, size: str) -> tuple[Callable[[], object], int]:
+    device, given = batch.ids.device.type, find("backbone", "bert").options({"size": size})
+    config = BertConfig(
+        vocab_size=320,
+        hidden_size=given.width,
+        num_hidden_layers=given.layers,
+        num_attention_heads=given.heads,
+        intermediate_size=given.feed_forward,
+        max_position_embeddings=batch.ids.shape[1],
+    )
+    model = BertModel(config, add_pooling_layer=False).to(device)
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4)
 
     def step() -> None:
@@ -90,89 +123,91 @@ def plain_step(batch: Batch, dtype: torch.dtype, device: str) -> tuple[Callable[
         optimiser.step()
         optimiser.zero_grad()
 
-    return step, sum(each.numel() for each in model.encoder.parameters())
+    return step, parameters(model.encoder)
 
 
-def sampling(
-    backbone: str, dtype: torch.dtype, device: str, length: int, count: int, steps: int
-) -> tuple[float, float, int]:
-    """Seconds of a whole sampling, seconds of it spent in the backbone, and the parameters of the backbone."""
-    tokenizer = find("tokenizer", "mmm").build()
-    body = find("backbone", backbone).build(length=length + 2)
-    process = find("process", "gaussian").build(
-        tokenizer=tokenizer, backbone=body, schedule=find("schedule", "sqrt").build()
-    )
-    process.to(device).eval()
-    inside = 0.0
+def sampling(process: Process, dtype: torch.dtype, length: int, count: int, steps: int) -> tuple[float, float]:
+    """Seconds of a whole sampling, and seconds of it spent in the backbone."""
+    body, device, inside = process.backbone, next(process.parameters()).device.type, 0.0
+    process.eval()
 
     def timed(forward: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
         def call(*args: object) -> torch.Tensor:
             nonlocal inside
+            synchronise()
             begun = time.perf_counter()
             result = forward(*args)
+            synchronise()
             inside += time.perf_counter() - begun
             return result
 
         return call
 
-    body.forward = timed(body.forward)  # type: ignore[method-assign]
+    plain, body.forward = body.forward, timed(body.forward)  # type: ignore[method-assign]
     sampler = find("sampler", "ddpm").build()
     generator = torch.Generator(device).manual_seed(0)
     canvas = Canvas.blank(count, length, device=device)
     with torch.inference_mode(), torch.autocast(device, dtype=dtype, enabled=dtype != torch.float32):
         sampler.sample(process, canvas, steps=3, generator=generator)
         inside = 0.0
-        begun = time.perf_counter()
-        sampler.sample(process, canvas, steps=steps, generator=generator)
-        total = time.perf_counter() - begun
-    return total, inside, sum(each.numel() for each in body.parameters())
+        total = seconds(lambda: sampler.sample(process, canvas, steps=steps, generator=generator))
+    body.forward = plain  # type: ignore[method-assign]
+    return total, inside
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backbone", nargs="+", default=["bert"])
+    parser.add_argument("--size", default="small", choices=["tiny", "small", "base"])
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--length", type=int, default=128)
-    parser.add_argument("--matmul", type=int, default=1024)
+    parser.add_argument("--length", type=int, nargs="+", default=[128], help="words; [CLS] and [SEP] come on top")
+    parser.add_argument("--precision", nargs="+", default=["fp32", "bf16"], choices=list(DTYPES))
+    parser.add_argument("--compile", action="store_true", help="measure our step compiled, too")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--matmul", type=int, help="size of the matrix product (1024, on a GPU 8192)")
     given = parser.parse_args()
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    torch.manual_seed(0)
-    ids = torch.randint(4, 300, (given.batch, given.length + 2), device=device)
-    batch = Batch(ids, None, torch.full((given.batch,), given.length, device=device))
-    tokens = ids.numel()
-    table = Table(title=f"{device}, {torch.get_num_threads()} threads, batch {given.batch} x {given.length + 2}")
-    for heading in ("precision", "what", "ms", "tokens/s", "GFLOP/s", "share of matmul"):
-        table.add_column(heading, justify="right")
-    for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
-        steps = {f"our step, {each}": our_step(each, batch, dtype, device, given.length) for each in given.backbone}
-        steps["plain transformers step, bert"] = plain_step(batch, dtype, device)
-        took = best(
-            {"matmul": matmul(dtype, device, given.matmul), **{what: step for what, (step, _) in steps.items()}}
-        )
-        peak = 2 * given.matmul**3 / took["matmul"]
-        table.add_row(name, f"matmul {given.matmul}", f"{took['matmul'] * 1e3:.1f}", "", f"{peak / 1e9:.0f}", "1.00")
-        for what, (_, count) in steps.items():
-            rate = 6 * count * tokens / took[what]
-            table.add_row(
-                name,
-                f"{what} ({count / 1e6:.1f} M parameters)",
-                f"{took[what] * 1e3:.0f}",
-                f"{tokens / took[what]:,.0f}",
-                f"{rate / 1e9:.0f}",
-                f"{rate / peak:.2f}",
-            )
+    size = given.matmul or (1024 if given.device == "cpu" else 8192)
+    for length in given.length:
+        batch = made_up(given.batch, length, given.device)
+        where = f"{torch.get_num_threads()} threads" if given.device == "cpu" else torch.cuda.get_device_name()
+        table = Table(title=f"{given.device}, {where}, size {given.size}, batch {given.batch} x {length + 2}")
+        for heading in ("precision", "what", "ms", "tokens/s", "GFLOP/s", "share of matmul"):
+            table.add_column(heading, justify="right")
+        for precision in given.precision:
+            measure(table, given, precision, batch, size)
+        Console(width=150).print(table)
+
+
+def measure(table: Table, given: argparse.Namespace, precision: str, batch: Batch, size: int) -> None:
+    dtype, tokens, length = DTYPES[precision], batch.ids.numel(), batch.ids.shape[1] - 2
+    processes = {each: build_process(each, given.size, length, given.device) for each in given.backbone}
+    steps = {f"our step, {each}": (our_step(process, batch, dtype), process) for each, process in processes.items()}
+    if given.compile:
         for each in given.backbone:
-            total, inside, body = sampling(each, dtype, device, given.length, 8, 40)
-            rate = 2 * body * 8 * (given.length + 2) * 40 / total
-            table.add_row(
-                name,
-                f"ddpm, {each}, 8 x 40 steps ({100 * (1 - inside / total):.1f} % outside the backbone)",
-                f"{total * 1e3:.0f}",
-                f"{8 * (given.length + 2) * 40 / total:,.0f}",
-                f"{rate / 1e9:.0f}",
-                f"{rate / peak:.2f}",
-            )
-    Console(width=150).print(table)
+            process = build_process(each, given.size, length, given.device)
+            process.backbone.compile()
+            steps[f"our step, {each}, compiled"] = our_step(process, batch, dtype), process
+    counts = {what: parameters(process) for what, (_, process) in steps.items()}
+    works: dict[str, Callable[[], object]] = {what: step for what, (step, _) in steps.items()}
+    plain = "plain transformers step, bert"
+    works[plain], counts[plain] = plain_step(batch, dtype, given.size)
+    took = best({"matmul": matmul(dtype, given.device, size), **works}, given.rounds)
+    peak = 2 * size**3 / took["matmul"]
+
+    def row(what: str, seconds: float, operations: float, tokens: int) -> None:
+        rate = operations / seconds
+        said = f"{tokens / seconds:,.0f}" if tokens else ""
+        table.add_row(precision, what, f"{seconds * 1e3:.1f}", said, f"{rate / 1e9:.0f}", f"{rate / peak:.2f}")
+
+    row(f"matmul {size}", took["matmul"], 2 * size**3, 0)
+    for what, count in counts.items():
+        row(f"{what} ({count / 1e6:.1f} M parameters)", took[what], 6 * count * tokens, tokens)
+    for each, process in processes.items():
+        total, inside = sampling(process, dtype, length, 8, 40)
+        done = 8 * (length + 2) * 40
+        outside = f"{100 * (1 - inside / total):.1f} % outside the backbone"
+        row(f"ddpm, {each}, 8 x 40 steps ({outside})", total, 2 * parameters(process.backbone) * done, done)
 
 
 if __name__ == "__main__":
