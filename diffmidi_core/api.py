@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from diffmidi_core.diffusion.kl import normal_kl as normal_kl
     from diffmidi_core.diffusion.levels import GaussianLevels as GaussianLevels
     from diffmidi_core.diffusion.masked_process import MaskedProcess as MaskedProcess
+    from diffmidi_core.diffusion.neighbours import Neighbours as Neighbours
     from diffmidi_core.diffusion.rows import some_rows as some_rows
     from diffmidi_core.diffusion.steps import ReverseStep as ReverseStep
     from diffmidi_core.diffusion.steps import ddim_steps as ddim_steps
@@ -121,6 +122,7 @@ _LAZY = {
     "GaussianLevels": "diffusion.levels",
     "MaskedProcess": "diffusion.masked_process",
     "some_rows": "diffusion.rows",
+    "Neighbours": "diffusion.neighbours",
     "ReverseStep": "diffusion.steps",
     "ddim_steps": "diffusion.steps",
     "ddpm_steps": "diffusion.steps",

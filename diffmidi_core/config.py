@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from diffmidi_core.errors import BrokenPluginError, UsageError
-from diffmidi_core.presets import DEFAULT, began_from, lay_under
+from diffmidi_core.presets import DEFAULT, PRESETS, began_from, lay_under
 from diffmidi_core.registry import describe, find, offers, source_of
 from diffmidi_core.sections import AugmentConfig as AugmentConfig
 from diffmidi_core.sections import EvaluateConfig as EvaluateConfig
@@ -39,6 +39,9 @@ METRICS = (
 """What a run is judged by unless it says otherwise; `diffmidi plugins` lists the others."""
 
 
+_DEFAULT = {kind: str(part["name"]) for kind, part in PRESETS[DEFAULT].items()}
+
+
 class RunConfig(BaseModel):
     """All of a run. Unless it is named, `source` is the one that takes `data` (`folder`, most often), or `chorales`."""
 
@@ -49,9 +52,9 @@ class RunConfig(BaseModel):
     source: Part
     tokenizer: Part = Part(name="mmm")
     backbone: Part = Part(name="bert")
-    schedule: Part = Part(name="sqrt")
-    process: Part = Part(name="gaussian")
-    sampler: Part = Part(name="ddpm")
+    schedule: Part = Part(name=_DEFAULT["schedule"])
+    process: Part = Part(name=_DEFAULT["process"])
+    sampler: Part = Part(name=_DEFAULT["sampler"])
     metrics: list[Part] = [Part(name=name) for name in METRICS]
     renderers: list[Part] = [Part(name=name) for name in ("wav", "pianoroll", "waveform")]
     hooks: list[Part] = [Part(name="console"), Part(name="report")]
@@ -111,7 +114,7 @@ def resolve(
     for name, value in chosen.items():
         _set_flag(tree, name, value)
     lay_under(tree, process=_process_of(tree), asked="preset" in chosen)
-    for kind, name in find("process", _process_of(tree)).load().goes_with.items():
+    for kind, name in find("process", _process_of(tree) or _DEFAULT["process"]).load().goes_with.items():
         tree.setdefault(kind, {"name": name})
     tree.setdefault("source", {"name": source_of(str(tree["data"])) if tree.get("data") else "chorales"})
     config = _validated(tree)
@@ -157,10 +160,10 @@ def _options_changed(kind: str, part: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in part["options"].items() if key not in default or default[key] != value}
 
 
-def _process_of(tree: Mapping[str, Any]) -> str:
+def _process_of(tree: Mapping[str, Any]) -> str | None:
     part = tree.get("process")
     name = part.get("name") if isinstance(part, Mapping) else None
-    return name if isinstance(name, str) else str(RunConfig.model_fields["process"].default.name)
+    return name if isinstance(name, str) else None
 
 
 def _set_flag(tree: dict[str, Any], name: str, value: Any) -> None:

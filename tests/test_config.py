@@ -12,7 +12,7 @@ def test_defaults_are_filled_in_down_to_every_option_of_every_part():
     config = resolve()
     assert (config.source.name, config.tokenizer.name, config.backbone.name) == ("chorales", "mmm", "bert")
     assert config.backbone.options["width"] == 256
-    assert config.process.options["steps"] == 2000
+    assert config.process.options["typed"] is True
     assert config.tokenizer.options["layout"] == "aligned"
 
 
@@ -29,7 +29,7 @@ def test_later_layers_win():
 
 
 def test_another_part_does_not_inherit_the_options_of_the_one_it_replaces():
-    file = resolve(assignments=["process.steps=50"]).model_dump(mode="json")
+    file = resolve(flags={"process": "gaussian"}, assignments=["process.steps=50"]).model_dump(mode="json")
     assert resolve(file, {"schedule": "linear"}).schedule.options == {}
     assert resolve(file, {"process": "gaussian"}).process.options["steps"] == 50
 
@@ -49,7 +49,7 @@ def test_a_process_brings_the_parts_that_go_with_it_unless_others_are_named():
 
 
 def test_another_process_over_a_saved_config_brings_its_own_sampler():
-    saved = resolve(flags={"sampler": "ddim", "schedule": "cosine"}).model_dump(mode="json")
+    saved = resolve(flags={"process": "gaussian", "sampler": "ddim", "schedule": "cosine"}).model_dump(mode="json")
     changed = resolve(saved, {"process": "masked"})
     assert (changed.sampler.name, changed.schedule.name) == ("ancestral", "cosine")
     assert resolve(changed.model_dump(mode="json"), {"process": "gaussian"}).sampler.name == "ddpm"
@@ -69,14 +69,15 @@ def test_options_of_one_of_several_parts_are_set_by_its_name():
 
 
 def test_a_preset_lies_over_the_defaults_and_under_everything_else():
-    best = resolve(flags={"preset": "best"})
-    assert (best.preset, best.process.options["typed"], best.process.options["steps"]) == ("best", True, 2000)
-    file = {"process": {"name": "gaussian", "options": {"sphere": False}}, "preset": "best"}
+    upgraded = resolve(flags={"preset": "upgraded"})
+    assert upgraded.preset == "upgraded"
+    assert (upgraded.process.options["typed"], upgraded.process.options["steps"]) == (True, 2000)
+    file = {"process": {"name": "gaussian", "options": {"sphere": False}}, "preset": "upgraded"}
     changed = resolve(file, {"schedule": "cosine"}, ["process.typed=false"])
     options = changed.process.options
     assert (options["sphere"], options["typed"], options["output_prior"]) == (False, False, True)
     assert changed.schedule.name == "cosine"
-    assert departures(best.model_dump()) == []
+    assert departures(upgraded.model_dump()) == []
     assert departures(changed.model_dump()) == ["process.typed", "process.sphere", "schedule"]
 
 
@@ -88,22 +89,22 @@ def test_the_faithful_preset_is_what_the_process_is_by_itself():
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_run_with_a_preset_means_the_same_again_and_every_preset_can_be_built(preset):
-    config = resolve(flags={"preset": preset}, assignments=["process.steps=50"])
+    config = resolve(flags={"preset": preset}, assignments=["process.typed=false"])
     assert resolve(config.model_dump(mode="json")) == config
 
 
 def test_a_run_that_names_no_preset_has_the_default_one_where_it_fits():
     assert resolve().preset == DEFAULT
-    assert resolve(flags={"process": "masked"}).preset is None
+    assert resolve(flags={"process": "gaussian"}).preset is None
     saved = resolve().model_dump(mode="json")
-    assert resolve(saved, {"process": "masked"}).preset is None
+    assert resolve(saved, {"process": "gaussian"}).preset is None
     assert departures(resolve(flags={"process": "masked"}).model_dump()) == []
 
 
 def test_a_preset_does_not_go_over_the_options_that_another_one_filled_in():
     saved = resolve(flags={"preset": "faithful"}).model_dump(mode="json")
     with pytest.raises(UsageError, match="this config began from faithful"):
-        resolve(saved, {"preset": "best"})
+        resolve(saved, {"preset": "upgraded"})
     assert resolve(saved, {"preset": "faithful"}).preset == "faithful"
 
 
@@ -118,8 +119,8 @@ def test_a_preset_does_not_go_over_the_options_that_another_one_filled_in():
         ({"train.iterations": -1}, [], "train.iterations: input should be greater than or equal to 0 (given: -1)"),
         ({"length": 0}, [], "length: input should be greater than or equal to 1 (given: 0)"),
         ({"process": "masked", "sampler": "ddim"}, [], "choose another --sampler (ancestral, confidence, remask)"),
-        ({"preset": "bset"}, [], "there is no preset 'bset'. Presets: faithful, best."),
-        ({"preset": "best", "process": "masked"}, [], "preset 'best' sets up process gaussian, and process 'masked'"),
+        ({"preset": "bset"}, [], "there is no preset 'bset'. Presets: faithful, upgraded, best."),
+        ({"preset": "best", "process": "gaussian"}, [], "preset 'best' sets up process masked, and process 'gaussian'"),
         ({"process": "msked"}, [], "no process 'msked' is installed. Did you mean 'masked'?"),
         ({}, ["nonsense.key=3"], "there is no section 'nonsense'"),
         ({}, ["grid=24"], "-o takes section.key=value"),

@@ -87,7 +87,10 @@ class TokenDataset:
         return _windows(pieces, starts, self._ends(pieces, starts), draws)
 
     def heldout(self, count: int | None = None, *, seed: int = 0) -> list[Window]:
-        """Windows that tile the held-out pieces without overlap; `count` of them in an order that `seed` decides."""
+        """Windows that tile the held-out pieces without overlap; `count` of them in an order that `seed` decides.
+
+        Each begins at a note boundary: of a note of more words than a window, the rest is in none.
+        """
         tiles = self._tiles()
         order = np.random.default_rng((seed, 0)).permutation(len(tiles[0]))[:count]
         pieces, starts, ends = (column[order] for column in tiles)
@@ -170,7 +173,8 @@ class TokenDataset:
         columns = [np.concatenate(each) for each in zip(*found, strict=True)]
         order = np.argsort(columns[0], kind="stable")
         piece, start, end = (column[order] for column in columns)
-        return piece, start, end
+        whole = self._starts.at(piece, self._starts.count_up_to(piece, start) - 1) == start
+        return piece[whole], start[whole], end[whole]
 
 
 def _windows(pieces: Column, starts: Column, ends: Column, draws: NDArray[np.float64] | None = None) -> list[Window]:

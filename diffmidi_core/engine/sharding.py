@@ -39,13 +39,18 @@ def allow_for(accelerator: Accelerator) -> Accelerator:
     """The accelerator, ready for a sharded model. Raises UsageError for a way to share it out that we cannot train in.
 
     FSDP2 would cast all weights to bf16 or fp16, embeddings and rounding head too, whose bits are what the bound
-    counts. Left in fp32, autocast decides as it does without FSDP2, and a run computes the same either way.
+    counts. Left in fp32, autocast decides as it does without FSDP2, and a run computes the same either way. And each
+    process builds the weights itself: `cpu_ram_efficient_loading` fails where the model itself has parameters.
     """
     kind = str(accelerator.distributed_type).removeprefix("DistributedType.")
     if accelerator.is_fsdp2:
+        from accelerate.utils import disable_fsdp_ram_efficient_loading
         from torch.distributed.fsdp import MixedPrecisionPolicy
 
-        accelerator.state.fsdp_plugin.mixed_precision_policy = MixedPrecisionPolicy()
+        plugin = accelerator.state.fsdp_plugin
+        plugin.mixed_precision_policy = MixedPrecisionPolicy()
+        plugin.cpu_ram_efficient_loading = False
+        disable_fsdp_ram_efficient_loading()  # transformers asks the environment
     elif kind != "NO" and not kind.startswith("MULTI_"):
         asked = "FSDP1" if kind == "FSDP" else kind
         raise UsageError(

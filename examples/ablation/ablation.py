@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 CDCD = ("process.objective=cross_entropy",)
 PLAID = (*CDCD, "process.output_prior=true")
 SMALL = ("process.dim=32",)
-FAITHFUL, BEST = ("--preset", "faithful"), ("--preset", "best")
+FAITHFUL, UPGRADED = ("--preset", "faithful"), ("--preset", "upgraded")
 ROWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "faithful": (FAITHFUL, ()),
     "+ typed": (FAITHFUL, ("process.typed=true",)),
@@ -36,20 +36,21 @@ ROWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "+ importance-sampled t": (FAITHFUL, ("process.times=importance",)),
     "+ warped t": (FAITHFUL, ("process.times=warp",)),
     "+ D = 128": (FAITHFUL, ("process.dim=128",)),
-    "best": (BEST, ()),
-    "best, D = 64": (BEST, ("process.dim=64",)),
-    "best, D = 64, self-conditioning": (BEST, ("process.dim=64", "process.self_conditioning=true")),
-    "best, D = 32": (BEST, SMALL),
-    "best, D = 32, uniform t": (BEST, (*SMALL, "process.times=uniform")),
-    "best, D = 32, not on the sphere": (BEST, (*SMALL, "process.sphere=false")),
-    "best, D = 32, noise scale 2": (BEST, (*SMALL, "process.noise_scale=2")),
-    "best, D = 32, not typed": (BEST, (*SMALL, "process.typed=false")),
-    "best, D = 32, no output prior": (
-        BEST,
+    "upgraded": (UPGRADED, ()),
+    "upgraded, D = 64": (UPGRADED, ("process.dim=64",)),
+    "upgraded, D = 64, self-conditioning": (UPGRADED, ("process.dim=64", "process.self_conditioning=true")),
+    "upgraded, D = 32": (UPGRADED, SMALL),
+    "upgraded, D = 32, uniform t": (UPGRADED, (*SMALL, "process.times=uniform")),
+    "upgraded, D = 32, not on the sphere": (UPGRADED, (*SMALL, "process.sphere=false")),
+    "upgraded, D = 32, noise scale 2": (UPGRADED, (*SMALL, "process.noise_scale=2")),
+    "upgraded, D = 32, not typed": (UPGRADED, (*SMALL, "process.typed=false")),
+    "upgraded, D = 32, no output prior": (
+        UPGRADED,
         (*SMALL, "process.output_prior=false", "process.bound_prediction=raw"),
     ),
-    "best, D = 32, mean squared error": (BEST, (*SMALL, "process.output_prior=false", "process.objective=mse")),
-    "masked": (("--process", "masked"), ()),
+    "upgraded, D = 32, mean squared error": (UPGRADED, (*SMALL, "process.output_prior=false", "process.objective=mse")),
+    "masked": (("--process", "masked"), ("process.neighbours=0",)),
+    "masked, neighbours": (("--process", "masked"), ()),
 }
 """Name of a row: flags, and options set by -o."""
 HEADER = ("row", "bound_bpw", "error", "rounding_bpw", "grammar_faults", "seconds", "parameters", "options")

@@ -52,6 +52,12 @@ class GaussianOptions(Options):
         "'posterior', the same with what x_t says of the words by Bayes' rule; with an output prior, x0_hat",
     )
 
+    neighbours: int = Field(
+        0,
+        ge=0,
+        description="positions on either side that a convolution mixes in before the backbone; 0: none",
+    )
+
     @model_validator(mode="after")
     def _prior_on_words(self) -> Self:
         if self.output_prior and self.objective != "cross_entropy":
@@ -65,6 +71,7 @@ gaussian = Declaration(
     options=GaussianOptions,
     tiny={"steps": 20, "dim": 32, "time_width": 16},
     family="gaussian",
+    goes_with={"sampler": "ddpm", "schedule": "sqrt"},
 )
 
 
@@ -80,6 +87,11 @@ class MaskedOptions(Options):
         gt=0,
         description="standard deviation of the embeddings before training; at BERT's 0.02 the first steps of a large "
         "learning rate wipe out what tells words apart",
+    )
+    neighbours: int = Field(
+        8,
+        ge=0,
+        description="positions on either side that a convolution mixes in before the backbone; 0: none",
     )
     time: bool = Field(
         False, description="tell the network the share of words hidden, which it could count, as it sees them"

@@ -16,6 +16,7 @@ from diffmidi_core.api import (
     Backbone,
     Batch,
     GaussianProcess,
+    Neighbours,
     NoiseSchedule,
     Tokenizer,
     draw_noise,
@@ -61,6 +62,7 @@ class Gaussian(GaussianProcess):
             nn.Linear(options.time_width, 4 * options.time_width), nn.SiLU(), nn.Linear(4 * options.time_width, width)
         )
         self.down = nn.Sequential(nn.Linear(width, width), nn.Tanh(), nn.Linear(width, dim))
+        self.neighbours = Neighbours(width, options.neighbours) if options.neighbours else None
         self.loss_curve = None if options.times == "uniform" else LossCurve(options.times)
         never = torch.zeros(words)
         never[[tokenizer.pad_id, tokenizer.mask_id]] = -torch.inf
@@ -85,8 +87,10 @@ class Gaussian(GaussianProcess):
         if self.self_conditioned:
             seen = torch.cat([x_t, torch.zeros_like(x_t) if previous is None else previous], -1)
         time = self.time(time_embedding(TIME_SCALE * t, self.options.time_width))  # [B, H]
-        hidden = self.backbone(self.up(seen) + time[:, None], keep)  # [B, L, H]
-        said: Tensor = self.down(hidden)
+        hidden = self.up(seen) + time[:, None]  # [B, L, H]
+        if self.neighbours is not None:
+            hidden = self.neighbours(hidden, keep)
+        said: Tensor = self.down(self.backbone(hidden, keep))
         return said.to(x_t.dtype)
 
     def denoise(self, x_t: Tensor, t: Tensor, keep: Tensor | None = None, previous: Tensor | None = None) -> Tensor:

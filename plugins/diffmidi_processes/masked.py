@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from diffmidi_core.api import Backbone, MaskedProcess, NoiseSchedule, Tokenizer, time_embedding
+from diffmidi_core.api import Backbone, MaskedProcess, Neighbours, NoiseSchedule, Tokenizer, time_embedding
 from diffmidi_processes.declarations import MaskedOptions
 
 TIME_SCALE = 1000
@@ -31,6 +31,7 @@ class Masked(MaskedProcess):
         self.transform = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width))
         self.head = None if options.tied else nn.Parameter(torch.randn(words, width) * HEAD_STD)
         self.bias = nn.Parameter(torch.zeros(words))
+        self.neighbours = Neighbours(width, options.neighbours) if options.neighbours else None
         self.time = (
             nn.Sequential(nn.Linear(options.time_width, width), nn.SiLU(), nn.Linear(width, width))
             if options.time
@@ -43,6 +44,8 @@ class Masked(MaskedProcess):
         if self.time is not None:
             waves = time_embedding(TIME_SCALE * m.to(hidden.dtype), self.options.time_width)
             hidden = hidden + self.time(waves)[:, None]
+        if self.neighbours is not None:
+            hidden = self.neighbours(hidden, keep)
         features = self.transform(self.backbone(hidden, keep))
         matrix = self.embedding if self.head is None else self.head
         with torch.autocast(z.device.type, enabled=False):  # the bits hang on it, and it is cheap

@@ -18,7 +18,7 @@ REPORT = {
         "empty": ["e.mid is empty."],
     },
     "copies": [{"piece": "b.mid", "of": "a.mid", "same": "bytes"}],
-    "near_duplicates": {"groups": 20, "pieces": 50},
+    "near_duplicates": {"groups": 20, "pieces": 50, "largest": 4, "in_largest": ["c.mid", "d.mid", "e.mid"]},
     "hours": 41.5,
     "notes": 1_000_000,
     "words": 4_000_000,

@@ -88,7 +88,7 @@ def test_heldout_windows_tile_their_pieces(dataset):
     assert dataset.heldout(2, seed=4) == dataset.heldout(seed=4)[:2]
 
 
-def test_a_note_of_more_words_than_a_window_is_tiled_too(tmp_path):
+def test_the_rest_of_a_note_of_more_words_than_a_window_is_in_no_tile(tmp_path):
     tokenizer = find("tokenizer", "mmm").build({"layout": "run", "max_shift": 1})
     notes = Notes(np.arange(4) * 9600, np.full(4, 480), np.full(4, 60), np.full(4, 80))
     scores = {"one": score_of(notes), "two": piece_of(1)}
@@ -97,8 +97,8 @@ def test_a_note_of_more_words_than_a_window_is_tiled_too(tmp_path):
     rests = next(piece for piece in (0, 1) if dataset.name(piece) == "one")
     dataset.heldout_pieces = np.array([rests])
     windows = sorted(dataset.heldout(), key=lambda each: each.start)
-    # The first note has 4 words; the others 16 of rest and 3 of note each, in three windows and what is left.
-    assert [each.end - each.start for each in windows] == [4, 6, 6, 6, 1, 6, 6, 6, 1, 6, 6, 6, 1]
+    # The first note has 4 words; the others 16 of rest and 3 of note each, of which a window holds six.
+    assert [(each.start, each.end) for each in windows] == [(0, 4), (4, 10), (23, 29), (42, 48)]
 
 
 def test_a_batch_is_cls_words_sep_and_padding(dataset):

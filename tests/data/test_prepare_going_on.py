@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -89,11 +90,19 @@ def rank():
 
 def failing_rank():
     number = int(os.environ["RANK"])
-    source, tokenizer = make(slow=0.0 if number else 0.3)
-    if number:
-        def read(piece):
-            raise DiffmidiError("the disk is full.")
-        source.read = read
+    source, tokenizer = make()
+    well = source.read
+
+    def full(piece):
+        raise DiffmidiError("the disk is full.")
+
+    def patient(piece):
+        Path(out).with_name("begun").touch()
+        while not list(Path(out).parent.glob("**/failed/*.json")):
+            time.sleep(0.05)
+        return well(piece)
+
+    source.read = full if number else patient
     try:
         prepare(source, tokenizer, Path(out), heldout=0.3, hooks=Hooks(), rank=number, ranks=2)
     except DiffmidiError as error:
@@ -157,7 +166,10 @@ def test_two_ranks_make_the_same_bytes_and_import_no_torch(program, music, tmp_p
 
 
 def test_a_rank_that_fails_is_heard_by_the_others(program, music, tmp_path):
-    ranks = [program("failing_rank", music, tmp_path / "data", RANK=str(rank)) for rank in range(2)]
+    ranks = [program("failing_rank", music, tmp_path / "data", RANK="0")]
+    while not (tmp_path / "begun").exists() and ranks[0].poll() is None:
+        time.sleep(0.05)
+    ranks.append(program("failing_rank", music, tmp_path / "data", RANK="1"))
     assert [said_by(each) for each in ranks] == [(1, "rank 1: the disk is full.\n"), (1, "the disk is full.\n")]
 
 

@@ -45,7 +45,14 @@ def trainer(music, tmp_path):
     """Makes a Trainer of a new run by name, with -o assignments; `listeners` are its hooks."""
 
     def make(name, *assignments, listeners=()):
-        flags = {"data": str(music), "length": 32, "precision": "fp32", "train.batch_size": 4, "hook": []}
+        flags = {
+            "data": str(music),
+            "process": "gaussian",
+            "length": 32,
+            "precision": "fp32",
+            "train.batch_size": 4,
+            "hook": [],
+        }
         config = resolve(None, flags, (*SMALL, *assignments))
         session = Session(RunFolder.new(tmp_path / name, config), config)
         session.hooks = Hooks(listeners)

@@ -15,7 +15,7 @@ from diffmidi_core.cli import main
 from .forked import MODEL, TRAIN, Starter
 
 TINY = shlex.split(
-    "--iterations 6 --batch-size 4 --length 32 --steps 3 --samples 2 --precision fp32 "
+    "--iterations 6 --batch-size 4 --length 32 --steps 3 --samples 2 --precision fp32 --process gaussian "
     "-o backbone.size=tiny -o process.steps=20 -o train.log_every=2 -o train.evaluate_every=3 -o train.save_every=2 "
     "-o evaluate.windows=6 -o evaluate.levels=2"
 )

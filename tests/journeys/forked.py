@@ -11,7 +11,18 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 
-MODEL = ("--length", "16", "--precision", "fp32", "-o", "backbone.size=tiny", "-o", "process.steps=20")
+MODEL = (
+    "--length",
+    "16",
+    "--precision",
+    "fp32",
+    "-o",
+    "backbone.size=tiny",
+    "--process",
+    "gaussian",
+    "-o",
+    "process.steps=20",
+)
 TRAIN = ("-o", "train.warmup=0", "-o", "train.log_every=5", "-o", "train.evaluate_every=1000", "-o", "train.keep=2")
 
 

@@ -27,7 +27,10 @@ def expect_complaint(said, text, code=1):
         (["run", "-o", "backbone.sise=tiny"], "there is no option backbone.sise. Did you mean 'size'?"),
         (["run", "-o", "backbone.size=huge"], "backbone.size: input should be 'tiny', 'small' or 'base'"),
         (["run", "-o", "train.lr=fast"], "train.lr: input should be a valid number"),
-        (["run", "-o", "process.steps=1"], "process.steps: input should be greater than or equal to 2 (given: 1)"),
+        (
+            ["run", "--process", "gaussian", "-o", "process.steps=1"],
+            "process.steps: input should be greater than or equal to 2 (given: 1)",
+        ),
         (["run", "--iterations", "many"], "'many' is not a valid integer"),
         (["run", "--resume", "x", "--out", "y"], "--resume takes the run's own folder"),
         (["rnu"], "No such command 'rnu'"),

@@ -17,7 +17,7 @@ def test_remi_runs_from_a_folder_to_sound_and_pictures(diffmidi, music):
     newest = sorted(Path("mine/checkpoints").iterdir())[-1]
     theirs = miditok.REMI(params=newest / "tokenizer" / "tokenizer.json")
     drawn = Path("mine/samples/sample-0-001.txt").read_text().splitlines()[1].split()
-    assert len(drawn) == 32
+    assert 24 <= len(drawn) <= 32, "a window of whole notes"
     assert set(drawn) <= set(theirs.vocab)
 
 

@@ -10,7 +10,8 @@ import yaml
 from .forked import logged, newest, same, weights
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "multi_gpu" / "fsdp2.yaml"
-SHARDED = {"ranks": 2, "sharded": yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))["fsdp_config"]}
+SETTINGS = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))["fsdp_config"]
+SHARDED = {"ranks": 2, "sharded": SETTINGS}
 EVEN = ("--iterations", "6", "-o", "train.log_every=1", "-o", "backbone.dropout=0", "-o", "train.save_every=3")
 
 
@@ -56,7 +57,9 @@ def test_what_halves_learned_goes_on_whole_and_is_sampled_by_both(starter, halve
 
 def test_bf16_halves_compute_what_bf16_copies_do(trained):
     words = (*EVEN, "--batch-size", "2", "--precision", "bf16", "-o", "train.iterations=2")
-    copies, halves = trained("bf16-copies", *words, ranks=2), trained("bf16-halves", *words, **SHARDED)
+    as_accelerate_asks = {**SETTINGS, "fsdp_cpu_ram_efficient_loading": True}  # the default of `accelerate config`
+    copies = trained("bf16-copies", *words, ranks=2)
+    halves = trained("bf16-halves", *words, ranks=2, sharded=as_accelerate_asks)
     assert {value.dtype.itemsize for value in weights(halves).values()} == {4}, "weights and their state stay in fp32"
     for line, other in zip(logged(copies), logged(halves), strict=True):
         assert other == pytest.approx(line, rel=1e-3), f"step {line['step']}"

@@ -118,7 +118,18 @@ def test_a_run_with_the_templates_parts(installed, tmp_path):
     )
     call(
         *(installed / "bin" / "diffmidi", "run", "--tokenizer", "mmm", "--backbone", "bert"),
-        *("--schedule", "sigmoid", "--metric", "bound_bpw", "--metric", "leap", "--hook", "csv"),
+        *(
+            "--process",
+            "gaussian",
+            "--schedule",
+            "sigmoid",
+            "--metric",
+            "bound_bpw",
+            "--metric",
+            "leap",
+            "--hook",
+            "csv",
+        ),
         *("--renderer", "pianoroll", "--iterations", 2, "--steps", 4, "--samples", 2, "--length", 24),
         *(word for option in options for word in ("-o", option)),
         *("--data", data, "--out", out),

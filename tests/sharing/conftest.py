@@ -33,7 +33,13 @@ def trained(tmp_path_factory) -> Path:
         pitch = np.random.default_rng(seed).integers(40, 90, 40)
         notes = Notes(np.arange(40) * 240, np.full(40, 240), pitch, np.full(40, 80))
         write_midi(score_of(notes), folder / "my secret" / "music" / f"{seed}.mid")
-    flags = {"data": str(folder / "my secret" / "music"), "length": 32, "precision": "fp32", "hook": []}
+    flags = {
+        "data": str(folder / "my secret" / "music"),
+        "process": "gaussian",
+        "length": 32,
+        "precision": "fp32",
+        "hook": [],
+    }
     flags |= {"metric": ["bound_bpw", "rounding_bpw", "grammar_faults"]}
     config = resolve(None, flags, SMALL)
     session = Session(RunFolder.new(folder / "run", config), config)

@@ -153,7 +153,9 @@ def test_a_tracker_that_is_not_installed_or_not_known_is_said_before_anything_el
 def test_a_whole_run_is_tracked(tmp_path, monkeypatch, music):
     monkeypatch.chdir(tmp_path)
     small = "-o backbone.size=tiny -o process.steps=20 -o train.log_every=1 -o evaluate.windows=2 -o evaluate.levels=2"
-    asked = f"--iterations 2 --batch-size 2 --length 32 --steps 2 --samples 1 --precision fp32 {small}"
+    asked = (
+        f"--process gaussian --iterations 2 --batch-size 2 --length 32 --steps 2 --samples 1 --precision fp32 {small}"
+    )
     words = ["run", "--data", str(music), "--out", "mine", "--track", "tensorboard", *asked.split()]
     monkeypatch.setattr(sys, "argv", ["diffmidi", *words, "--metric", "bound_bpw", "--renderer", "pianoroll"])
     with pytest.raises(SystemExit) as left:

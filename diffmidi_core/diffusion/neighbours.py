@@ -1,0 +1,30 @@
+"""A convolution that shows each position its neighbours before attention has learned to look for them."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class Neighbours(nn.Module):
+    """[B, L, H] features to y + conv(y), y their LayerNorm: each position and `reach` positions on either side.
+
+    Which word stands so many places away is what says most of a hidden or noised one, and an encoder with a table of
+    positions must learn it place by place; a convolution knows distances from the first step on. Put before attention
+    by Gulati et al. 2020 (Conformer, arXiv:2005.08100) and Jiang et al. 2020 (ConvBERT, arXiv:2008.02496); here it is
+    one dense layer, of (2 reach + 1) H² weights.
+    """
+
+    def __init__(self, width: int, reach: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.convolution = nn.Conv1d(width, width, 2 * reach + 1, padding=reach)
+        nn.init.normal_(self.convolution.weight, std=(width * (2 * reach + 1)) ** -0.5)
+        if self.convolution.bias is not None:
+            nn.init.zeros_(self.convolution.bias)
+
+    def forward(self, hidden: Tensor, keep: Tensor | None = None) -> Tensor:
+        """Features [B, L, H] to features [B, L, H]; positions that `keep` [B, L] leaves out are seen by none."""
+        normed = self.norm(hidden)
+        seen = normed if keep is None else normed * keep[..., None]
+        mixed: Tensor = normed + self.convolution(seen.mT).mT
+        return mixed
