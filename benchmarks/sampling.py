@@ -9,6 +9,9 @@ the same round; 2 * parameters of the backbone * tokens count as its work. The b
 from __future__ import annotations
 
 import argparse
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as `diffmidi` has it
 
 import torch
 from rich.console import Console

@@ -23,6 +23,8 @@ import sys
 from collections.abc import Sequence
 from datetime import timedelta
 
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as `diffmidi` has it
+
 import torch
 from rich.console import Console
 from rich.table import Table

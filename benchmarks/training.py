@@ -13,8 +13,11 @@ did only ever adds.
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections.abc import Callable
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as `diffmidi` has it
 
 import torch
 from rich.console import Console
