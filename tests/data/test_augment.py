@@ -16,7 +16,7 @@ from diffmidi_core.registry import find
 from .conftest import Scores, piece_of
 
 LENGTH = 64
-OFF = AugmentConfig()
+OFF = AugmentConfig(transpose=0)
 
 
 def narrow_piece():
