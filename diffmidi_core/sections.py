@@ -36,12 +36,12 @@ class PrepareConfig(Section):
 class AugmentConfig(Section):
     """How training windows are varied, anew each time they are drawn. Held-out music never is.
 
-    Transposition is on by default: a folder of one's own is small, and keys are what it has least of. A run too short
-    to overfit pays a little for it (0.07 bits per word in 400 iterations on the chorales: benchmarks/README.md).
+    All of it is off by default: it serves runs that overfit. In the default run none does, and transposition costs it 0.1
+    bits per word of held-out music, and its sense of key (benchmarks/README.md).
     """
 
     transpose: int = Field(
-        5, ge=0, le=24, description="semitones up or down at most, as far as a window's pitches allow; 0: off"
+        0, ge=0, le=24, description="semitones up or down at most, as far as a window's pitches allow; 0: off"
     )
     velocity: float = Field(
         0.0, ge=0, le=1, description="velocities are multiplied or divided by 1 to 1 + this; 0: off"
