@@ -36,8 +36,8 @@ class PrepareConfig(Section):
 class AugmentConfig(Section):
     """How training windows are varied, anew each time they are drawn. Held-out music never is.
 
-    All of it is off by default: it serves runs that overfit. The default run does not, and transposition costs it 0.1 bits
-    per word of held-out music, and its sense of key (benchmarks/README.md).
+    All of it is off by default: it serves runs that overfit. The default run does not, and transposition costs it 0.1
+    bits per word of held-out music, and its sense of key (benchmarks/README.md).
     """
 
     transpose: int = Field(
