@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from diffmidi_core.cli import COMMANDS
+from diffmidi_core.presets import DEFAULT, PRESETS
 
 HEAVY = ("torch", "transformers", "numpy", "symusic", "datasets", "accelerate", "matplotlib", "music21")
 RUN = """
@@ -43,6 +44,13 @@ def test_help_is_light(tmp_path, arguments):
     code, heavy, said = answer(tmp_path, *arguments)
     assert (code, heavy) == (0, [])
     assert "Traceback" not in said
+
+
+def test_help_names_every_preset_and_which_is_the_default(tmp_path):
+    _, _, said = answer(tmp_path, "run", "--help")
+    words = " ".join(said.partition("--preset")[2].partition("--length")[0].split())
+    assert all(f"{name} (" in words for name in PRESETS)
+    assert f"Default {DEFAULT}." in words
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from diffmidi_core.errors import UsageError
+from diffmidi_core.presets import DEFAULT
 
 if TYPE_CHECKING:
     from diffmidi_core.engine.session import Session
@@ -61,7 +62,8 @@ _DATA = (("--data", "data", str, "Folder of MIDI files, FILE.parquet or hub:NAME
 _GENERAL = (
     (
         *("--preset", "preset", str),
-        "Options to begin from: faithful (Diffusion-LM as published) or best (the lowest bound). Default faithful.",
+        "Options to begin from: best (masked diffusion, the lowest bound), upgraded (Diffusion-LM and what came after "
+        f"it) or faithful (Diffusion-LM as published). Default {DEFAULT}.",
     ),
     ("--length", "length", int, "Words in a window, between [CLS] and [SEP] (default 128)."),
     ("--seed", "seed", int, "Everything random follows from it (default 0)."),

@@ -1,10 +1,11 @@
 """Which upgrade of Diffusion-LM is worth what: each option alone, all together, and all together but for one.
 
-    python examples/ablation/ablation.py [--config FILE] [--data FOLDER] [--out runs/ablation] [--jobs 2]
+    python examples/ablation/ablation.py [--config FILE] [--data FOLDER] [--out runs/ablation] [--seeds 0 1] [--jobs 2]
 
 It drives the `diffmidi` command, so that every row can be repeated by hand, and goes on where it was when started
-again. All rows have the same music, seed, steps and network, and their bounds are measured on the same windows with the
-same noise: the standard error of a difference is less than that of either figure. It writes `table.csv` and `table.md`.
+again. All rows have the same music, seeds, steps and network, and the bounds of one seed are measured on the same
+windows with the same noise: the standard error of a difference is less than that of either figure. It writes
+`table.csv`, a line for each run, and `table.md`, a line for each row, its figures the means over the seeds.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
+from typing import Any
 
 HERE = Path(__file__).parent
 CDCD = ("process.objective=cross_entropy",)
@@ -36,7 +38,9 @@ ROWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "+ importance-sampled t": (FAITHFUL, ("process.times=importance",)),
     "+ warped t": (FAITHFUL, ("process.times=warp",)),
     "+ D = 128": (FAITHFUL, ("process.dim=128",)),
+    "+ neighbours": (FAITHFUL, ("process.neighbours=8",)),
     "upgraded": (UPGRADED, ()),
+    "upgraded, neighbours": (UPGRADED, ("process.neighbours=8",)),
     "upgraded, D = 64": (UPGRADED, ("process.dim=64",)),
     "upgraded, D = 64, self-conditioning": (UPGRADED, ("process.dim=64", "process.self_conditioning=true")),
     "upgraded, D = 32": (UPGRADED, SMALL),
@@ -51,23 +55,26 @@ ROWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "upgraded, D = 32, mean squared error": (UPGRADED, (*SMALL, "process.output_prior=false", "process.objective=mse")),
     "masked": (("--process", "masked"), ("process.neighbours=0",)),
     "masked, neighbours": (("--process", "masked"), ()),
+    "autoregressive": (("--process", "autoregressive"), ()),
 }
 """Name of a row: flags, and options set by -o."""
-HEADER = ("row", "bound_bpw", "error", "rounding_bpw", "grammar_faults", "seconds", "parameters", "options")
+FIGURES = ("bound_bpw", "rounding_bpw", "grammar_changes")
+HEADER = ("row", "seed", *FIGURES, "error", "seconds", "parameters", "options")
+Row = dict[str, Any]
 
 
-def folder_name(row: str) -> str:
-    return "".join(each if each.isalnum() else "-" for each in row).strip("-")
+def folder_name(row: str, seed: int) -> str:
+    return "".join(each if each.isalnum() else "-" for each in row).strip("-") + f"-{seed}"
 
 
-def trained(row: str, out: Path, common: list[str], threads: int) -> Path:
+def trained(row: str, seed: int, out: Path, common: list[str], threads: int) -> Path:
     """The run of a row, begun, gone on with or found finished."""
-    run = out / folder_name(row)
+    run = out / folder_name(row, seed)
     if (run / "figures.json").exists():
         return run
     flags, options = ROWS[row]
-    new = [*common, *flags, *(word for option in options for word in ("-o", option)), "--out", str(run)]
-    words = ["--resume", str(run)] if (run / "data").exists() else new
+    new = [*common, "--seed", str(seed), *flags, *(word for option in options for word in ("-o", option))]
+    words = ["--resume", str(run)] if (run / "data").exists() else [*new, "--out", str(run)]
     print(f"{row}: diffmidi run", *words, flush=True)
     with (out / f"{run.name}.log").open("w", encoding="utf-8") as log:
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
@@ -78,43 +85,49 @@ def trained(row: str, out: Path, common: list[str], threads: int) -> Path:
     return run
 
 
-def measured(row: str, run: Path) -> dict[str, object] | None:
-    """A row of the table; None where the run has not come so far."""
+def measured(row: str, seed: int, run: Path) -> Row | None:
+    """A line of the table; None where the run has not come so far."""
     if not (run / "figures.json").exists():
         return None
     figures = json.loads((run / "figures.json").read_text(encoding="utf-8"))["figures"]
     facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
     log = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     speeds = [line["steps_per_second"] for line in log if "steps_per_second" in line]
-
-    def value(name: str, field: str = "value") -> float | None:
-        return (figures.get(name) or {}).get(field)
-
     return {
         "row": row,
-        "bound_bpw": value("bound_bpw"),
-        "error": value("bound_bpw", "error"),
-        "rounding_bpw": value("rounding_bpw"),
-        "grammar_faults": value("grammar_faults"),
+        "seed": seed,
+        **{name: (figures.get(name) or {}).get("value") for name in FIGURES},
+        "error": figures["bound_bpw"]["error"],
         "seconds": facts["iterations"] / median(speeds),
         "parameters": facts["parameters"],
         "options": " ".join(word for words in ROWS[row] for word in words),
     }
 
 
-def table(rows: list[dict[str, object]]) -> str:
-    """The rows in Markdown."""
-    shown = (
-        "| {row} | {bound_bpw:.3f} ± {error:.3f} | {rounding} | {grammar_faults:.2f} | {seconds:.0f} | {parameters:,} |"
-    )
-    lines = [
-        "| | `bound_bpw` | `rounding_bpw` | `grammar_faults`, % | seconds | parameters |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
+def table(lines: list[Row]) -> str:
+    """In Markdown, a row for the runs of one name: the bound of each seed, and means over the seeds."""
+    shown = [
+        "| | `bound_bpw` | by seed | `rounding_bpw` | `grammar_changes`, % | seconds | parameters |",
+        "| --- | ---: | --- | ---: | ---: | ---: | ---: |",
     ]
-    for row in rows:
-        rounding = "-" if row["rounding_bpw"] is None else f"{row['rounding_bpw']:.5f}"
-        lines.append(shown.format(**row, rounding=rounding))
-    return "\n".join(lines) + "\n"
+    for row in dict.fromkeys(line["row"] for line in lines):
+        mine = [line for line in lines if line["row"] == row]
+
+        def mean_of(name: str, form: str, mine: list[Row] = mine) -> str:
+            values = [line[name] for line in mine if line[name] is not None]
+            return form.format(mean(values)) if values else "-"
+
+        cells = [
+            row,
+            f"{mean_of('bound_bpw', '{:.3f}')} ± {mean_of('error', '{:.3f}')}",
+            " / ".join(f"{line['bound_bpw']:.2f}" for line in mine),
+            mean_of("rounding_bpw", "{:.5f}"),
+            mean_of("grammar_changes", "{:.2f}"),
+            mean_of("seconds", "{:.0f}"),
+            f"{mine[0]['parameters']:,}",
+        ]
+        shown.append(f"| {' | '.join(cells)} |")
+    return "\n".join(shown) + "\n"
 
 
 def main() -> None:
@@ -122,21 +135,23 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=HERE / "cpu.json")
     parser.add_argument("--data", help="folder of MIDI files (default: the chorales in music21)")
     parser.add_argument("--out", type=Path, default=Path("runs/ablation"))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--jobs", type=int, default=1, help="rows trained side by side, with the cores shared out")
     parser.add_argument("--only", nargs="*", choices=ROWS, metavar="ROW", help="these rows alone")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     common = ["--config", str(given.config), *(("--data", given.data) if given.data else ())]
     threads = max(1, (os.cpu_count() or 1) // given.jobs)
-    chosen = given.only or list(ROWS)
+    chosen = [(row, seed) for seed in given.seeds for row in given.only or ROWS]
     with ThreadPoolExecutor(given.jobs) as pool:
-        runs = list(pool.map(lambda row: trained(row, given.out, common, threads), chosen))
-    rows = [found for row, run in zip(chosen, runs, strict=True) if (found := measured(row, run)) is not None]
+        runs = list(pool.map(lambda each: trained(*each, given.out, common, threads), chosen))
+    found = (measured(*each, run) for each, run in zip(chosen, runs, strict=True))
+    lines = [line for line in found if line is not None]
     with (given.out / "table.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, HEADER)
         writer.writeheader()
-        writer.writerows(rows)
-    text = table(rows)
+        writer.writerows(lines)
+    text = table(lines)
     (given.out / "table.md").write_text(text, encoding="utf-8")
     print(text)
 
