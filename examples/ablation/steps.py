@@ -1,21 +1,24 @@
 """Quality by steps: what each sampler makes of a trained model in 5 to 2000 evaluations, as a table and a plot.
 
-    python examples/ablation/steps.py RUN [--samplers ddpm ddim ...] [--steps 5 10 ...] [--samples 16] [--out FOLDER]
+    python examples/ablation/steps.py RUN [--samplers ddpm ddim ...] [--steps 5 10 ...] [--seeds 0 1 2] [--out FOLDER]
 
-A sampler may be followed by options: `ddim,eta=0.5`. For each it writes the overlap area with held-out music and the
-grammar faults that the samples would have without the last rounding: to `steps.csv`, `steps.md` and `steps.png`. Rows
-that `steps.csv` has already are not measured again.
+A sampler may be followed by options: `ddim,eta=0.5`. For each it writes the overlap area with held-out music, how much
+less that is than after the most steps, and the grammar faults that the samples would have without the last rounding: to
+`steps.csv` (a line for each seed), `steps.md` and `steps.png` (means over the seeds). Lines that `steps.csv` has are
+not measured again.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import matplotlib
@@ -28,6 +31,7 @@ from diffmidi_core.api import Canvas, Metric, Pipeline, Sample, Sampler
 from diffmidi_core.data.dataset import TokenDataset
 from diffmidi_core.registry import find
 
+Row = dict[str, Any]
 STEPS = (5, 10, 20, 50, 200, 2000)
 GAUSSIAN = ("ddpm", "ddim", "dpmpp", "dpmpp,eta=1", "heun")
 MASKED = ("ancestral", "confidence", "remask")
@@ -74,7 +78,7 @@ class Judge:
         return {"overlap": figure.value, "low": low, "high": high, "heldout": figure.reference}
 
 
-def measure(judge: Judge, said: str, steps: int, count: int, seed: int) -> dict[str, Any]:
+def measure(judge: Judge, said: str, steps: int, count: int, seed: int) -> Row:
     """One row of the table."""
     name, *assigned = said.split(",")
     options = {key: _value(value) for key, _, value in (each.partition("=") for each in assigned)}
@@ -129,31 +133,63 @@ def _value(text: str) -> Any:
         return text
 
 
-def table(rows: Sequence[dict[str, Any]], key: str, form: str) -> str:
-    """A figure as a markdown table: samplers down, steps across."""
-    steps = sorted({int(row["steps"]) for row in rows})
-    found = {(row["sampler"], int(row["steps"])): row[key] for row in rows}
+def cells(rows: Sequence[Row], key: str) -> dict[tuple[str, int], dict[int, float]]:
+    """What was measured of a figure, by seed, for each sampler and number of steps."""
+    found: dict[tuple[str, int], dict[int, float]] = {}
+    for row in rows:
+        if row[key] not in (None, ""):
+            found.setdefault((row["sampler"], int(row["steps"])), {})[int(row["seed"])] = float(row[key])
+    return found
+
+
+def table(rows: Sequence[Row], key: str, form: str) -> str:
+    """Means over the seeds as a markdown table: samplers down, steps across."""
+    return _markdown(rows, {at: form % mean(seeds.values()) for at, seeds in cells(rows, key).items()})
+
+
+def losses(rows: Sequence[Row]) -> str:
+    """How much less the overlap is than after the most steps of the same sampler, ± 1.96 standard errors.
+
+    The errors are those of the bootstrap over samples, whose intervals stand in the rows.
+    """
+    overlap, low, high = (cells(rows, key) for key in ("overlap", "low", "high"))
+
+    def square(at: tuple[str, int]) -> float:
+        """Of the half-width of the interval of a cell's mean."""
+        return sum(((high[at][seed] - low[at][seed]) / 2) ** 2 for seed in high[at]) / len(high[at]) ** 2
+
+    said = {}
+    for sampler, steps in overlap:
+        most = (sampler, max(each for name, each in overlap if name == sampler))
+        if steps < most[1]:
+            lost = mean(overlap[most].values()) - mean(overlap[sampler, steps].values())
+            said[sampler, steps] = f"{lost:+.3f} ± {(square((sampler, steps)) + square(most)) ** 0.5:.3f}"
+    return _markdown(rows, said)
+
+
+def _markdown(rows: Sequence[Row], said: dict[tuple[str, int], str]) -> str:
+    steps = sorted({at[1] for at in said})
     lines = [
         "| sampler | " + " | ".join(f"{each} steps" for each in steps) + " |",
         "| --- |" + " ---: |" * len(steps),
     ]
     for sampler in dict.fromkeys(row["sampler"] for row in rows):
-        cells = [found.get((sampler, each)) for each in steps]
-        lines.append(f"| {sampler} | " + " | ".join("" if x in (None, "") else form % float(x) for x in cells) + " |")
+        lines.append(f"| {sampler} | " + " | ".join(said.get((sampler, each), "") for each in steps) + " |")
     return "\n".join(lines)
 
 
-def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """Both figures over the steps, one line a sampler."""
+def draw(rows: Sequence[Row], path: Path) -> None:
+    """Both figures over the steps, one line a sampler, and a thin one for each seed's overlap."""
     figure, (above, below) = plt.subplots(2, 1, figsize=(8, 8), sharex=True, layout="constrained")
+    overlap, faults = cells(rows, "overlap"), cells(rows, "faults")
     for number, sampler in enumerate(dict.fromkeys(row["sampler"] for row in rows)):
-        mine = sorted((row for row in rows if row["sampler"] == sampler), key=lambda row: int(row["steps"]))
-        x = [int(row["steps"]) for row in mine]
+        x = sorted(steps for name, steps in overlap if name == sampler)
         style = {"color": COLOURS[number % 20], "marker": "os^vD*Px"[number % 8], "label": sampler}
-        overlap, low, high = ([float(row[key] or "nan") for row in mine] for key in ("overlap", "low", "high"))
-        above.plot(x, overlap, **style)
-        above.fill_between(x, low, high, color=style["color"], alpha=0.08, linewidth=0)
-        below.plot(x, [float(row["faults"]) for row in mine], **style)
+        above.plot(x, [mean(overlap[sampler, steps].values()) for steps in x], **style)
+        for seed in sorted({seed for steps in x for seed in overlap[sampler, steps]}):
+            thin = [overlap[sampler, steps].get(seed, float("nan")) for steps in x]
+            above.plot(x, thin, color=style["color"], alpha=0.25, linewidth=0.8)
+        below.plot(x, [mean(faults[sampler, steps].values()) for steps in x], **style)
     heldout = next((float(row["heldout"]) for row in rows if row["heldout"]), None)
     if heldout is not None:
         above.axhline(heldout, color="black", linestyle="--", linewidth=1, label="held-out against itself")
@@ -174,7 +210,7 @@ def main() -> None:
     parser.add_argument("--steps", nargs="+", type=int, default=STEPS)
     parser.add_argument("--samples", type=int, default=16)
     parser.add_argument("--windows", type=int, default=64, help="held-out windows to compare with")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--out", type=Path, help="where to write; default: RUN/steps")
     asked = parser.parse_args()
     out: Path = asked.out or asked.run / "steps"
@@ -184,27 +220,29 @@ def main() -> None:
     family = find("process", pipeline.config.process.name).load().family
     samplers = asked.samplers or (MASKED if family == "masked" else GAUSSIAN)
     kept = out / "steps.csv"
-    rows: list[dict[str, Any]] = list(csv.DictReader(kept.open(encoding="utf-8"))) if kept.exists() else []
-    same = (asked.samples, asked.seed, pipeline.step)
+    rows: list[Row] = list(csv.DictReader(kept.open(encoding="utf-8"))) if kept.exists() else []
 
-    def shown() -> list[dict[str, Any]]:
-        return [row for row in rows if tuple(int(row[key]) for key in ("samples", "seed", "checkpoint")) == same]
+    def shown() -> list[Row]:
+        """Those of the seeds, the number of samples and the checkpoint that were asked for."""
+        same = (asked.samples, pipeline.step)
+        of_these = [row for row in rows if tuple(int(row[key]) for key in ("samples", "checkpoint")) == same]
+        return [row for row in of_these if int(row["seed"]) in asked.seeds]
 
-    done = {(row["sampler"], int(row["steps"])) for row in shown()}
-    for steps in asked.steps:
-        for sampler in samplers:
-            if (sampler, steps) in done:
-                continue
-            rows.append(measure(judge, sampler, steps, asked.samples, asked.seed))
-            print({key: f"{x:.4g}" if isinstance(x, float) else x for key, x in rows[-1].items()}, flush=True)
-            with kept.open("w", encoding="utf-8", newline="") as file:
-                writer = csv.DictWriter(file, COLUMNS)
-                writer.writeheader()
-                writer.writerows(rows)
+    done = {(row["sampler"], int(row["steps"]), int(row["seed"])) for row in shown()}
+    for steps, seed, sampler in itertools.product(asked.steps, asked.seeds, samplers):
+        if (sampler, steps, seed) in done:
+            continue
+        rows.append(measure(judge, sampler, steps, asked.samples, seed))
+        print({key: f"{x:.4g}" if isinstance(x, float) else x for key, x in rows[-1].items()}, flush=True)
+        with kept.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(rows)
     said = [
-        f"{asked.samples} samples a cell, seed {asked.seed}, {len(judge.reference)} held-out windows, "
-        f"checkpoint {pipeline.step}.",
+        f"{asked.samples} samples of each of the seeds {', '.join(map(str, asked.seeds))} in a cell, "
+        f"{len(judge.reference)} held-out windows, checkpoint {pipeline.step}.",
         f"Overlap area with held-out music:\n\n{table(shown(), 'overlap', '%.3f')}",
+        f"How much less than after the most steps:\n\n{losses(shown())}",
         f"Grammar faults before the last rounding, % of words:\n\n{table(shown(), 'faults', '%.2f')}",
         f"Words that the grammar changed in the last rounding, %:\n\n{table(shown(), 'changes', '%.2f')}",
     ]
