@@ -25,7 +25,7 @@ from diffmidi_core.hooks import Hooks
 __all__ = ["REPORT", "TOKENIZER", "TOKENS", "Report", "prepare"]
 
 REPORT, TOKENIZER = "data.json", "tokenizer"
-MEASURED = 200
+MEASURED = 64
 """Pieces whose round trip is measured, of a larger source."""
 _LOOK_EVERY = 0.2
 

@@ -24,6 +24,8 @@ MAX_TICK = 2**31 - 1
 
 SPECIAL, PITCH, VELOCITY, DURATION, SHIFT = range(5)
 TYPES = ("special", "pitch", "velocity", "duration", "shift")
+CYCLES = {"aligned": (SHIFT, PITCH, VELOCITY, DURATION), "paper": (PITCH, VELOCITY, DURATION)}
+"""Layouts in which every note has words of the same types."""
 
 
 class Mmm(Tokenizer):
@@ -78,7 +80,8 @@ class Mmm(Tokenizer):
         said += [self.durations.values, self.shifts.values if self._timed else np.zeros(0)]
         self._number_of = np.concatenate(said).astype(np.int64)
         self._bin_of, self._velocity_of = _velocity_bins(o.velocities)
-        self._grammar = _grammar(o.layout, self._type_of.astype(np.int64))
+        self._cycle = CYCLES.get(o.layout, ())
+        self._grammar = _grammar(self._cycle, self._type_of.astype(np.int64))
 
     @property
     def vocab(self) -> tuple[str, ...]:
@@ -121,6 +124,8 @@ class Mmm(Tokenizer):
     def starts(self, ids: Ids) -> NDArray[np.int64]:
         """Where each note begins: at the `t` words that lead to it, or at its `p` where it has none."""
         ids = np.asarray(ids)
+        if self._whole_cycles(ids):
+            return np.arange(0, len(ids), len(self._cycle))
         _, at = self._note_positions(ids, keep_specials=True)
         others = np.flatnonzero(self._type_of[ids] != SHIFT)
         begins = np.zeros(len(ids), dtype=bool)
@@ -132,6 +137,9 @@ class Mmm(Tokenizer):
 
     def count_notes(self, ids: Ids) -> int:
         """How many times `p v d` stand together, specials passed over."""
+        ids = np.asarray(ids)
+        if self._whole_cycles(ids):
+            return len(ids) // len(self._cycle)
         return len(self._note_positions(ids)[1])
 
     def transposition(self, semitones: int) -> Ids:
@@ -232,6 +240,12 @@ class Mmm(Tokenizer):
         ids[place[timed] - 1] = shift + self.shifts.word((gap - (chain - 1) * longest)[timed])
         return ids
 
+    def _whole_cycles(self, ids: Ids) -> bool:
+        """Whether every note is a cycle of the layout's types, as in all that is encoded but with `run`."""
+        if not self._cycle or len(ids) % len(self._cycle):
+            return False
+        return bool((self._type_of[ids].reshape(-1, len(self._cycle)) == self._cycle).all())
+
     def _note_positions(self, ids: Ids, *, keep_specials: bool = False) -> tuple[Ids, NDArray[np.int64]]:
         """The ids (without specials, unless they are kept) and where in them a `p v d` begins."""
         ids = np.asarray(ids)
@@ -258,10 +272,8 @@ def _velocity_bins(bins: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return bin_of, (lowest + highest) // 2
 
 
-def _grammar(layout: str, type_of: NDArray[np.int64]) -> Grammar:
-    state = {"aligned": (SHIFT, PITCH, VELOCITY, DURATION), "paper": (PITCH, VELOCITY, DURATION)}
-    if layout in state:
-        cycle = state[layout]
+def _grammar(cycle: tuple[int, ...], type_of: NDArray[np.int64]) -> Grammar:
+    if cycle:
         table = np.full((len(cycle), len(TYPES)), -1)
         for here, kind in enumerate(cycle):
             table[here, kind] = (here + 1) % len(cycle)
