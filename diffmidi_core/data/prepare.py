@@ -17,7 +17,7 @@ from diffmidi_core.data.given_labels import GivenLabels
 from diffmidi_core.data.heartbeat import Watch
 from diffmidi_core.data.merging import TOKENS, Merging
 from diffmidi_core.data.report import Report
-from diffmidi_core.data.working import Make, Place, Work, automatic_workers, work_alone, work_together
+from diffmidi_core.data.working import Make, Place, Work, work_on
 from diffmidi_core.errors import DiffmidiError, StoppedError
 from diffmidi_core.files import partial_of, read_json, whole_folder, write_json
 from diffmidi_core.hooks import Hooks
@@ -59,7 +59,7 @@ def prepare(
         near_duplicates: versions of one piece stay on one side of the split ("group"), all but the first are left out
             ("drop"), or they are taken for different pieces ("ignore").
         labels: a CSV file of labels to lay over the measured ones.
-        workers: processes; 0: as many as the pieces are worth, and cores allow.
+        workers: processes; 0: as many as the work is worth, by what the first shard takes, and cores allow.
         make: makes source and tokenizer anew in another process; can be pickled. Without it there is one process.
         rank, ranks: this process among those that were started together on this folder. The first one merges.
         stop: asked ten times a second whether to stop.
@@ -91,11 +91,7 @@ def prepare(
             stop=stop,
             over=finished if rank else lambda: False,
         )
-        workers = workers or automatic_workers(len(pieces))
-        if make is None or workers == 1:
-            work_alone(work, source, tokenizer)
-        else:
-            work_together(work, make, workers)
+        work_on(work, source, tokenizer, make=make, workers=workers)
         if rank:
             _wait(finished, place, stop)
         else:

@@ -7,6 +7,7 @@ still missing, so that one that is slow holds nobody up, and nothing has to be w
 from __future__ import annotations
 
 import contextlib
+import itertools
 import multiprocessing
 import os
 import signal
@@ -28,8 +29,8 @@ from diffmidi_core.files import read_json, write_json
 Make = Callable[[], tuple[Source, Tokenizer]]
 """Makes the source and the tokenizer anew in another process; can be pickled."""
 
-PIECES_FOR_A_PROCESS = 4096
-"""A second process takes half a second to start, in which the first one has read a thousand pieces."""
+STARTING = 2.0
+"""Seconds until new processes read their first piece, the imports of the slowest tokenizer among them."""
 _LOOK_EVERY = 0.1
 """Seconds between looks at whether to stop, and between reports of progress."""
 _STALE_AFTER = 60.0
@@ -131,6 +132,7 @@ class Work:
 
     def missing(self) -> Iterator[int]:
         """Shards that nobody has made when their turn comes."""
+        self.done = 0
         for number in self.place.order(self.shards):
             if self.over():
                 return
@@ -155,9 +157,25 @@ class Work:
             raise StoppedError(f"Stopped at piece {self.done + more:,} of {len(self.pieces):,}; what is done is kept.")
 
 
-def work_alone(work: Work, source: Source, tokenizer: Tokenizer) -> None:
-    """Make all missing shards in this process."""
-    for number in work.missing():
+def work_on(work: Work, source: Source, tokenizer: Tokenizer, *, make: Make | None, workers: int) -> None:
+    """Make all missing shards, in `workers` processes; 0: in this one, or in more where the first shard says so."""
+    if make is None:
+        workers = 1
+    if not workers:
+        begun = time.monotonic()
+        work_alone(work, source, tokenizer, most=1)
+        # The other ranks make their share meanwhile.
+        left = -(-sum(not work.place.shard(number).exists() for number in range(work.shards)) // work.place.ranks)
+        workers = automatic_workers(left, time.monotonic() - begun)
+    if make is None or workers == 1:
+        work_alone(work, source, tokenizer)
+    else:
+        work_together(work, make, workers)
+
+
+def work_alone(work: Work, source: Source, tokenizer: Tokenizer, *, most: int | None = None) -> None:
+    """Make all missing shards in this process, or `most` of them."""
+    for number in itertools.islice(work.missing(), most):
         pieces = work.of(number)
         shard = make_shard(source, tokenizer, pieces, number * SIZE, measured=work.measured, tick=work.look)
         shard.write(work.place.shard(number))
@@ -196,11 +214,12 @@ def _collect(work: Work, running: dict[Future[None], int]) -> None:
     work.look()
 
 
-def automatic_workers(pieces: int) -> int:
-    """One process for few pieces, and for many one for each core that this rank may use."""
+def automatic_workers(shards: int, seconds: float) -> int:
+    """How many processes make so many shards soonest, of which one takes this one so many seconds."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    return max(1, min(usable // here, pieces // PIECES_FOR_A_PROCESS))
+    workers = max(1, min(usable // here, shards))
+    return workers if shards * seconds > STARTING + -(-shards // workers) * seconds else 1
 
 
 @contextlib.contextmanager

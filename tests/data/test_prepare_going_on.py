@@ -79,6 +79,20 @@ def workers():
     assert bytes_of(f"{out}/one") == bytes_of(f"{out}/two")
 
 
+def automatic():
+    working.os.sched_getaffinity = lambda _: {0, 1}
+    read = []
+    for starting, name, here in ((1e9, "alone", 26), (-1e9, "shared out", 3)):
+        working.STARTING = starting
+        source, tokenizer = make()
+        well = source.read
+        source.read = lambda piece: read.append(piece) or well(piece)
+        prepare(source, tokenizer, Path(out, name), heldout=0.3, hooks=Hooks(), workers=0, make=make)
+        assert len(read) == here, (name, len(read))
+        read.clear()
+    assert bytes_of(f"{out}/alone") == bytes_of(f"{out}/shared out")
+
+
 def rank():
     config = resolve({"hooks": [], "prepare": {"workers": 1, "heldout": 0.3}}, {"data": music})
     try:
@@ -154,6 +168,23 @@ def test_killed_twenty_times_it_goes_on_to_the_same_bytes(program, music, tmp_pa
 
 def test_workers_make_the_same_bytes_and_import_no_torch(program, music, tmp_path):
     assert said_by(program("workers", music, tmp_path)) == (0, "")
+
+
+def test_left_alone_it_takes_more_processes_where_the_first_shard_says_that_they_pay(program, music, tmp_path):
+    assert said_by(program("automatic", music, tmp_path)) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("shards", "seconds", "workers"),
+    # A shard of mmm takes 0.4 s, one of MidiTok's 6 s; what starting them takes must be saved by the rest.
+    [(0, 0.4, 1), (1, 60.0, 1), (4, 0.4, 1), (100, 0.4, 4), (8, 6.0, 4), (2, 6.0, 2), (2, 1.9, 1)],
+)
+def test_processes_are_started_where_they_save_time(monkeypatch, shards, seconds, workers):
+    monkeypatch.setattr(working.os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    assert working.automatic_workers(shards, seconds) == workers
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    assert working.automatic_workers(shards, seconds) == 1
 
 
 def test_two_ranks_make_the_same_bytes_and_import_no_torch(program, music, tmp_path):
