@@ -55,7 +55,7 @@ ROWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "upgraded, D = 32, mean squared error": (UPGRADED, (*SMALL, "process.output_prior=false", "process.objective=mse")),
     "masked": (("--process", "masked"), ("process.neighbours=0",)),
     "masked, neighbours": (("--process", "masked"), ()),
-    "autoregressive": (("--process", "autoregressive"), ()),
+    "autoregressive": (("--process", "autoregressive"), ("sample.steps=128",)),
 }
 """Name of a row: flags, and options set by -o."""
 FIGURES = ("bound_bpw", "rounding_bpw", "grammar_changes")
