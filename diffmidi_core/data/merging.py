@@ -20,7 +20,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from diffmidi_core.contracts.source import Piece, Source
-from diffmidi_core.data.duplicates import SIGNATURE_LENGTH, near_duplicates
+from diffmidi_core.data.duplicates import SIGNATURE_LENGTH, let_go, near_duplicates
 from diffmidi_core.data.given_labels import GivenLabels
 from diffmidi_core.data.labels import LabelSummary
 from diffmidi_core.data.report import Report
@@ -140,6 +140,7 @@ class Merging:
             signatures = shard.table.column("signature").flatten().to_numpy().reshape(-1, SIGNATURE_LENGTH)[kept[rows]]
             table[begin : begin + len(signatures)] = signatures
             begin += len(signatures)
+            let_go(table)
         group: Rows = near_duplicates(table)
         del table
         path.unlink()

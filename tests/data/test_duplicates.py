@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -200,3 +201,20 @@ def test_versions_of_real_pieces_are_found_and_little_else(corpus):
 
 def columns(notes):
     return notes.onset, notes.duration, notes.pitch, notes.velocity
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="only Linux says how much of a file is in memory")
+def test_signatures_in_a_file_do_not_stay_in_memory(tmp_path):
+    """Of a million pieces they would be half a gigabyte."""
+    path = tmp_path / "signatures.npy"
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, 2**32 - 1, (40_000, SIGNATURE_LENGTH), dtype=np.uint32)
+    rows[20_000:] = np.where(rng.random((20_000, SIGNATURE_LENGTH)) < 0.5, rows[:20_000], rows[20_000:])
+    np.save(path, rows)
+    mapped = np.lib.format.open_memmap(path, "r")
+    group = near_duplicates(mapped)
+    assert (group[20_000:] == group[:20_000]).all()
+    (held,) = re.findall(
+        rf"{re.escape(str(path))}\nSize: .*\n(?:.*\n)*?Rss: +(\d+) kB", Path("/proc/self/smaps").read_text()
+    )
+    assert 1024 * int(held) < rows.nbytes / 4
