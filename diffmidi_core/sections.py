@@ -36,12 +36,14 @@ class PrepareConfig(Section):
 class AugmentConfig(Section):
     """How training windows are varied, anew each time they are drawn. Held-out music never is.
 
-    All of it is off by default: it serves runs that overfit. The default run does not, and transposition costs it 0.1
-    bits per word of held-out music, and its sense of key (benchmarks/README.md).
+    Transposition serves runs that hear their music often. One that hears it a few times has not learned its keys yet
+    and is better without (benchmarks/README.md).
     """
 
-    transpose: int = Field(
-        0, ge=0, le=24, description="semitones up or down at most, as far as a window's pitches allow; 0: off"
+    transpose: int | Literal["auto"] = Field(
+        "auto",
+        description="semitones up or down at most, as far as a window's pitches allow; 0: off; auto: 5 where "
+        "training hears its music a hundred times, else 0",
     )
     velocity: float = Field(
         0.0, ge=0, le=1, description="velocities are multiplied or divided by 1 to 1 + this; 0: off"
@@ -53,6 +55,13 @@ class AugmentConfig(Section):
         description="times are multiplied or divided by 1 to 1 + this, on grids of seconds only; 0: off",
     )
     offset: int = Field(1, ge=1, description="windows begin at every so many-th note of a piece; 1: at any")
+
+    @field_validator("transpose", mode="plain")
+    @classmethod
+    def _semitones(cls, value: object) -> object:
+        if value == "auto" or (type(value) is int and 0 <= value <= 24):
+            return value
+        raise ValueError("it is auto, or a number of semitones from 0 to 24")
 
 
 class TrainConfig(Section):

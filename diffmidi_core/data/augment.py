@@ -14,8 +14,17 @@ from diffmidi_core.errors import UsageError
 
 Size = TypeVar("Size", int, float)
 
+MANY_EPOCHS, SEMITONES = 100, 5
+"""Where training hears its music so often, an "auto" transposes it by so much (benchmarks/README.md)."""
 SIZES = 4
 """Velocities and tempi have so many sizes of change either way, evenly spaced as ratios."""
+
+
+def settled(config: AugmentConfig, epochs: float) -> AugmentConfig:
+    """The config with a number for an "auto": `epochs` is how often training hears its music."""
+    if config.transpose != "auto":
+        return config
+    return config.model_copy(update={"transpose": SEMITONES if epochs >= MANY_EPOCHS else 0})
 
 
 class Augmentation:
@@ -28,12 +37,13 @@ class Augmentation:
         offset: windows begin at every so many-th note boundary of a piece.
         draws: how many numbers decide about a window: none where nothing is varied.
 
-    `warn` is told where words cannot be transposed, which leaves music in its own keys. Raises UsageError where their
-    velocities or times cannot be changed and that is asked.
+    Takes a config that is `settled`. `warn` is told where words cannot be transposed, which leaves music in its own
+    keys. Raises UsageError where their velocities or times cannot be changed and that is asked.
     """
 
     def __init__(self, config: AugmentConfig, tokenizer: Tokenizer, warn: Callable[[str], None] | None = None) -> None:
         self.offset = config.offset
+        assert config.transpose != "auto"
         transposed = _tables(tokenizer.transposition, range(-config.transpose, config.transpose + 1))
         if config.transpose and transposed is None and warn is not None:
             warn(

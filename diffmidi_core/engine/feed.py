@@ -47,6 +47,11 @@ class Feed:
         self._thread = None
         self._coming.clear()
 
+    @property
+    def words_a_step(self) -> int:
+        """Of all processes, where every window is full."""
+        return self.rows * self.ranks * self.dataset.length
+
     def windows(self, step: int) -> list[Window]:
         """The windows of all processes."""
         return self.dataset.draw(self.rows * self.ranks, seed=seed_for(self.seed, "windows"), step=step)

@@ -8,7 +8,7 @@ from pathlib import Path
 from diffmidi_core.config import RunConfig
 from diffmidi_core.contracts.source import Source
 from diffmidi_core.contracts.tokenizer import Tokenizer
-from diffmidi_core.data.augment import Augmentation
+from diffmidi_core.data.augment import Augmentation, settled
 from diffmidi_core.data.prepare import REPORT, TOKENIZER, prepare
 from diffmidi_core.data.sustained import Sustained
 from diffmidi_core.engine.build import build, build_tokenizer
@@ -26,7 +26,7 @@ def prepare_data(session: Session, *, command: str = "prepare") -> None:
     session.begin("prepare")
     config, options = session.config, session.config.prepare
     # What training cannot do is said before any music is read for it.
-    Augmentation(config.augment, session.tokenizer)
+    Augmentation(settled(config.augment, epochs=0), session.tokenizer)
     source = _source(config)
     with Stop() as stop:
         try:

@@ -11,7 +11,7 @@ from typing import NoReturn
 import torch
 
 from diffmidi_core.contracts.process import Process
-from diffmidi_core.data.augment import Augmentation
+from diffmidi_core.data.augment import Augmentation, settled
 from diffmidi_core.data.dataset import TokenDataset, Window
 from diffmidi_core.data.report import figures
 from diffmidi_core.engine import checkpoint
@@ -44,12 +44,7 @@ class Trainer:
     def __init__(self, session: Session) -> None:
         self.session, self.config, self.accelerator = session, session.config, session.accelerator
         config, device = session.config.train, session.accelerator.device
-        self.dataset = TokenDataset(
-            session.folder.data,
-            session.tokenizer,
-            length=session.config.length,
-            augment=Augmentation(session.config.augment, session.tokenizer, session.hooks.warn),
-        )
+        self.dataset = TokenDataset(session.folder.data, session.tokenizer, length=session.config.length)
         self.feed = Feed(
             self.dataset,
             seed=self.config.seed,
@@ -58,6 +53,8 @@ class Trainer:
             ranks=self.accelerator.num_processes,
             pin=device.type == "cuda",
         )
+        self.epochs = config.iterations * self.feed.words_a_step / max(1, int(self.dataset.words_of_pieces().sum()))
+        self._vary()
         process = build_process(session.config, session.tokenizer).to(device)
         if config.checkpointing:
             process.backbone.checkpointing(True)
@@ -76,6 +73,12 @@ class Trainer:
             len(self.heldout), seed=seed_for(self.config.seed, "look"), step=0, plain=True
         )
 
+    def _vary(self, transpose: int | None = None) -> None:
+        """Decide how training windows are varied; by a `transpose` that is known, an "auto" is decided already."""
+        known = {} if transpose is None or self.config.augment.transpose != "auto" else {"transpose": transpose}
+        self.varied = settled(self.config.augment.model_copy(update=known), self.epochs)
+        self.dataset.augment = Augmentation(self.varied, self.session.tokenizer, self.session.hooks.warn)
+
     def resume(self) -> None:
         """Go on from the newest checkpoint."""
         path = checkpoint.choose(self.session.folder.checkpoints, "last")
@@ -85,6 +88,8 @@ class Trainer:
             self.accelerator.scaler.load_state_dict(manifest["scaler"])
         self.step = int(manifest["step"])
         self.best = Best.of(manifest.get("best"))
+        # More iterations than were asked at first must not change what the others were.
+        self._vary(manifest.get("transpose"))
 
     def run(self) -> None:
         """Train to `train.iterations`, or until `train.patience` looks have not lowered the held-out bound.
@@ -180,6 +185,7 @@ class Trainer:
             "regular": regular,
             "best": self.best.state(),
             "lengths": asdict(self.lengths),
+            "transpose": self.varied.transpose,
             "scaler": None if scaler is None else scaler.state_dict(),
         }
         path = checkpoint.save(folder.checkpoints, self.step, tensors, self.session.tokenizer, manifest)
@@ -302,6 +308,11 @@ def train(session: Session, *, resume: bool = False) -> None:
         folder.truncate_log(trainer.step if trainer.step else -1)
     parameters = sum(each.numel() for each in trainer.process.parameters())
     folder.save(session.config)
-    folder.note(parameters=parameters, data=figures(trainer.dataset.report))
+    folder.note(
+        parameters=parameters,
+        data=figures(trainer.dataset.report),
+        epochs=round(trainer.epochs, 2),
+        transpose=trainer.varied.transpose,
+    )
     trainer.run()
     session.end("train")

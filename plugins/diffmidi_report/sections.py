@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -72,7 +72,7 @@ def _overview(run: Run) -> dict[str, Any]:
         (f"{bound['value']:.3g}", "bits per word on held-out music, at most") if bound else None,
         (_short(facts["parameters"]), "parameters") if "parameters" in facts else None,
         (_short(data["notes"]), f"notes in {data.get('kept', '?')} pieces") if "notes" in data else None,
-        (f"{int(run.log[-1]['step']):,}", "iterations") if run.log else None,
+        (f"{int(run.log[-1]['step']):,}", _iterations(facts)) if run.log else None,
     ]
     config = dict(run.config)
     return {
@@ -82,6 +82,13 @@ def _overview(run: Run) -> dict[str, Any]:
         "changed": changed_options(config),
         "departures": departures(config),
     }
+
+
+def _iterations(facts: Mapping[str, Any]) -> str:
+    if "epochs" not in facts:
+        return "iterations"
+    keys = f"transposed by up to {facts['transpose']} semitones" if facts.get("transpose") else "in its own keys"
+    return f"iterations, {facts['epochs']:.2g} times through the music, {keys}"
 
 
 def _training(run: Run) -> dict[str, Any]:

@@ -180,7 +180,7 @@ def test_what_words_cannot_do_is_said():
     assert len(said) == 1
     assert "cannot be transposed" in said[0]
     with pytest.raises(UsageError, match=r"augment\.velocity=0\.2: .*louder or softer"):
-        Augmentation(AugmentConfig(velocity=0.2), tokenizer)
+        Augmentation(AugmentConfig(transpose=0, velocity=0.2), tokenizer)
     with pytest.raises(UsageError, match=r"augment\.tempo=0\.1: .*count in beats.*tokenizer\.grid=10ms"):
-        Augmentation(AugmentConfig(tempo=0.1), find("tokenizer", "mmm").build())
+        Augmentation(AugmentConfig(transpose=0, tempo=0.1), find("tokenizer", "mmm").build())
     Augmentation(OFF, tokenizer, pytest.fail)

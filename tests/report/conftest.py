@@ -48,6 +48,7 @@ def fill(folder: Path) -> Path:
             "versions": {"diffmidi": "0.1.0", "torch": "2.13.0"},
             **{"python": "3.11.7", "machine": "Linux", "device": "cpu", "processes": 1, "precision": "fp32"},
             **{"parameters": 3_548_653, "iterations": 1000, "peak_memory_mb": 812.5},
+            **{"epochs": 9.89, "transpose": 5},
             "data": {"kept": 409, "heldout": 22, "notes": 103_515, "words": 414_060},
         },
     )

@@ -49,6 +49,7 @@ def test_the_overview_says_what_was_run_on_what(finished):
     said = text(html(finished)["Overview"])
     for part in (
         *("2.5 bits per word", "3.55 M parameters", "104 k notes in 409 pieces", "1,000 iterations"),
+        "9.9 times through the music, transposed by up to 5 semitones",
         *("22 of them held out", "masked diffusion on bert, loglinear schedule, mmm words in windows of 128"),
         *("judged at iteration 400", "1 × cpu in fp32, 812 MB at most", "torch 2.13.0", "Seed 0"),
         *("1 option set otherwise than by default", "train.lr=0.002", "Preset best Training"),
