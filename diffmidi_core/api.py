@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from diffmidi_core.contracts.source import Piece as Piece
     from diffmidi_core.contracts.source import Source as Source
     from diffmidi_core.contracts.tokenizer import SPECIALS as SPECIALS
+    from diffmidi_core.contracts.tokenizer import Encoded as Encoded
     from diffmidi_core.contracts.tokenizer import Ids as Ids
     from diffmidi_core.contracts.tokenizer import Tokenizer as Tokenizer
     from diffmidi_core.diffusion.autoregressive_process import AutoregressiveProcess as AutoregressiveProcess
@@ -111,6 +112,7 @@ _LAZY = {
     "Piece": "contracts.source",
     "Source": "contracts.source",
     "SPECIALS": "contracts.tokenizer",
+    "Encoded": "contracts.tokenizer",
     "Ids": "contracts.tokenizer",
     "Tokenizer": "contracts.tokenizer",
     "AutoregressiveProcess": "diffusion.autoregressive_process",

@@ -6,6 +6,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -16,12 +17,28 @@ from numpy.typing import NDArray
 from diffmidi_core.contracts.grammar import Grammar
 from diffmidi_core.declaration import Options
 from diffmidi_core.errors import DiffmidiError
-from diffmidi_core.music.notes import Score
+from diffmidi_core.music.notes import Notes, Score
 
 Ids = NDArray[np.int32]
 
 PAD, CLS, SEP, MASK = "[PAD]", "[CLS]", "[SEP]", "[MASK]"
 SPECIALS = (PAD, CLS, SEP, MASK)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A piece as words, and what there is to know about them.
+
+    Attributes:
+        ids, changed: what `Tokenizer.encode_counted` gives.
+        starts: what `Tokenizer.starts` says of the ids.
+        notes: what `Tokenizer.count_notes` says of them.
+    """
+
+    ids: Ids
+    changed: Mapping[str, int]
+    starts: NDArray[np.integer]
+    notes: int
 
 
 class Tokenizer(ABC):
@@ -64,6 +81,19 @@ class Tokenizer(ABC):
     @abstractmethod
     def count_notes(self, ids: Ids) -> int:
         """How many notes these ids say."""
+
+    def encode_piece(self, score: Score, notes: Notes) -> Encoded:
+        """The score as words, with their note boundaries and how many notes they say.
+
+        By default the methods above are asked. A tokenizer that knows the answers as it writes gives them here, so that
+        preparing a large set does not read its words again.
+
+        Args:
+            score: as in `encode_counted`.
+            notes: its notes, as `notes_of` gives them.
+        """
+        ids, changed = self.encode_counted(score)
+        return Encoded(ids, changed, self.starts(ids), self.count_notes(ids))
 
     def transposition(self, semitones: int) -> Ids | None:
         """A table [V], int32: for each word the one that says the same, `semitones` higher; -1 where there is none.

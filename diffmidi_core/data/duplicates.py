@@ -68,7 +68,7 @@ def notes_hash(notes: Notes, ticks_per_quarter: int) -> bytes:
     The same whatever the file's name, tempo, resolution, lead-in, tracks, velocities and note lengths; a note that two
     tracks double counts once.
     """
-    onset = notes.onset - (notes.onset[0] if len(notes) else 0)
+    onset = notes.onset - notes.onset[:1]
     # Whole numbers of steps are sorted as the notes are; only finer ticks can fall out of order.
     said = onset * _STEPS_PER_QUARTER // max(ticks_per_quarter, 1) * 128 + notes.pitch
     return hashlib.blake2b(_distinct(said).astype("<i8", copy=False).tobytes(), digest_size=16).digest()
@@ -168,13 +168,15 @@ def _elements(notes: Notes) -> NDArray[np.uint32]:
     if len(notes) <= _INTERVALS:
         return np.zeros(0, dtype=np.uint32)
     gaps = notes.onset[1:] - notes.onset[:-1]
+    total, count = int(notes.onset[-1] - notes.onset[0]), len(gaps)
     # Without the longest: one stray note ten minutes after the end must not turn the piece into one chord.
-    usual = gaps[gaps <= _LONG_GAP * gaps.mean()].mean()
-    begins = np.flatnonzero(np.concatenate(([True], gaps > _CHORD_GAP * usual)))
-    return (_mixed(_runs(notes.pitch, begins)) >> np.uint64(32)).astype(np.uint32)
+    long = gaps[gaps > _LONG_GAP * (total / count)]
+    usual = (total - int(long.sum())) / (count - len(long))
+    begins = np.concatenate(([0], np.flatnonzero(gaps > _CHORD_GAP * usual) + 1))
+    return (_mixed(_runs(notes.pitch.astype(np.uint8), begins)) >> np.uint64(32)).astype(np.uint32)
 
 
-def _runs(pitch: NDArray[np.int64], begins: Rows) -> NDArray[np.uint64]:
+def _runs(pitch: NDArray[np.uint8], begins: Rows) -> NDArray[np.uint64]:
     """Each run of eight intervals in an outer voice as one number, a byte an interval; those of scales left out.
 
     A run of one or two different intervals is a repeated note, a trill, an octave bass or a scale: it is in many pieces
@@ -187,8 +189,10 @@ def _runs(pitch: NDArray[np.int64], begins: Rows) -> NDArray[np.uint64]:
     count = len(begins) - _INTERVALS
     if count < 1:
         return np.zeros(0, dtype=np.uint64)
-    voices = np.stack([np.maximum.reduceat(pitch, begins), np.minimum.reduceat(pitch, begins)])
-    intervals = (voices[:, 1:] - voices[:, :-1] + 128).astype(np.uint8)  # [2, C - 1]
+    voices = np.empty((2, len(begins)), dtype=np.uint8)
+    np.maximum.reduceat(pitch, begins, out=voices[0])
+    np.minimum.reduceat(pitch, begins, out=voices[1])
+    intervals = voices[:, 1:] - voices[:, :-1] + np.uint8(128)  # [2, C - 1], modulo 256
     np.invert(intervals[1], out=intervals[1])  # or the same run in both voices would be one element
     low = high = intervals
     for step in (1, 2, 4):  # the least and the greatest of 2, 4 and 8 intervals

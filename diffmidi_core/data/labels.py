@@ -49,15 +49,15 @@ def measured(score: Score, notes: Notes) -> dict[str, Label]:
         return {}
     notes = without_twins(notes)
     duration = np.maximum(notes.duration, 1)
-    end = notes.onset + duration
-    begin, last = notes.onset[0], end.max()
+    until = np.maximum.accumulate(notes.onset + duration)
+    begin, last = notes.onset[0], until[-1]
     began, ended = seconds(score, np.array([begin, last])).tolist()
     lasting = max(ended - began, 1e-6)
     qpm = 60 * int(last - begin) / score.ticks_per_quarter / lasting
     labels: dict[str, Label] = {
         "density": round(len(notes) / lasting, 3),
-        "register": round(float(notes.pitch.mean()), 3),
-        "polyphony": round(float(duration.sum()) / _sounding(notes.onset, end), 3),
+        "register": round(int(notes.pitch.sum()) / len(notes), 3),
+        "polyphony": round(int(duration.sum()) / _sounding(notes.onset, until), 3),
         # Rounded, because 120 is stored as a whole number of microseconds and may come back as 120.00000048.
         "tempo": "slow" if (qpm := round(qpm, 1)) < SLOW else "fast" if qpm > FAST else "moderate",
     }
@@ -66,11 +66,10 @@ def measured(score: Score, notes: Notes) -> dict[str, Label]:
     return labels
 
 
-def _sounding(onset: Column, end: Column) -> int:
-    """Ticks in which at least one note sounds; notes by onset."""
-    until = np.maximum.accumulate(end)
-    silent = onset[1:] - until[:-1]
-    return int(until[-1] - onset[0] - silent[silent > 0].sum())
+def _sounding(onset: Column, until: Column) -> int:
+    """Ticks in which at least one note sounds, from notes by onset and the latest end up to each."""
+    silent = np.maximum(onset[1:] - until[:-1], 0)
+    return int(until[-1] - onset[0] - silent.sum())
 
 
 @dataclass

@@ -22,7 +22,7 @@ from diffmidi_core.data.roundtrip import Loss
 from diffmidi_core.data.split import split_key
 from diffmidi_core.errors import DiffmidiError, RefusedError
 from diffmidi_core.files import whole_file
-from diffmidi_core.music.notes import notes_of
+from diffmidi_core.music.notes import notes_of, without_twins
 from diffmidi_core.music.reading import printable
 from diffmidi_core.music.tempo import seconds
 
@@ -123,26 +123,27 @@ def _row(source: Source, tokenizer: Tokenizer, piece: Piece, loss: Loss | None) 
     name = printable(piece.id)
     try:
         score = source.read(piece)
-        ids, changed = tokenizer.encode_counted(score)
-        if not (count := tokenizer.count_notes(ids)):
-            why = ", ".join(f"{what.replace('_', ' ')}: {many:,}" for what, many in changed.items())
-            raise RefusedError("no_notes", f"{name} has no notes left after encoding{f' ({why})' if why else ''}.")
-        if loss is not None:
-            loss.add(score, tokenizer.decode(ids))
         notes = notes_of(score)
-        name_of_notes = notes_hash(notes, score.ticks_per_quarter)
+        encoded = tokenizer.encode_piece(score, notes)
+        if not encoded.notes:
+            why = ", ".join(f"{what.replace('_', ' ')}: {many:,}" for what, many in encoded.changed.items())
+            raise RefusedError("no_notes", f"{name} has no notes left after encoding{f' ({why})' if why else ''}.")
+        distinct = without_twins(notes)
+        if loss is not None:
+            loss.add(score, tokenizer.decode(encoded.ids))
+        name_of_notes = notes_hash(distinct, score.ticks_per_quarter)
         return {
             "id": name,
             "key": split_key(piece.group, name_of_notes),
-            "ids": ids,
-            "starts": tokenizer.starts(ids),
-            "notes": count,
+            "ids": encoded.ids,
+            "starts": encoded.starts,
+            "notes": encoded.notes,
             "seconds": float(seconds(score, (notes.onset + notes.duration).max(keepdims=True))[0]),
             "notes_hash": name_of_notes,
             "signature": signature(notes),
-            "labels": json.dumps({**folder_label(piece.id), **measured_labels(score, notes)}, ensure_ascii=False),
+            "labels": json.dumps({**folder_label(piece.id), **measured_labels(score, distinct)}, ensure_ascii=False),
             "one_velocity": bool((notes.velocity == notes.velocity[0]).all()),
-            "changed": json.dumps(dict(changed)) if changed else "",
+            "changed": json.dumps(dict(encoded.changed)) if encoded.changed else "",
         }
     except DiffmidiError:
         raise
@@ -169,7 +170,7 @@ def _array(kind: pa.DataType, rows: list[Any]) -> pa.Array:
     if not pa.types.is_nested(kind):
         return pa.array(rows, kind)
     numbers = kind.value_type.to_pandas_dtype()
-    values = np.concatenate([np.zeros(0, numbers), *rows]).astype(numbers)
+    values = np.concatenate(rows or [[]], dtype=numbers, casting="unsafe")
     if pa.types.is_fixed_size_list(kind):
         return pa.FixedSizeListArray.from_arrays(pa.array(values), type=kind)
     return pa.ListArray.from_arrays(np.cumsum([0, *map(len, rows)], dtype=np.int32), pa.array(values))

@@ -36,7 +36,7 @@ def notes_of(score: Score) -> Notes:
     """Every note of the score that is not a drum's, all tracks merged, by onset, then pitch."""
     columns = [track.notes.numpy() for track in score.tracks if not track.is_drum and len(track.notes)]
     onset, duration, pitch, velocity = (
-        np.concatenate([column[name] for column in columns]).astype(np.int64) if columns else np.zeros(0, np.int64)
+        np.concatenate([column[name] for column in columns] or [[]], dtype=np.int64, casting="unsafe")
         for name in ("time", "duration", "pitch", "velocity")
     )
     # One key sorts twice as fast as np.lexsort's two.

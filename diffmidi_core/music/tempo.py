@@ -38,14 +38,13 @@ def _elapsed(score: Score, ticks: Column) -> Column:
         raise RefusedError("zero_division", "the score says that a quarter note has no ticks, so it has no rhythm.")
     if (tempo <= 0).any():
         raise RefusedError("bad_tempo", "the score has a tempo of zero, at which no time passes.")
-    elapsed: Column
-    if len(at) == 1 and at[0] <= 0:  # most files
-        elapsed = ticks * tempo
-        return elapsed
+    if len(at) == 1 and at[0] <= 0:
+        steady: Column = ticks * tempo[0]
+        return steady
     order = np.argsort(at, kind="stable")
     at = np.maximum(np.concatenate(([0], at[order])), 0)
     tempo = np.concatenate(([UNTOLD], tempo[order]))
     before = np.concatenate(([0], ((at[1:] - at[:-1]) * tempo[:-1]).cumsum()))
     last = np.maximum(np.searchsorted(at, ticks, side="right") - 1, 0)
-    elapsed = before[last] + (ticks - at[last]) * tempo[last]
+    elapsed: Column = before[last] + (ticks - at[last]) * tempo[last]
     return elapsed

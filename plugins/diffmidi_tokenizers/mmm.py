@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.api import SPECIALS, Grammar, Ids, Notes, RefusedError, Score, Tokenizer, notes_of, score_of
+from diffmidi_core.api import SPECIALS, Encoded, Grammar, Ids, Notes, RefusedError, Score, Tokenizer, notes_of, score_of
 from diffmidi_tokenizers import steps
 from diffmidi_tokenizers.declarations import MmmOptions
 from diffmidi_tokenizers.grids import grid_of
@@ -24,8 +24,6 @@ MAX_TICK = 2**31 - 1
 
 SPECIAL, PITCH, VELOCITY, DURATION, SHIFT = range(5)
 TYPES = ("special", "pitch", "velocity", "duration", "shift")
-CYCLES = {"aligned": (SHIFT, PITCH, VELOCITY, DURATION), "paper": (PITCH, VELOCITY, DURATION)}
-"""Layouts in which every note has words of the same types."""
 
 
 class Mmm(Tokenizer):
@@ -80,8 +78,11 @@ class Mmm(Tokenizer):
         said += [self.durations.values, self.shifts.values if self._timed else np.zeros(0)]
         self._number_of = np.concatenate(said).astype(np.int64)
         self._bin_of, self._velocity_of = _velocity_bins(o.velocities)
-        self._cycle = CYCLES.get(o.layout, ())
-        self._grammar = _grammar(self._cycle, self._type_of.astype(np.int64))
+        # The ids of the words that say a pitch, a velocity, and numbers of steps.
+        said = [np.arange(128).clip(LOWEST, HIGHEST) - LOWEST, self._bin_of - 1]
+        said += [scale.word(np.arange(scale.longest + 1)) for scale in (self.durations, self.shifts)]
+        self._ids_of = [(first + word).astype(np.int32) for first, word in zip(self._first[1:-1], said, strict=True)]
+        self._grammar = _grammar(o.layout, self._type_of.astype(np.int64))
 
     @property
     def vocab(self) -> tuple[str, ...]:
@@ -97,11 +98,17 @@ class Mmm(Tokenizer):
         """Ids, and how many notes were touched: drums, clamped_pitch or dropped_pitch, zero_length, clamped_duration,
         clamped_shift, merged, overlaps; what did not happen is left out.
         """
+        encoded = self.encode_piece(score, notes_of(score))
+        return encoded.ids, encoded.changed
+
+    def encode_piece(self, score: Score, notes: Notes) -> Encoded:
+        """The same, with where each note begins."""
         if score.ticks_per_quarter <= 0:
             raise RefusedError("zero_division", "the score says that a quarter note has no ticks, so it has no rhythm.")
         counts = {"drums": sum(len(track.notes) for track in score.tracks if track.is_drum)}
-        notes = self._in_steps(self._playable(notes_of(score), counts), score, counts)
-        return self._write(notes), {what: count for what, count in counts.items() if count}
+        notes = self._in_steps(self._playable(notes, counts), score, counts)
+        ids, starts = self._write(notes)
+        return Encoded(ids, {what: count for what, count in counts.items() if count}, starts, len(notes))
 
     def decode(self, ids: Ids) -> Score:
         """A piano score at 120 quarter notes a minute, its velocities the middles of their bins.
@@ -124,8 +131,6 @@ class Mmm(Tokenizer):
     def starts(self, ids: Ids) -> NDArray[np.int64]:
         """Where each note begins: at the `t` words that lead to it, or at its `p` where it has none."""
         ids = np.asarray(ids)
-        if self._whole_cycles(ids):
-            return np.arange(0, len(ids), len(self._cycle))
         _, at = self._note_positions(ids, keep_specials=True)
         others = np.flatnonzero(self._type_of[ids] != SHIFT)
         begins = np.zeros(len(ids), dtype=bool)
@@ -137,9 +142,6 @@ class Mmm(Tokenizer):
 
     def count_notes(self, ids: Ids) -> int:
         """How many times `p v d` stand together, specials passed over."""
-        ids = np.asarray(ids)
-        if self._whole_cycles(ids):
-            return len(ids) // len(self._cycle)
         return len(self._note_positions(ids)[1])
 
     def transposition(self, semitones: int) -> Ids:
@@ -182,16 +184,16 @@ class Mmm(Tokenizer):
 
     def _playable(self, notes: Notes, counts: dict[str, int]) -> Notes:
         o = self.options
-        outside = (notes.pitch < LOWEST) | (notes.pitch > HIGHEST)
-        counts["clamped_pitch" if o.out_of_range == "clamp" else "dropped_pitch"] = int(np.count_nonzero(outside))
-        if o.out_of_range == "drop":
-            notes = notes[~outside]
+        pitch = np.minimum(np.maximum(notes.pitch, LOWEST), HIGHEST)
+        inside = pitch == notes.pitch
+        outside = len(notes) - int(np.count_nonzero(inside))
+        counts["clamped_pitch" if o.out_of_range == "clamp" else "dropped_pitch"] = outside
+        if outside:
+            clamped = Notes(notes.onset, notes.duration, pitch, notes.velocity)
+            notes = clamped if o.out_of_range == "clamp" else notes[inside]
         empty = notes.duration <= 0
         counts["zero_length"] = int(np.count_nonzero(empty))
-        if o.zero_length == "drop" and counts["zero_length"]:
-            notes = notes[~empty]
-        pitch = np.minimum(np.maximum(notes.pitch, LOWEST), HIGHEST)
-        return Notes(notes.onset, notes.duration, pitch, np.minimum(np.maximum(notes.velocity, 1), 127))
+        return notes[~empty] if o.zero_length == "drop" and counts["zero_length"] else notes
 
     def _in_steps(self, notes: Notes, score: Score, counts: dict[str, int]) -> Notes:
         """Durations and rests are clamped first: parting overlaps then changes no onset and lengthens no note past
@@ -201,8 +203,9 @@ class Mmm(Tokenizer):
             return notes
         notes = steps.sort(self.grid.place(score, notes))
         counts["clamped_duration"] = int(np.count_nonzero(notes.duration > self.durations.longest))
-        duration = np.minimum(notes.duration, self.durations.longest)
-        notes = Notes(notes.onset, duration, notes.pitch, notes.velocity)
+        if counts["clamped_duration"]:
+            duration = np.minimum(notes.duration, self.durations.longest)
+            notes = Notes(notes.onset, duration, notes.pitch, notes.velocity)
         if self._timed:
             notes, counts["clamped_shift"] = steps.clamp_gaps(notes, self._max_gap)
         merged = steps.merge_twins(notes)
@@ -217,34 +220,27 @@ class Mmm(Tokenizer):
         duration = self.durations.at_most(np.minimum(self.durations.nearest(notes.duration), room))
         return Notes(onset, duration, notes.pitch, notes.velocity)
 
-    def _write(self, notes: Notes) -> Ids:
-        _, pitch, velocity, duration, shift, _ = self._first
-        note = (
-            notes.pitch - LOWEST + pitch,
-            self._bin_of[notes.velocity] - 1 + velocity,
-            self.durations.word(notes.duration) + duration,
-        )
+    def _write(self, notes: Notes) -> tuple[Ids, NDArray[np.int64]]:
+        """Ids, and where in them each note begins."""
+        pitch, velocity, duration, shift = self._ids_of
+        note = pitch[notes.pitch], velocity.take(notes.velocity, mode="clip"), duration[notes.duration]
         if self.options.layout == "paper":
             return _rows(*note)
         gap = steps.gaps(notes.onset)
         if self.options.layout == "aligned":
-            return _rows(self.shifts.word(gap) + shift, *note)
+            return _rows(shift[gap], *note)
         longest = self.shifts.longest
         chain = -(-gap // longest)
         chain[:1] = 1
-        place = (chain + len(note)).cumsum() - len(note)
-        ids = np.full(place[-1] + len(note) if len(place) else 0, shift + len(self.shifts.values) - 1, dtype=np.int32)
+        size = chain + len(note)
+        end = size.cumsum()
+        place = end - len(note)
+        ids = np.full(end[-1] if len(end) else 0, shift[longest], dtype=np.int32)
         for offset, words in enumerate(note):
             ids[place + offset] = words
         timed = chain > 0
-        ids[place[timed] - 1] = shift + self.shifts.word((gap - (chain - 1) * longest)[timed])
-        return ids
-
-    def _whole_cycles(self, ids: Ids) -> bool:
-        """Whether every note is a cycle of the layout's types, as in all that is encoded but with `run`."""
-        if not self._cycle or len(ids) % len(self._cycle):
-            return False
-        return bool((self._type_of[ids].reshape(-1, len(self._cycle)) == self._cycle).all())
+        ids[place[timed] - 1] = shift[(gap - (chain - 1) * longest)[timed]]
+        return ids, end - size
 
     def _note_positions(self, ids: Ids, *, keep_specials: bool = False) -> tuple[Ids, NDArray[np.int64]]:
         """The ids (without specials, unless they are kept) and where in them a `p v d` begins."""
@@ -256,11 +252,12 @@ class Mmm(Tokenizer):
         return ids, np.flatnonzero(whole)
 
 
-def _rows(*columns: NDArray[np.int64]) -> Ids:
+def _rows(*columns: Ids) -> tuple[Ids, NDArray[np.int64]]:
+    """A row of words for each note, one after another; and where each begins."""
     table = np.empty((len(columns[0]), len(columns)), dtype=np.int32)
     for place, column in enumerate(columns):
         table[:, place] = column
-    return table.ravel()
+    return table.ravel(), np.arange(0, table.size, len(columns))
 
 
 def _velocity_bins(bins: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -272,8 +269,10 @@ def _velocity_bins(bins: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return bin_of, (lowest + highest) // 2
 
 
-def _grammar(cycle: tuple[int, ...], type_of: NDArray[np.int64]) -> Grammar:
-    if cycle:
+def _grammar(layout: str, type_of: NDArray[np.int64]) -> Grammar:
+    state = {"aligned": (SHIFT, PITCH, VELOCITY, DURATION), "paper": (PITCH, VELOCITY, DURATION)}
+    if layout in state:
+        cycle = state[layout]
         table = np.full((len(cycle), len(TYPES)), -1)
         for here, kind in enumerate(cycle):
             table[here, kind] = (here + 1) % len(cycle)

@@ -51,7 +51,8 @@ def gaps(onset: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def sort(notes: Notes) -> Notes:
     """By onset, then pitch."""
-    return notes[np.argsort(notes.onset * 128 + notes.pitch, kind="stable")]
+    key = notes.onset * 128 + notes.pitch
+    return notes if (key[1:] >= key[:-1]).all() else notes[np.argsort(key, kind="stable")]
 
 
 def clamp_gaps(notes: Notes, limit: int) -> tuple[Notes, int]:
@@ -91,6 +92,8 @@ def part_overlaps(notes: Notes) -> tuple[Notes, int]:
     onset = notes.onset[order] + notes.pitch[order] * line
     end = np.maximum.accumulate(onset + notes.duration[order])
     parted = int(np.count_nonzero(end[:-1] > onset[1:]))
+    if not parted:
+        return notes, 0
     end[:-1] = np.minimum(end[:-1], onset[1:])
     duration = np.empty_like(end)
     duration[order] = end - onset

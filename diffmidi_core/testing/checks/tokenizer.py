@@ -132,6 +132,25 @@ def check_starts_are_boundaries(component: Component) -> None:
 
 
 @whatever_the_options
+def check_pieces_are_encoded_alike(component: Component) -> None:
+    """encode_piece says what encode_counted, starts and count_notes say."""
+    tokenizer: Tokenizer = component.build()
+    for name, score in toy_scores().items():
+        try:
+            ids, changed = tokenizer.encode_counted(score)
+        except RefusedError:
+            continue
+        piece = tokenizer.encode_piece(score, notes_of(score))
+        expect(np.array_equal(piece.ids, ids), f"{name}: encode_piece writes other words than encode_counted")
+        expect(piece.changed == changed, f"{name}: encode_piece counts {piece.changed}, encode_counted {changed}")
+        expect(
+            np.array_equal(piece.starts, tokenizer.starts(ids)), f"{name}: encode_piece has other starts than starts"
+        )
+        count = tokenizer.count_notes(ids)
+        expect(piece.notes == count, f"{name}: encode_piece counts {piece.notes} notes, count_notes {count}")
+
+
+@whatever_the_options
 def check_faultless(component: Component) -> None:
     """The grammar allows what encode writes: whole pieces, and every window cut at starts."""
     tokenizer: Tokenizer = component.build()
