@@ -7,7 +7,7 @@ A label has a name and a value, text or a number. Three layers, each over the on
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,14 +79,18 @@ class LabelSummary:
     _texts: dict[str, Counter[str]] = field(default_factory=dict)
     _numbers: dict[str, tuple[int, float, float]] = field(default_factory=dict)
 
-    def add(self, labels: Mapping[str, Label]) -> None:
-        """Count one piece's labels."""
-        for name, value in labels.items():
-            if isinstance(value, str):
-                self._texts.setdefault(name, Counter())[value] += 1
-            else:
-                count, low, high = self._numbers.get(name, (0, value, value))
-                self._numbers[name] = count + 1, min(low, value), max(high, value)
+    def add(self, pieces: Iterable[Mapping[str, Label]]) -> None:
+        """Count the labels of some pieces."""
+        columns: dict[str, list[Label]] = {}
+        for labels in pieces:
+            for name, value in labels.items():
+                columns.setdefault(name, []).append(value)
+        for name, values in columns.items():
+            if texts := [value for value in values if isinstance(value, str)]:
+                self._texts.setdefault(name, Counter()).update(texts)
+            if numbers := [value for value in values if not isinstance(value, str)]:
+                count, low, high = self._numbers.get(name, (0, numbers[0], numbers[0]))
+                self._numbers[name] = count + len(numbers), min(low, *numbers), max(high, *numbers)
 
     def as_dict(self) -> dict[str, dict[str, Any]]:
         """By name: `pieces` that have the label, and `min` and `max`, or `values` with their counts and `others`.

@@ -165,9 +165,10 @@ class Merging:
                 here = np.flatnonzero(kept[rows])
                 if not len(here):
                     continue
-                columns = {name: shard.table.column(name).take(pa.array(here)) for name in SCHEMA.names}
+                table = shard.table if len(here) == shard.table.num_rows else shard.table.take(pa.array(here))
+                columns = {name: table.column(name) for name in SCHEMA.names}
                 columns["key"] = pa.array(keys[rows][here])
-                said = [json.loads(each) for each in columns["labels"].to_pylist()]
+                said = json.loads(f"[{','.join(columns['labels'].to_pylist())}]")
                 if self.given is not None:
                     at = columns["index"].to_pylist()
                     said = [self.given.over(each, self.pieces[place].id) for each, place in zip(said, at, strict=True)]
@@ -179,10 +180,9 @@ class Merging:
                 report.notes += int(columns["notes"].to_numpy().sum())
                 report.one_velocity += columns["one_velocity"].true_count
                 seconds += float(columns["seconds"].to_numpy().sum())
-                for each in said:
-                    labels.add(each)
-                for counts in columns["changed"].to_pylist():
-                    changed.update(json.loads(counts) if counts else {})
+                labels.add(said)
+                for counts in filter(None, columns["changed"].to_pylist()):
+                    changed.update(json.loads(counts))
                 lines.writerows(
                     (name, code.hex(), f"{key:016x}", "heldout" if out else "train")
                     for name, code, key, out in zip(

@@ -115,8 +115,8 @@ def test_the_first_folder_is_a_label():
 
 def test_a_summary_counts_text_and_bounds_numbers():
     summary = LabelSummary()
-    for labels in ({"mode": "major", "density": 2.0}, {"mode": "minor", "density": 0.5}, {"mode": "major"}):
-        summary.add(labels)
+    summary.add([{"mode": "major", "density": 2.0}, {"mode": "minor", "density": 0.5}])
+    summary.add([{"mode": "major"}])
     assert summary.as_dict() == {
         "density": {"pieces": 2, "min": 0.5, "max": 2.0},
         "mode": {"pieces": 3, "values": {"major": 2, "minor": 1}, "others": 0},
@@ -125,9 +125,8 @@ def test_a_summary_counts_text_and_bounds_numbers():
 
 def test_a_summary_names_only_the_commonest_values():
     summary = LabelSummary()
-    for number in range(60):
-        summary.add({"title": f"no. {number:02}"})
-    summary.add({"title": "no. 59"})
+    summary.add({"title": f"no. {number:02}"} for number in range(60))
+    summary.add([{"title": "no. 59"}])
     titles = summary.as_dict()["title"]
     assert (titles["pieces"], titles["others"], len(titles["values"])) == (61, 10, 50)
     assert next(iter(titles["values"])) == "no. 59"

@@ -66,3 +66,10 @@ def test_what_has_no_time_is_refused(score: Score, reason: str) -> None:
     with pytest.raises(RefusedError) as refused:
         at(score, 0)
     assert refused.value.reason == reason
+
+
+def test_a_tempo_that_never_changes_counts_as_one_that_is_written_again() -> None:
+    once, again = paced((0, 600_007)), paced((0, 600_007), (100, 600_007))
+    ticks = (0, 1, 99, 100, 101, 10**9)
+    assert at(once, *ticks) == at(again, *ticks)
+    assert at(paced((100, 600_007)), *ticks) != at(once, *ticks)
