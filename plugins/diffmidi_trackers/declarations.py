@@ -31,7 +31,7 @@ class TrackOptions(Options):
 
 
 track = Declaration(
-    summary="experiment trackers: tensorboard, wandb, mlflow and others that accelerate knows",
+    summary="experiment trackers: tensorboard, wandb, mlflow; untried, the others that accelerate knows",
     implementation="diffmidi_trackers.track:Track",
     options=TrackOptions,
 )
