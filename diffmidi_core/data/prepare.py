@@ -16,6 +16,7 @@ from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.given_labels import GivenLabels
 from diffmidi_core.data.heartbeat import Watch
 from diffmidi_core.data.merging import TOKENS, Merging
+from diffmidi_core.data.pieces import Pieces
 from diffmidi_core.data.report import Report
 from diffmidi_core.data.working import Make, Place, Work, work_on
 from diffmidi_core.errors import DiffmidiError, StoppedError
@@ -68,7 +69,7 @@ def prepare(
         StoppedError: after `stop` said so.
         DiffmidiError: where no piece at all can be used, or another rank has failed.
     """
-    pieces = list(source.pieces())
+    pieces = Pieces(source.pieces())
     given = GivenLabels(labels, (piece.id for piece in pieces)) if labels else None
     plan = _plan(source, tokenizer, pieces, heldout=heldout, near_duplicates=near_duplicates, labels=labels)
     beside = partial_of(folder)
