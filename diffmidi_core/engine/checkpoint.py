@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.tokenizer import Tokenizer
+from diffmidi_core.engine.deepspeed import fill_state, gathered_state, shares_out
 from diffmidi_core.engine.optimiser import Ema
 from diffmidi_core.engine.sharding import is_sharded, part_like, whole
 from diffmidi_core.errors import DiffmidiError
@@ -36,10 +38,14 @@ def gather(process: Process, ema: Ema, optimiser: torch.optim.Optimizer, *, keep
     Where the model is sharded every process must call it, and only one that is to `keep` the tensors gets them, on the
     CPU. Else they are those of the model itself.
     """
-    parts = {MODEL: process.state_dict(), EMA: ema.average, OPTIMISER: _optimiser_tensors(process, optimiser)}
+    parts = {
+        MODEL: process.state_dict().items(),
+        EMA: ema.average.items(),
+        OPTIMISER: _optimiser_tensors(process, optimiser),
+    }
     gathered: Tensors = {}
     for file, tensors in parts.items():
-        for name, tensor in tensors.items():
+        for name, tensor in tensors:
             value = whole(tensor)
             if keep:
                 gathered.setdefault(file, {})[name] = value.cpu() if is_sharded(tensor) else value
@@ -135,6 +141,9 @@ def load_training(path: Path, process: Process, ema: Ema, optimiser: torch.optim
     parameters = dict(process.named_parameters())
     try:
         ema.load(averages)
+        if shares_out(optimiser):
+            fill_state(process, optimiser, saved)
+            return
         state = {
             index: {
                 "step": saved[f"{name}/step"],
@@ -168,14 +177,15 @@ def _path(folder: Path, step: int) -> Path:
     return folder / f"step-{step:06d}"
 
 
-def _optimiser_tensors(process: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+def _optimiser_tensors(process: nn.Module, optimiser: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
+    if shares_out(optimiser):
+        yield from gathered_state(process, optimiser)
+        return
     states = optimiser.state_dict()["state"]
     names = [name for name, _ in process.named_parameters()]
-    return {
-        f"{names[index]}/{key}": torch.as_tensor(value)
-        for index, state in states.items()
-        for key, value in state.items()
-    }
+    for index, state in states.items():
+        for key, value in state.items():
+            yield f"{names[index]}/{key}", torch.as_tensor(value)
 
 
 def _fill(process: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:

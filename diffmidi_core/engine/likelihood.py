@@ -64,7 +64,7 @@ def _terms(
     """Bits of each position of each window, by term; `where` decides the noise."""
     accelerator = session.accelerator
     generator = generator_for(session.config.seed, "bound", *where, device=accelerator.device)
-    with torch.no_grad(), accelerator.autocast():
+    with torch.no_grad(), session.autocast():
         bound = process.bound(dataset.batch(windows).to(accelerator.device), generator, levels=levels)
     terms: dict[str, NDArray[np.float64]] = {name: bits.double().cpu().numpy() for name, bits in bound.terms.items()}
     lengths = [window.end - window.start + 2 for window in windows]

@@ -56,7 +56,7 @@ def sample(session: Session, *, which: checkpoint.Which = None) -> list[Path]:
             sampler,
             session.config,
             lengths,
-            autocast=accelerator.autocast,
+            autocast=session.autocast,
             rank=accelerator.process_index,
             ranks=accelerator.num_processes,
             on_step=lambda done, total: session.hooks.emit("progress", what="reverse steps", done=done, total=total),

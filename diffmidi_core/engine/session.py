@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -42,19 +43,26 @@ class Session:
         return build_tokenizer(self.config, self.folder.data / TOKENIZER)
 
     @cached_property
+    def precision(self) -> str:
+        """What to compute in: "fp32", "bf16" or "fp16"."""
+        from diffmidi_core.engine.precision import resolve_precision
+
+        return resolve_precision(self.config.precision)
+
+    @cached_property
     def accelerator(self) -> Accelerator:
         """Device, ranks and mixed precision, as `accelerate launch`, torchrun or plain Python started us."""
         from accelerate import Accelerator
 
-        from diffmidi_core.engine.precision import resolve_precision
+        from diffmidi_core.engine.deepspeed import check_installed, is_chosen
         from diffmidi_core.engine.sharding import allow_for
 
-        precision = resolve_precision(self.config.precision)
+        check_installed()
+        precision = self.precision
+        # DeepSpeed's own way would cast all weights; it is told to leave that to autocast.
+        ours = precision == "fp32" or is_chosen()
         accelerator = allow_for(
-            Accelerator(
-                cpu=on_cpu(),
-                mixed_precision="no" if precision == "fp32" else precision,
-            )
+            Accelerator(cpu=on_cpu(), mixed_precision="no" if ours else precision), self.config.train, precision
         )
         self.folder.note(
             versions=_versions(("diffmidi", "torch", "transformers", "accelerate", "symusic", "numpy")),
@@ -65,6 +73,13 @@ class Session:
             precision=precision,
         )
         return accelerator
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """Mixed precision outside of training. (The accelerator's knows nothing of it where DeepSpeed trains.)"""
+        import torch
+
+        dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.precision)
+        return torch.autocast(self.accelerator.device.type, dtype=dtype, enabled=dtype is not None)
 
     def begin(self, stage: str) -> None:
         """Tell the listeners that a stage begins."""

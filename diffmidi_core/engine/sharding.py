@@ -1,4 +1,7 @@
-"""Sharded training (FSDP2): tensors of which each process holds a part, torch's DTensors, and the same ones whole."""
+"""Training that is shared out. FSDP2: tensors of which each process holds a part, torch's DTensors, and the same whole.
+
+What DeepSpeed shares out is in deepspeed.py.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from torch import Tensor, nn
 
+from diffmidi_core.config import TrainConfig
+from diffmidi_core.engine.deepspeed import settle
+from diffmidi_core.engine.ranks import said_once
 from diffmidi_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,14 +41,19 @@ def part_like(tensor: Tensor, like: Tensor) -> Tensor:
     return distribute_tensor(tensor, layout.device_mesh, layout.placements, src_data_rank=None)
 
 
-def allow_for(accelerator: Accelerator) -> Accelerator:
+def is_shared_out(accelerator: Accelerator) -> bool:
+    """Whether a step is one of all processes from its first pass to its last, so that none can take a part again."""
+    return bool(accelerator.is_fsdp2) or _kind(accelerator) == "DEEPSPEED"
+
+
+def allow_for(accelerator: Accelerator, config: TrainConfig, precision: str) -> Accelerator:
     """The accelerator, ready for a sharded model. Raises UsageError for a way to share it out that we cannot train in.
 
     FSDP2 would cast all weights to bf16 or fp16, embeddings and rounding head too, whose bits are what the bound
     counts. Left in fp32, autocast decides as it does without FSDP2, and a run computes the same either way. And each
     process builds the weights itself: `cpu_ram_efficient_loading` fails where the model itself has parameters.
     """
-    kind = str(accelerator.distributed_type).removeprefix("DistributedType.")
+    kind = _kind(accelerator)
     if accelerator.is_fsdp2:
         from accelerate.utils import disable_fsdp_ram_efficient_loading
         from torch.distributed.fsdp import MixedPrecisionPolicy
@@ -51,13 +62,21 @@ def allow_for(accelerator: Accelerator) -> Accelerator:
         plugin.mixed_precision_policy = MixedPrecisionPolicy()
         plugin.cpu_ram_efficient_loading = False
         disable_fsdp_ram_efficient_loading()  # transformers asks the environment
+    elif kind == "DEEPSPEED":
+        settle(accelerator.state.deepspeed_plugin, accelerator.num_processes, config, precision)
     elif kind != "NO" and not kind.startswith("MULTI_"):
         asked = "FSDP1" if kind == "FSDP" else kind
-        raise UsageError(
-            f"accelerate was configured for {asked}, which diffmidi does not train with: choose FSDP with "
-            "`fsdp_version: 2`, which shards weights, gradients and the optimiser's state, or plain MULTI_GPU."
+        raise said_once(
+            UsageError(
+                f"accelerate was configured for {asked}, which diffmidi does not train with: choose FSDP with "
+                "`fsdp_version: 2`, which shards weights, gradients and the optimiser's state, or plain MULTI_GPU."
+            )
         )
     return accelerator
+
+
+def _kind(accelerator: Accelerator) -> str:
+    return str(accelerator.distributed_type).removeprefix("DistributedType.")
 
 
 def name_layers(model: nn.Module) -> None:

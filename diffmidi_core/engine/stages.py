@@ -12,6 +12,7 @@ from diffmidi_core.data.augment import Augmentation, settled
 from diffmidi_core.data.prepare import REPORT, TOKENIZER, prepare
 from diffmidi_core.data.sustained import Sustained
 from diffmidi_core.engine.build import build, build_tokenizer
+from diffmidi_core.engine.deepspeed import check_installed
 from diffmidi_core.engine.ranks import rank, world_size
 from diffmidi_core.engine.session import Session
 from diffmidi_core.engine.stop import Stop
@@ -26,6 +27,7 @@ def prepare_data(session: Session, *, command: str = "prepare") -> None:
     session.begin("prepare")
     config, options = session.config, session.config.prepare
     # What training cannot do is said before any music is read for it.
+    check_installed()
     Augmentation(settled(config.augment, epochs=0), session.tokenizer)
     source = _source(config)
     with Stop() as stop:

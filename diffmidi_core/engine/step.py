@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,7 +14,7 @@ from diffmidi_core.contracts.batch import Batch
 from diffmidi_core.engine.memory import free, out_of_memory, out_of_room
 from diffmidi_core.engine.optimiser import learning_rate
 from diffmidi_core.engine.seeds import generator_for, seed_for
-from diffmidi_core.engine.sharding import whole
+from diffmidi_core.engine.sharding import is_shared_out, whole
 from diffmidi_core.engine.watch import Watch
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ class Stepper:
 
     Where memory runs out, the passes are halved and there are twice as many; the step stays the same. One process
     finds out when it happens. Several must agree, as each waits for the gradients of all: they try a pass before the
-    first step, and one that runs out later ends the run. A sharded model cannot be tried by one process alone, so that
-    there running out always ends the run.
+    first step, and one that runs out later ends the run. A sharded model cannot be tried by one process alone, and
+    DeepSpeed cannot take a pass back, so that there running out always ends the run.
 
     Args:
         say: told the new size of a pass whenever it is halved, and how many passes a step takes.
@@ -40,7 +40,8 @@ class Stepper:
         self.watch = Watch(accelerator.device)
         self.rows_a_pass = config.train.batch_size
         self._say = say
-        self._tried = accelerator.num_processes == 1 or accelerator.is_fsdp2
+        self._alone = accelerator.num_processes == 1 and not is_shared_out(accelerator)
+        self._tried = self._alone or is_shared_out(accelerator)
 
     def take(self, step: int, batch: Batch) -> dict[str, Tensor]:
         """The update that follows `step` updates, on this process's share of the step; what is to be logged of it.
@@ -50,11 +51,12 @@ class Stepper:
         config, accelerator = self.config.train, self.accelerator
         batch = batch.to(accelerator.device)
         self.model.train()
-        losses = self._passes(step, batch)
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(step, config)
+        losses = self._passes(step, batch)  # DeepSpeed takes the step with the last of them, and does nothing below
         if config.clip:
-            norm = losses["gradient_norm"] = whole(accelerator.clip_grad_norm_(self.model.parameters(), config.clip))
+            found = accelerator.clip_grad_norm_(self.model.parameters(), config.clip)
+            norm = losses["gradient_norm"] = torch.as_tensor(whole(found), device=accelerator.device)
             if accelerator.scaler is None:  # which skips an update whose gradient overflowed
                 self.watch.note(norm, _number(step, batch))
         self.optimiser.step()
@@ -80,7 +82,7 @@ class Stepper:
             try:
                 return self._gradients(step, batch)
             except (RuntimeError, MemoryError) as error:
-                if self.accelerator.num_processes > 1 or not out_of_memory(error):
+                if not (self._alone and out_of_memory(error)):
                     raise
             self._halve()
 
@@ -91,13 +93,23 @@ class Stepper:
         torch.manual_seed(seed_for(self.config.seed, "dropout", step, accelerator.process_index))
         parts = batch.cut(self._sizes(batch))
         for number, part in enumerate(parts, start=1):
-            with nullcontext() if number == len(parts) else accelerator.no_sync(self.model):
+            with nullcontext() if number == len(parts) else self._more_to_come():
                 found = self._forward(step, part)
                 accelerator.backward(found["loss"] / len(parts))
             self.watch.note(found["loss"], _number(step, batch, part))
             for name, value in found.items():
                 losses[name] = losses.get(name, 0) + value.detach() / len(parts)
         return losses
+
+    @contextmanager
+    def _more_to_come(self) -> Iterator[None]:
+        """Around a pass that is not the last of its step."""
+        self.accelerator.sync_gradients = False  # what DeepSpeed goes by
+        try:
+            with self.accelerator.no_sync(self.model):
+                yield
+        finally:
+            self.accelerator.sync_gradients = True
 
     def _forward(self, step: int, part: Batch) -> dict[str, Tensor]:
         noise = generator_for(self.config.seed, "noise", step, device=self.accelerator.device)

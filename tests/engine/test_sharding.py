@@ -6,8 +6,9 @@ import pytest
 import torch
 from accelerate import DistributedType
 
+from diffmidi_core.config import TrainConfig
 from diffmidi_core.engine.ranks import on_cpu
-from diffmidi_core.engine.sharding import allow_for, name_layers
+from diffmidi_core.engine.sharding import allow_for, is_shared_out, name_layers
 from diffmidi_core.errors import UsageError
 from diffmidi_core.registry import find
 
@@ -24,13 +25,14 @@ def test_a_layer_is_what_repeats(name, layer):
 )
 def test_what_cannot_be_trained_in_is_refused(kind, said):
     with pytest.raises(UsageError, match=f"configured for {said}, .* choose FSDP with `fsdp_version: 2`"):
-        allow_for(SimpleNamespace(distributed_type=kind, is_fsdp2=False))
+        allow_for(SimpleNamespace(distributed_type=kind, is_fsdp2=False), TrainConfig(), "fp32")
 
 
 @pytest.mark.parametrize("kind", [DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU])
 def test_copies_on_each_process_are_left_as_they_are(kind):
     accelerator = SimpleNamespace(distributed_type=kind, is_fsdp2=False)
-    assert allow_for(accelerator) is accelerator
+    assert allow_for(accelerator, TrainConfig(), "fp32") is accelerator
+    assert not is_shared_out(accelerator)
 
 
 def test_torch_for_gpus_where_there_is_none_runs_on_the_cpu(monkeypatch):

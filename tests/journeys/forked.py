@@ -39,23 +39,25 @@ class Starter:
         )
         assert self._answer() == "ready"
 
-    def start(self, *words, folder, ranks=1, sharded=None):
-        """The ids of `ranks` processes; `sharded` are the FSDP settings of a config for accelerate."""
+    def start(self, *words, folder, ranks=1, sharded=None, zero=None):
+        """The ids of `ranks` processes; `sharded` are the FSDP settings of a config for accelerate, `zero` the stage of
+        DeepSpeed's ZeRO.
+        """
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.log.write_text("")
         asked = {"words": [*map(str, words)], "ranks": ranks, "port": port, "folder": str(folder), "log": str(self.log)}
-        self.served.stdin.write(json.dumps({**asked, "sharded": sharded}) + "\n")
+        self.served.stdin.write(json.dumps({**asked, "sharded": sharded, "zero": zero}) + "\n")
         self.served.stdin.flush()
         return self._answer()
 
     def wait(self):
         return self._answer()
 
-    def run(self, *words, folder, ranks=1, sharded=None):
+    def run(self, *words, folder, ranks=1, **how):
         """A command that ends well."""
-        self.start(*words, folder=folder, ranks=ranks, sharded=sharded)
+        self.start(*words, folder=folder, ranks=ranks, **how)
         codes = self.wait()
         assert codes == [0] * ranks, self.log.read_text()
 

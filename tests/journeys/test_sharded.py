@@ -33,6 +33,11 @@ def test_two_halves_take_the_steps_of_a_whole(trained, halves):
             assert found[name].allclose(value, atol=2e-4, rtol=1e-3), name
 
 
+def test_weights_kept_for_the_backward_pass_are_the_same(trained, halves):
+    kept = {**SETTINGS, "fsdp_reshard_after_forward": False}  # what ZeRO 2 shares out
+    assert same(weights(trained("kept", *EVEN, "--batch-size", "2", ranks=2, sharded=kept)), weights(halves))
+
+
 def test_halves_stopped_and_resumed_are_the_same(starter, halves):
     run = halves.parent / "resumed"
     shutil.copytree(halves, run)
