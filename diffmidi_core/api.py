@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from diffmidi_core.music.notes import Score as Score
     from diffmidi_core.music.notes import notes_of as notes_of
     from diffmidi_core.music.notes import score_of as score_of
+    from diffmidi_core.music.notes import without_twins as without_twins
     from diffmidi_core.music.pedal import sustained as sustained
     from diffmidi_core.music.reading import printable as printable
     from diffmidi_core.music.reading import read_midi as read_midi
@@ -147,6 +148,7 @@ _LAZY = {
     "Score": "music.notes",
     "notes_of": "music.notes",
     "score_of": "music.notes",
+    "without_twins": "music.notes",
     "sustained": "music.pedal",
     "printable": "music.reading",
     "read_midi": "music.reading",

@@ -27,6 +27,7 @@ from diffmidi_core.api import (
     Tokenizer,
     notes_of,
     score_of,
+    without_twins,
 )
 from diffmidi_tokenizers import bars, steps
 from diffmidi_tokenizers.declarations import MiditokOptions, RemiOptions
@@ -96,7 +97,7 @@ class MidiTokWords(Tokenizer):
         notes = notes_of(read)
         # A note may be earlier than the position that a window begins with.
         notes = steps.sort(Notes(np.maximum(notes.onset, 0), notes.duration, notes.pitch, notes.velocity))
-        notes, _ = steps.part_overlaps(steps.merge_twins(notes[notes.duration > 0]))
+        notes, _ = steps.part_overlaps(without_twins(notes[notes.duration > 0]))
         finer = -(-LEAST_RESOLUTION // read.ticks_per_quarter)
         notes = Notes(notes.onset * finer, notes.duration * finer, notes.pitch, notes.velocity)
         score = score_of(notes, read.ticks_per_quarter * finer)

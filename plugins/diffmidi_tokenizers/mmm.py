@@ -12,7 +12,19 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.api import SPECIALS, Encoded, Grammar, Ids, Notes, RefusedError, Score, Tokenizer, notes_of, score_of
+from diffmidi_core.api import (
+    SPECIALS,
+    Encoded,
+    Grammar,
+    Ids,
+    Notes,
+    RefusedError,
+    Score,
+    Tokenizer,
+    notes_of,
+    score_of,
+    without_twins,
+)
 from diffmidi_tokenizers import steps
 from diffmidi_tokenizers.declarations import MmmOptions
 from diffmidi_tokenizers.grids import grid_of
@@ -123,7 +135,7 @@ class Mmm(Tokenizer):
         else:
             onset = duration.cumsum() - duration
         notes = steps.sort(Notes(onset, duration, pitch, self._velocity_of[velocity]))
-        notes, _ = steps.part_overlaps(steps.merge_twins(notes))
+        notes, _ = steps.part_overlaps(without_twins(notes))
         ticks = self.grid.ticks
         notes = Notes(notes.onset * ticks, notes.duration * ticks, notes.pitch, notes.velocity)
         return score_of(notes[notes.onset + notes.duration <= MAX_TICK], self.grid.ticks_per_quarter)
@@ -208,7 +220,7 @@ class Mmm(Tokenizer):
             notes = Notes(notes.onset, duration, notes.pitch, notes.velocity)
         if self._timed:
             notes, counts["clamped_shift"] = steps.clamp_gaps(notes, self._max_gap)
-        merged = steps.merge_twins(notes)
+        merged = without_twins(notes)
         counts["merged"] = len(notes) - len(merged)
         notes, counts["overlaps"] = steps.part_overlaps(merged)
         return notes if self.durations.even else self._on_scale(notes)

@@ -64,18 +64,6 @@ def clamp_gaps(notes: Notes, limit: int) -> tuple[Notes, int]:
     return notes, far
 
 
-def merge_twins(notes: Notes) -> Notes:
-    """Sorted notes, those of one onset and pitch merged into one: the longest duration and the loudest velocity."""
-    key = notes.onset * 128 + notes.pitch
-    again = key[1:] == key[:-1]
-    if not again.any():
-        return notes
-    first = np.flatnonzero(np.concatenate(([True], ~again)))
-    longest = np.maximum.reduceat(notes.duration, first)
-    loudest = np.maximum.reduceat(notes.velocity, first)
-    return Notes(notes.onset[first], longest, notes.pitch[first], loudest)
-
-
 def part_overlaps(notes: Notes) -> tuple[Notes, int]:
     """Sorted notes without twins -> no note sounds into a later one of its own pitch; and how many did.
 
