@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import astuple, replace
 
 import numpy as np
@@ -84,11 +84,7 @@ def check_words_survive_decoding(component: Component) -> None:
 def check_notes_survive(component: Component) -> None:
     """Where nothing was changed on the way (encode_counted says what was), decoding gives the same pitches."""
     tokenizer: Tokenizer = component.build()
-    for name, score in toy_scores().items():
-        try:
-            ids, changed = tokenizer.encode_counted(score)
-        except RefusedError:
-            continue
+    for name, score, ids, changed in _counted(tokenizer):
         pitches, back = (np.sort(notes_of(each).pitch).tolist() for each in (score, tokenizer.decode(ids)))
         if not any(changed.values()):
             expect(pitches == back, f"{name}: {len(pitches)} notes went in, and other notes came back")
@@ -135,11 +131,7 @@ def check_starts_are_boundaries(component: Component) -> None:
 def check_pieces_are_encoded_alike(component: Component) -> None:
     """encode_piece says what encode_counted, starts and count_notes say."""
     tokenizer: Tokenizer = component.build()
-    for name, score in toy_scores().items():
-        try:
-            ids, changed = tokenizer.encode_counted(score)
-        except RefusedError:
-            continue
+    for name, score, ids, changed in _counted(tokenizer):
         piece = tokenizer.encode_piece(score, notes_of(score))
         expect(np.array_equal(piece.ids, ids), f"{name}: encode_piece writes other words than encode_counted")
         expect(piece.changed == changed, f"{name}: encode_piece counts {piece.changed}, encode_counted {changed}")
@@ -265,3 +257,13 @@ def _encoded(tokenizer: Tokenizer, scores: dict[str, Score] | None = None) -> di
             continue
     expect(encoded, "the tokenizer refuses every toy score")
     return encoded
+
+
+def _counted(tokenizer: Tokenizer) -> Iterator[tuple[str, Score, Ids, Mapping[str, int]]]:
+    """Every toy score that it does not refuse, by name, and what encode_counted says of it."""
+    for name, score in toy_scores().items():
+        try:
+            ids, changed = tokenizer.encode_counted(score)
+        except RefusedError:
+            continue
+        yield name, score, ids, changed
