@@ -19,7 +19,7 @@ from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.sampler import Sampler
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.engine.build import build
-from diffmidi_core.engine.precision import resolve_precision
+from diffmidi_core.engine.precision import autocast, resolve_precision
 from diffmidi_core.engine.sample import draw
 from diffmidi_core.engine.trained import Trained, is_run, open_trained
 from diffmidi_core.errors import UsageError
@@ -28,8 +28,6 @@ from diffmidi_core.sections import parse_length
 
 if TYPE_CHECKING:
     from diffmidi_core.engine.checkpoint import Which
-
-_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Pipeline:
@@ -163,5 +161,4 @@ class Pipeline:
         return resolve_precision(self.config.precision)
 
     def _autocast(self) -> AbstractContextManager[None]:
-        dtype = _DTYPES.get(self._precision)
-        return torch.autocast(self.device.type, dtype=dtype, enabled=dtype is not None)
+        return autocast(self._precision, self.device)

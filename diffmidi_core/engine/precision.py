@@ -1,4 +1,4 @@
-"""`--precision auto`: bf16 where this machine multiplies matrices faster in it."""
+"""`--precision`: what `auto` stands for, and how to compute in it."""
 
 from __future__ import annotations
 
@@ -32,6 +32,12 @@ def resolve_precision(asked: str) -> str:
     if torch.backends.mps.is_available():
         return "fp32"
     return "bf16" if _matmul_seconds(torch.float32) > GAIN * _matmul_seconds(torch.bfloat16) else "fp32"
+
+
+def autocast(precision: str, device: torch.device) -> torch.autocast:
+    """Within it a model computes in "fp32", "bf16" or "fp16", as far as torch deems that safe."""
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
+    return torch.autocast(device.type, dtype=dtype, enabled=dtype is not None)
 
 
 def _matmul_seconds(dtype: torch.dtype, size: int = 512, repeats: int = 5) -> float:

@@ -76,10 +76,9 @@ class Session:
 
     def autocast(self) -> AbstractContextManager[None]:
         """Mixed precision outside of training. (The accelerator's knows nothing of it where DeepSpeed trains.)"""
-        import torch
+        from diffmidi_core.engine.precision import autocast
 
-        dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.precision)
-        return torch.autocast(self.accelerator.device.type, dtype=dtype, enabled=dtype is not None)
+        return autocast(self.precision, self.accelerator.device)
 
     def begin(self, stage: str) -> None:
         """Tell the listeners that a stage begins."""
