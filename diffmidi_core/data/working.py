@@ -159,9 +159,7 @@ class Work:
 
 def work_on(work: Work, source: Source, tokenizer: Tokenizer, *, make: Make | None, workers: int) -> None:
     """Make all missing shards, in `workers` processes; 0: in this one, or in more where the first shard says so."""
-    if make is None:
-        workers = 1
-    if not workers:
+    if make is not None and not workers:
         begun = time.monotonic()
         work_alone(work, source, tokenizer, most=1)
         # The other ranks make their share meanwhile.
