@@ -33,6 +33,10 @@ class PrepareConfig(Section):
     workers: int = Field(0, ge=0, description="processes that read and encode; 0: one, or more where that is faster")
 
 
+MANY_EPOCHS, SEMITONES = 100, 5
+"""Where training hears its music so often, an "auto" transposes it by so much (benchmarks/README.md)."""
+
+
 class AugmentConfig(Section):
     """How training windows are varied, anew each time they are drawn. Held-out music never is.
 
@@ -42,8 +46,8 @@ class AugmentConfig(Section):
 
     transpose: int | Literal["auto"] = Field(
         "auto",
-        description="semitones up or down at most, as far as a window's pitches allow; 0: off; auto: 5 where "
-        "training hears its music a hundred times, else 0",
+        description="semitones up or down at most, as far as a window's pitches allow; 0: off; "
+        f"auto: {SEMITONES} where training hears its music {MANY_EPOCHS} times or more, else 0",
     )
     velocity: float = Field(
         0.0, ge=0, le=1, description="velocities are multiplied or divided by 1 to 1 + this; 0: off"

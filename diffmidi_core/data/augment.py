@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from diffmidi_core.config import AugmentConfig
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.errors import UsageError
+from diffmidi_core.sections import MANY_EPOCHS, SEMITONES
 
 Size = TypeVar("Size", int, float)
 
-MANY_EPOCHS, SEMITONES = 100, 5
-"""Where training hears its music so often, an "auto" transposes it by so much (benchmarks/README.md)."""
 SIZES = 4
 """Velocities and tempi have so many sizes of change either way, evenly spaced as ratios."""
 

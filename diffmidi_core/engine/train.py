@@ -31,6 +31,7 @@ from diffmidi_core.engine.sharding import name_layers, whole
 from diffmidi_core.engine.step import Stepper
 from diffmidi_core.engine.stop import Stop
 from diffmidi_core.errors import DiffmidiError, StoppedError
+from diffmidi_core.sections import AugmentConfig
 
 LOOK_WINDOWS, LOOK_LEVELS = 32, 8
 """How much of the held-out and of the training music a look takes; `evaluate` measures properly."""
@@ -54,7 +55,7 @@ class Trainer:
             pin=device.type == "cuda",
         )
         self.epochs = config.iterations * self.feed.words_a_step / max(1, int(self.dataset.words_of_pieces().sum()))
-        self._vary()
+        self._vary(settled(session.config.augment, self.epochs))
         process = build_process(session.config, session.tokenizer).to(device)
         if config.checkpointing:
             process.backbone.checkpointing(True)
@@ -73,11 +74,10 @@ class Trainer:
             len(self.heldout), seed=seed_for(self.config.seed, "look"), step=0, plain=True
         )
 
-    def _vary(self, transpose: int | None = None) -> None:
-        """Decide how training windows are varied; by a `transpose` that is known, an "auto" is decided already."""
-        known = {} if transpose is None or self.config.augment.transpose != "auto" else {"transpose": transpose}
-        self.varied = settled(self.config.augment.model_copy(update=known), self.epochs)
-        self.dataset.augment = Augmentation(self.varied, self.session.tokenizer, self.session.hooks.warn)
+    def _vary(self, how: AugmentConfig) -> None:
+        """Vary training windows by a config that is settled."""
+        self.varied = how
+        self.dataset.augment = Augmentation(how, self.session.tokenizer, self.session.hooks.warn)
 
     def resume(self) -> None:
         """Go on from the newest checkpoint."""
@@ -89,7 +89,9 @@ class Trainer:
         self.step = int(manifest["step"])
         self.best = Best.of(manifest.get("best"))
         # More iterations than were asked at first must not change what the others were.
-        self._vary(manifest.get("transpose"))
+        decided = manifest.get("transpose", self.varied.transpose)
+        if self.config.augment.transpose == "auto" and decided != self.varied.transpose:
+            self._vary(self.varied.model_copy(update={"transpose": decided}))
 
     def run(self) -> None:
         """Train to `train.iterations`, or until `train.patience` looks have not lowered the held-out bound.

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from diffmidi_core.data.augment import MANY_EPOCHS, SEMITONES
 from diffmidi_core.engine.train import train
 from diffmidi_core.errors import UsageError
+from diffmidi_core.sections import MANY_EPOCHS, SEMITONES
 
 
 def test_music_is_transposed_in_training_where_that_is_asked(trainer):
@@ -29,6 +29,10 @@ def test_a_resumed_run_keeps_to_what_was_decided(trainer):
     begun = trainer("begun", "train.iterations=2")
     train(begun.session)
     assert json.loads(begun.session.folder.facts_file.read_text())["transpose"] == 0
+    again = type(begun)(begun.session)
+    varied = again.dataset.augment
+    again.resume()
+    assert again.dataset.augment is varied, "what is decided alike is not decided, and warned of, twice"
     longer = begun.session.config.train.model_copy(update={"iterations": 1000})
     begun.session.config = begun.session.config.model_copy(update={"train": longer})
     gone_on = type(begun)(begun.session)
