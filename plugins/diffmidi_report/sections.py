@@ -88,7 +88,9 @@ def _iterations(facts: Mapping[str, Any]) -> str:
     if "epochs" not in facts:
         return "iterations"
     keys = f"transposed by up to {facts['transpose']} semitones" if facts.get("transpose") else "in its own keys"
-    return f"iterations, {facts['epochs']:.2g} times through the music, {keys}"
+    epochs = facts["epochs"]
+    often = f"{epochs:.2g}" if epochs < 10 else f"{epochs:,.0f}"
+    return f"iterations, {often} times through the music, {keys}"
 
 
 def _training(run: Run) -> dict[str, Any]:

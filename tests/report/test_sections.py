@@ -57,6 +57,15 @@ def test_the_overview_says_what_was_run_on_what(finished):
         assert part in said
 
 
+@pytest.mark.parametrize(
+    ("epochs", "said"), [(0.04, "0.04 times"), (9.89, "9.9 times"), (345.2, "345 times"), (12345.6, "12,346 times")]
+)
+def test_the_overview_says_how_often_music_was_heard(finished, epochs, said):
+    facts = json.loads((finished / "run.json").read_text())
+    (finished / "run.json").write_text(json.dumps({**facts, "epochs": epochs, "transpose": 0}))
+    assert f"1,000 iterations, {said} through the music, in its own keys" in text(html(finished)["Overview"])
+
+
 def test_the_overview_says_where_a_run_departs_from_its_preset(finished):
     file = finished / "config.json"
     config = json.loads(file.read_text())
