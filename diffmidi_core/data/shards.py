@@ -22,7 +22,7 @@ from diffmidi_core.data.roundtrip import Loss
 from diffmidi_core.data.split import split_key
 from diffmidi_core.errors import DiffmidiError, RefusedError
 from diffmidi_core.files import whole_file
-from diffmidi_core.music.notes import notes_of, without_twins
+from diffmidi_core.music.notes import notes_of
 from diffmidi_core.music.reading import printable
 from diffmidi_core.music.tempo import seconds
 
@@ -128,10 +128,9 @@ def _row(source: Source, tokenizer: Tokenizer, piece: Piece, loss: Loss | None) 
         if not encoded.notes:
             why = ", ".join(f"{what.replace('_', ' ')}: {many:,}" for what, many in encoded.changed.items())
             raise RefusedError("no_notes", f"{name} has no notes left after encoding{f' ({why})' if why else ''}.")
-        distinct = without_twins(notes)
         if loss is not None:
             loss.add(score, tokenizer.decode(encoded.ids))
-        name_of_notes = notes_hash(distinct, score.ticks_per_quarter)
+        name_of_notes = notes_hash(notes, score.ticks_per_quarter)
         return {
             "id": name,
             "key": split_key(piece.group, name_of_notes),
@@ -141,7 +140,7 @@ def _row(source: Source, tokenizer: Tokenizer, piece: Piece, loss: Loss | None) 
             "seconds": float(seconds(score, (notes.onset + notes.duration).max(keepdims=True))[0]),
             "notes_hash": name_of_notes,
             "signature": signature(notes),
-            "labels": json.dumps({**folder_label(piece.id), **measured_labels(score, distinct)}, ensure_ascii=False),
+            "labels": json.dumps({**folder_label(piece.id), **measured_labels(score, notes)}, ensure_ascii=False),
             "one_velocity": bool((notes.velocity == notes.velocity[0]).all()),
             "changed": json.dumps(dict(encoded.changed)) if encoded.changed else "",
         }
