@@ -83,7 +83,6 @@ class Mmm(Tokenizer):
         ]
         self._vocab = tuple(word for block in blocks for word in block)
         sizes = [len(block) for block in blocks]
-        self._first = np.cumsum([0, *sizes])
         self._type_of = np.repeat(np.arange(len(TYPES), dtype=np.uint8), sizes)
         # The pitch, velocity bin or number of steps that a word says.
         said = [np.zeros(4), np.arange(LOWEST, HIGHEST + 1), np.arange(1, o.velocities + 1)]
@@ -91,9 +90,10 @@ class Mmm(Tokenizer):
         self._number_of = np.concatenate(said).astype(np.int64)
         self._bin_of, self._velocity_of = _velocity_bins(o.velocities)
         # The ids of the words that say a pitch, a velocity, and numbers of steps.
-        said = [np.arange(128).clip(LOWEST, HIGHEST) - LOWEST, self._bin_of - 1]
-        said += [scale.word(np.arange(scale.longest + 1)) for scale in (self.durations, self.shifts)]
-        self._ids_of = [(first + word).astype(np.int32) for first, word in zip(self._first[1:-1], said, strict=True)]
+        words = [np.arange(128).clip(LOWEST, HIGHEST) - LOWEST, self._bin_of - 1]
+        words += [scale.word(np.arange(scale.longest + 1)) for scale in (self.durations, self.shifts)]
+        firsts = np.cumsum(sizes)[:-1]
+        self._ids_of = [(first + word).astype(np.int32) for first, word in zip(firsts, words, strict=True)]
         self._grammar = _grammar(o.layout, self._type_of.astype(np.int64))
 
     @property
