@@ -159,8 +159,8 @@ def losses(rows: Sequence[Row]) -> str:
         return sum(((high[at][seed] - low[at][seed]) / 2) ** 2 for seed in high[at]) / len(high[at]) ** 2
 
     said = {}
-    for sampler, steps in overlap:
-        most = (sampler, max(each for name, each in overlap if name == sampler))
+    for sampler, steps in high:  # fewer than two samples have no interval
+        most = (sampler, max(each for name, each in high if name == sampler))
         if steps < most[1]:
             lost = mean(overlap[most].values()) - mean(overlap[sampler, steps].values())
             said[sampler, steps] = f"{lost:+.3f} ± {(square((sampler, steps)) + square(most)) ** 0.5:.3f}"
