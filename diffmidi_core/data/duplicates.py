@@ -102,7 +102,7 @@ def near_duplicates(signatures: NDArray[np.uint32], threshold: float = THRESHOLD
 
     Two rows are alike where they agree in at least `threshold` of their P columns. Candidates agree in two columns (LSH
     in 3 P bands of two columns), which a pair that is exactly at the default threshold does 9 times in 10. Memory is
-    some 60 bytes a row and, unless they are a mapped file, that of the signatures.
+    under 100 bytes a row and, unless they are a mapped file, that of the signatures.
 
     Raises ValueError where `threshold` does not leave two columns to agree in, or is above 1.
     """
