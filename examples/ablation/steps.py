@@ -14,6 +14,7 @@ import argparse
 import csv
 import itertools
 import json
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import numpy as np
 import torch
 
 from diffmidi_core.api import Canvas, Metric, Pipeline, Sample, Sampler
@@ -147,23 +149,23 @@ def table(rows: Sequence[Row], key: str, form: str) -> str:
     return _markdown(rows, {at: form % mean(seeds.values()) for at, seeds in cells(rows, key).items()})
 
 
+def half_widths(rows: Sequence[Row]) -> dict[tuple[str, int], float]:
+    """Of the 95 % intervals of the mean overlaps, by the bootstrap over samples; fewer than two samples have none."""
+    low, high = cells(rows, "low"), cells(rows, "high")
+    return {
+        at: sum(((seeds[seed] - low[at][seed]) / 2) ** 2 for seed in seeds) ** 0.5 / len(seeds)
+        for at, seeds in high.items()
+    }
+
+
 def losses(rows: Sequence[Row]) -> str:
-    """How much less the overlap is than after the most steps of the same sampler, ± 1.96 standard errors.
-
-    The errors are those of the bootstrap over samples, whose intervals stand in the rows.
-    """
-    overlap, low, high = (cells(rows, key) for key in ("overlap", "low", "high"))
-
-    def square(at: tuple[str, int]) -> float:
-        """Of the half-width of the interval of a cell's mean."""
-        return sum(((high[at][seed] - low[at][seed]) / 2) ** 2 for seed in high[at]) / len(high[at]) ** 2
-
-    said = {}
-    for sampler, steps in high:  # fewer than two samples have no interval
-        most = (sampler, max(each for name, each in high if name == sampler))
+    """How much less the overlap is than after the most steps of the same sampler, ± half of its interval."""
+    overlap, width, said = cells(rows, "overlap"), half_widths(rows), {}
+    for sampler, steps in width:
+        most = (sampler, max(each for name, each in width if name == sampler))
         if steps < most[1]:
             lost = mean(overlap[most].values()) - mean(overlap[sampler, steps].values())
-            said[sampler, steps] = f"{lost:+.3f} ± {(square((sampler, steps)) + square(most)) ** 0.5:.3f}"
+            said[sampler, steps] = f"{lost:+.3f} ± {math.hypot(width[sampler, steps], width[most]):.3f}"
     return _markdown(rows, said)
 
 
@@ -179,16 +181,16 @@ def _markdown(rows: Sequence[Row], said: dict[tuple[str, int], str]) -> str:
 
 
 def draw(rows: Sequence[Row], path: Path) -> None:
-    """Both figures over the steps, one line a sampler, and a thin one for each seed's overlap."""
+    """Both figures over the steps, one line a sampler, with the 95 % interval of its overlap."""
     figure, (above, below) = plt.subplots(2, 1, figsize=(8, 8), sharex=True, layout="constrained")
-    overlap, faults = cells(rows, "overlap"), cells(rows, "faults")
+    overlap, faults, width = cells(rows, "overlap"), cells(rows, "faults"), half_widths(rows)
     for number, sampler in enumerate(dict.fromkeys(row["sampler"] for row in rows)):
         x = sorted(steps for name, steps in overlap if name == sampler)
         style = {"color": COLOURS[number % 20], "marker": "os^vD*Px"[number % 8], "label": sampler}
-        above.plot(x, [mean(overlap[sampler, steps].values()) for steps in x], **style)
-        for seed in sorted({seed for steps in x for seed in overlap[sampler, steps]}):
-            thin = [overlap[sampler, steps].get(seed, float("nan")) for steps in x]
-            above.plot(x, thin, color=style["color"], alpha=0.25, linewidth=0.8)
+        means = np.array([mean(overlap[sampler, steps].values()) for steps in x])
+        widths = np.array([width.get((sampler, steps), float("nan")) for steps in x])
+        above.plot(x, means, **style)
+        above.fill_between(x, means - widths, means + widths, color=style["color"], alpha=0.08, linewidth=0)
         below.plot(x, [mean(faults[sampler, steps].values()) for steps in x], **style)
     heldout = next((float(row["heldout"]) for row in rows if row["heldout"]), None)
     if heldout is not None:
