@@ -12,15 +12,17 @@ libraries change their hashing between versions.
 from __future__ import annotations
 
 import hashlib
-import mmap
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from diffmidi_core.data.signature_file import SignatureFile
 from diffmidi_core.music.notes import Notes
 
 Signature = NDArray[np.uint32]
+Signatures = NDArray[np.uint32] | SignatureFile
+"""[N, P], a row for each piece."""
 Rows = NDArray[np.int64]
 Integer = TypeVar("Integer", bound=np.integer[Any])
 
@@ -43,9 +45,7 @@ _NEIGHBOURS = 4
 """Each row of a bucket is compared with so many that follow: copies are joined, and no bucket is too large."""
 _DISTANCES = (1, 5, 19)
 """From each column to those it is paired with."""
-_PAIRS_AT_ONCE = 1 << 11
-_ROWS_AT_ONCE = 1 << 14
-"""Signatures that are read between two times that the system is told it may have their memory back."""
+_PAIRS_AT_ONCE = 1 << 10
 
 
 def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -97,12 +97,12 @@ def signature(notes: Notes) -> Signature:
     return least
 
 
-def near_duplicates(signatures: NDArray[np.uint32], threshold: float = THRESHOLD) -> Rows:
+def near_duplicates(signatures: Signatures, threshold: float = THRESHOLD) -> Rows:
     """[N] the lowest row of each row's group, from signatures [N, P]: rows alike, or linked by rows that are.
 
     Two rows are alike where they agree in at least `threshold` of their P columns. Candidates agree in two columns (LSH
     in 3 P bands of two columns), which a pair that is exactly at the default threshold does 9 times in 10. Memory is
-    under 100 bytes a row and, unless they are a mapped file, that of the signatures.
+    under 100 bytes a row, and that of the signatures where they are not in a file.
 
     Raises ValueError where `threshold` does not leave two columns to agree in, or is above 1.
     """
@@ -157,12 +157,6 @@ def agreements_needed(threshold: float, columns: int) -> int:
     return needed
 
 
-def let_go(signatures: NDArray[np.uint32]) -> None:
-    """Of a mapped file, what was read counts as this process's memory until it says that it can do without."""
-    if isinstance(mapped := signatures.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        mapped.madvise(mmap.MADV_DONTNEED)
-
-
 def _elements(notes: Notes) -> NDArray[np.uint32]:
     """[M] hashes of the runs of intervals in the outer voices."""
     if len(notes) <= _INTERVALS:
@@ -213,7 +207,7 @@ def _distinct(values: NDArray[Integer]) -> NDArray[Integer]:
     return values
 
 
-def _present(signatures: NDArray[np.uint32]) -> Rows:
+def _present(signatures: Signatures) -> Rows:
     """The rows that have a signature."""
     return np.flatnonzero(signatures[:, 0] != NO_SIGNATURE)
 
@@ -222,25 +216,19 @@ def _bands(columns: int) -> list[tuple[int, int]]:
     return [(column, (column + distance) % columns) for distance in _DISTANCES for column in range(columns)]
 
 
-def _band(signatures: NDArray[np.uint32], rows: Rows, pair: tuple[int, int]) -> NDArray[np.uint64]:
+def _band(signatures: Signatures, rows: Rows, pair: tuple[int, int]) -> NDArray[np.uint64]:
     """[len(rows)] two columns as one number."""
-    band = np.empty(len(rows), dtype=np.uint64)
-    for begin in range(0, len(rows), _ROWS_AT_ONCE):
-        part = rows[begin : begin + _ROWS_AT_ONCE]
-        high, low = signatures[part, pair[0]], signatures[part, pair[1]]
-        band[begin : begin + _ROWS_AT_ONCE] = high.astype(np.uint64) << np.uint64(32) | low
-        let_go(signatures)
-    return band
+    high, low = (signatures[:, column][rows].astype(np.uint64) for column in pair)
+    number: NDArray[np.uint64] = high << np.uint64(32) | low
+    return number
 
 
-def _agreements(ones: NDArray[np.uint32], one: Rows, twos: NDArray[np.uint32], two: Rows) -> Rows:
+def _agreements(ones: Signatures, one: Rows, twos: Signatures, two: Rows) -> Rows:
     """[C] in how many columns the rows `one` and `two` of two matrices agree, some thousand pairs at a time."""
     counts = np.zeros(len(one), dtype=np.int64)
     for begin in range(0, len(one), _PAIRS_AT_ONCE):
         part = slice(begin, begin + _PAIRS_AT_ONCE)
         counts[part] = np.count_nonzero(ones[one[part]] == twos[two[part]], axis=1)
-        let_go(ones)
-        let_go(twos)
     return counts
 
 

@@ -20,12 +20,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from diffmidi_core.contracts.source import Piece, Source
-from diffmidi_core.data.duplicates import SIGNATURE_LENGTH, let_go, near_duplicates
+from diffmidi_core.data.duplicates import SIGNATURE_LENGTH, near_duplicates
 from diffmidi_core.data.given_labels import GivenLabels
 from diffmidi_core.data.labels import LabelSummary
 from diffmidi_core.data.report import Report
 from diffmidi_core.data.roundtrip import Loss
 from diffmidi_core.data.shards import FOR_MERGING, SCHEMA, Shard
+from diffmidi_core.data.signature_file import SignatureFile
 from diffmidi_core.data.split import is_heldout
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import whole_file
@@ -133,18 +134,14 @@ class Merging:
 
     def _versions(self, folder: Path, kept: NDArray[np.bool_]) -> Rows:
         """The lowest row of each kept row's group, both counted among the kept rows."""
-        path = folder / "signatures.npy"
-        table = np.lib.format.open_memmap(path, "w+", dtype=np.uint32, shape=(int(kept.sum()), SIGNATURE_LENGTH))
-        begin = 0
-        for rows, shard in self._opened():
-            signatures = shard.table.column("signature").flatten().to_numpy().reshape(-1, SIGNATURE_LENGTH)[kept[rows]]
-            table[begin : begin + len(signatures)] = signatures
-            begin += len(signatures)
-            let_go(table)
-        group: Rows = near_duplicates(table)
-        del table
-        path.unlink()
-        return group
+        with SignatureFile.at(folder / "signatures", (int(kept.sum()), SIGNATURE_LENGTH)) as table:
+            begin = 0
+            for rows, shard in self._opened():
+                every = shard.table.column("signature").flatten().to_numpy().reshape(-1, SIGNATURE_LENGTH)
+                signatures = every[kept[rows]]
+                table.write(begin, signatures)
+                begin += len(signatures)
+            return near_duplicates(table)
 
     def _copy(self, folder: Path, report: Report, kept: NDArray[np.bool_], keys: Rows, held: NDArray[np.bool_]) -> None:
         digest = hashlib.sha256(report.tokenizer.encode())

@@ -2,7 +2,7 @@
 
 import csv
 import os
-import re
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from symusic.core import TrackTick
 from diffmidi_core.api import Notes, notes_of, read_midi, score_of
 from diffmidi_core.data import duplicates
 from diffmidi_core.data.duplicates import NO_SIGNATURE, SIGNATURE_LENGTH, near_duplicates, signature
+from diffmidi_core.data.signature_file import SignatureFile
 
 
 def music(seed, bars=48):
@@ -203,18 +204,30 @@ def columns(notes):
     return notes.onset, notes.duration, notes.pitch, notes.velocity
 
 
-@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="only Linux says how much of a file is in memory")
 def test_signatures_in_a_file_do_not_stay_in_memory(tmp_path):
     """Of a million pieces they would be half a gigabyte."""
-    path = tmp_path / "signatures.npy"
     rng = np.random.default_rng(0)
     rows = rng.integers(0, 2**32 - 1, (40_000, SIGNATURE_LENGTH), dtype=np.uint32)
     rows[20_000:] = np.where(rng.random((20_000, SIGNATURE_LENGTH)) < 0.5, rows[:20_000], rows[20_000:])
-    np.save(path, rows)
-    mapped = np.lib.format.open_memmap(path, "r")
-    group = near_duplicates(mapped)
+    with SignatureFile.at(tmp_path / "signatures", rows.shape) as file:
+        file.write(0, rows)
+        tracemalloc.start()
+        group = near_duplicates(file)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
     assert (group[20_000:] == group[:20_000]).all()
-    (held,) = re.findall(
-        rf"{re.escape(str(path))}\nSize: .*\n(?:.*\n)*?Rss: +(\d+) kB", Path("/proc/self/smaps").read_text()
-    )
-    assert 1024 * int(held) < rows.nbytes / 4
+    assert most < rows.nbytes / 4
+
+
+def test_a_file_of_signatures_answers_as_an_array_does(tmp_path):
+    table = np.random.default_rng(0).integers(0, 4, (300, SIGNATURE_LENGTH), dtype=np.uint32)
+    with SignatureFile.at(tmp_path / "signatures", table.shape) as file:
+        for begin in (200, 0, 100):
+            file.write(begin, table[begin : begin + 100])
+        rows = np.random.default_rng(1).integers(0, 300, 50)
+        assert len(file) == len(table)
+        assert (file[rows] == table[rows]).all()
+        assert file[rows[:0]].shape == (0, SIGNATURE_LENGTH)
+        assert all((file[:, column] == table[:, column]).all() for column in range(SIGNATURE_LENGTH))
+        assert (near_duplicates(file, 0.34) == near_duplicates(table, 0.34)).all()
+    assert not list(tmp_path.iterdir())
