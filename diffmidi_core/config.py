@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -109,15 +110,18 @@ def resolve(
     began_from(tree, chosen.get("preset"))
     if "data" in chosen and chosen["data"] != tree.get("data") and "source" not in chosen:
         tree.pop("source", None)
-    if "process" in chosen and chosen["process"] != _process_of(tree) and "sampler" not in chosen:
+    process, sampler = _name_of(tree, "process"), _name_of(tree, "sampler")
+    if process not in (None, chosen.get("process", process)) and "sampler" not in chosen:
         tree.pop("sampler", None)
     for name, value in chosen.items():
         _set_flag(tree, name, value)
-    lay_under(tree, process=_process_of(tree), asked="preset" in chosen)
-    for kind, name in find("process", _process_of(tree) or _DEFAULT["process"]).load().goes_with.items():
+    lay_under(tree, process=_name_of(tree, "process"), asked="preset" in chosen)
+    for kind, name in find("process", _name_of(tree, "process") or _DEFAULT["process"]).load().goes_with.items():
         tree.setdefault(kind, {"name": name})
+    if sampler not in (None, _name_of(tree, "sampler")) and "sample.steps" not in chosen:
+        _drop(tree, "sample", "steps")  # they were another sampler's
     tree.setdefault("source", {"name": source_of(str(tree["data"])) if tree.get("data") else "chorales"})
-    config = _validated(tree)
+    config = _with_steps(_validated(tree))
     changes = parse_assignments(assignments)
     config = _validated(_assigned(config.model_dump(mode="json"), changes))
     config = _with_all_options(config)
@@ -131,6 +135,8 @@ def changed_options(config: Mapping[str, Any]) -> dict[str, Any]:
     Of a part that is not installed any more, every option counts as changed.
     """
     default = RunConfig(source=Part(name="chorales")).model_dump(mode="json")
+    with suppress(UsageError):
+        default["sample"]["steps"] = _steps_of(config["sampler"]["name"], config["length"])
     found: dict[str, Any] = {}
     for name, value in config.items():
         if name in SINGLE:
@@ -160,10 +166,30 @@ def _options_changed(kind: str, part: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in part["options"].items() if key not in default or default[key] != value}
 
 
-def _process_of(tree: Mapping[str, Any]) -> str | None:
-    part = tree.get("process")
+def _steps_of(sampler: str, length: int) -> int:
+    """How many steps a sampler takes for windows of `length` words unless the run says so."""
+    declaration = find("sampler", sampler).load()
+    if declaration.steps is None and declaration.step_per_word:
+        return length
+    return declaration.steps or SampleConfig().steps
+
+
+def _with_steps(config: RunConfig) -> RunConfig:
+    if "steps" in config.sample.model_fields_set:
+        return config
+    steps = _steps_of(config.sampler.name, config.length)
+    return config.model_copy(update={"sample": config.sample.model_copy(update={"steps": steps})})
+
+
+def _name_of(tree: Mapping[str, Any], kind: str) -> str | None:
+    part = tree.get(kind)
     name = part.get("name") if isinstance(part, Mapping) else None
     return name if isinstance(name, str) else None
+
+
+def _drop(tree: dict[str, Any], section: str, key: str) -> None:
+    if isinstance(values := tree.get(section), Mapping):
+        tree[section] = {name: value for name, value in values.items() if name != key}
 
 
 def _set_flag(tree: dict[str, Any], name: str, value: Any) -> None:

@@ -39,6 +39,8 @@ class Declaration:
         family: for a process, the family of mathematics it belongs to; for a sampler, the family it can sample.
             A sampler serves the processes of its own family.
         step_per_word: for a sampler, that it takes a step for each word it draws, and refuses to do with fewer.
+        steps: for a sampler, how many steps a run draws with unless it says so; None: one for each word of a window
+            where it needs that, else the default of `sample.steps`.
         goes_with: for a process, the parts that a run takes with it unless it names others, kind to name, such as
             {"sampler": "ddpm"}; a kind that is left out is the default run's.
 
@@ -53,6 +55,7 @@ class Declaration:
     takes: tuple[str, ...] = ()
     family: str | None = None
     step_per_word: bool = False
+    steps: int | None = None
     goes_with: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -61,3 +64,5 @@ class Declaration:
             raise ValueError(f"implementation is 'package.module:Class', not {self.implementation!r}")
         if not (isinstance(self.options, type) and issubclass(self.options, Options)):
             raise ValueError(f"options is a subclass of diffmidi_core.api.Options, not {self.options!r}")
+        if self.steps is not None and self.steps < 1:
+            raise ValueError(f"steps is 1 or more, or None, not {self.steps!r}")

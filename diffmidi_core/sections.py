@@ -97,7 +97,9 @@ class SampleConfig(Section):
     """How new music is drawn."""
 
     count: int = Field(8, ge=1, description="how many pieces")
-    steps: int = Field(200, ge=1, description="evaluations of the denoiser for each piece")
+    steps: int = Field(
+        200, ge=1, description="evaluations of the denoiser for each piece; a sampler may name another default"
+    )
     batch_size: int = Field(16, ge=1, description="pieces drawn together")
     length: str = Field(
         "windows",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from diffmidi_core.config import RunConfig, parse_assignments, resolve
+from diffmidi_core.config import RunConfig, changed_options, parse_assignments, resolve
 from diffmidi_core.errors import UsageError
 from diffmidi_core.presets import DEFAULT, PRESETS, departures
 from diffmidi_core.registry import find
@@ -54,6 +54,50 @@ def test_another_process_over_a_saved_config_brings_its_own_sampler():
     assert (changed.sampler.name, changed.schedule.name) == ("ancestral", "cosine")
     assert resolve(changed.model_dump(mode="json"), {"process": "gaussian"}).sampler.name == "ddpm"
     assert resolve(saved, {"process": "gaussian"}).sampler.name == "ddim"
+
+
+def test_a_sampler_of_the_file_stays_where_the_file_names_no_process():
+    assert resolve({"sampler": {"name": "ddim"}}, {"process": "gaussian"}).sampler.name == "ddim"
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """As if `remask` declared 7 steps."""
+    declaration = find("sampler", "remask").load()
+    monkeypatch.setitem(vars(declaration), "steps", 7)
+
+
+def test_a_sampler_says_how_many_steps_it_takes_unless_the_run_does(quick):
+    assert resolve(flags={"sampler": "remask"}).sample.steps == 7
+    assert resolve(flags={"sampler": "remask", "sample.steps": 9}).sample.steps == 9
+    assert resolve({"sample": {"steps": 9}}, {"sampler": "remask"}).sample.steps == 9
+    assert resolve(flags={"sampler": "remask"}, assignments=["sample.steps=9"]).sample.steps == 9
+    assert resolve(flags={"process": "gaussian"}).sample.steps == 200
+
+
+def test_a_sampler_that_takes_a_step_a_word_takes_as_many_as_there_are():
+    assert resolve(flags={"process": "autoregressive"}).sample.steps == 128
+    assert resolve(flags={"process": "autoregressive", "length": 1024}).sample.steps == 1024
+
+
+def test_another_sampler_over_a_saved_config_brings_its_own_steps(quick):
+    saved = resolve(flags={"process": "gaussian", "sample.count": 3}).model_dump(mode="json")
+    assert resolve(saved).sample.steps == 200
+    changed = resolve(saved, {"process": "masked", "sampler": "remask"})
+    assert (changed.sample.steps, changed.sample.count) == (7, 3)
+    assert resolve(saved, {"process": "masked", "sampler": "remask", "sample.steps": 9}).sample.steps == 9
+    again = resolve(changed.model_dump(mode="json"), {"sample.steps": 5}).model_dump(mode="json")
+    assert resolve(again, {"sampler": "remask"}).sample.steps == 5
+    assert resolve(again, {"process": "autoregressive"}).sample.steps == 128
+
+
+def test_steps_that_a_sampler_brings_are_no_change_of_the_settings():
+    chosen = resolve(flags={"process": "autoregressive"}).model_dump(mode="json")
+    assert "sample.steps" not in changed_options(chosen)
+    chosen["sample"]["steps"] = 500
+    assert changed_options(chosen)["sample.steps"] == 500
+    chosen["sampler"]["name"] = "gone"
+    assert changed_options(chosen)["sample.steps"] == 500
 
 
 def test_data_chooses_the_folder_source_and_its_absence_the_chorales():

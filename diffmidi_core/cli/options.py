@@ -79,7 +79,7 @@ _TRAIN = (
 )
 _TRACK = "hook.track.to"
 _SAMPLE = (
-    ("--steps", "sample.steps", int, "Reverse steps when sampling."),
+    ("--steps", "sample.steps", int, "Evaluations of the network a piece (default: the sampler's)."),
     ("--samples", "sample.count", int, "How many pieces to draw."),
 )
 _LENGTH = "sample.length"

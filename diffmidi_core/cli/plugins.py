@@ -49,6 +49,8 @@ def show(kind: str, name: str) -> None:
     if declaration.goes_with:
         said = ", ".join(f"{kind} {name}" for kind, name in declaration.goes_with.items())
         console.print(Text(f"goes with       {said}"))
+    if declaration.steps:
+        console.print(Text(f"steps           {declaration.steps}, unless --steps says otherwise"))
     if (problem := offer.problem()) is not None:
         raise BrokenPluginError(problem)
     options = _options(offer)
