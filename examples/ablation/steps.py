@@ -1,11 +1,15 @@
 """Quality by steps: what each sampler makes of a trained model in 5 to 2000 evaluations, as a table and a plot.
 
-    python examples/ablation/steps.py RUN [--samplers ddpm ddim ...] [--steps 5 10 ...] [--seeds 0 1 2] [--out FOLDER]
+    python examples/ablation/steps.py RUN [--judge RUN] [--samplers ddpm ddim ...] [--steps 5 10 ...] [--seeds 0 1 2]
 
 A sampler may be followed by options: `ddim,eta=0.5`. For each it writes the overlap area with held-out music, how much
 less that is than after the most steps, and the grammar faults that the samples would have without the last rounding: to
 `steps.csv` (a line for each seed), `steps.md` and `steps.png` (means over the seeds). Lines that `steps.csv` has are
 not measured again.
+
+`--judge` names a run of process `autoregressive` on the same music, which says how many bits a word of the samples
+costs it, the order of words included ("generative perplexity" is 2 to that power). The entropy of words within their
+type stands beside it: samples that repeat themselves are cheap, and have less of it than held-out music.
 """
 
 from __future__ import annotations
@@ -29,7 +33,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from diffmidi_core.api import Canvas, Metric, Pipeline, Sample, Sampler
+from diffmidi_core.api import Batch, Canvas, Metric, Pipeline, Sample, Sampler, Tokenizer
 from diffmidi_core.data.dataset import TokenDataset
 from diffmidi_core.registry import find
 
@@ -47,6 +51,8 @@ COLUMNS = (
     "low",
     "high",
     "heldout",
+    "bits",
+    "entropy",
     "faults",
     "changes",
     "seconds",
@@ -59,13 +65,16 @@ WHOLE = 0.75
 class Judge:
     """Compares samples with the run's held-out windows of their length."""
 
-    def __init__(self, run: Path, pipeline: Pipeline, windows: int) -> None:
-        self.pipeline, self.tokenizer = pipeline, pipeline.tokenizer
+    def __init__(self, run: Path, pipeline: Pipeline, windows: int, *, model: Pipeline | None = None) -> None:
+        self.pipeline, self.tokenizer, self.model = pipeline, pipeline.tokenizer, model
+        if model is not None and not (model.process.exact and model.tokenizer.vocab == self.tokenizer.vocab):
+            raise SystemExit("--judge takes a run of process autoregressive with the same words.")
         dataset = TokenDataset(run / "data", self.tokenizer, length=pipeline.config.length)
         chosen = dataset.heldout(windows, seed=pipeline.config.seed)
         whole = [window for window in chosen if window.end - window.start >= WHOLE * pipeline.config.length]
         self.overlap: Metric = find("metric", "overlap_area").build({})
-        self.reference = [self.overlap.measure(self._music(dataset.words(window))) for window in whole]
+        self.heldout = [dataset.words(window) for window in whole]
+        self.reference = [self.overlap.measure(self._music(ids)) for ids in self.heldout]
 
     def _music(self, ids: Any) -> Sample:
         return Sample(ids, self.tokenizer.decode(ids), self.tokenizer)
@@ -78,6 +87,31 @@ class Judge:
             return dict.fromkeys(("overlap", "low", "high", "heldout"))
         low, high = figure.interval or (None, None)
         return {"overlap": figure.value, "low": low, "high": high, "heldout": figure.reference}
+
+    @torch.no_grad()
+    def bits(self, rows: Sequence[Any]) -> float | None:
+        """What a word costs the judge's model, in bits."""
+        if self.model is None:
+            return None
+        total = 0.0
+        for ids in rows:
+            line = torch.tensor([[Tokenizer.cls_id, *ids, Tokenizer.sep_id]], device=self.model.device)
+            batch = Batch(line, None, torch.tensor([len(ids)], device=self.model.device))
+            total += float(self.model.process.bound(batch, torch.Generator(self.model.device)).bits.sum())
+        return total / sum(map(len, rows))
+
+    def entropy(self, rows: Sequence[Any]) -> float:
+        """Of words given their types, in bits: what is left of their variety when all order is forgotten."""
+        words = np.concatenate(rows)
+        counts = np.bincount(words, minlength=len(self.tokenizer.vocab))
+        types = np.bincount(self.tokenizer.grammar.type_of, weights=counts)
+        return float((_nats(counts) - _nats(types)) / len(words) / math.log(2))
+
+
+def _nats(counts: Any) -> float:
+    """The nats that as many words take as were counted, each coded by its share of them."""
+    counts = counts[counts > 0]
+    return float((counts * np.log(counts.sum() / counts)).sum())
 
 
 def measure(judge: Judge, said: str, steps: int, count: int, seed: int) -> Row:
@@ -95,13 +129,16 @@ def measure(judge: Judge, said: str, steps: int, count: int, seed: int) -> Row:
     seconds = time.perf_counter() - begun
     loose = (rounded or [words])[-1][:, 1:-1].cpu().numpy()
     changes = record.get("grammar_changes")
+    rows = list(words[:, 1:-1].cpu().numpy().astype("int32"))
     return {
         "sampler": said,
         "steps": steps,
         "samples": count,
         "seed": seed,
         "checkpoint": pipeline.step,
-        **judge.figures(list(words[:, 1:-1].cpu().numpy().astype("int32"))),
+        **judge.figures(rows),
+        "bits": judge.bits(rows),
+        "entropy": judge.entropy(rows),
         "faults": 100 * sum(tokenizer.faults(row) for row in loose) / loose.size,
         "changes": None if changes is None else 100 * float(changes.sum()) / loose.size,
         "seconds": seconds,
@@ -208,6 +245,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="folder of a trained run")
+    parser.add_argument("--judge", type=Path, metavar="RUN", help="an autoregressive run, which says what samples cost")
     parser.add_argument("--samplers", nargs="+", help="NAME or NAME,option=value,...; default: all of the run's family")
     parser.add_argument("--steps", nargs="+", type=int, default=STEPS)
     parser.add_argument("--samples", type=int, default=16)
@@ -218,11 +256,15 @@ def main() -> None:
     out: Path = asked.out or asked.run / "steps"
     out.mkdir(parents=True, exist_ok=True)
     pipeline = Pipeline.from_pretrained(asked.run)
-    judge = Judge(asked.run, pipeline, asked.windows)
+    model = Pipeline.from_pretrained(asked.judge) if asked.judge else None
+    judge = Judge(asked.run, pipeline, asked.windows, model=model)
     family = find("process", pipeline.config.process.name).load().family
     samplers = asked.samplers or (MASKED if family == "masked" else GAUSSIAN)
     kept = out / "steps.csv"
-    rows: list[Row] = list(csv.DictReader(kept.open(encoding="utf-8"))) if kept.exists() else []
+    rows: list[Row] = []
+    if kept.exists():
+        with kept.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
 
     def shown() -> list[Row]:
         """Those of the seeds, the number of samples and the checkpoint that were asked for."""
@@ -240,14 +282,20 @@ def main() -> None:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             writer.writerows(rows)
+    alike = judge.heldout[: asked.samples]  # as many as samples, since entropies grow with the number of words
     said = [
         f"{asked.samples} samples of each of the seeds {', '.join(map(str, asked.seeds))} in a cell, "
         f"{len(judge.reference)} held-out windows, checkpoint {pipeline.step}.",
         f"Overlap area with held-out music:\n\n{table(shown(), 'overlap', '%.3f')}",
         f"How much less than after the most steps:\n\n{losses(shown())}",
+        f"Entropy of words within their type, bits (held-out music: {judge.entropy(alike):.2f}):\n\n"
+        f"{table(shown(), 'entropy', '%.2f')}",
         f"Grammar faults before the last rounding, % of words:\n\n{table(shown(), 'faults', '%.2f')}",
         f"Words that the grammar changed in the last rounding, %:\n\n{table(shown(), 'changes', '%.2f')}",
     ]
+    if model is not None:
+        costs = f"Bits per word under the judge (held-out music: {judge.bits(judge.heldout):.2f}):"
+        said.append(f"{costs}\n\n{table(shown(), 'bits', '%.2f')}")
     (out / "steps.md").write_text("\n\n".join(said) + "\n", encoding="utf-8")
     draw(shown(), out / "steps.png")
 

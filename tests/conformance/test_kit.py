@@ -51,7 +51,7 @@ def wrong(kind: str, name: str, module: str = "wrong_declarations") -> Offer:
     return Offer(kind, name, "wrong-parts", "1.0", f"{module}:{name}")
 
 
-@pytest.mark.parametrize(("part", "caught"), WRONG.items(), ids=lambda each: "-".join(each))
+@pytest.mark.parametrize(("part", "caught"), WRONG.items(), ids=["-".join(part) for part in WRONG])
 def test_a_broken_promise_is_caught_by_name(part, caught):
     found = {name for name, error in failures(wrong(*part)) if error is not None}
     assert found == caught

@@ -1,0 +1,73 @@
+"""examples/ablation/steps.py on runs of masked and autoregressive processes."""
+
+import csv
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+from .conftest import TINY
+from .test_autoregressive import CHOSEN
+
+SCRIPT = Path(__file__).parents[2] / "examples" / "ablation" / "steps.py"
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """Call the script in this process; gives the lines of its table."""
+    spec = importlib.util.spec_from_file_location("steps", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def call(*words: str) -> list[dict[str, str]]:
+        monkeypatch.setattr(sys, "argv", ["steps.py", *words])
+        module.main()
+        with Path("masked/steps/steps.csv").open(encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+    call.module = module
+    return call
+
+
+def test_steps_are_measured_once_each_and_judged(diffmidi, music, steps):
+    masked = [*CHOSEN[: CHOSEN.index("--process")], "--process", "masked"]
+    plain = ("--metric", "bound_bpw", "--renderer", "midi")
+    for name, words in (("masked", masked), ("judge", CHOSEN)):
+        said = diffmidi("run", "--data", music, "--out", name, *words, *plain, "--steps", "32")
+        assert said.code == 0, said.err
+    asked = ("masked", "--judge", "judge", "--samples", "4", "--samplers", "ancestral", "confidence")
+    rows = steps(*asked, "--steps", "1", "8")
+    assert [(row["sampler"], row["steps"]) for row in rows] == [
+        *(("ancestral", "1"), ("confidence", "1"), ("ancestral", "8"), ("confidence", "8"))
+    ]
+    for row in rows:
+        assert 0 < float(row["overlap"]) <= 1
+        assert float(row["bits"]) > 0
+        assert float(row["entropy"]) > 0
+        assert float(row["faults"]) == 0
+    more = steps(*asked, "--steps", "1", "8", "32")
+    assert more[:4] == rows
+    assert len(more) == 6
+    shown = Path("masked/steps/steps.md").read_text(encoding="utf-8")
+    assert "Bits per word under the judge (held-out music: " in shown
+    assert Path("masked/steps/steps.png").stat().st_size > 0
+
+
+def test_a_judge_has_an_exact_likelihood(diffmidi, music, steps):
+    said = diffmidi("run", "--data", music, "--out", "masked", *TINY, "--metric", "bound_bpw", "--renderer", "midi")
+    assert said.code == 0, said.err
+    with pytest.raises(SystemExit, match="--judge takes a run of process autoregressive"):
+        steps("masked", "--judge", "masked", "--steps", "2")
+
+
+def test_the_entropy_of_words_is_that_within_their_types(steps):
+    class Grammar:
+        type_of = steps.module.np.array([0, 0, 1, 1, 1, 1])
+
+    class Stub:
+        tokenizer = type("Tokenizer", (), {"vocab": tuple("abcdef"), "grammar": Grammar})
+
+    # Type 0 always says the same, one bit a word of type 1 (two words, equally often), half of all words.
+    rows = [steps.module.np.array([0, 2, 0, 3]), steps.module.np.array([0, 3, 0, 2])]
+    assert steps.module.Judge.entropy(Stub(), rows) == pytest.approx(0.5)
