@@ -11,7 +11,7 @@ run: $(READY)  ## train a small model on Bach chorales and let it play (ARGS="--
 	$(BIN)/diffmidi run --tokenizer mmm --backbone bert $(ARGS)
 
 test: $(READY)  ## run the tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile $(ARGS)
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .
