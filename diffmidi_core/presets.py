@@ -54,9 +54,9 @@ UPGRADED: Mapping[str, Mapping[str, Any]] = {
 BEST: Mapping[str, Mapping[str, Any]] = {
     "process": {"name": "masked", "options": {"typed": True, "neighbours": 8, "time": False}},
     "schedule": {"name": "loglinear"},
-    "sampler": {"name": "ancestral"},
+    "sampler": {"name": "confidence"},
 }
-"""What gives the lowest held-out bound of all diffusion in the default run's time."""
+"""The lowest held-out bound of all diffusion in the default run's time, and the sampler nearest to held-out music."""
 
 PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {"faithful": FAITHFUL, "upgraded": UPGRADED, "best": BEST}
 

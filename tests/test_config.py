@@ -42,7 +42,7 @@ def test_a_preset_over_a_saved_config_replaces_what_the_old_preset_filled_in():
 
 def test_a_process_brings_the_parts_that_go_with_it_unless_others_are_named():
     chosen = resolve(flags={"process": "masked"})
-    assert (chosen.sampler.name, chosen.schedule.name) == ("ancestral", "loglinear")
+    assert (chosen.sampler.name, chosen.schedule.name) == ("confidence", "loglinear")
     named = resolve(flags={"process": "masked", "sampler": "remask", "schedule": "cosine"})
     assert (named.sampler.name, named.schedule.name) == ("remask", "cosine")
     assert resolve(chosen.model_dump(mode="json")) == chosen
@@ -51,7 +51,7 @@ def test_a_process_brings_the_parts_that_go_with_it_unless_others_are_named():
 def test_another_process_over_a_saved_config_brings_its_own_sampler():
     saved = resolve(flags={"process": "gaussian", "sampler": "ddim", "schedule": "cosine"}).model_dump(mode="json")
     changed = resolve(saved, {"process": "masked"})
-    assert (changed.sampler.name, changed.schedule.name) == ("ancestral", "cosine")
+    assert (changed.sampler.name, changed.schedule.name) == ("confidence", "cosine")
     assert resolve(changed.model_dump(mode="json"), {"process": "gaussian"}).sampler.name == "ddpm"
     assert resolve(saved, {"process": "gaussian"}).sampler.name == "ddim"
 

@@ -105,7 +105,7 @@ masked = Declaration(
     options=MaskedOptions,
     tiny={"time_width": 16},
     family="masked",
-    goes_with={"sampler": "ancestral", "schedule": "loglinear"},
+    goes_with={"sampler": "confidence", "schedule": "loglinear"},
 )
 
 

@@ -83,7 +83,10 @@ class ConfidenceOptions(MaskedOptions):
     """What can be set for `confidence`."""
 
     order_noise: float = Field(
-        1.0, ge=0, description="Gumbel noise on the order, falling to 0 with the words left; 0: the surest words first"
+        8.0,
+        ge=0,
+        description="Gumbel noise on the order, falling to 0 with the words left; 0: the surest words first, and music "
+        "that repeats itself",
     )
 
 
@@ -108,6 +111,7 @@ confidence = Declaration(
     implementation="diffmidi_samplers.masked:Confidence",
     options=ConfidenceOptions,
     family="masked",
+    steps=20,
 )
 
 remask = Declaration(
