@@ -53,8 +53,8 @@ ROWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (*SMALL, "process.output_prior=false", "process.bound_prediction=raw"),
     ),
     "upgraded, D = 32, mean squared error": (UPGRADED, (*SMALL, "process.output_prior=false", "process.objective=mse")),
-    "masked": (("--process", "masked"), ("process.neighbours=0",)),
-    "masked, neighbours": (("--process", "masked"), ()),
+    "masked, no neighbours": (("--process", "masked"), ("process.neighbours=0",)),
+    "masked": (("--process", "masked"), ()),
     "autoregressive": (("--process", "autoregressive"), ("sample.steps=128",)),
 }
 """Name of a row: flags, and options set by -o."""
