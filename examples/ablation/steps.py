@@ -58,6 +58,12 @@ COLUMNS = (
     "seconds",
 )
 COLOURS = matplotlib.colormaps["tab20"].colors[::2] + matplotlib.colormaps["tab20"].colors[1::2]
+PANELS = {
+    "overlap": "overlap area with held-out music",
+    "bits": "bits per word under the judge",
+    "entropy": "entropy of words in their type, bits",
+    "faults": "grammar faults before rounding, %",
+}
 WHOLE = 0.75
 """Windows at least so long, against what is drawn, are compared with; others are the ends of pieces."""
 
@@ -217,28 +223,34 @@ def _markdown(rows: Sequence[Row], said: dict[tuple[str, int], str]) -> str:
     return "\n".join(lines)
 
 
-def draw(rows: Sequence[Row], path: Path) -> None:
-    """Both figures over the steps, one line a sampler, with the 95 % interval of its overlap."""
-    figure, (above, below) = plt.subplots(2, 1, figsize=(8, 8), sharex=True, layout="constrained")
-    overlap, faults, width = cells(rows, "overlap"), cells(rows, "faults"), half_widths(rows)
-    for number, sampler in enumerate(dict.fromkeys(row["sampler"] for row in rows)):
-        x = sorted(steps for name, steps in overlap if name == sampler)
-        style = {"color": COLOURS[number % 20], "marker": "os^vD*Px"[number % 8], "label": sampler}
-        means = np.array([mean(overlap[sampler, steps].values()) for steps in x])
-        widths = np.array([width.get((sampler, steps), float("nan")) for steps in x])
-        above.plot(x, means, **style)
-        above.fill_between(x, means - widths, means + widths, color=style["color"], alpha=0.08, linewidth=0)
-        below.plot(x, [mean(faults[sampler, steps].values()) for steps in x], **style)
-    heldout = next((float(row["heldout"]) for row in rows if row["heldout"]), None)
-    if heldout is not None:
-        above.axhline(heldout, color="black", linestyle="--", linewidth=1, label="held-out against itself")
-    above.set(ylabel="overlap area with held-out music", xscale="log")
-    below.set(ylabel="grammar faults before the last rounding, %", xlabel="evaluations of the network")
-    below.set_ylim(0, max(1.0, below.get_ylim()[1]))
-    below.set_xticks(sorted({int(row["steps"]) for row in rows}), labels=sorted({int(row["steps"]) for row in rows}))
-    below.minorticks_off()
-    above.legend(fontsize="small", ncols=2)
-    figure.savefig(path, dpi=120)
+def draw(rows: Sequence[Row], heldout: dict[str, float], path: Path) -> None:
+    """Each figure over the steps, one line a sampler, the overlap with its 95 % interval; `heldout` is drawn across."""
+    said = {key: cells(rows, key) for key in PANELS}
+    without_faults = not any(any(seeds.values()) for seeds in said["faults"].values())
+    panels = [key for key, found in said.items() if found and not (key == "faults" and without_faults)]
+    figure, axes = plt.subplots(
+        len(panels), 1, figsize=(8, 1 + 3 * len(panels)), sharex=True, squeeze=False, layout="constrained"
+    )
+    width = half_widths(rows)
+    for axis, key in zip(axes[:, 0], panels, strict=True):
+        for number, sampler in enumerate(dict.fromkeys(row["sampler"] for row in rows)):
+            x = sorted(steps for name, steps in said[key] if name == sampler)
+            style = {"color": COLOURS[number % 20], "marker": "os^vD*Px"[number % 8], "label": sampler}
+            means = np.array([mean(said[key][sampler, steps].values()) for steps in x])
+            axis.plot(x, means, **style)
+            if key == "overlap":
+                widths = np.array([width.get((sampler, steps), float("nan")) for steps in x])
+                axis.fill_between(x, means - widths, means + widths, color=style["color"], alpha=0.08, linewidth=0)
+        if key in heldout:
+            axis.axhline(heldout[key], color="black", linestyle="--", linewidth=1, label="held-out music")
+        axis.set(ylabel=PANELS[key], xscale="log")
+    steps = sorted({int(row["steps"]) for row in rows})
+    last = axes[-1, 0]
+    last.set(xlabel="evaluations of the network" + ("; no cell has grammar faults" if without_faults else ""))
+    last.set_xticks(steps, labels=steps)
+    last.minorticks_off()
+    axes[0, 0].legend(fontsize="small", ncols=2)
+    figure.savefig(path, dpi=100)
     plt.close(figure)
 
 
@@ -282,22 +294,26 @@ def main() -> None:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             writer.writerows(rows)
-    alike = judge.heldout[: asked.samples]  # as many as samples, since entropies grow with the number of words
+    # As many windows as samples, since entropies grow with the number of words.
+    heldout = {"entropy": judge.entropy(judge.heldout[: asked.samples])}
+    if (overlap := next((float(row["heldout"]) for row in shown() if row["heldout"]), None)) is not None:
+        heldout["overlap"] = overlap
     said = [
         f"{asked.samples} samples of each of the seeds {', '.join(map(str, asked.seeds))} in a cell, "
         f"{len(judge.reference)} held-out windows, checkpoint {pipeline.step}.",
         f"Overlap area with held-out music:\n\n{table(shown(), 'overlap', '%.3f')}",
         f"How much less than after the most steps:\n\n{losses(shown())}",
-        f"Entropy of words within their type, bits (held-out music: {judge.entropy(alike):.2f}):\n\n"
+        f"Entropy of words within their type, bits (held-out music: {heldout['entropy']:.2f}):\n\n"
         f"{table(shown(), 'entropy', '%.2f')}",
         f"Grammar faults before the last rounding, % of words:\n\n{table(shown(), 'faults', '%.2f')}",
         f"Words that the grammar changed in the last rounding, %:\n\n{table(shown(), 'changes', '%.2f')}",
     ]
-    if model is not None:
-        costs = f"Bits per word under the judge (held-out music: {judge.bits(judge.heldout):.2f}):"
+    if (bits := judge.bits(judge.heldout)) is not None:
+        heldout["bits"] = bits
+        costs = f"Bits per word under the judge (held-out music: {bits:.2f}):"
         said.append(f"{costs}\n\n{table(shown(), 'bits', '%.2f')}")
     (out / "steps.md").write_text("\n\n".join(said) + "\n", encoding="utf-8")
-    draw(shown(), out / "steps.png")
+    draw(shown(), heldout, out / "steps.png")
 
 
 if __name__ == "__main__":
