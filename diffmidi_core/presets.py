@@ -47,7 +47,7 @@ UPGRADED: Mapping[str, Mapping[str, Any]] = {
         },
     },
     "schedule": {"name": "sqrt"},
-    "sampler": {"name": "ddpm"},
+    "sampler": {"name": "dpmpp"},
 }
 """Diffusion-LM with the findings that came after it: the lowest bound of process gaussian in examples/ablation."""
 

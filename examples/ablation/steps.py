@@ -39,7 +39,7 @@ from diffmidi_core.registry import find
 
 Row = dict[str, Any]
 STEPS = (5, 10, 20, 50, 200, 2000)
-GAUSSIAN = ("ddpm", "ddim", "dpmpp", "dpmpp,eta=1", "heun")
+GAUSSIAN = ("ddpm", "ddim", "dpmpp", "dpmpp,spacing=time", "heun")
 MASKED = ("ancestral", "confidence", "remask")
 COLUMNS = (
     "sampler",

@@ -6,13 +6,14 @@ from pydantic import model_validator
 
 from diffmidi_core.api import Declaration, Field, Options
 
+Spacing = Literal["time", "logsnr", "karras"]
+_SPACING = "in what the noise levels are evenly spaced: t, log-SNR, or sigma^(1/7)"
+
 
 class GaussianOptions(Options):
     """What can be set for every sampler of Gaussian processes."""
 
-    spacing: Literal["time", "logsnr", "karras"] = Field(
-        "time", description="in what the noise levels are evenly spaced: t, log-SNR, or sigma^(1/7)"
-    )
+    spacing: Spacing = Field("time", description=_SPACING)
     prediction: Literal["raw", "mean", "clamp"] = Field(
         "raw",
         description="what the steps take for x0: 'raw', the process's estimate; 'mean', the mean embedding under the "
@@ -41,6 +42,18 @@ class EtaOptions(GaussianOptions):
     eta: float = Field(0.0, ge=0, le=1, description="share of fresh noise: 0 none, 1 as much as ddpm")
 
 
+class DpmPpOptions(EtaOptions):
+    """What can be set for `dpmpp`."""
+
+    spacing: Spacing = Field("logsnr", description=_SPACING)
+
+
+class HeunOptions(GaussianOptions):
+    """What can be set for `heun`."""
+
+    spacing: Spacing = Field("logsnr", description=_SPACING)
+
+
 ddpm = Declaration(
     summary="ancestral sampling: fresh noise at every step",
     implementation="diffmidi_samplers.linear:Ddpm",
@@ -58,15 +71,17 @@ ddim = Declaration(
 dpmpp = Declaration(
     summary="DPM-Solver++(2M): steps of second order at one evaluation each; with eta 1 its SDE form",
     implementation="diffmidi_samplers.linear:DpmPp",
-    options=EtaOptions,
+    options=DpmPpOptions,
     family="gaussian",
+    steps=20,
 )
 
 heun = Declaration(
     summary="Karras et al.'s second-order steps, two evaluations each",
     implementation="diffmidi_samplers.heun:Heun",
-    options=GaussianOptions,
+    options=HeunOptions,
     family="gaussian",
+    steps=20,
 )
 
 
