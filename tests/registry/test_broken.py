@@ -78,6 +78,8 @@ def test_a_declaration_that_cannot_be_right_is_refused_at_import(offer):
     assert "implementation is 'package.module:Class', not 'acme_parts.Part'" in said(offer(wrong_place))
     wrong_options = "from diffmidi_core.api import *\ndeclared = Declaration('x', 'acme:Part', options=dict)"
     assert "options is a subclass of diffmidi_core.api.Options" in said(offer(wrong_options))
+    wrong_steps = "from diffmidi_core.api import *\ndeclared = Declaration('x', 'acme:Part', steps=0)"
+    assert "steps is 1 or more, or None, not 0" in said(offer(wrong_steps))
 
 
 def test_a_missing_need_is_said_before_anything_is_imported(offer):

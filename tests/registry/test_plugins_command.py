@@ -94,8 +94,9 @@ def test_show_prints_options_with_type_default_bounds_and_meaning():
     assert words["pretrained"].startswith("path | null null ")
 
 
-def test_show_says_the_family_and_that_there_are_no_options():
+def test_show_says_the_family_the_steps_and_that_there_are_no_options():
     assert "family          gaussian" in run("show", "sampler", "ddpm")
+    assert "steps           20, unless --steps says otherwise" in run("show", "sampler", "confidence")
     assert "It has no options." in run("show", "schedule", "sqrt")
 
 
