@@ -14,12 +14,14 @@ from diffmidi_core.cli import main
 
 from .forked import MODEL, TRAIN, Starter
 
-TINY = shlex.split(
-    "--iterations 6 --batch-size 4 --length 32 --steps 3 --samples 2 --precision fp32 --process gaussian "
-    "-o backbone.size=tiny -o process.steps=20 -o train.log_every=2 -o train.evaluate_every=3 -o train.save_every=2 "
+SMALL = shlex.split(
+    "--iterations 6 --batch-size 4 --length 32 --steps 3 --samples 2 --precision fp32 "
+    "-o backbone.size=tiny -o train.log_every=2 -o train.evaluate_every=3 -o train.save_every=2 "
     "-o evaluate.windows=6 -o evaluate.levels=2"
 )
-"""A whole run in a second or two."""
+"""A whole run of any process in a second or two."""
+GAUSSIAN = ("--process", "gaussian", "-o", "process.steps=20")
+TINY = [*SMALL, *GAUSSIAN]
 
 
 @dataclass

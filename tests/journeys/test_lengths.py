@@ -10,7 +10,7 @@ from diffmidi_core.engine.length import bars, seconds
 from diffmidi_core.engine.samples import read_record, read_samples
 from diffmidi_core.registry import find
 
-from .conftest import TINY
+from .conftest import GAUSSIAN, SMALL
 
 MMM = find("tokenizer", "mmm").build()
 
@@ -20,10 +20,7 @@ def trained(request, music, tmp_path_factory):
     """A tiny run of windows of 24 notes."""
     from diffmidi_core.cli import main
 
-    words = [*TINY, "--length", "96", "--process", request.param]
-    if request.param == "masked":
-        at = words.index("process.steps=20")
-        del words[at - 1 : at + 1]
+    words = [*SMALL, "--length", "96", *(GAUSSIAN if request.param == "gaussian" else ("--process", request.param))]
     run = tmp_path_factory.mktemp("run") / "mine"
     with pytest.MonkeyPatch.context() as patch:
         for stage in (["prepare", "--data", str(music), "--out", str(run), *words], ["train", str(run)]):

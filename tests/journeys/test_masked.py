@@ -8,17 +8,13 @@ import pytest
 from diffmidi_core.engine.samples import read_samples
 from diffmidi_core.registry import find
 
-from .conftest import TINY
-
-AT = TINY.index("process.steps=20")
-MASKED = [*TINY[: AT - 1], *TINY[AT + 1 :]]
-"""The number of noise levels is an option of gaussian's alone."""
+from .conftest import SMALL
 
 
 @pytest.mark.parametrize("layout", ["run", "paper"])
 def test_masked_runs_from_a_folder_to_music_without_a_fault(diffmidi, music, layout):
     chosen = ("--process", "masked", "-o", f"tokenizer.layout={layout}")
-    said = diffmidi("run", "--data", music, "--out", "mine", *MASKED, *chosen)
+    said = diffmidi("run", "--data", music, "--out", "mine", *SMALL, *chosen)
     assert said.code == 0, said.err
     figures = json.loads(Path("mine/figures.json").read_text())["figures"]
     assert figures["bound_bpw"]["value"] > 0
@@ -28,6 +24,6 @@ def test_masked_runs_from_a_folder_to_music_without_a_fault(diffmidi, music, lay
     tokenizer = find("tokenizer", "mmm").build({"layout": layout})
     lengths = {len(ids) for _, ids in read_samples(Path("mine/samples"), tokenizer)}
     assert lengths == {30 if layout == "paper" else 32}
-    for sampler in ("confidence", "remask"):
+    for sampler in ("ancestral", "confidence", "remask"):
         again = diffmidi("sample", "mine", "--sampler", sampler, "--steps", "4", "--seed", "3")
         assert again.code == 0, again.err

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import TINY
-from .test_autoregressive import CHOSEN
+from .conftest import SMALL, TINY
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "ablation" / "steps.py"
 
@@ -31,10 +30,10 @@ def steps(monkeypatch):
 
 
 def test_steps_are_measured_once_each_and_judged(diffmidi, music, steps):
-    masked = [*CHOSEN[:-1], "masked"]
     plain = ("--metric", "bound_bpw", "--renderer", "midi")
-    for name, words in (("masked", masked), ("judge", CHOSEN)):
-        said = diffmidi("run", "--data", music, "--out", name, *words, *plain, "--steps", "32")
+    for name, process in (("masked", "masked"), ("judge", "autoregressive")):
+        chosen = (*SMALL, "--process", process, *plain, "--steps", "32")
+        said = diffmidi("run", "--data", music, "--out", name, *chosen)
         assert said.code == 0, said.err
     asked = ("masked", "--judge", "judge", "--samples", "4", "--samplers", "ancestral", "confidence")
     rows = steps(*asked, "--steps", "1", "8")

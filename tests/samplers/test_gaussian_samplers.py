@@ -17,9 +17,11 @@ SAMPLERS = [
     ("ddim", {"eta": 1.0}),
     ("ddim", {"eta": 0.5, "prediction": "mean"}),
     ("dpmpp", {}),
+    ("dpmpp", {"spacing": "time"}),
     ("dpmpp", {"eta": 1.0, "spacing": "karras"}),
     ("dpmpp", {"spacing": "logsnr", "prediction": "mean", "temperature": 0.7, "top_p": 0.9}),
     ("heun", {}),
+    ("heun", {"spacing": "time"}),
     ("heun", {"spacing": "karras", "prediction": "mean"}),
 ]
 
