@@ -118,8 +118,9 @@ def resolve(
     lay_under(tree, process=_name_of(tree, "process"), asked="preset" in chosen)
     for kind, name in find("process", _name_of(tree, "process") or _DEFAULT["process"]).load().goes_with.items():
         tree.setdefault(kind, {"name": name})
-    if sampler not in (None, _name_of(tree, "sampler")) and "sample.steps" not in chosen:
-        _drop(tree, "sample", "steps")  # they were another sampler's
+    replaced = sampler not in (None, _name_of(tree, "sampler"))
+    if replaced and "sample.steps" not in chosen and isinstance(tree.get("sample"), dict):
+        tree["sample"].pop("steps", None)  # they were the other sampler's
     tree.setdefault("source", {"name": source_of(str(tree["data"])) if tree.get("data") else "chorales"})
     config = _with_steps(_validated(tree))
     changes = parse_assignments(assignments)
@@ -169,9 +170,9 @@ def _options_changed(kind: str, part: Mapping[str, Any]) -> dict[str, Any]:
 def _steps_of(sampler: str, length: int) -> int:
     """How many steps a sampler takes for windows of `length` words unless the run says so."""
     declaration = find("sampler", sampler).load()
-    if declaration.steps is None and declaration.step_per_word:
-        return length
-    return declaration.steps or SampleConfig().steps
+    if declaration.steps is not None:
+        return declaration.steps
+    return length if declaration.step_per_word else SampleConfig().steps
 
 
 def _with_steps(config: RunConfig) -> RunConfig:
@@ -185,11 +186,6 @@ def _name_of(tree: Mapping[str, Any], kind: str) -> str | None:
     part = tree.get(kind)
     name = part.get("name") if isinstance(part, Mapping) else None
     return name if isinstance(name, str) else None
-
-
-def _drop(tree: dict[str, Any], section: str, key: str) -> None:
-    if isinstance(values := tree.get(section), Mapping):
-        tree[section] = {name: value for name, value in values.items() if name != key}
 
 
 def _set_flag(tree: dict[str, Any], name: str, value: Any) -> None:

@@ -294,26 +294,27 @@ def main() -> None:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             writer.writerows(rows)
+    lines = shown()
     # As many windows as samples, since entropies grow with the number of words.
     heldout = {"entropy": judge.entropy(judge.heldout[: asked.samples])}
-    if (overlap := next((float(row["heldout"]) for row in shown() if row["heldout"]), None)) is not None:
+    if (overlap := next((float(row["heldout"]) for row in lines if row["heldout"]), None)) is not None:
         heldout["overlap"] = overlap
     said = [
         f"{asked.samples} samples of each of the seeds {', '.join(map(str, asked.seeds))} in a cell, "
         f"{len(judge.reference)} held-out windows, checkpoint {pipeline.step}.",
-        f"Overlap area with held-out music:\n\n{table(shown(), 'overlap', '%.3f')}",
-        f"How much less than after the most steps:\n\n{losses(shown())}",
+        f"Overlap area with held-out music:\n\n{table(lines, 'overlap', '%.3f')}",
+        f"How much less than after the most steps:\n\n{losses(lines)}",
         f"Entropy of words within their type, bits (held-out music: {heldout['entropy']:.2f}):\n\n"
-        f"{table(shown(), 'entropy', '%.2f')}",
-        f"Grammar faults before the last rounding, % of words:\n\n{table(shown(), 'faults', '%.2f')}",
-        f"Words that the grammar changed in the last rounding, %:\n\n{table(shown(), 'changes', '%.2f')}",
+        f"{table(lines, 'entropy', '%.2f')}",
+        f"Grammar faults before the last rounding, % of words:\n\n{table(lines, 'faults', '%.2f')}",
+        f"Words that the grammar changed in the last rounding, %:\n\n{table(lines, 'changes', '%.2f')}",
     ]
     if (bits := judge.bits(judge.heldout)) is not None:
         heldout["bits"] = bits
         costs = f"Bits per word under the judge (held-out music: {bits:.2f}):"
-        said.append(f"{costs}\n\n{table(shown(), 'bits', '%.2f')}")
+        said.append(f"{costs}\n\n{table(lines, 'bits', '%.2f')}")
     (out / "steps.md").write_text("\n\n".join(said) + "\n", encoding="utf-8")
-    draw(shown(), heldout, out / "steps.png")
+    draw(lines, heldout, out / "steps.png")
 
 
 if __name__ == "__main__":
