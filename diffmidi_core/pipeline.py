@@ -18,16 +18,16 @@ import torch
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.sampler import Sampler
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
-from diffmidi_core.engine.build import build
-from diffmidi_core.engine.precision import autocast, resolve_precision
-from diffmidi_core.engine.sample import draw
-from diffmidi_core.engine.trained import Trained, is_run, open_trained
+from diffmidi_core.draw.sample import draw
+from diffmidi_core.draw.trained import Trained, is_run, open_trained
 from diffmidi_core.errors import UsageError
 from diffmidi_core.music.notes import Score
+from diffmidi_core.run.build import build
+from diffmidi_core.run.precision import autocast, resolve_precision
 from diffmidi_core.sections import parse_length
 
 if TYPE_CHECKING:
-    from diffmidi_core.engine.checkpoint import Which
+    from diffmidi_core.run.checkpoint import Which
 
 
 class Pipeline:
@@ -74,7 +74,7 @@ class Pipeline:
         """
         folder = Path(where)
         if not folder.is_dir():
-            from diffmidi_core.engine.hub import fetch
+            from diffmidi_core.publish.hub import fetch
 
             folder = fetch(str(where), revision)
         return cls(open_trained(folder, checkpoint), folder, device=device)
@@ -125,7 +125,7 @@ class Pipeline:
         A run is exported first, at the checkpoint that this pipeline opened. `license` is that of the music it was
         trained on. Raises DiffmidiError where the Hub cannot be reached or does not let you.
         """
-        from diffmidi_core.engine.hub import publish
+        from diffmidi_core.publish.hub import publish
 
         which = self.step if is_run(self.folder) else None
         return publish(self.folder, name, which=which, private=private, license=license)

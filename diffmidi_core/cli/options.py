@@ -12,7 +12,7 @@ from diffmidi_core.errors import UsageError
 from diffmidi_core.presets import DEFAULT
 
 if TYPE_CHECKING:
-    from diffmidi_core.engine.session import Session
+    from diffmidi_core.run.session import Session
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -128,8 +128,8 @@ def open_session(run: Path, given: dict[str, Any], assignments: tuple[str, ...])
 
     A stage saves the changed config once it has proved to fit the run: a mistaken flag must not spoil it.
     """
-    from diffmidi_core.engine.folder import RunFolder
-    from diffmidi_core.engine.session import Session
+    from diffmidi_core.run.folder import RunFolder
+    from diffmidi_core.run.session import Session
 
     folder = RunFolder.open(run)
     return Session(folder, folder.config(collect(given), assignments))
@@ -144,9 +144,9 @@ def new_session(
 
     config = resolve(read_json(config_file) if config_file else None, collect(given), assignments)
 
-    from diffmidi_core.engine.folder import RunFolder
-    from diffmidi_core.engine.ranks import done_by_main
-    from diffmidi_core.engine.session import Session
+    from diffmidi_core.run.folder import RunFolder
+    from diffmidi_core.run.ranks import done_by_main
+    from diffmidi_core.run.session import Session
 
     return Session(RunFolder(done_by_main(lambda: RunFolder.new(out, config).path)), config)
 

@@ -52,6 +52,6 @@ def command(
     given["set_data"] = folder or given["set_data"]
     session = open_session(resume, given, assignments) if resume else new_session(out, config, given, assignments)
 
-    from diffmidi_core.engine.stages import prepare_data
+    from diffmidi_core.run.stages import prepare_data
 
     prepare_data(session)

@@ -20,7 +20,7 @@ def command(run: Path, assignments: tuple[str, ...], **given: Any) -> None:
     """
     session = open_session(run, given, assignments)
 
-    from diffmidi_core.engine.render import render
+    from diffmidi_core.show.render import render
 
     render(session)
     session.folder.save(session.config)

@@ -21,7 +21,7 @@ def command(run: Path, assignments: tuple[str, ...], **given: Any) -> None:
     """
     session = open_session(run, given, assignments)
 
-    from diffmidi_core.engine.report import report
+    from diffmidi_core.show.report import report
 
     if report(session) is None:
         chosen = ", ".join(part.name for part in session.config.hooks) or "none"

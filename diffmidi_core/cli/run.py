@@ -34,6 +34,6 @@ def command(
     session = open_session(resume, given, assignments) if resume else new_session(out, config, given, assignments)
     session.profile = profile
 
-    from diffmidi_core.engine.stages import run
+    from diffmidi_core.run.stages import run
 
     run(session, resume=resume is not None)

@@ -10,7 +10,7 @@ import click
 from diffmidi_core.cli.options import CHECKPOINT, RUN, open_session, settings
 
 if TYPE_CHECKING:
-    from diffmidi_core.engine.checkpoint import Which
+    from diffmidi_core.run.checkpoint import Which
 
 
 @click.command("sample")
@@ -24,7 +24,7 @@ def command(run: Path, checkpoint: Which, assignments: tuple[str, ...], **given:
     """
     session = open_session(run, given, assignments)
 
-    from diffmidi_core.engine.sample import sample
+    from diffmidi_core.draw.sample import sample
 
     sample(session, which=checkpoint)
     session.folder.save(session.config)

@@ -86,7 +86,7 @@ def _lines(tokenizer: Tokenizer, ids: Ids) -> list[str]:
 
 
 def _write_midi(tokenizer: Tokenizer, file: Path, out: Path | None) -> None:
-    from diffmidi_core.engine.samples import describe_words, parse_words
+    from diffmidi_core.draw.samples import describe_words, parse_words
     from diffmidi_core.errors import DiffmidiError, UsageError
     from diffmidi_core.music.reading import printable, write_midi
 

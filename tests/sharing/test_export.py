@@ -8,11 +8,11 @@ from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 
 from diffmidi_core.config import resolve
-from diffmidi_core.engine import export as exporting
-from diffmidi_core.engine.export import export
-from diffmidi_core.engine.folder import RunFolder
-from diffmidi_core.engine.trained import open_trained
+from diffmidi_core.draw.trained import open_trained
 from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.publish import export as exporting
+from diffmidi_core.publish.export import export
+from diffmidi_core.run.folder import RunFolder
 
 
 @pytest.fixture(scope="module")

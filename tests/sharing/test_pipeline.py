@@ -8,11 +8,11 @@ from accelerate.state import AcceleratorState
 
 from diffmidi_core.api import Pipeline
 from diffmidi_core.config import resolve
-from diffmidi_core.engine.export import export
-from diffmidi_core.engine.folder import RunFolder
-from diffmidi_core.engine.sample import sample
-from diffmidi_core.engine.session import Session
+from diffmidi_core.draw.sample import sample
 from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.publish.export import export
+from diffmidi_core.run.folder import RunFolder
+from diffmidi_core.run.session import Session
 
 
 def drawn(run, seed=0):
