@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Self
 
 import torch
 
+from diffmidi_core.config import RunConfig
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.sampler import Sampler
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
+from diffmidi_core.draw.model import Model, is_run, open_model
 from diffmidi_core.draw.sample import draw
-from diffmidi_core.draw.trained import Trained, is_run, open_trained
 from diffmidi_core.errors import UsageError
 from diffmidi_core.music.notes import Score
 from diffmidi_core.run.build import build
 from diffmidi_core.run.precision import autocast, resolve_precision
-from diffmidi_core.sections import parse_length
+from diffmidi_core.sections import Part, SampleConfig, parse_length
 
 if TYPE_CHECKING:
     from diffmidi_core.run.checkpoint import Which
@@ -34,8 +35,7 @@ class Pipeline:
     """A trained model and what draws from it.
 
     Args:
-        trained: the model.
-        folder: where it lies.
+        model: the model.
         device: where it computes; by default the machine's accelerator, and the CPU where there is none.
 
     Attributes:
@@ -44,13 +44,21 @@ class Pipeline:
         step: the iteration that the weights are of.
     """
 
-    def __init__(self, trained: Trained, folder: Path, *, device: torch.device | str | None = None) -> None:
-        self.folder = folder
-        self.config = trained.config
-        self.step = trained.step
-        self._lengths = trained.lengths
+    def __init__(self, model: Model, *, device: torch.device | str | None = None) -> None:
+        self.folder, self.step = model.path, model.step
+        asked = SampleConfig(**model.defaults.model_dump(include=set(SampleConfig.model_fields)))
+        # It has a source, as every config has, from which nothing is read.
+        self.config = RunConfig(
+            source=Part(name="none"),
+            sampler=model.defaults.sampler,
+            sample=asked,
+            length=model.length,
+            precision=model.precision,
+            **model.parts,
+        )
+        self._lengths = model.lengths
         self.device = torch.device(device or torch.accelerator.current_accelerator(check_available=True) or "cpu")
-        self.process: Process = trained.process.to(self.device)
+        self.process: Process = model.process.to(self.device)
 
     @classmethod
     def from_pretrained(
@@ -77,7 +85,7 @@ class Pipeline:
             from diffmidi_core.publish.hub import fetch
 
             folder = fetch(str(where), revision)
-        return cls(open_trained(folder, checkpoint), folder, device=device)
+        return cls(open_model(folder, checkpoint), device=device)
 
     @property
     def tokenizer(self) -> Tokenizer:

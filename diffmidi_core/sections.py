@@ -15,10 +15,29 @@ class Section(BaseModel):
 
 
 class Part(Section):
-    """A chosen part: its name, as `find` takes it, and its options, all of them once the config is resolved."""
+    """A chosen part: its name, the package that offers it, and its options, all of them once the config is resolved.
+
+    Attributes:
+        name: as its package names it; until the config is resolved also `package:name`.
+        package, version: where it came from when the config was resolved.
+        fingerprint: names its implementation and its options.
+    """
 
     name: str
+    package: str | None = None
+    version: str | None = None
+    fingerprint: str | None = None
     options: dict[str, Any] = {}
+
+    @property
+    def spec(self) -> str:
+        """What `find` takes: this part of this package and no other, once the package is known."""
+        return self.name if self.package is None else f"{self.package}:{self.name}"
+
+    @property
+    def label(self) -> str:
+        """What people read: the bare name of a built-in, `package:name` of any other."""
+        return self.name if self.package in (None, "diffmidi") else self.spec
 
 
 class PrepareConfig(Section):

@@ -23,6 +23,6 @@ def command(run: Path, resume: bool, profile: bool, assignments: tuple[str, ...]
     session = open_session(run, given, assignments)
     session.profile = profile
 
-    from diffmidi_core.train.train import train
+    from diffmidi_core.train.loop import train
 
     train(session, resume=resume)

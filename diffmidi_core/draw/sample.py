@@ -37,10 +37,10 @@ def restored(path: Path, config: RunConfig, tokenizer: Tokenizer) -> tuple[Proce
     long the music was that it was trained on.
     """
     process = build_process(config, tokenizer)
-    manifest = checkpoint.load_manifest(path, process)
-    checkpoint.load_weights(path, process, averaged=True)
-    lengths = DataLengths.read(manifest.get("lengths"), length=tokenizer.grammar.longest(config.length))
-    return process.eval(), int(manifest["step"]), lengths
+    manifest = checkpoint.opened(path)
+    checkpoint.check_tokenizer(manifest, tokenizer, path)
+    checkpoint.load_averaged(path, process)
+    return process.eval(), manifest.step, manifest.lengths
 
 
 def sample(session: Session, *, which: checkpoint.Which = None) -> list[Path]:

@@ -67,7 +67,7 @@ def run(session: Session, *, resume: bool = False) -> None:
     from diffmidi_core.judge.evaluate import evaluate
     from diffmidi_core.show.render import render
     from diffmidi_core.show.report import report
-    from diffmidi_core.train.train import train
+    from diffmidi_core.train.loop import train
 
     # Before the accelerator: reading music needs no torch, and mistakes in the data come out at once.
     if not (resume and (session.folder.data / REPORT).exists()):
