@@ -23,11 +23,12 @@ from diffmidi_core.contracts.source import Piece, Source
 from diffmidi_core.data.duplicates import SIGNATURE_LENGTH, near_duplicates
 from diffmidi_core.data.given_labels import GivenLabels
 from diffmidi_core.data.labels import LabelSummary
+from diffmidi_core.data.ragged import hashes as hashes_of
 from diffmidi_core.data.report import Report
 from diffmidi_core.data.roundtrip import Loss
 from diffmidi_core.data.shards import FOR_MERGING, SCHEMA, Shard
 from diffmidi_core.data.signature_file import SignatureFile
-from diffmidi_core.data.split import is_heldout
+from diffmidi_core.data.split import HELDOUT, SIDES, TEST, TRAIN, Sides, split
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import whole_file
 from diffmidi_core.music.reading import printable
@@ -63,7 +64,7 @@ class Merging:
 
         A row of split.csv is a kept piece, in the source's order: its name `piece`, `notes_hash` (hexadecimal, as
         `duplicates.notes_hash` says it), `group` (the split key in hexadecimal, which pieces share that must stay
-        together), and its `side`, train or heldout.
+        together), and its `side`: train, heldout or test. tokens.arrow has the `side` too, as its place in SIDES.
 
         Raises DiffmidiError where no piece is left.
         """
@@ -96,17 +97,19 @@ class Merging:
             else:
                 keys = keys.copy()
                 keys[kept] = _joined(keys[kept], group)
-        held = np.zeros(len(kept), dtype=bool)
-        held[kept] = is_heldout(keys[kept], report.heldout_share)
-        report.kept, report.heldout = int(kept.sum()), int(held.sum())
-        self._copy(folder, report, kept, keys, held)
+        sides = np.full(len(kept), TRAIN, dtype=np.int8)
+        sides[kept] = split(keys[kept], report.heldout_share, report.test_share)
+        counts = np.bincount(sides[kept], minlength=len(SIDES))
+        report.kept, report.heldout, report.test = int(kept.sum()), int(counts[HELDOUT]), int(counts[TEST])
+        report.largest_group = int(np.unique(keys[kept], return_counts=True)[1].max())
+        self._copy(folder, report, kept, keys, sides)
 
     def _told_apart(self, report: Report) -> _Every:
         index, keys, hashes, loss = [], [], [], Loss()
         for _, shard in self._opened():
             index.append(shard.table.column("index").to_numpy().copy())
             keys.append(shard.table.column("key").to_numpy().copy())
-            hashes.append(_hashes(shard.table.column("notes_hash")))
+            hashes.append(hashes_of(shard.table.column("notes_hash")))
             loss.merge(shard.loss)
             for reason, sentence in shard.refused:
                 report.refuse(reason, sentence)
@@ -143,18 +146,20 @@ class Merging:
                 begin += len(signatures)
             return near_duplicates(table)
 
-    def _copy(self, folder: Path, report: Report, kept: NDArray[np.bool_], keys: Rows, held: NDArray[np.bool_]) -> None:
+    def _copy(self, folder: Path, report: Report, kept: NDArray[np.bool_], keys: Rows, sides: Sides) -> None:
         digest = hashlib.sha256(report.tokenizer.encode())
         changed: Counter[str] = Counter()
         labels = LabelSummary()
-        schema = pa.schema([each for each in SCHEMA if each.name not in FOR_MERGING])
+        schema = pa.schema([each for each in SCHEMA if each.name not in FOR_MERGING]).append(
+            pa.field("side", pa.int8())
+        )
         seconds = 0.0
         with (
             whole_file(folder / TOKENS) as tokens,
-            whole_file(folder / SPLIT) as split,
+            whole_file(folder / SPLIT) as manifest,
             pa.OSFile(str(tokens), "wb") as file,
             pa.ipc.new_stream(file, schema) as stream,
-            split.open("w", encoding="utf-8", newline="") as text,
+            manifest.open("w", encoding="utf-8", newline="") as text,
         ):
             lines = csv.writer(text)
             lines.writerow(("piece", "notes_hash", "group", "side"))
@@ -164,7 +169,7 @@ class Merging:
                     continue
                 table = shard.table if len(here) == shard.table.num_rows else shard.table.take(pa.array(here))
                 columns = {name: table.column(name) for name in SCHEMA.names}
-                columns["key"] = pa.array(keys[rows][here])
+                columns["key"], columns["side"] = pa.array(keys[rows][here]), pa.array(sides[rows][here])
                 said = json.loads(f"[{','.join(columns['labels'].to_pylist())}]")
                 if self.given is not None:
                     at = columns["index"].to_pylist()
@@ -181,12 +186,12 @@ class Merging:
                 for counts in filter(None, columns["changed"].to_pylist()):
                     changed.update(json.loads(counts))
                 lines.writerows(
-                    (name, code.hex(), f"{key:016x}", "heldout" if out else "train")
-                    for name, code, key, out in zip(
+                    (name, code.hex(), f"{key:016x}", SIDES[side])
+                    for name, code, key, side in zip(
                         columns["id"].to_pylist(),
                         columns["notes_hash"].to_pylist(),
                         columns["key"].to_pylist(),
-                        held[rows][here].tolist(),
+                        sides[rows][here].tolist(),
                         strict=True,
                     )
                 )
@@ -203,11 +208,6 @@ class _Every:
     index: Rows
     keys: Rows
     hashes: NDArray[np.uint64]
-
-
-def _hashes(column: pa.Array) -> NDArray[np.uint64]:
-    data = np.frombuffer(column.buffers()[1] or b"", dtype="<u8").reshape(-1, 2)
-    return data[column.offset : column.offset + len(column)].astype(np.uint64)
 
 
 def _first_of_each(hashes: NDArray[np.uint64]) -> Rows:

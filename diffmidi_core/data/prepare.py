@@ -37,6 +37,7 @@ def prepare(
     folder: Path,
     *,
     heldout: float,
+    test: float = 0.0,
     hooks: Hooks,
     near_duplicates: str = "group",
     labels: Path | None = None,
@@ -55,7 +56,7 @@ def prepare(
     Args:
         source, tokenizer: what is prepared, and how it becomes words.
         folder: is made, or replaced, at the end.
-        heldout: share of the pieces held out.
+        heldout, test: shares of the pieces held out to watch training by, and kept to judge the model by.
         hooks: are told of the progress, and of what the user should know.
         near_duplicates: versions of one piece stay on one side of the split ("group"), all but the first are left out
             ("drop"), or they are taken for different pieces ("ignore").
@@ -71,7 +72,7 @@ def prepare(
     """
     pieces = Pieces(source.pieces())
     given = GivenLabels(labels, (piece.id for piece in pieces)) if labels else None
-    plan = _plan(source, tokenizer, pieces, heldout=heldout, near_duplicates=near_duplicates, labels=labels)
+    plan = _plan(source, tokenizer, pieces, heldout=heldout, test=test, near_duplicates=near_duplicates, labels=labels)
     beside = partial_of(folder)
     finished = _Finished(folder, plan)
 
@@ -99,7 +100,13 @@ def prepare(
             tell(len(pieces))
             shards = [place.shard(number) for number in range(work.shards)]
             merging = Merging(shards, source, pieces, near_duplicates, given)
-            report = Report(found=len(pieces), heldout_share=heldout, tokenizer=tokenizer.fingerprint, plan=plan)
+            report = Report(
+                found=len(pieces),
+                heldout_share=heldout,
+                test_share=test,
+                tokenizer=tokenizer.fingerprint,
+                plan=plan,
+            )
             _finish(merging, report, tokenizer, folder, place)
     shutil.rmtree(beside, ignore_errors=True)
     report = finished.report()

@@ -37,6 +37,7 @@ def prepare_data(session: Session, *, command: str = "prepare") -> None:
                 session.tokenizer,
                 session.folder.data,
                 heldout=options.heldout,
+                test=options.test,
                 hooks=session.hooks,
                 near_duplicates=options.near_duplicates,
                 labels=Path(options.labels) if options.labels else None,

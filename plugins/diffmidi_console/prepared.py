@@ -30,7 +30,11 @@ def prepared(folder: Path, report: Mapping[str, Any]) -> Table:
 
 def _pieces(report: Mapping[str, Any]) -> Iterator[Row]:
     yield "found", _number(report["found"]), ""
-    yield "kept", _number(report["kept"]), f"{_number(report['heldout'])} of them held out"
+    yield (
+        "kept",
+        _number(report["kept"]),
+        f"{_number(report['heldout'])} of them held out, {_number(report['test'])} to test",
+    )
     if report["copies"]:
         yield "copies left out", _number(len(report["copies"])), _named(_pairs(report["copies"]))
     near = report["near_duplicates"]
