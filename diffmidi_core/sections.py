@@ -30,6 +30,11 @@ class PrepareConfig(Section):
     near_duplicates: Literal["group", "drop", "ignore"] = Field(
         "group", description="versions of one piece: kept on one side of the split, or only the first kept, or ignored"
     )
+    group: str | None = Field(
+        None,
+        description="pieces that stay on one side: those in one folder (folder), or of one value in this column of the "
+        "labels",
+    )
     labels: str | None = Field(None, description="CSV file with a column of labels each, and one that names the piece")
     workers: int = Field(0, ge=0, description="processes that read and encode; 0: one, or more where that is faster")
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from diffmidi_core.contracts.source import Piece, Source
 from diffmidi_core.data.duplicates import SIGNATURE_LENGTH, near_duplicates
 from diffmidi_core.data.given_labels import GivenLabels
+from diffmidi_core.data.groups import GroupOf, joined, named_keys
 from diffmidi_core.data.labels import LabelSummary
 from diffmidi_core.data.ragged import hashes as hashes_of
 from diffmidi_core.data.report import Report
@@ -51,6 +52,7 @@ class Merging:
         near: what becomes of versions of one piece: they "group", all but the first "drop", or it does not matter
             ("ignore").
         given: labels of the user's.
+        group_of: names groups of the user's, if there are any.
     """
 
     shards: Sequence[Path]
@@ -58,6 +60,7 @@ class Merging:
     pieces: Sequence[Piece]
     near: str
     given: GivenLabels | None
+    group_of: GroupOf | None = None
 
     def write(self, folder: Path, report: Report) -> None:
         """Write tokens.arrow and split.csv into a folder and fill in the report.
@@ -74,7 +77,7 @@ class Merging:
         first = _first_of_each(every.hashes)
         kept = first == np.arange(len(first))
         self._name_copies(report, every.index, first)
-        keys = every.keys
+        keys = every.keys if self.group_of is None else self._grouped(report, every, kept, self.group_of)
         if self.near != "ignore":
             group = self._versions(folder, kept)
             original = np.flatnonzero(kept)[group]  # row of the first version, for each kept row
@@ -96,7 +99,7 @@ class Merging:
                 kept[rows[again]] = False
             else:
                 keys = keys.copy()
-                keys[kept] = _joined(keys[kept], group)
+                keys[kept] = joined(keys[kept], group)
         sides = np.full(len(kept), TRAIN, dtype=np.int8)
         sides[kept] = split(keys[kept], report.heldout_share, report.test_share)
         counts = np.bincount(sides[kept], minlength=len(SIDES))
@@ -126,6 +129,13 @@ class Merging:
 
     def _name(self, index: Any) -> str:
         return printable(self.pieces[int(index)].id)
+
+    def _grouped(self, report: Report, every: _Every, kept: NDArray[np.bool_], group_of: GroupOf) -> Rows:
+        """The split keys, those of named groups by their names."""
+        names = [group_of(self.pieces[index].id) for index in every.index.tolist()]
+        members = [name for name, stays in zip(names, kept.tolist(), strict=True) if name and stays]
+        report.grouped |= {"groups": len(set(members)), "pieces": len(members)}
+        return named_keys(every.keys, names)
 
     def _name_copies(self, report: Report, index: Rows, first: Rows) -> None:
         for row in np.flatnonzero(first != np.arange(len(first))):
@@ -218,16 +228,3 @@ def _first_of_each(hashes: NDArray[np.uint64]) -> Rows:
     # The sort is stable: the first of a run of equal hashes is the lowest row.
     first[order] = order[np.flatnonzero(new)][np.cumsum(new) - 1]
     return first
-
-
-def _joined(keys: Rows, group: Rows) -> Rows:
-    """[N] split keys in which rows of one group have one key, the lowest, and rows that had one key still do."""
-    _, named = np.unique(keys, return_inverse=True)
-    while True:
-        before = keys
-        for together in (group, named):
-            lowest = np.full(len(keys), np.iinfo(np.int64).max)
-            np.minimum.at(lowest, together, keys)
-            keys = lowest[together]
-        if (keys == before).all():
-            return keys

@@ -32,6 +32,7 @@ class Report:
         labels: what labels there are, as `LabelSummary` says it.
         heldout_share, test_share: what share of the pieces was to be held out, and to test.
         heldout, test: how many pieces are.
+        grouped: `by` what groups were named that had to stay on one side, how many `groups` and `pieces` in them.
         largest_group: pieces of the largest group that had to stay on one side.
         tokenizer: the tokenizer's fingerprint.
         fingerprint: names the words of all pieces.
@@ -55,6 +56,7 @@ class Report:
     heldout: int = 0
     test_share: float = 0.0
     test: int = 0
+    grouped: dict[str, Any] = field(default_factory=dict)
     largest_group: int = 0
     tokenizer: str = ""
     fingerprint: str = ""

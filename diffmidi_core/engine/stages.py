@@ -40,6 +40,7 @@ def prepare_data(session: Session, *, command: str = "prepare") -> None:
                 test=options.test,
                 hooks=session.hooks,
                 near_duplicates=options.near_duplicates,
+                group=options.group,
                 labels=Path(options.labels) if options.labels else None,
                 workers=options.workers,
                 make=partial(_parts, config, session.folder.data / TOKENIZER),

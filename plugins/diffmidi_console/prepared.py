@@ -37,6 +37,9 @@ def _pieces(report: Mapping[str, Any]) -> Iterator[Row]:
     )
     if report["copies"]:
         yield "copies left out", _number(len(report["copies"])), _named(_pairs(report["copies"]))
+    if (grouped := report["grouped"]).get("groups"):
+        said = f"in {_number(grouped['groups'])} groups by {grouped['by']}, each on one side of the split"
+        yield "grouped", _number(grouped["pieces"]), said
     near = report["near_duplicates"]
     if near.get("dropped"):
         yield "versions left out", _number(len(near["dropped"])), _named(_pairs(near["dropped"]))

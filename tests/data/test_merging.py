@@ -2,14 +2,13 @@
 
 import csv
 import gzip
-import itertools
 from dataclasses import asdict
 
 import numpy as np
 import pytest
 
 from diffmidi_core.api import Notes, score_of, write_midi
-from diffmidi_core.data.merging import NAMED, _first_of_each, _joined
+from diffmidi_core.data.merging import NAMED, _first_of_each
 from diffmidi_core.data.prepare import prepare
 from diffmidi_core.data.ragged import ArrowFile
 from diffmidi_core.data.report import figures
@@ -131,13 +130,3 @@ def test_the_first_of_equal_hashes_is_the_lowest_row():
     hashes = rng.integers(0, 3, (50, 2)).astype(np.uint64)
     expected = [next(i for i, each in enumerate(hashes.tolist()) if each == row) for row in hashes.tolist()]
     assert _first_of_each(hashes).tolist() == expected
-
-
-def test_keys_are_joined_through_chains_of_groups():
-    keys = np.array([5, 7, 7, 3, 9, 9, 1])
-    group = np.array([0, 0, 2, 2, 4, 5, 6])
-    joined = _joined(keys, group)
-    assert joined.tolist() == [3, 3, 3, 3, 9, 9, 1]
-    for one, two in itertools.combinations(range(7), 2):
-        if group[one] == group[two] or keys[one] == keys[two]:
-            assert joined[one] == joined[two]
