@@ -33,7 +33,7 @@ def evaluate(session: Session, *, which: Which = None) -> dict[str, Any]:
     metrics: dict[str, Metric] = {part.name: build("metric", part) for part in config.metrics}
     subjects = {metric.subject for metric in metrics.values()}
     dataset = TokenDataset(session.folder.data, session.tokenizer, length=config.length)
-    windows = dataset.heldout(config.evaluate.windows, seed=config.seed)
+    windows = dataset.heldout(config.evaluate.windows)
     if not windows:
         session.hooks.warn("there is no held-out music (one piece only), so nothing can be said about likelihood.")
     training = training_music(dataset, session.tokenizer)
@@ -90,7 +90,7 @@ def _music(
         length = config.length
     else:
         dataset = TokenDataset(session.folder.data, tokenizer, length=length)
-        windows = dataset.heldout(config.evaluate.windows, seed=config.seed)
+        windows = dataset.heldout(config.evaluate.windows)
     whole = [window for window in windows if window.end - window.start >= WHOLE * length]
     if windows and not whole:
         session.hooks.warn(

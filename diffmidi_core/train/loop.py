@@ -69,7 +69,7 @@ class Trainer:
         self.step = 0
         self.best = Best()
         self.lengths = DataLengths.of(self.dataset)
-        self.heldout = self.dataset.heldout(LOOK_WINDOWS, seed=self.config.seed)
+        self.heldout = self.dataset.heldout(LOOK_WINDOWS)
         self.trained_on = self.dataset.draw(
             len(self.heldout), seed=seed_for(self.config.seed, "look"), step=0, plain=True
         )
