@@ -61,6 +61,7 @@ class TokenDataset:
         self._words, self._starts = Ragged(self._file, "ids"), Ragged(self._file, "starts")
         held = is_heldout(self._file.numbers("key"), self.report["heldout_share"])
         self.train_pieces, self.heldout_pieces = np.flatnonzero(~held), np.flatnonzero(held)
+        self.test_pieces = self.heldout_pieces[:0]
 
     @property
     def fingerprint(self) -> str:
@@ -91,7 +92,14 @@ class TokenDataset:
 
         Each begins at a note boundary: of a note of more words than a window, the rest is in none.
         """
-        tiles = self._tiles()
+        return self._tiling(self.heldout_pieces, count, seed)
+
+    def test(self, count: int | None = None) -> list[Window]:
+        """The same of the test pieces."""
+        return self._tiling(self.test_pieces, count, 0)
+
+    def _tiling(self, pieces: Column, count: int | None, seed: int) -> list[Window]:
+        tiles = self._tiles(pieces)
         order = np.random.default_rng((seed, 0)).permutation(len(tiles[0]))[:count]
         pieces, starts, ends = (column[order] for column in tiles)
         return _windows(pieces, starts, ends)
@@ -159,9 +167,9 @@ class TokenDataset:
         # A single note of more words than a window holds is cut where the window ends.
         return np.where(reach >= totals, totals, np.where(last > starts, last, reach))
 
-    def _tiles(self) -> tuple[Column, Column, Column]:
-        """Piece, start and end of the windows that tile the held-out pieces, in their order."""
-        pieces, starts = self.heldout_pieces, np.zeros(len(self.heldout_pieces), dtype=np.int64)
+    def _tiles(self, pieces: Column) -> tuple[Column, Column, Column]:
+        """Piece, start and end of the windows that tile these pieces, in their order."""
+        starts = np.zeros(len(pieces), dtype=np.int64)
         found = []
         while len(pieces):
             ends = self._ends(pieces, starts)

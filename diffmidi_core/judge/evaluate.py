@@ -9,18 +9,15 @@ from typing import Any
 import numpy as np
 
 from diffmidi_core.contracts.metric import Figure, Metric, Row, Sample, TrainingMusic, WindowBits, named
-from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.dataset import TokenDataset, Window
 from diffmidi_core.draw.sample import load_process
 from diffmidi_core.draw.samples import read_record, read_samples
 from diffmidi_core.files import write_json
-from diffmidi_core.judge.likelihood import samples_of, window_bits
+from diffmidi_core.judge.likelihood import window_bits
+from diffmidi_core.judge.music import WHOLE, samples_of, training_music
 from diffmidi_core.run.build import build
 from diffmidi_core.run.checkpoint import Which
 from diffmidi_core.run.session import Session
-
-WHOLE = 0.75
-"""Windows are cut at note boundaries, so that they fall a little short of the length that samples have exactly."""
 
 
 def evaluate(session: Session, *, which: Which = None) -> dict[str, Any]:
@@ -59,15 +56,6 @@ def evaluate(session: Session, *, which: Which = None) -> dict[str, Any]:
     return said
 
 
-def training_music(dataset: TokenDataset, tokenizer: Tokenizer) -> TrainingMusic:
-    """The pieces that are not held out, each decoded when it is asked for."""
-    return TrainingMusic(
-        [dataset.name(piece) for piece in dataset.train_pieces],
-        lambda number: tokenizer.decode(dataset.piece(dataset.train_pieces[number])),
-        lambda number: dataset.piece(dataset.train_pieces[number]),
-    )
-
-
 def _heldout_bits(
     session: Session, dataset: TokenDataset, windows: Sequence[Window], training: TrainingMusic, which: Which
 ) -> tuple[list[WindowBits], int]:
@@ -97,4 +85,4 @@ def _music(
             f"no held-out piece is as long as the samples ({length} words), so they are compared with nothing: "
             "draw shorter ones for that (--notes, --bars, --seconds)."
         )
-    return samples, samples_of(session, dataset, whole, training)
+    return samples, samples_of(dataset, whole, tokenizer, training)
