@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -76,12 +76,12 @@ class Metrics:
                 rows = [metric.measure(item) for item in items]
                 beside = [metric.measure(item) for item in reference]
                 summary = metric.summarise(rows, beside) if metric.subject == "samples" else metric.summarise(rows)
-                figures: Figures = {
+                figures = {
                     each: None if figure is None else asdict(figure) for each, figure in named(name, summary).items()
                 }
-                _check_plain(figures, rows)
-                found.figures.update(figures)
-                found.rows[name] = rows
+                plain = _plain({"figures": figures, "rows": [dict(row) for row in rows]})
+                found.figures.update(plain["figures"])
+                found.rows[name] = plain["rows"]
         return found
 
     def versions(self) -> dict[str, str]:
@@ -101,9 +101,10 @@ class Metrics:
             self._warn(f"metric '{name}'{origin} failed at {when} and is left out ({why.rstrip('. ')}).")
 
 
-def _check_plain(figures: Mapping[str, Any], rows: Sequence[Row]) -> None:
-    """Raise TypeError for what JSON cannot hold: it would take the other figures with it when they are written."""
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """The values as they are read back from JSON. Raises TypeError for what it cannot hold: NaN, tensors."""
     try:
-        json.dumps([figures, [dict(row) for row in rows]], allow_nan=False)
+        plain: dict[str, Any] = json.loads(json.dumps(values, allow_nan=False))
     except (TypeError, ValueError) as error:
         raise TypeError(f"its figures and rows are not all plain finite numbers: {error}") from error
+    return plain
