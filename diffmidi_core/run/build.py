@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,21 @@ if TYPE_CHECKING:
 
 def build(kind: str, part: Part, **context: Any) -> Any:
     """One part, with what its kind is given (contracts/ say what)."""
-    return find(kind, part.name).build(part.options, **context)
+    return find(kind, part.spec).build(part.options, **context)
+
+
+def check_parts(parts: Iterable[tuple[str, Part]]) -> None:
+    """Import the class of every chosen part, so that one that is broken is found before any work is done for it.
+
+    Raises BrokenPluginError.
+    """
+    for kind, part in parts:
+        find(kind, part.spec).implementation()
+
+
+def blamed(kind: str, part: Part, doing: str) -> AbstractContextManager[None]:
+    """Whatever a part raises within, told in one sentence that names its package (`Offer.blamed`)."""
+    return find(kind, part.spec).blamed(doing)
 
 
 def build_tokenizer(config: RunConfig, saved: Path | None = None) -> Tokenizer:
@@ -26,7 +41,7 @@ def build_tokenizer(config: RunConfig, saved: Path | None = None) -> Tokenizer:
     if saved is None or not saved.is_dir():
         built: Tokenizer = build("tokenizer", config.tokenizer)
         return built
-    offer = find("tokenizer", config.tokenizer.name)
+    offer = find("tokenizer", config.tokenizer.spec)
     try:
         restored: Tokenizer = offer.implementation().restored(offer.options(config.tokenizer.options), saved)
     except DiffmidiError:
