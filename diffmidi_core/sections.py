@@ -45,7 +45,7 @@ class Part(Section):
     @property
     def label(self) -> str:
         """What people call it: the bare name of a built-in, else "package:name"."""
-        return self.name if self.package == BUILTIN_PACKAGE else self.spec
+        return self.name if self.package in (None, BUILTIN_PACKAGE) else self.spec
 
 
 class PrepareConfig(Section):
