@@ -96,7 +96,10 @@ def _prepared(
     with tempfile.TemporaryDirectory(prefix="diffmidi-") as temporary:
         folder = Path(temporary) / "data"
         # What it would warn of is about training on these data; what matters here is said by `_remarks`.
-        yield folder, prepare(music, tokenizer, folder, heldout=0.0, test=0.0, hooks=_Progress(hooks), near_duplicates="ignore")
+        yield (
+            folder,
+            prepare(music, tokenizer, folder, heldout=0.0, test=0.0, hooks=_Progress(hooks), near_duplicates="ignore"),
+        )
 
 
 class _Progress(Hooks):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from diffmidi_core.contracts.process import Process
-from diffmidi_core.draw.model import CONFIG, TOKENIZER, VOCAB, WEIGHTS, open_model
+from diffmidi_core.draw.model import open_model
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import whole_folder
 from diffmidi_core.publish.card import write_card
@@ -15,6 +15,7 @@ from diffmidi_core.registry import find
 from diffmidi_core.run import checkpoint
 from diffmidi_core.run.folder import RunFolder
 from diffmidi_core.run.manifest import digests
+from diffmidi_core.run.saved import CONFIG, TOKENIZER, VOCAB, WEIGHTS
 from diffmidi_core.sections import Part
 
 MOST_SOUND = 8 * 2**20
@@ -29,7 +30,7 @@ def export(
     Args:
         run: what was trained.
         to: the new folder, there whole or not at all.
-        which: the checkpoint, as `checkpoint.choose` takes it.
+        which: the checkpoint, as `saved.choose` takes it.
         license: of the music that it was trained on, as the Hub spells it; it stands on the card.
         name: what the card tells others to load it by; by default its place is left open.
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from diffmidi_core import __version__
-from diffmidi_core.draw.length import DataLengths
+from diffmidi_core.data.lengths import DataLengths
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import read_json, write_json
 from diffmidi_core.registry import find

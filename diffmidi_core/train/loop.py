@@ -12,11 +12,11 @@ import torch
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.data.augment import Augmentation, settled
 from diffmidi_core.data.dataset import TokenDataset, Window
+from diffmidi_core.data.lengths import DataLengths
 from diffmidi_core.data.report import figures
-from diffmidi_core.draw.length import DataLengths
 from diffmidi_core.errors import DiffmidiError, StoppedError
 from diffmidi_core.judge.likelihood import bits_per_word, window_bits
-from diffmidi_core.run import checkpoint
+from diffmidi_core.run import checkpoint, saved
 from diffmidi_core.run.build import build_process
 from diffmidi_core.run.manifest import ANOTHER, PARTS, BestSaid, Manifest, Training, named
 from diffmidi_core.run.memory import out_of_memory, peak_memory_mb
@@ -81,7 +81,7 @@ class Trainer:
 
     def resume(self) -> None:
         """Go on from the newest checkpoint."""
-        path = checkpoint.choose(self.session.folder.checkpoints, "last")
+        path = saved.choose(self.session.folder.checkpoints, "last")
         manifest = done_by_main(lambda: checkpoint.opened(path))
         checkpoint.check_tokenizer(manifest, self.session.tokenizer, path)
         checkpoint.check_data(manifest, self.dataset)
@@ -165,7 +165,7 @@ class Trainer:
         windows = self.feed.windows(step)
         if row is not None:
             windows = windows[row : row + self.stepper.rows_a_pass]
-        known = checkpoint.steps(self.session.folder.checkpoints)
+        known = saved.steps(self.session.folder.checkpoints)
         last = f"The checkpoint of iteration {known[-1]} is whole" if known else "No checkpoint was written yet"
         what = "gradient" if row is None else "loss"
         raise said_once(
@@ -315,14 +315,14 @@ def train(session: Session, *, resume: bool = False) -> None:
     """Train the run's process, from nothing or on from its newest checkpoint."""
     session.begin("train")
     folder = session.folder
-    if not resume and checkpoint.steps(folder.checkpoints):
+    if not resume and saved.steps(folder.checkpoints):
         raise DiffmidiError(
             f"{folder.path} holds checkpoints already: go on from the newest with --resume, "
             "or begin a new run in another folder."
         )
     trainer = Trainer(session)
     if resume:
-        if checkpoint.steps(folder.checkpoints):
+        if saved.steps(folder.checkpoints):
             trainer.resume()
         # What was logged after the checkpoint, or before there was any, will be logged again.
         folder.truncate_log(trainer.step if trainer.step else -1)
