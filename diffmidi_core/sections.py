@@ -7,6 +7,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+BUILTIN_PACKAGE = "diffmidi"
+
+
+def flagged(flag: str, default: Any, **field: Any) -> Any:
+    """A field that has a flag of its own on the command line, beside `-o section.field=value`."""
+    return Field(default, json_schema_extra={"flag": flag}, **field)
+
 
 class Section(BaseModel):
     """Options under a name of their own; others are refused."""
@@ -15,12 +22,13 @@ class Section(BaseModel):
 
 
 class Part(Section):
-    """A chosen part: its name, the package that offers it, and its options, all of them once the config is resolved.
+    """A chosen part: its name, whose it is, and its options; all of it is filled in once the config is resolved.
 
     Attributes:
-        name: as its package names it; until the config is resolved also `package:name`.
-        package, version: where it came from when the config was resolved.
-        fingerprint: names its implementation and its options.
+        name: as its package calls it. A user may write "package:name".
+        package: that offers it, so that another package's part of that name is never taken for it.
+        version: of the package when the config was resolved.
+        fingerprint: names its class and its options.
     """
 
     name: str
@@ -31,13 +39,13 @@ class Part(Section):
 
     @property
     def spec(self) -> str:
-        """What `find` takes: this part of this package and no other, once the package is known."""
-        return self.name if self.package is None else f"{self.package}:{self.name}"
+        """What `find` takes: "package:name" once that is known."""
+        return f"{self.package}:{self.name}" if self.package else self.name
 
     @property
     def label(self) -> str:
-        """What people read: the bare name of a built-in, `package:name` of any other."""
-        return self.name if self.package in (None, "diffmidi") else self.spec
+        """What people call it: the bare name of a built-in, else "package:name"."""
+        return self.name if self.package == BUILTIN_PACKAGE else self.spec
 
 
 class PrepareConfig(Section):
@@ -90,18 +98,26 @@ class AugmentConfig(Section):
 class TrainConfig(Section):
     """How the process is trained."""
 
-    iterations: int = Field(400, ge=0, description="optimiser steps")
-    batch_size: int = Field(32, ge=1, description="windows per forward pass and per process")
-    accumulate: int = Field(1, ge=1, description="forward passes per optimiser step; their gradients are averaged")
-    lr: float = Field(1e-3, gt=0, description="peak learning rate of AdamW")
+    iterations: int = flagged("--iterations", 400, ge=0, description="optimiser steps")
+    batch_size: int = flagged("--batch-size", 32, ge=1, description="windows per forward pass and per process")
+    accumulate: int = flagged(
+        "--accumulate", 1, ge=1, description="forward passes per optimiser step; their gradients are averaged"
+    )
+    lr: float = flagged("--lr", 1e-3, gt=0, description="peak learning rate of AdamW")
     warmup: int = Field(20, ge=0, description="iterations over which the learning rate rises from 0")
     anneal: bool = Field(True, description="lower the learning rate linearly to 0 at the last iteration")
     weight_decay: float = Field(0.0, ge=0, description="AdamW's decoupled weight decay")
     beta1: float = Field(0.9, ge=0, lt=1, description="AdamW's first-moment decay")
     beta2: float = Field(0.999, ge=0, lt=1, description="AdamW's second-moment decay")
-    compile: bool = Field(False, description="compile the backbone with torch.compile: slow to begin, faster after")
-    checkpointing: bool = Field(
-        False, description="recompute the backbone's activations in the backward pass: less memory, a third more work"
+    compile: bool = flagged(
+        "--compile/--no-compile",
+        False,
+        description="compile the backbone with torch.compile: slow to begin, faster after",
+    )
+    checkpointing: bool = flagged(
+        "--checkpointing/--no-checkpointing",
+        False,
+        description="recompute the backbone's activations in the backward pass: less memory, a third more work",
     )
     clip: float = Field(1.0, ge=0, description="largest gradient norm; 0 turns clipping off")
     ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, reached by a ramp; 0: none")
@@ -115,9 +131,12 @@ class TrainConfig(Section):
 class SampleConfig(Section):
     """How new music is drawn."""
 
-    count: int = Field(8, ge=1, description="how many pieces")
-    steps: int = Field(
-        200, ge=1, description="evaluations of the denoiser for each piece; a sampler may name another default"
+    count: int = flagged("--samples", 8, ge=1, description="how many pieces")
+    steps: int = flagged(
+        "--steps",
+        200,
+        ge=1,
+        description="evaluations of the denoiser for each piece; a sampler may name another default",
     )
     batch_size: int = Field(16, ge=1, description="pieces drawn together")
     length: str = Field(
@@ -142,7 +161,7 @@ class SampleConfig(Section):
 class EvaluateConfig(Section):
     """How the model is judged."""
 
-    windows: int = Field(64, ge=1, description="held-out windows measured")
+    windows: int = flagged("--windows", 64, ge=1, description="held-out windows measured")
     levels: int | None = Field(32, ge=1, description="noise levels drawn for each window; null: all of them")
     batch_size: int = Field(16, ge=1, description="windows measured together")
 

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from diffmidi_core.contracts.batch import Canvas
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.draw.length import UNKNOWN, Goal
-from diffmidi_core.draw.samples import Drawn
 
 Filled = tuple[NDArray[np.integer], Mapping[str, Sequence[int]]]
 Fill = Callable[[Canvas, Sequence[int], int], Filled]
@@ -27,6 +26,14 @@ Fill = Callable[[Canvas, Sequence[int], int], Filled]
 
 PATIENCE = 8
 """Windows that together must bring a piece one note, bar or second further; else it would never end."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One piece: its tokens, without specials, and whole numbers that tell how they came about."""
+
+    ids: Ids
+    record: Mapping[str, int]
 
 
 @dataclass(frozen=True)

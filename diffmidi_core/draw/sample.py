@@ -1,185 +1,93 @@
-"""sample: new music from a checkpoint's averaged weights, as words and as MIDI."""
+"""sample: a request to a model, and what comes of it, in a folder of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
-from diffmidi_core.config import Part, RunConfig
-from diffmidi_core.contracts.batch import Canvas
-from diffmidi_core.contracts.process import Process
-from diffmidi_core.contracts.sampler import Sampler
 from diffmidi_core.contracts.tokenizer import Tokenizer
-from diffmidi_core.diffusion.rows import RowGenerators
-from diffmidi_core.draw.length import DataLengths, goals_for
-from diffmidi_core.draw.long import Filled, Frame, grow
-from diffmidi_core.draw.samples import Drawn, write_sample
-from diffmidi_core.run import checkpoint
-from diffmidi_core.run.build import build, build_process
-from diffmidi_core.run.memory import Halves
-from diffmidi_core.run.ranks import gathered
-from diffmidi_core.run.seeds import generator_for
-from diffmidi_core.run.session import Session
+from diffmidi_core.draw.folder import DrawFolder, ModelReference, PieceRecord
+from diffmidi_core.draw.long import Drawn
+from diffmidi_core.draw.model import Model
+from diffmidi_core.draw.pieces import Computing, pieces
+from diffmidi_core.draw.request import Request
+from diffmidi_core.music.reading import write_midi
+from diffmidi_core.run.ranks import done_by_main
+from diffmidi_core.run.session import Surroundings
+
+MIDI = ".mid"
 
 
-def load_process(session: Session, which: checkpoint.Which = None) -> tuple[Process, int]:
-    """The run's process with averaged weights, ready to be asked, and the step they are of (`checkpoint.choose`)."""
-    path = checkpoint.choose(session.folder.checkpoints, which)
-    process, step, _ = restored(path, session.config, session.tokenizer)
-    return process.to(session.accelerator.device), step
+def sample(work: Surroundings, model: Model, request: Request, draws: Path, *, name: str | None = None) -> DrawFolder:
+    """Draw the pieces into a new folder below `draws`, each written as it comes; the same ones for any number of ranks.
 
-
-def restored(path: Path, config: RunConfig, tokenizer: Tokenizer) -> tuple[Process, int, DataLengths]:
-    """The process of a checkpoint with averaged weights, on the CPU, in evaluation mode; the step they are of; and how
-    long the music was that it was trained on.
+    Raises UsageError for a name that is taken, and what `pieces` raises.
     """
-    process = build_process(config, tokenizer)
-    manifest = checkpoint.opened(path)
-    checkpoint.check_tokenizer(manifest, tokenizer, path)
-    checkpoint.load_averaged(path, process)
-    return process.eval(), manifest.step, manifest.lengths
-
-
-def sample(session: Session, *, which: checkpoint.Which = None) -> list[Path]:
-    """Draw `sample.count` pieces and write them; the same pieces whatever the number of ranks."""
-    session.begin("sample")
-    path = checkpoint.choose(session.folder.checkpoints, which)
-    process, step, lengths = restored(path, session.config, session.tokenizer)
-    sampler: Sampler = build("sampler", session.config.sampler)
-    accelerator = session.accelerator
-    drawn = gathered(
-        draw(
-            process.to(accelerator.device),
-            sampler,
-            session.config,
-            lengths,
-            autocast=session.autocast,
-            rank=accelerator.process_index,
-            ranks=accelerator.num_processes,
-            on_step=lambda done, total: session.hooks.emit("progress", what="reverse steps", done=done, total=total),
-            warn=session.hooks.warn,
-        )
+    accelerator = work.accelerator
+    draw = DrawFolder(done_by_main(lambda: DrawFolder.claim(draws, name).path))
+    work.tell_begin("sample", draw.path, request.model_dump(mode="json"), _about(request))
+    model.process.to(accelerator.device)
+    computing = Computing(
+        work.autocast,
+        accelerator.process_index,
+        accelerator.num_processes,
+        on_step=lambda done, total: work.hooks.emit("progress", what="reverse steps", done=done, total=total),
+        warn=work.hooks.warn,
     )
-    paths: list[Path] = []
-    if accelerator.is_main_process:
-        midi = build("renderer", Part(name="midi"))
-        about = {
-            "checkpoint": step,
-            "sampler": session.config.sampler.name,
-            "steps": session.config.sample.steps,
-            "seed": session.config.seed,
-            "length": session.config.sample.length.replace(" ", "-"),
-        }
-        _say_if_short(session, drawn)
-        for index, piece in enumerate(drawn):
-            path = session.folder.samples / f"sample-{session.config.seed}-{index:03d}.txt"
-            write_sample(path, piece.ids, session.tokenizer, {**about, **piece.record})
-            music = path.with_suffix(midi.suffix)
-            midi.render(session.tokenizer.decode(piece.ids), music)
-            paths += [path, music]
-        session.hooks.emit("samples_written", paths=paths)
+    written: list[PieceRecord] = []
+    main = accelerator.is_main_process
+    if main:
+        draw.begin(ModelReference(path=str(model.path), step=model.step, fingerprint=model.fingerprint), request)
+    for some in pieces(model, request, computing):
+        if main:
+            written += _written(draw, some, model.tokenizer, first=len(written) + 1)
+    if main:
+        _warn_of_short(work, written, request)
+        work.hooks.emit("samples_written", paths=draw.files(written, MIDI))
     accelerator.wait_for_everyone()
-    session.end("sample")
-    return paths
+    work.tell_end("sample", draw.path)
+    return draw
 
 
-def _say_if_short(session: Session, drawn: Sequence[Drawn]) -> None:
-    short = sum("short" in piece.record for piece in drawn)
+def copy_to(draw: DrawFolder, out: Path) -> list[Path]:
+    """Copy the pieces as `out` too: one piece as that file, several as NAME-1.mid, NAME-2.mid ..."""
+    found = draw.files(draw.pieces(), MIDI)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    one = len(found) == 1
+    targets = [out if one else out.with_name(f"{out.stem}-{number}{out.suffix}") for number in range(1, len(found) + 1)]
+    for path, target in zip(found, targets, strict=True):
+        shutil.copyfile(path, target)
+    return targets
+
+
+def _written(draw: DrawFolder, some: Sequence[Drawn], tokenizer: Tokenizer, *, first: int) -> list[PieceRecord]:
+    records = []
+    for number, piece in enumerate(some, start=first):
+        record = PieceRecord(
+            number=number,
+            notes=tokenizer.count_notes(piece.ids),
+            record=dict(piece.record),
+            tokens=tokenizer.to_words(piece.ids),
+        )
+        write_midi(tokenizer.decode(piece.ids), draw.path / f"{record.stem}{MIDI}")
+        draw.add(record)  # after its file: what the record names is there
+        records.append(record)
+    return records
+
+
+def _about(request: Request) -> str:
+    many = f"{request.count} piece" + "s" * (request.count > 1)
+    long = {"windows": "as long as training windows", "pieces": "as long as training pieces"}
+    steps = f"{request.steps} step" + "s" * (request.steps > 1)
+    return f"{many}, {long.get(request.length, f'of {request.length}')}, by {request.sampler.label} in {steps}"
+
+
+def _warn_of_short(work: Surroundings, written: Sequence[PieceRecord], request: Request) -> None:
+    short = sum("short" in piece.record for piece in written)
     if short:
-        session.hooks.warn(
-            f"{short} of {len(drawn)} pieces stood still before they were {session.config.sample.length} long, and are "
-            "kept as they are: train longer, or ask for another length."
+        which = "The piece" if len(written) == 1 else f"{short} of {len(written)} pieces"
+        work.hooks.warn(
+            f"{which} got stuck before {request.length} were reached, and stays as it is: train longer, or ask for "
+            "another length."
         )
-
-
-def draw(
-    process: Process,
-    sampler: Sampler,
-    config: RunConfig,
-    lengths: DataLengths,
-    *,
-    autocast: Callable[[], AbstractContextManager[None]],
-    rank: int = 0,
-    ranks: int = 1,
-    on_step: Callable[[int, int | None], object] | None = None,
-    warn: Callable[[str], None] = lambda message: None,
-) -> list[tuple[int, list[Drawn]]]:
-    """`sample.count` pieces as long as `sample.length` says; this rank's share of their batches, by their numbers.
-
-    Piece i is a function of the seed and i, whatever is drawn beside it, up to the rounding of the device's arithmetic.
-    `on_step(done, total)` is told how many reverse steps of all batches are done, and of how many where that is known;
-    `warn` that memory holds fewer pieces than a batch has, and how many are drawn together from then on.
-    """
-    device, asked = next(process.parameters()).device, config.sample
-    goals, first = goals_for(asked.length, asked.count, tokenizer=process.tokenizer, lengths=lengths, seed=config.seed)
-    frame = Frame.of(process.tokenizer, config.length, asked.overlap)
-    size = asked.batch_size
-    batches = [range(begin, min(begin + size, asked.count)) for begin in range(0, asked.count, size)]
-    progress = _Progress([[frame.windows(goals[piece]) for piece in batch] for batch in batches], asked.steps, on_step)
-    mine: list[tuple[int, list[Drawn]]] = []
-    halves = Halves("piece", warn)
-
-    def fill(canvas: Canvas, pieces: Sequence[int], window: int) -> Filled:
-        generator = RowGenerators(
-            [generator_for(config.seed, "sample", piece, window, device=device) for piece in pieces]
-        )
-        with torch.inference_mode(), autocast():
-            words, record = sampler.sample_with_record(
-                process, canvas.to(device), steps=asked.steps, generator=generator, on_step=progress.tell
-            )
-        progress.next_window()
-        return words.cpu().numpy(), {name: values.tolist() for name, values in record.items()}
-
-    for index in range(rank, len(batches), ranks):
-        progress.begin(index)
-
-        def some(begin: int, end: int, path: tuple[int, ...], batch: range = batches[index]) -> list[Drawn]:
-            pieces = batch[begin:end]
-            return grow(
-                [goals[piece] for piece in pieces],
-                lambda canvas, rows, window: fill(canvas, [pieces[row] for row in rows], window),
-                frame,
-                first=first,
-            )
-
-        mine.append((index, halves(len(batches[index]), some)))
-    return mine
-
-
-class _Progress:
-    """Reverse steps done, of those of all batches.
-
-    Args:
-        windows: of each piece of each batch, None where no one knows.
-        steps: for each window.
-        on_step: told of each step.
-    """
-
-    def __init__(
-        self,
-        windows: Sequence[Sequence[int | None]],
-        steps: int,
-        on_step: Callable[[int, int | None], object] | None,
-    ) -> None:
-        known = [max(each or 0 for each in batch) for batch in windows]
-        self.before = [steps * sum(known[:index]) for index in range(len(known))]
-        self.total = None if any(each is None for batch in windows for each in batch) else steps * sum(known)
-        self.steps, self.on_step = steps, on_step
-        self.done = 0
-
-    def begin(self, batch: int) -> None:
-        """Batches are done in their order, though other ranks may do those between."""
-        self.done = max(self.done, self.before[batch])
-
-    def tell(self, done: int, steps: int) -> None:
-        """So many steps of this window are done."""
-        if self.on_step is not None:
-            now = self.done + done
-            self.on_step(now, None if self.total is None else max(now, self.total))
-
-    def next_window(self) -> None:
-        """All of them are."""
-        self.done += self.steps

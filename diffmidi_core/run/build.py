@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,20 @@ if TYPE_CHECKING:
 def build(kind: str, part: Part, **context: Any) -> Any:
     """One part, with what its kind is given (contracts/ say what)."""
     return find(kind, part.spec).build(part.options, **context)
+
+
+def check_parts(parts: Iterable[tuple[str, Part]]) -> None:
+    """Import the class of every chosen part, so that one that is broken is found before any work is done for it.
+
+    Raises BrokenPluginError.
+    """
+    for kind, part in parts:
+        find(kind, part.spec).implementation()
+
+
+def blamed(kind: str, part: Part, doing: str) -> AbstractContextManager[None]:
+    """Whatever a part raises within, told in one sentence that names its package (`Offer.blamed`)."""
+    return find(kind, part.spec).blamed(doing)
 
 
 def build_tokenizer(parts: Parts, saved: Path | None = None) -> Tokenizer:

@@ -1,12 +1,13 @@
-"""Session: what every stage works with: the run's folder, its config, its listeners and the accelerator."""
+"""What a command works in: its listeners, its precision and its devices; and with them, the run it works on."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diffmidi_core.config import RunConfig
@@ -16,38 +17,39 @@ from diffmidi_core.hooks import Hooks
 from diffmidi_core.run.build import build, build_tokenizer
 from diffmidi_core.run.folder import RunFolder
 from diffmidi_core.run.ranks import is_main, on_cpu
+from diffmidi_core.sections import Part, TrainConfig
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
 
-@dataclass
-class Session:
-    """One command's work on a run folder; parts and the accelerator are made when a stage first needs them."""
+class Surroundings:
+    """Listeners, precision and accelerator; each is made when a stage first needs it.
 
-    folder: RunFolder
-    config: RunConfig
-    profile: bool = False
-    """Whether training is to leave a profile of a few steps (train/profile.py)."""
+    Args:
+        listeners: the chosen hooks.
+        precision: what to compute in, as `--precision` has it.
+        training: how a model is trained, where one is: a sharded one is set up by it.
+    """
+
+    def __init__(
+        self, listeners: Sequence[Part] = (), *, precision: str = "auto", training: TrainConfig | None = None
+    ) -> None:
+        self.listeners, self.asked_precision, self.training = listeners, precision, training or TrainConfig()
 
     @cached_property
     def hooks(self) -> Hooks:
         """The chosen listeners; only the main process has any."""
         if not is_main():
             return Hooks(silent=True)
-        return Hooks((part.name, build("hook", part)) for part in self.config.hooks)
-
-    @cached_property
-    def tokenizer(self) -> Tokenizer:
-        """The run's tokenizer, as it was when the data were prepared."""
-        return build_tokenizer(self.config, self.folder.data / TOKENIZER)
+        return Hooks((part.label, build("hook", part)) for part in self.listeners)
 
     @cached_property
     def precision(self) -> str:
         """What to compute in: "fp32", "bf16" or "fp16"."""
         from diffmidi_core.run.precision import resolve_precision
 
-        return resolve_precision(self.config.precision)
+        return resolve_precision(self.asked_precision)
 
     @cached_property
     def accelerator(self) -> Accelerator:
@@ -61,18 +63,9 @@ class Session:
         precision = self.precision
         # DeepSpeed's own way would cast all weights; it is told to leave that to autocast.
         ours = precision == "fp32" or is_chosen()
-        accelerator = allow_for(
-            Accelerator(cpu=on_cpu(), mixed_precision="no" if ours else precision), self.config.train, precision
+        return allow_for(
+            Accelerator(cpu=on_cpu(), mixed_precision="no" if ours else precision), self.training, precision
         )
-        self.folder.note(
-            versions=_versions(("diffmidi", "torch", "transformers", "accelerate", "symusic", "numpy")),
-            python=platform.python_version(),
-            machine=platform.platform(),
-            device=str(accelerator.device),
-            processes=accelerator.num_processes,
-            precision=precision,
-        )
-        return accelerator
 
     def autocast(self) -> AbstractContextManager[None]:
         """Mixed precision outside of training. (The accelerator's knows nothing of it where DeepSpeed trains.)"""
@@ -80,13 +73,57 @@ class Session:
 
         return autocast(self.precision, self.accelerator.device)
 
-    def begin(self, stage: str) -> None:
-        """Tell the listeners that a stage begins."""
-        self.hooks.emit("run_started", folder=self.folder.path, config=self.config.model_dump(mode="json"), stage=stage)
+    def machine(self) -> dict[str, Any]:
+        """What computes: versions, system, device, processes, precision."""
+        return {
+            "versions": _versions(("diffmidi", "torch", "transformers", "accelerate", "symusic", "numpy")),
+            "python": platform.python_version(),
+            "machine": platform.platform(),
+            "device": str(self.accelerator.device),
+            "processes": self.accelerator.num_processes,
+            "precision": self.precision,
+        }
 
-    def end(self, stage: str, figures: dict[str, Any] | None = None) -> None:
+    def tell_begin(self, stage: str, folder: Path, config: Mapping[str, Any], about: str = "") -> None:
+        """Tell the listeners that a stage begins, what governs it, and what it is about in a few words."""
+        self.hooks.emit("run_started", folder=folder, config=config, stage=stage, about=about)
+
+    def tell_end(self, stage: str, folder: Path, figures: Mapping[str, Any] | None = None) -> None:
         """Tell the listeners that it ended well."""
-        self.hooks.emit("run_finished", folder=self.folder.path, figures=figures or {}, stage=stage)
+        self.hooks.emit("run_finished", folder=folder, figures=figures or {}, stage=stage)
+
+
+@dataclass
+class Session(Surroundings):
+    """One command's work on a run: its folder and its config.
+
+    Attributes:
+        changed: what this command changed of a run that had begun to train, dotted name to [old, new].
+        profile: whether training is to leave a profile of a few steps (train/profile.py).
+        begin_from: the run and the checkpoint that a new run takes its weights from.
+    """
+
+    folder: RunFolder
+    config: RunConfig
+    changed: Mapping[str, Any] = field(default_factory=dict)
+    profile: bool = False
+    begin_from: tuple[Path, Any] | None = None
+
+    def __post_init__(self) -> None:
+        super().__init__(self.config.hooks, precision=self.config.precision, training=self.config.train)
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The run's tokenizer, as it was when the data were prepared."""
+        return build_tokenizer(self.config, self.folder.data / TOKENIZER)
+
+    def begin(self, stage: str, about: str = "") -> None:
+        """Tell the listeners that a stage of the run begins."""
+        self.tell_begin(stage, self.folder.path, self.config.model_dump(mode="json"), about)
+
+    def end(self, stage: str, figures: Mapping[str, Any] | None = None) -> None:
+        """Tell the listeners that it ended well."""
+        self.tell_end(stage, self.folder.path, figures)
 
 
 def _versions(packages: Iterable[str]) -> dict[str, str]:
