@@ -319,7 +319,7 @@ def train(session: Session, *, resume: bool = False) -> None:
         # What was logged after the checkpoint, or before there was any, will be logged again.
         folder.truncate_log(trainer.step if trainer.step else -1)
     parameters = sum(each.numel() for each in trainer.process.parameters())
-    folder.save(session.config)
+    folder.freeze(session.config)
     folder.note(
         parameters=parameters,
         data=figures(trainer.dataset.report),
