@@ -14,12 +14,31 @@ import torch
 from numpy.typing import NDArray
 
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
-from diffmidi_core.data.lengths import DataLengths
+from diffmidi_core.data.dataset import TokenDataset
+from diffmidi_core.draw.lengths import DataLengths
 from diffmidi_core.errors import UsageError
 from diffmidi_core.music.metre import FOUR_FOUR, Metre, Stretch
 from diffmidi_core.music.notes import Score, notes_of
 from diffmidi_core.run.seeds import generator_for
 from diffmidi_core.sections import parse_length
+
+QUANTILES = 100
+WINDOWS = 1000
+"""Training windows that the quantiles of their lengths are taken from."""
+
+
+def lengths_of(dataset: TokenDataset) -> DataLengths:
+    """How long the music of a dataset is that something can be trained on."""
+    windows = [window.end - window.start for window in dataset.draw(WINDOWS, seed=0, step=0, plain=True)]
+    tokens, notes = dataset.report["words"], dataset.report["notes"]
+    return DataLengths(_quantiles(windows), _quantiles(dataset.words_of_pieces()), tokens / notes if notes else None)
+
+
+def _quantiles(lengths: Any) -> tuple[int, ...]:
+    places = (np.arange(QUANTILES) + 0.5) / QUANTILES
+    found: list[int] = np.quantile(lengths, places, method="inverted_cdf").tolist()
+    return tuple(int(each) for each in found)
+
 
 UNKNOWN = 2**31
 """Words that are still missing where no one knows how many."""

@@ -12,15 +12,19 @@ from typing import Literal
 
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.tokenizer import Tokenizer
-from diffmidi_core.data.lengths import DataLengths
+from diffmidi_core.draw.lengths import DataLengths
 from diffmidi_core.draw.request import Request
 from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.registry import find
 from diffmidi_core.run import checkpoint as checkpoints
 from diffmidi_core.run.build import build_process, build_tokenizer
-from diffmidi_core.run.manifest import AGAIN, ANOTHER, PARTS, Manifest
-from diffmidi_core.run.saved import TOKENIZER, WEIGHTS, Which, find_model
+from diffmidi_core.run.manifest import AGAIN, ANOTHER, PARTS, Manifest, Which, model_folder
+from diffmidi_core.run.manifest import CONFIG as CONFIG
+from diffmidi_core.run.manifest import is_run as is_run
 from diffmidi_core.sections import Part
+
+WEIGHTS, TOKENIZER, VOCAB = checkpoints.MODEL, checkpoints.TOKENIZER, "vocab.txt"
+"""What an exported folder holds beside CONFIG; `TOKENIZER` is a folder, which only some tokenizers need."""
 
 
 @dataclass(frozen=True)
@@ -58,20 +62,21 @@ class Model:
 
 
 def open_model(where: Path, checkpoint: Which = None) -> Model:
-    """The model of a run, at a `checkpoint` as `saved.choose` takes it, or of an exported folder, which has one.
+    """The model of a run, at a `checkpoint` as `choose` takes it, or of an exported folder, which has only one.
 
     Raises DiffmidiError in one sentence where the folder is neither, where a file of it is missing, damaged or not
     finite, or where it needs a part that is not installed.
     """
-    folder, manifest = find_model(where, checkpoint)
-    if folder != where:
-        checkpoints.verify(folder, manifest)
-        process = _built(manifest, folder)
-        checkpoints.load_averaged(folder, process, remedy=_remedy(ANOTHER, manifest))
+    path = model_folder(where, checkpoint)
+    if is_run(where):
+        manifest = checkpoints.opened(path)
+        process = _built(manifest, path)
+        checkpoints.load_averaged(path, process, remedy=_remedy(ANOTHER, manifest))
     else:
-        manifest.verify(where, (WEIGHTS,), AGAIN)
-        process = _built(manifest, where)
-        checkpoints.load_weights(where / WEIGHTS, process, remedy=_remedy(AGAIN, manifest))
+        manifest = Manifest.read(path / CONFIG, AGAIN)
+        manifest.verify(path, (WEIGHTS,), AGAIN)
+        process = _built(manifest, path)
+        checkpoints.load_weights(path / WEIGHTS, process, remedy=_remedy(AGAIN, manifest))
     return Model(
         process=process.eval(),
         parts={kind: manifest.part(kind) for kind in PARTS},

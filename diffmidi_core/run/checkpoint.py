@@ -17,12 +17,17 @@ from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.dataset import TokenDataset
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import sweep, whole_folder
-from diffmidi_core.run.manifest import ANOTHER, Manifest, digests
-from diffmidi_core.run.saved import EMA, MANIFEST, MODEL, OPTIMISER, TOKENIZER, path_of, steps
+from diffmidi_core.run.checksums import digests
+from diffmidi_core.run.manifest import ANOTHER, MANIFEST, Manifest, checkpoint_at
+from diffmidi_core.run.manifest import Which as Which
+from diffmidi_core.run.manifest import choose as choose
+from diffmidi_core.run.manifest import steps as steps
 from diffmidi_core.train.deepspeed import fill_state, gathered_state, shares_out
 from diffmidi_core.train.optimiser import Ema
 from diffmidi_core.train.sharding import is_sharded, part_like, whole
 
+MODEL, EMA, OPTIMISER = "model.safetensors", "ema.safetensors", "optimizer.safetensors"
+TOKENIZER = "tokenizer"
 MOMENTS = ("exp_avg", "exp_avg_sq")
 """What AdamW knows of each parameter, beside the number of its steps."""
 Tensors = dict[str, dict[str, Tensor]]
@@ -55,7 +60,7 @@ def save(folder: Path, tensors: Tensors, tokenizer: Tokenizer, manifest: Manifes
     What the manifest says of the written files is filled in. Raises DiffmidiError where they cannot be written, or
     where a weight is not a finite number.
     """
-    path = path_of(folder, manifest.step)
+    path = checkpoint_at(folder, manifest.step)
     sweep(folder)
     with whole_folder(path) as temporary:
         for file in (MODEL, EMA):
@@ -86,12 +91,12 @@ def prune(folder: Path, keep: int, best: int | None = None) -> None:
     Regular is what was saved at its time, and not because it was the best or because training was stopped. What cannot
     be read is left alone: it says so when it is opened.
     """
-    known = {step: said for step in steps(folder) if (said := _regular(path_of(folder, step))) is not None}
+    known = {step: said for step in steps(folder) if (said := _regular(checkpoint_at(folder, step))) is not None}
     regular = [step for step, said in known.items() if said]
     for step in {*[*known][:-1]} - {*regular[-keep:], best}:
         # Renamed first: killed while it is removed, it must not look like a checkpoint any more.
         gone = folder / f".removing-{step}"
-        path_of(folder, step).replace(gone)
+        checkpoint_at(folder, step).replace(gone)
         shutil.rmtree(gone, ignore_errors=True)
 
 
@@ -104,15 +109,10 @@ def _regular(path: Path) -> bool | None:
 
 
 def opened(path: Path) -> Manifest:
-    """The manifest of a checkpoint, verified."""
+    """The manifest of a checkpoint. Raises DiffmidiError where a file of it is missing, or not as it was written."""
     manifest = Manifest.read(path / MANIFEST)
-    verify(path, manifest)
-    return manifest
-
-
-def verify(path: Path, manifest: Manifest) -> None:
-    """Raises DiffmidiError where a file of a checkpoint is missing, or not as it was written."""
     manifest.verify(path, (MODEL, EMA, OPTIMISER))
+    return manifest
 
 
 def check_tokenizer(manifest: Manifest, tokenizer: Tokenizer, path: Path) -> None:

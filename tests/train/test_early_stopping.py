@@ -5,7 +5,7 @@ import json
 import pytest
 
 from diffmidi_core.errors import DiffmidiError
-from diffmidi_core.run import saved
+from diffmidi_core.run import checkpoint
 from diffmidi_core.train import loop
 
 EVERY = ("train.iterations=8", "train.evaluate_every=1", "train.save_every=4", "train.log_every=8")
@@ -31,20 +31,20 @@ def test_the_best_checkpoint_outlives_those_that_are_pruned(trainer, looks):
     looks(9, 5, 4, 3, 6, 6, 6, 6, 6)
     run = trainer("run", *EVERY, "train.keep=1")
     run.run()
-    assert saved.steps(folder(run)) == [3, 8], "the best and the last"
-    assert saved.choose(folder(run)).name == "step-000003"
-    assert saved.choose(folder(run), "best").name == "step-000003"
-    assert saved.choose(folder(run), "last").name == "step-000008"
-    assert saved.choose(folder(run), 8).name == "step-000008"
+    assert checkpoint.steps(folder(run)) == [3, 8], "the best and the last"
+    assert checkpoint.choose(folder(run)).name == "step-000003"
+    assert checkpoint.choose(folder(run), "best").name == "step-000003"
+    assert checkpoint.choose(folder(run), "last").name == "step-000008"
+    assert checkpoint.choose(folder(run), 8).name == "step-000008"
     with pytest.raises(DiffmidiError, match=r"no checkpoint of step 4 in .* There are: 3, 8\."):
-        saved.choose(folder(run), 4)
+        checkpoint.choose(folder(run), 4)
 
 
 def test_a_best_that_is_surpassed_makes_room_and_regular_ones_do_not(trainer, looks):
     looks(9, 8, 7, 6, 5, 6, 4, 6, 6)
     run = trainer("run", *EVERY)
     run.run()
-    assert saved.steps(folder(run)) == [4, 6, 8]
+    assert checkpoint.steps(folder(run)) == [4, 6, 8]
 
 
 def test_patience_ends_training_and_says_why(trainer, looks, ears):
@@ -52,7 +52,7 @@ def test_patience_ends_training_and_says_why(trainer, looks, ears):
     run = trainer("run", *EVERY, "train.patience=3", listeners=[("ears", ears)])
     run.run()
     assert run.step == 5
-    assert saved.steps(folder(run)) == [2, 4, 5]
+    assert checkpoint.steps(folder(run)) == [2, 4, 5]
     said = ears.warnings[0]
     assert "stopped at iteration 5 of 8: 3 looks" in said
     assert "4.000 bits per word at iteration 2" in said
@@ -98,9 +98,9 @@ def test_without_held_out_music_the_last_checkpoint_is_taken_and_best_is_refused
     run = trainer("run", *EVERY, "train.iterations=2")
     run.heldout = []
     run.run()
-    assert saved.choose(folder(run)).name == "step-000002"
+    assert checkpoint.choose(folder(run)).name == "step-000002"
     with pytest.raises(DiffmidiError, match="no best checkpoint"):
-        saved.choose(folder(run), "best")
+        checkpoint.choose(folder(run), "best")
 
 
 def test_a_look_measures_held_out_and_training_music_with_the_same_noise(trainer):

@@ -8,7 +8,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.judge.likelihood import window_bits
-from diffmidi_core.run import checkpoint, saved
+from diffmidi_core.run import checkpoint
 from diffmidi_core.run.memory import Halves
 from diffmidi_core.train.feed import Feed
 
@@ -26,7 +26,7 @@ def limit_memory(process, rows):
 
 
 def saved(run):
-    path = saved.choose(run.session.folder.checkpoints, "last")
+    path = checkpoint.choose(run.session.folder.checkpoints, "last")
     return {name: value for file in path.glob("*.safetensors") for name, value in checkpoint._read(file).items()}
 
 
@@ -95,7 +95,7 @@ def test_the_optimiser_running_out_is_said_and_what_was_saved_stays(trainer, mon
     )
     with pytest.raises(DiffmidiError, match=said):
         run.run()
-    assert saved.steps(run.session.folder.checkpoints) == [1, 2]
+    assert checkpoint.steps(run.session.folder.checkpoints) == [1, 2]
 
 
 def test_other_errors_are_not_taken_for_it(trainer):
@@ -149,7 +149,7 @@ def test_a_loss_that_is_no_number_is_named_and_the_last_good_checkpoint_kept(tra
     assert str(raised.value).startswith(said)
     assert "and 1 more windows: lower the learning rate" in str(raised.value)
     assert "The checkpoint of iteration 3 is whole." in str(raised.value)
-    assert saved.steps(run.session.folder.checkpoints) == [1, 2, 3]
+    assert checkpoint.steps(run.session.folder.checkpoints) == [1, 2, 3]
 
 
 def test_the_first_bad_step_is_found_long_after_it(trainer):
@@ -171,7 +171,7 @@ def test_weights_that_are_no_numbers_are_never_saved(trainer):
     run.step = 1
     with pytest.raises(DiffmidiError, match="embedding is not finite after iteration 1, so no checkpoint is written"):
         run.save()
-    assert saved.steps(run.session.folder.checkpoints) == [0]
+    assert checkpoint.steps(run.session.folder.checkpoints) == [0]
     assert len(list(run.session.folder.checkpoints.iterdir())) == 1, "nothing half-written is left"
 
 
