@@ -8,12 +8,10 @@ import numpy as np
 
 from diffmidi_core.contracts.metric import Sample
 from diffmidi_core.contracts.tokenizer import Tokenizer
-from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import write_json
 from diffmidi_core.hooks import Hooks
-from diffmidi_core.judge.metrics import Measured
+from diffmidi_core.judge.metrics import Judging, Measured
 from diffmidi_core.judge.music import WHOLE, ReferenceMusic
-from diffmidi_core.judge.settings import Judging
 from diffmidi_core.run.ranks import is_main
 
 if TYPE_CHECKING:
@@ -55,8 +53,6 @@ def music_figures(
     """What the metrics of music say of a draw; the names of its pieces; and beside how many windows."""
     training = music.training if music is not None else None
     pieces = draw.pieces()
-    if not pieces:
-        raise DiffmidiError(f"there are no pieces in {draw.path}: draw some with `diffmidi sample`.")
     samples = []
     for piece in pieces:
         ids = tokenizer.to_ids(piece.tokens)

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from diffmidi_core.config import Part
 from diffmidi_core.contracts.metric import TrainingMusic
 from diffmidi_core.contracts.source import Source
 from diffmidi_core.contracts.tokenizer import Tokenizer
@@ -20,11 +19,12 @@ from diffmidi_core.files import read_json, write_json
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.judge.checkpoint import about, figures_file, likelihood
 from diffmidi_core.judge.draw import music_figures
-from diffmidi_core.judge.metrics import Figures
+from diffmidi_core.judge.metrics import Figures, Judging
 from diffmidi_core.judge.music import ReferenceMusic
-from diffmidi_core.judge.settings import Judging, Machine
 from diffmidi_core.run.build import build
 from diffmidi_core.run.ranks import is_main
+from diffmidi_core.run.session import Surroundings
+from diffmidi_core.sections import Part
 
 if TYPE_CHECKING:
     from diffmidi_core.draw.folder import DrawFolder
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def judge_other(
-    machine: Machine,
+    work: Surroundings,
     model: Model,
     data: str | None,
     source: Part,
@@ -46,7 +46,7 @@ def judge_other(
     """Likelihood on all of the other music, and a draw beside it; neither the run nor its figures are changed.
 
     Args:
-        machine: where to compute, and whom to tell.
+        work: where to compute, and whom to tell.
         model: the checkpoint, opened.
         data, source: the other music, as `prepare` takes it.
         judging: by which metrics, on how many windows.
@@ -58,11 +58,11 @@ def judge_other(
     Returns: what `judge_checkpoint` and `judge_draw` say of their parts, together, and what was measured on (`data`).
     Raises DiffmidiError where nothing of the other music can be used.
     """
-    with _prepared(machine.hooks, data, source, model.tokenizer, sustain=sustain) as (folder, report):
+    with _prepared(work.hooks, data, source, model.tokenizer, sustain=sustain) as (folder, report):
         music = ReferenceMusic(folder, model.tokenizer, length=model.length, everything=True, training=training)
         for remark in _remarks(report):
-            machine.hooks.warn(remark)
-        measured, windows = likelihood(machine, model, music, judging)
+            work.hooks.warn(remark)
+        measured, windows = likelihood(work, model, music, judging)
         figures: Figures = dict(measured.figures)
         found: dict[str, Any] = {
             **about(model),
@@ -71,7 +71,7 @@ def judge_other(
             "windows": windows,
         }
         if draw is not None:
-            drawn, pieces, beside = music_figures(machine.hooks, draw, model.tokenizer, music, judging)
+            drawn, pieces, beside = music_figures(work.hooks, draw, model.tokenizer, music, judging)
             figures |= drawn.figures
             found["draw"] = {
                 "name": draw.path.name,
@@ -121,7 +121,7 @@ def _remarks(report: Report) -> list[str]:
 
 def _named(data: str | None, source: Part) -> dict[str, str | None]:
     """What tells this music from other music: a folder by its whole path, wherever the command is given."""
-    return {"data": str(Path(data).resolve()) if data and Path(data).exists() else data, "source": source.name}
+    return {"data": str(Path(data).resolve()) if data and Path(data).exists() else data, "source": source.label}
 
 
 def _file(folder: Path, step: int, data: str | None, source: Part) -> Path:

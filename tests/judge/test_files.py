@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from diffmidi_core.api import Notes, notes_of, score_of
-from diffmidi_core.config import METRICS, Part
+from diffmidi_core.config import METRICS
 from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.judge.files import judge_files, stretches
 from diffmidi_core.judge.metrics import Metrics
+from diffmidi_core.sections import Part
 
 from .conftest import write_music, written
 
