@@ -47,13 +47,6 @@ class DataLengths:
         words, notes = dataset.report["words"], dataset.report["notes"]
         return cls(_quantiles(windows), _quantiles(dataset.words_of_pieces()), words / notes if notes else None)
 
-    @classmethod
-    def read(cls, said: Any, *, length: int) -> DataLengths:
-        """From a manifest; one that says nothing was written before there was this, and all windows count as whole."""
-        if not isinstance(said, dict):
-            return cls((length,))
-        return cls(tuple(said["windows"]), tuple(said["pieces"]), said["words_per_note"])
-
 
 def _quantiles(lengths: Any) -> tuple[int, ...]:
     places = (np.arange(QUANTILES) + 0.5) / QUANTILES

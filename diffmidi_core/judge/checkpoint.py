@@ -9,8 +9,9 @@ import torch
 
 from diffmidi_core.files import write_json
 from diffmidi_core.judge.likelihood import window_bits
-from diffmidi_core.judge.metrics import Judging, Measured
+from diffmidi_core.judge.metrics import Measured
 from diffmidi_core.judge.music import ReferenceMusic
+from diffmidi_core.judge.settings import Judging
 from diffmidi_core.run.build import blamed
 from diffmidi_core.run.ranks import is_main
 from diffmidi_core.run.session import Surroundings

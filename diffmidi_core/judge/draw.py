@@ -10,8 +10,9 @@ from diffmidi_core.contracts.metric import Sample
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.files import write_json
 from diffmidi_core.hooks import Hooks
-from diffmidi_core.judge.metrics import Judging, Measured
+from diffmidi_core.judge.metrics import Measured
 from diffmidi_core.judge.music import WHOLE, ReferenceMusic
+from diffmidi_core.judge.settings import Judging
 from diffmidi_core.run.ranks import is_main
 
 if TYPE_CHECKING:

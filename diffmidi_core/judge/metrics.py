@@ -12,7 +12,7 @@ from diffmidi_core import __version__
 from diffmidi_core.contracts.metric import Metric, Row, Sample, WindowBits, named
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.registry import Offer, find
-from diffmidi_core.sections import BUILTIN_PACKAGE, EvaluateConfig, Part
+from diffmidi_core.sections import BUILTIN_PACKAGE, Part
 from diffmidi_core.wording import short
 
 Subject = Literal["likelihood", "samples"]
@@ -109,16 +109,3 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
     except (TypeError, ValueError) as error:
         raise TypeError(f"its figures and rows are not all plain finite numbers: {error}") from error
     return plain
-
-
-@dataclass(frozen=True)
-class Judging:
-    """How something is judged; nothing here is written to a run.
-
-    Attributes:
-        metrics: the chosen ones, built.
-        evaluate: how many windows, at how many noise levels, how many at once.
-    """
-
-    metrics: Metrics
-    evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)

@@ -19,8 +19,9 @@ from diffmidi_core.files import read_json, write_json
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.judge.checkpoint import about, figures_file, likelihood
 from diffmidi_core.judge.draw import music_figures
-from diffmidi_core.judge.metrics import Figures, Judging
+from diffmidi_core.judge.metrics import Figures
 from diffmidi_core.judge.music import ReferenceMusic
+from diffmidi_core.judge.settings import Judging
 from diffmidi_core.run.build import build
 from diffmidi_core.run.ranks import is_main
 from diffmidi_core.run.session import Surroundings
@@ -96,7 +97,10 @@ def _prepared(
     with tempfile.TemporaryDirectory(prefix="diffmidi-") as temporary:
         folder = Path(temporary) / "data"
         # What it would warn of is about training on these data; what matters here is said by `_remarks`.
-        yield folder, prepare(music, tokenizer, folder, heldout=0.1, hooks=_Progress(hooks), near_duplicates="ignore")
+        yield (
+            folder,
+            prepare(music, tokenizer, folder, heldout=0.0, test=0.0, hooks=_Progress(hooks), near_duplicates="ignore"),
+        )
 
 
 class _Progress(Hooks):

@@ -11,10 +11,10 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from diffmidi_core.draw.trained import ExportedConfig
 from diffmidi_core.files import read_json
 from diffmidi_core.music.reading import printable
 from diffmidi_core.run.folder import RunFolder
+from diffmidi_core.run.manifest import Manifest
 from diffmidi_core.train.overfitting import curves_part
 
 UNKNOWN = "unknown"
@@ -24,7 +24,7 @@ UNKNOWN = "unknown"
 def write_card(
     to: Path,
     run: RunFolder,
-    about: ExportedConfig,
+    about: Manifest,
     *,
     parameters: int,
     shown: Mapping[str, str],

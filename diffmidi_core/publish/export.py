@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors.torch import save_file
-
-from diffmidi_core import __version__
-from diffmidi_core.config import Part, RunConfig
 from diffmidi_core.contracts.process import Process
-from diffmidi_core.draw.trained import CONFIG, FORMAT, PARTS, TOKENIZER, VOCAB, WEIGHTS, ExportedConfig, of_run
+from diffmidi_core.draw.model import CONFIG, TOKENIZER, VOCAB, WEIGHTS, open_model
 from diffmidi_core.errors import DiffmidiError
-from diffmidi_core.files import whole_file, whole_folder, write_json
+from diffmidi_core.files import whole_folder
 from diffmidi_core.publish.card import write_card
 from diffmidi_core.registry import find
 from diffmidi_core.run import checkpoint
-from diffmidi_core.run.build import describe_parts
 from diffmidi_core.run.folder import RunFolder
+from diffmidi_core.run.manifest import digests
+from diffmidi_core.sections import Part
 
 MOST_SOUND = 8 * 2**20
 """Bytes of the sample's sound; longer sound is left out, since the Hub shows a card and is no place to keep music."""
@@ -40,38 +38,25 @@ def export(
     """
     if to.exists() and not (to.is_dir() and not any(to.iterdir())):
         raise DiffmidiError(f"{to} is there already: choose another --to, or remove it first.")
-    trained = of_run(run, which)
-    _check_portable(trained.config)
-    process, config = trained.process, trained.config
-    about = ExportedConfig(
-        library_name="diffmidi",
-        library_version=__version__,
-        format=FORMAT,
-        checkpoint=trained.step,
-        tokenizer_fingerprint=process.tokenizer.fingerprint,
-        length=config.length,
-        precision=config.precision,
-        sample=config.sample,
-        lengths=trained.lengths,
-        **describe_parts(config, PARTS),
-    )
+    model = open_model(run.path, which)
+    _check_portable(model.parts)
+    process = model.process
     with whole_folder(to) as temporary:
-        write_json(temporary / CONFIG, about.model_dump(mode="json"))
-        with whole_file(temporary / WEIGHTS) as file:
-            tensors = {tensor: value.contiguous() for tensor, value in process.state_dict().items()}
-            save_file(tensors, file, {"format": "pt"})
+        checkpoint.write_tensors(process.state_dict(), temporary / WEIGHTS)
         process.tokenizer.save(temporary / TOKENIZER)
         (temporary / VOCAB).write_text("".join(f"{word}\n" for word in process.tokenizer.vocab), encoding="utf-8")
-        shown = _one_sample(run, trained.step, temporary)
+        about = model.manifest.model_copy(update={"files": digests(temporary), "training": None})
+        about.write(temporary / CONFIG)
+        # The card and its sample are no part of the model: whoever publishes it may edit them.
+        shown = _one_sample(run, model.step, temporary)
         write_card(temporary, run, about, parameters=_count(process), shown=shown, license=license, name=name)
     return to
 
 
-def _check_portable(config: RunConfig) -> None:
+def _check_portable(parts: Mapping[str, Part]) -> None:
     """A tokenizer saves its own files; of other parts an option that is a path would not be found elsewhere."""
-    for kind in PARTS[1:]:
-        part: Part = getattr(config, kind)
-        for name, value in find(kind, part.name).options(part.options):
+    for kind, part in parts.items():
+        for name, value in () if kind == "tokenizer" else find(kind, part.spec).options(part.options):
             if isinstance(value, Path):
                 raise DiffmidiError(
                     f"this model cannot be exported: {kind}.{name} is {value}, and elsewhere it could not be built "

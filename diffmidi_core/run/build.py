@@ -1,4 +1,4 @@
-"""From a config to the parts it names."""
+"""From a run's config, or a saved model's manifest, to the parts it names."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diffmidi_core.config import Part, RunConfig
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.errors import BrokenPluginError, DiffmidiError
 from diffmidi_core.registry import find
+from diffmidi_core.sections import Part
 
 if TYPE_CHECKING:
     # It brings torch, which reading music does not need.
+    from diffmidi_core.config import RunConfig
     from diffmidi_core.contracts.process import Process
+    from diffmidi_core.run.manifest import Manifest
+
+    Parts = RunConfig | Manifest
 
 
 def build(kind: str, part: Part, **context: Any) -> Any:
@@ -36,14 +40,14 @@ def blamed(kind: str, part: Part, doing: str) -> AbstractContextManager[None]:
     return find(kind, part.spec).blamed(doing)
 
 
-def build_tokenizer(config: RunConfig, saved: Path | None = None) -> Tokenizer:
-    """The run's tokenizer: as `saved` has it, where that folder is there, else from its options."""
+def build_tokenizer(parts: Parts, saved: Path | None = None) -> Tokenizer:
+    """The tokenizer: as `saved` has it, where that folder is there, else from its options."""
     if saved is None or not saved.is_dir():
-        built: Tokenizer = build("tokenizer", config.tokenizer)
+        built: Tokenizer = build("tokenizer", parts.tokenizer)
         return built
-    offer = find("tokenizer", config.tokenizer.spec)
+    offer = find("tokenizer", parts.tokenizer.spec)
     try:
-        restored: Tokenizer = offer.implementation().restored(offer.options(config.tokenizer.options), saved)
+        restored: Tokenizer = offer.implementation().restored(offer.options(parts.tokenizer.options), saved)
     except DiffmidiError:
         raise
     except Exception as error:
@@ -54,31 +58,14 @@ def build_tokenizer(config: RunConfig, saved: Path | None = None) -> Tokenizer:
     return restored
 
 
-def build_process(config: RunConfig, tokenizer: Tokenizer) -> Process:
-    """The run's process around its backbone, with weights that `config.seed` decides."""
+def build_process(parts: Parts, tokenizer: Tokenizer, *, seed: int = 0) -> Process:
+    """The process around its backbone, with weights that the seed decides."""
     import torch
 
     # Weights start from torch's global generator; every other draw has a generator of its own.
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        backbone = build("backbone", config.backbone, length=config.length + 2)
-        schedule = build("schedule", config.schedule)
-        process: Process = build("process", config.process, tokenizer=tokenizer, backbone=backbone, schedule=schedule)
+        torch.manual_seed(seed)
+        backbone = build("backbone", parts.backbone, length=parts.length + 2)
+        schedule = build("schedule", parts.schedule)
+        process: Process = build("process", parts.process, tokenizer=tokenizer, backbone=backbone, schedule=schedule)
     return process
-
-
-def describe_parts(
-    config: RunConfig, kinds: Iterable[str] = ("tokenizer", "backbone", "schedule", "process")
-) -> dict[str, dict[str, Any]]:
-    """Each chosen part with the package and version that it comes from."""
-    described: dict[str, dict[str, Any]] = {}
-    for kind in kinds:
-        part: Part = getattr(config, kind)
-        offer = find(kind, part.name)
-        described[kind] = {
-            "name": part.name,
-            "package": offer.package,
-            "version": offer.version,
-            "options": part.options,
-        }
-    return described

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from safetensors import SafetensorError
@@ -15,8 +16,10 @@ from torch import Tensor, nn
 
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.tokenizer import Tokenizer
+from diffmidi_core.data.dataset import TokenDataset
 from diffmidi_core.errors import DiffmidiError
-from diffmidi_core.files import read_json, whole_folder, write_json
+from diffmidi_core.files import sweep, whole_folder
+from diffmidi_core.run.manifest import ANOTHER, Manifest, digests
 from diffmidi_core.train.deepspeed import fill_state, gathered_state, shares_out
 from diffmidi_core.train.optimiser import Ema
 from diffmidi_core.train.sharding import is_sharded, part_like, whole
@@ -24,9 +27,8 @@ from diffmidi_core.train.sharding import is_sharded, part_like, whole
 MODEL, EMA, OPTIMISER, MANIFEST = "model.safetensors", "ema.safetensors", "optimizer.safetensors", "manifest.json"
 TOKENIZER = "tokenizer"
 _NAME = re.compile(r"step-(\d{6,})")
-_LEFT = (".writing-", ".removing-")
-"""How the names of folders begin that are being written or removed (files.py)."""
-_ANOTHER = "use another one of the same run (--checkpoint STEP), or remove its folder to go on from the one before."
+MOMENTS = ("exp_avg", "exp_avg_sq")
+"""What AdamW knows of each parameter, beside the number of its steps."""
 Which = int | Literal["last", "best"] | None
 Tensors = dict[str, dict[str, Tensor]]
 """By file and name."""
@@ -52,26 +54,40 @@ def gather(process: Process, ema: Ema, optimiser: torch.optim.Optimizer, *, keep
     return gathered
 
 
-def save(folder: Path, step: int, tensors: Tensors, tokenizer: Tokenizer, manifest: dict[str, Any]) -> Path:
+def save(folder: Path, tensors: Tensors, tokenizer: Tokenizer, manifest: Manifest) -> Path:
     """Write what `gather` returned to `folder/step-NNNNNN` and return its path.
 
-    Raises DiffmidiError where it cannot be written, or where a weight is not a finite number.
+    What the manifest says of the written files is filled in. Raises DiffmidiError where they cannot be written, or
+    where a weight is not a finite number.
     """
-    path = _path(folder, step)
-    _sweep(folder)
+    path = _path(folder, manifest.step)
+    sweep(folder)
     with whole_folder(path) as temporary:
         for file in (MODEL, EMA):
-            _check_finite(tensors[file], step)
+            _check_finite(
+                tensors[file],
+                f"after iteration {manifest.step}, so no checkpoint is written: lower the learning rate (--lr) and go "
+                "on from the checkpoint before with --resume.",
+            )
         for file in (MODEL, EMA, OPTIMISER):
-            _write(tensors.get(file, {}), temporary / file)
+            write_tensors(tensors.get(file, {}), temporary / file)
         tokenizer.save(temporary / TOKENIZER)
-        write_json(temporary / MANIFEST, {"step": step, **manifest})
+        _described(manifest, tensors, temporary).write(temporary / MANIFEST)
     return path
 
 
+def _described(manifest: Manifest, tensors: Tensors, folder: Path) -> Manifest:
+    files = digests(folder)
+    weights = hashlib.sha256(f"{files[MODEL]} {files[EMA]}".encode()).hexdigest()[:16]
+    state = tensors.get(OPTIMISER, {})
+    stateless = tuple(name for name in tensors[EMA] if f"{name}/step" not in state)
+    training = manifest.training and manifest.training.model_copy(update={"stateless": stateless})
+    return manifest.model_copy(update={"files": files, "weights": weights, "training": training})
+
+
 def steps(folder: Path) -> list[int]:
-    """The steps of all whole checkpoints, rising."""
-    found = [_NAME.fullmatch(path.parent.name) for path in folder.glob(f"*/{MANIFEST}")]
+    """The steps of all checkpoints, rising."""
+    found = [_NAME.fullmatch(path.name) for path in folder.glob("step-*") if path.is_dir()]
     return sorted(int(match[1]) for match in found if match)
 
 
@@ -87,10 +103,10 @@ def choose(folder: Path, which: Which = None) -> Path:
     if isinstance(which, int):
         step = which
     else:
-        best = None if which == "last" else read_json(_path(folder, known[-1]) / MANIFEST).get("best")
+        best = None if which == "last" else _best(_path(folder, known[-1]))
         if best is None and which == "best":
             raise DiffmidiError(f"{folder} has no best checkpoint, as no held-out music was looked at: take the last.")
-        step = known[-1] if best is None else int(best["step"])
+        step = known[-1] if best is None else best
     if step not in known:
         raise DiffmidiError(
             f"there is no checkpoint of step {step} in {folder}. There are: {', '.join(map(str, known))}."
@@ -98,79 +114,135 @@ def choose(folder: Path, which: Which = None) -> Path:
     return _path(folder, step)
 
 
+def _best(path: Path) -> int | None:
+    training = Manifest.read(path / MANIFEST).training
+    return training.best.step if training and training.best else None
+
+
 def prune(folder: Path, keep: int, best: int | None = None) -> None:
     """Remove all checkpoints but the newest, the `best`, and the newest `keep` of the regular ones.
 
-    Regular is what was saved at its time, and not because it was the best or because training was stopped.
+    Regular is what was saved at its time, and not because it was the best or because training was stopped. What cannot
+    be read is left alone: it says so when it is opened.
     """
-    known = steps(folder)
-    regular = [step for step in known if read_json(_path(folder, step) / MANIFEST).get("regular", True)]
-    for step in {*known[:-1]} - {*regular[-keep:], best}:
+    known = {step: said for step in steps(folder) if (said := _regular(_path(folder, step))) is not None}
+    regular = [step for step, said in known.items() if said]
+    for step in {*[*known][:-1]} - {*regular[-keep:], best}:
         # Renamed first: killed while it is removed, it must not look like a checkpoint any more.
-        gone = folder / f"{_LEFT[1]}{step}"
+        gone = folder / f".removing-{step}"
         _path(folder, step).replace(gone)
         shutil.rmtree(gone, ignore_errors=True)
 
 
-def load_manifest(path: Path, process: Process) -> dict[str, Any]:
-    """The manifest of a checkpoint. Raises DiffmidiError where it belongs to another tokenizer."""
-    manifest: dict[str, Any] = read_json(path / MANIFEST)
-    if not (isinstance(manifest, dict) and isinstance(manifest.get("step"), int)):
-        raise DiffmidiError(f"{path / MANIFEST} is not a checkpoint's manifest: {_ANOTHER}")
-    if manifest.get("tokenizer_fingerprint") != process.tokenizer.fingerprint:
+def _regular(path: Path) -> bool | None:
+    try:
+        training = Manifest.read(path / MANIFEST).training
+    except DiffmidiError:
+        return None
+    return training is None or training.regular
+
+
+def opened(path: Path) -> Manifest:
+    """The manifest of a checkpoint. Raises DiffmidiError where a file of it is missing, or not as it was written."""
+    manifest = Manifest.read(path / MANIFEST)
+    manifest.verify(path, (MODEL, EMA, OPTIMISER))
+    return manifest
+
+
+def check_tokenizer(manifest: Manifest, tokenizer: Tokenizer, path: Path) -> None:
+    """Raises DiffmidiError where a checkpoint belongs to another tokenizer."""
+    if manifest.tokenizer_fingerprint != tokenizer.fingerprint:
         raise DiffmidiError(
             f"{path} was trained with another tokenizer or other tokenizer options: "
             "sample and resume with the config it was trained with."
         )
-    return manifest
 
 
-def load_weights(path: Path, process: Process, *, averaged: bool) -> None:
-    """Fill a process with a checkpoint's weights, averaged or as they were trained."""
-    tensors = _read(path / MODEL)
-    if averaged:
-        tensors |= _read(path / EMA)
-    _fill(process, tensors, path)
+def check_data(manifest: Manifest, dataset: TokenDataset) -> None:
+    """Raises DiffmidiError where a checkpoint was trained on another token dataset than this one."""
+    if manifest.training and manifest.training.data_fingerprint != dataset.fingerprint:
+        raise DiffmidiError(
+            f"the data of this run (fingerprint {dataset.fingerprint}) are not those that its checkpoint of iteration "
+            f"{manifest.step} was trained on ({manifest.training.data_fingerprint}): put those back, or begin a new "
+            "run."
+        )
 
 
-def load_training(path: Path, process: Process, ema: Ema, optimiser: torch.optim.Optimizer) -> None:
-    """Fill everything that training goes on from."""
-    load_weights(path, process, averaged=False)
-    averages = _read(path / EMA)
-    saved = _read(path / OPTIMISER)
-    parameters = dict(process.named_parameters())
-    try:
-        ema.load(averages)
-        if shares_out(optimiser):
-            fill_state(process, optimiser, saved)
-            return
-        state = {
-            index: {
-                "step": saved[f"{name}/step"],
-                **{key: part_like(saved[f"{name}/{key}"], parameter) for key in ("exp_avg", "exp_avg_sq")},
-            }
-            for index, (name, parameter) in enumerate(parameters.items())
-            if f"{name}/step" in saved
+def load_averaged(path: Path, process: Process, *, remedy: str = ANOTHER) -> None:
+    """Fill a process with a checkpoint's averaged weights; raises as `load_weights` does."""
+    averages = _read(path / EMA, remedy)
+    _compare(path / EMA, averages, {name: each.shape for name, each in process.named_parameters()}, remedy)
+    load_weights(path / MODEL, process, over=averages, remedy=remedy)
+
+
+def load_weights(file: Path, process: Process, *, over: dict[str, Tensor] | None = None, remedy: str = ANOTHER) -> None:
+    """Fill a process with the weights of a file, and those `over` it.
+
+    Raises DiffmidiError that names the first tensor which is missing, of another shape, or not finite.
+    """
+    own, tensors = process.state_dict(), _read(file, remedy)
+    _compare(file, tensors, {name: each.shape for name, each in own.items()}, remedy)
+    tensors |= over or {}
+    _check_finite(tensors, f"in {file.parent}: {remedy}")
+    process.load_state_dict({name: part_like(tensor, own[name]) for name, tensor in tensors.items()})
+
+
+def load_training(
+    path: Path,
+    manifest: Manifest,
+    process: Process,
+    ema: Ema,
+    optimiser: torch.optim.Optimizer,
+    *,
+    remedy: str = ANOTHER,
+) -> None:
+    """Fill everything that training goes on from.
+
+    Raises DiffmidiError, which ends with the `remedy`, and names the first tensor which is missing, of another shape,
+    or, of weights and averages, not finite.
+    """
+    shapes = {name: parameter.shape for name, parameter in process.named_parameters()}
+    averages, state = _read(path / EMA, remedy), _read(path / OPTIMISER, remedy)
+    _compare(path / EMA, averages, shapes, remedy)
+    with_state = shapes.keys() - {*(manifest.training.stateless if manifest.training else ())}
+    expected = {f"{name}/step": torch.Size() for name in shapes if name in with_state}
+    expected |= {f"{name}/{key}": shapes[name] for name in shapes if name in with_state for key in MOMENTS}
+    _compare(path / OPTIMISER, state, expected, remedy)
+    load_weights(path / MODEL, process, remedy=remedy)
+    _check_finite(averages, f"in {path / EMA}: {remedy}")
+    ema.load(averages)
+    if shares_out(optimiser):
+        fill_state(process, optimiser, state)
+        return
+    filled = {
+        index: {
+            "step": state[f"{name}/step"],
+            **{key: part_like(state[f"{name}/{key}"], parameter) for key in MOMENTS},
         }
-    except (KeyError, RuntimeError) as error:
-        raise _misfit(path, error) from error
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+        for index, (name, parameter) in enumerate(process.named_parameters())
+        if name in with_state
+    }
+    optimiser.load_state_dict({"state": filled, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what killed processes left half-written, or half-removed."""
-    for start in _LEFT:
-        for path in folder.glob(f"{start}*"):
-            shutil.rmtree(path, ignore_errors=True)
+def _compare(
+    file: Path, found: Mapping[str, Tensor], expected: Mapping[str, torch.Size], remedy: str = ANOTHER
+) -> None:
+    for name, shape in expected.items():
+        if name not in found:
+            raise DiffmidiError(f"{file} does not hold {name}, which this model has: {remedy}")
+        if found[name].shape != shape:
+            raise DiffmidiError(
+                f"{name} is {list(found[name].shape)} in {file}, and {list(shape)} in this model: {remedy}"
+            )
+    if more := found.keys() - expected.keys():
+        raise DiffmidiError(f"{file} holds {min(more)}, which this model does not have: {remedy}")
 
 
-def _check_finite(tensors: dict[str, Tensor], step: int) -> None:
+def _check_finite(tensors: Mapping[str, Tensor], where: str) -> None:
     for name, value in tensors.items():
         if value.is_floating_point() and not value.isfinite().all():
-            raise DiffmidiError(
-                f"{name} is not finite after iteration {step}, so no checkpoint is written: lower the learning rate "
-                "(--lr) and go on from the checkpoint before with --resume."
-            )
+            raise DiffmidiError(f"{name} is not finite {where}")
 
 
 def _path(folder: Path, step: int) -> Path:
@@ -188,35 +260,22 @@ def _optimiser_tensors(process: nn.Module, optimiser: torch.optim.Optimizer) -> 
             yield f"{names[index]}/{key}", torch.as_tensor(value)
 
 
-def _fill(process: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
-    own = process.state_dict()
-    try:
-        process.load_state_dict(
-            {name: part_like(tensor, own[name]) if name in own else tensor for name, tensor in tensors.items()}
-        )
-    except RuntimeError as error:
-        raise _misfit(path, error) from error
-
-
-def _misfit(path: Path, error: BaseException) -> DiffmidiError:
-    return DiffmidiError(f"{path} does not fit this model ({_short(error)}): was it trained with other options?")
-
-
-def _write(tensors: dict[str, Tensor], path: Path) -> None:
+def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Write a safetensors file. Raises OSError, whatever it is that cannot be done."""
     on_cpu = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     try:
-        save_file(on_cpu, path)
+        save_file(on_cpu, path, {"format": "pt"})
     except SafetensorError as error:  # what its Rust code makes of a full disk
         raise OSError(None, _short(error)) from error
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def _read(path: Path, remedy: str = ANOTHER) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except FileNotFoundError:
-        raise DiffmidiError(f"{path} is missing: the checkpoint is not whole. {_ANOTHER.capitalize()}") from None
+        raise DiffmidiError(f"{path} is missing: {path.parent} is not whole, so {remedy}") from None
     except (SafetensorError, OSError) as error:
-        raise DiffmidiError(f"{path} is damaged ({_short(error)}): {_ANOTHER}") from error
+        raise DiffmidiError(f"{path} is damaged ({_short(error)}): {remedy}") from error
 
 
 def _short(error: BaseException) -> str:

@@ -15,7 +15,7 @@ from diffmidi_core.judge.evaluate import evaluate
 from diffmidi_core.run.folder import RunFolder
 from diffmidi_core.run.session import Session
 from diffmidi_core.run.stages import prepare_data
-from diffmidi_core.train.train import train
+from diffmidi_core.train.loop import train
 
 from .stand_in import Hub
 

@@ -9,7 +9,7 @@ from diffmidi_core.hooks import Hooks
 from diffmidi_core.run.folder import RunFolder
 from diffmidi_core.run.session import Session
 from diffmidi_core.run.stages import prepare_data
-from diffmidi_core.train import train
+from diffmidi_core.train import loop
 
 SMALL = ("backbone.size=tiny", "backbone.dropout=0", "process.steps=20", "train.warmup=0")
 
@@ -57,6 +57,6 @@ def trainer(music, tmp_path):
         session = Session(RunFolder.new(tmp_path / name, config), config)
         session.hooks = Hooks(listeners)
         prepare_data(session)
-        return train.Trainer(session)
+        return loop.Trainer(session)
 
     return make

@@ -6,7 +6,7 @@ import pytest
 
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.run import checkpoint
-from diffmidi_core.train import train
+from diffmidi_core.train import loop
 
 EVERY = ("train.iterations=8", "train.evaluate_every=1", "train.save_every=4", "train.log_every=8")
 
@@ -17,8 +17,8 @@ def looks(monkeypatch):
 
     def come(*bounds):
         told = iter([each for index, bound in enumerate(bounds) for each in (bound, 2.0 - 0.01 * index)])
-        monkeypatch.setattr(train, "window_bits", lambda *_, **__: None)
-        monkeypatch.setattr(train, "bits_per_word", lambda _: next(told))
+        monkeypatch.setattr(loop, "window_bits", lambda *_, **__: None)
+        monkeypatch.setattr(loop, "bits_per_word", lambda _: next(told))
 
     return come
 
@@ -69,14 +69,14 @@ def test_a_resumed_run_remembers_its_best_and_its_patience(trainer, looks):
     run.run()
     assert (run.best.step, run.best.looks_since) == (2, 2)
     looks(3.5, 3.5, 3.5)
-    again = train.Trainer(run.session)
+    again = loop.Trainer(run.session)
     again.config = train_on
     again.resume()
     assert again.best == run.best
     again.run()
     assert again.step == 6, "two looks more, and not four"
     looks()
-    finished = train.Trainer(run.session)
+    finished = loop.Trainer(run.session)
     finished.resume()
     finished.run()
     assert finished.step == 6, "patience that was at its end stays there"

@@ -217,7 +217,7 @@ def test_a_manifest_that_is_none_is_said(trainer):
     run = trainer("run", *FEW)
     run.save()
     (run.session.folder.checkpoints / "step-000000" / "manifest.json").write_text("[]")
-    with pytest.raises(DiffmidiError, match=r"is not a checkpoint's manifest: use another one of the same run"):
+    with pytest.raises(DiffmidiError, match=r"does not describe a diffmidi model .*: use another one of the same run"):
         run.resume()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
 from typing import NoReturn
 
 import torch
@@ -18,7 +17,8 @@ from diffmidi_core.draw.length import DataLengths
 from diffmidi_core.errors import DiffmidiError, StoppedError
 from diffmidi_core.judge.likelihood import bits_per_word, window_bits
 from diffmidi_core.run import checkpoint
-from diffmidi_core.run.build import build_process, describe_parts
+from diffmidi_core.run.build import build_process
+from diffmidi_core.run.manifest import ANOTHER, PARTS, BestSaid, Manifest, Training, named
 from diffmidi_core.run.memory import out_of_memory, peak_memory_mb
 from diffmidi_core.run.ranks import done_by_main, said_once
 from diffmidi_core.run.seeds import seed_for
@@ -56,7 +56,7 @@ class Trainer:
         )
         self.epochs = config.iterations * self.feed.words_a_step / max(1, int(self.dataset.words_of_pieces().sum()))
         self._vary(settled(session.config.augment, self.epochs))
-        process = build_process(session.config, session.tokenizer).to(device)
+        process = build_process(session.config, session.tokenizer, seed=self.config.seed).to(device)
         if config.checkpointing:
             process.backbone.checkpointing(True)
         if config.compile:
@@ -69,7 +69,7 @@ class Trainer:
         self.step = 0
         self.best = Best()
         self.lengths = DataLengths.of(self.dataset)
-        self.heldout = self.dataset.heldout(LOOK_WINDOWS, seed=self.config.seed)
+        self.heldout = self.dataset.heldout(LOOK_WINDOWS)
         self.trained_on = self.dataset.draw(
             len(self.heldout), seed=seed_for(self.config.seed, "look"), step=0, plain=True
         )
@@ -82,16 +82,20 @@ class Trainer:
     def resume(self) -> None:
         """Go on from the newest checkpoint."""
         path = checkpoint.choose(self.session.folder.checkpoints, "last")
-        manifest = checkpoint.load_manifest(path, self.process)
-        checkpoint.load_training(path, self.process, self.ema, self.optimiser)
-        if self.accelerator.scaler is not None and manifest.get("scaler"):
-            self.accelerator.scaler.load_state_dict(manifest["scaler"])
-        self.step = int(manifest["step"])
-        self.best = Best.of(manifest.get("best"))
+        manifest = done_by_main(lambda: checkpoint.opened(path))
+        checkpoint.check_tokenizer(manifest, self.session.tokenizer, path)
+        checkpoint.check_data(manifest, self.dataset)
+        checkpoint.load_training(path, manifest, self.process, self.ema, self.optimiser)
+        said = manifest.training
+        if said is None:
+            raise DiffmidiError(f"{path} is of an exported model, from which training cannot go on: {ANOTHER}")
+        if self.accelerator.scaler is not None and said.scaler:
+            self.accelerator.scaler.load_state_dict(said.scaler)
+        self.step = manifest.step
+        self.best = Best.of(said.best.model_dump() if said.best else None)
         # More iterations than were asked at first must not change what the others were.
-        decided = manifest.get("transpose", self.varied.transpose)
-        if self.config.augment.transpose == "auto" and decided != self.varied.transpose:
-            self._vary(self.varied.model_copy(update={"transpose": decided}))
+        if self.config.augment.transpose == "auto" and said.transpose != self.varied.transpose:
+            self._vary(self.varied.model_copy(update={"transpose": said.transpose}))
 
     def run(self) -> None:
         """Train to `train.iterations`, or until `train.patience` looks have not lowered the held-out bound.
@@ -178,19 +182,25 @@ class Trainer:
         return ", ".join(said) + (f" and {more} more windows" if more else "")
 
     def _write(self, tensors: checkpoint.Tensors, regular: bool) -> None:
-        scaler, folder = self.accelerator.scaler, self.session.folder
-        manifest = {
-            "parts": describe_parts(self.config),
-            "length": self.config.length,
-            "tokenizer_fingerprint": self.session.tokenizer.fingerprint,
-            "data_fingerprint": self.dataset.fingerprint,
-            "regular": regular,
-            "best": self.best.state(),
-            "lengths": asdict(self.lengths),
-            "transpose": self.varied.transpose,
-            "scaler": None if scaler is None else scaler.state_dict(),
-        }
-        path = checkpoint.save(folder.checkpoints, self.step, tensors, self.session.tokenizer, manifest)
+        scaler, folder, config = self.accelerator.scaler, self.session.folder, self.config
+        parts = {kind: named(kind, getattr(config, kind)) for kind in (*PARTS, "sampler")}
+        manifest = Manifest(
+            step=self.step,
+            sample=config.sample,
+            length=config.length,
+            precision=config.precision,
+            tokenizer_fingerprint=self.session.tokenizer.fingerprint,
+            lengths=self.lengths,
+            training=Training(
+                data_fingerprint=self.dataset.fingerprint,
+                regular=regular,
+                best=None if (best := self.best.state()) is None else BestSaid(**best),
+                transpose=self.varied.transpose,
+                scaler=None if scaler is None else scaler.state_dict(),
+            ),
+            **parts,
+        )
+        path = checkpoint.save(folder.checkpoints, tensors, self.session.tokenizer, manifest)
         checkpoint.prune(folder.checkpoints, self.config.train.keep, self.best.step)
         folder.note(iterations=self.step, peak_memory_mb=peak_memory_mb(self.accelerator.device))
         self.session.hooks.emit("checkpoint_saved", step=self.step, path=path)
