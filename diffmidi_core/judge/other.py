@@ -6,6 +6,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -22,14 +23,15 @@ from diffmidi_core.judge.draw import music_figures
 from diffmidi_core.judge.metrics import Figures
 from diffmidi_core.judge.music import ReferenceMusic
 from diffmidi_core.judge.settings import Judging
-from diffmidi_core.run.build import build
-from diffmidi_core.run.ranks import is_main
+from diffmidi_core.run.build import build, build_tokenizer
+from diffmidi_core.run.ranks import is_main, world_size
 from diffmidi_core.run.session import Surroundings
 from diffmidi_core.sections import Part
 
 if TYPE_CHECKING:
     from diffmidi_core.draw.folder import DrawFolder
     from diffmidi_core.draw.model import Model
+    from diffmidi_core.run.manifest import Manifest
 
 
 def judge_other(
@@ -59,7 +61,7 @@ def judge_other(
     Returns: what `judge_checkpoint` and `judge_draw` say of their parts, together, and what was measured on (`data`).
     Raises DiffmidiError where nothing of the other music can be used.
     """
-    with _prepared(work.hooks, data, source, model.tokenizer, sustain=sustain) as (folder, report):
+    with _prepared(work.hooks, model, data, source, sustain=sustain) as (folder, report):
         music = ReferenceMusic(folder, model.tokenizer, length=model.length, everything=True, training=training)
         for remark in _remarks(report):
             work.hooks.warn(remark)
@@ -88,19 +90,35 @@ def judge_other(
 
 @contextmanager
 def _prepared(
-    hooks: Hooks, data: str | None, source: Part, tokenizer: Tokenizer, *, sustain: bool
+    hooks: Hooks, model: Model, data: str | None, source: Part, *, sustain: bool
 ) -> Iterator[tuple[Path, Report]]:
     """A token dataset of the other music while the block lasts. Each process makes its own: they may share no disk."""
-    music: Source = build("source", source, data=data)
-    if sustain:
-        music = Sustained(music)
+    music, tokenizer = _source(source, data, sustain), model.tokenizer
     with tempfile.TemporaryDirectory(prefix="diffmidi-") as temporary:
-        folder = Path(temporary) / "data"
-        # What it would warn of is about training on these data; what matters here is said by `_remarks`.
-        yield (
+        folder, saved = Path(temporary) / "data", Path(temporary) / "tokenizer"
+        tokenizer.save(saved)
+        report = prepare(
+            music,
+            tokenizer,
             folder,
-            prepare(music, tokenizer, folder, heldout=0.0, test=0.0, hooks=_Progress(hooks), near_duplicates="ignore"),
+            heldout=0.1,
+            # What it would warn of is about training on these data; what matters here is said by `_remarks`.
+            hooks=_Progress(hooks),
+            near_duplicates="ignore",
+            workers=0 if world_size() == 1 else 1,
+            make=partial(_parts, source, data, sustain, model.manifest, saved),
         )
+        yield folder, report
+
+
+def _parts(source: Part, data: str | None, sustain: bool, manifest: Manifest, saved: Path) -> tuple[Source, Tokenizer]:
+    """What a worker process reads and encodes with: the same parts, found by their names again."""
+    return _source(source, data, sustain), build_tokenizer(manifest, saved)
+
+
+def _source(part: Part, data: str | None, sustain: bool) -> Source:
+    source: Source = build("source", part, data=data)
+    return Sustained(source) if sustain else source
 
 
 class _Progress(Hooks):

@@ -4,6 +4,7 @@ import json
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -78,6 +79,7 @@ class Model:
     fingerprint: str = "weights of the test"
 
     parts: dict = field(default_factory=lambda: {"process": Part(name="gaussian")})
+    manifest: object = field(default_factory=lambda: SimpleNamespace(tokenizer=Part(name="mmm")))
 
     @property
     def tokenizer(self):
@@ -105,7 +107,7 @@ def data(tmp_path_factory, model):
     folder = tmp_path_factory.mktemp("data")
     music = write_music(folder / "music", range(12))
     source = find("source", "folder").build(data=str(music))
-    prepare(source, model.tokenizer, folder / "data", heldout=0.3, hooks=Hooks())
+    prepare(source, model.tokenizer, folder / "data", heldout=0.2, test=0.3, hooks=Hooks())
     return folder / "data"
 
 

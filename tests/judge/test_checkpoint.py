@@ -3,8 +3,12 @@
 import pytest
 import torch
 
+from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.judge.checkpoint import judge_checkpoint
 from diffmidi_core.judge.music import ReferenceMusic
+from diffmidi_core.judge.score import score
+from diffmidi_core.music.toy import toy_scores
+from diffmidi_core.registry import find
 
 from .conftest import LENGTH, written
 
@@ -36,10 +40,26 @@ def test_the_same_weights_have_the_same_figures_whatever_was_drawn_before(work, 
     assert judged() == first
 
 
-def test_windows_are_of_pieces_that_are_not_trained_on(reference):
-    windows = reference.windows(1000)
-    assert windows
-    assert not {window.piece for window in windows} & set(reference.dataset.train_pieces.tolist())
+def test_windows_are_of_pieces_that_neither_trained_nor_chose_the_checkpoint(reference):
+    assert reference.split == "test"
+    judged = {window.piece for window in reference.windows(1000)}
+    assert judged == set(reference.dataset.test_pieces.tolist())
+    assert not judged & {window.piece for window in reference.dataset.heldout()}
+    assert not judged & set(reference.dataset.train_pieces.tolist())
+
+
+def test_the_same_windows_are_judged_by_every_run_on_the_data(data, model, reference):
+    again = ReferenceMusic(data, model.tokenizer, length=LENGTH)
+    assert again.windows(5) == reference.windows(5) == reference.windows(1000)[:5]
+
+
+def test_a_process_that_fails_is_named_with_its_package(work, model, reference, judging, monkeypatch):
+    monkeypatch.setattr(model.process, "bound", lambda *_, **__: 1 / 0, raising=False)
+    said = r"process 'gaussian' of diffmidi .* failed while estimating its bound \(ZeroDivisionError"
+    with pytest.raises(DiffmidiError, match=said):
+        judge_checkpoint(work, model, reference, judging("bound_bpw"))
+    with pytest.raises(DiffmidiError, match=said):
+        score(model, toy_scores()["tune"])
 
 
 def test_judging_on_the_music_the_checkpoint_was_chosen_by_is_said(work, model, reference, judging, ears):
@@ -63,8 +83,6 @@ def test_without_a_metric_of_likelihood_the_model_is_not_asked(work, model, refe
 
 
 def test_a_metric_that_fails_leaves_the_others_their_figures(work, model, reference, judging, ears, monkeypatch):
-    from diffmidi_core.registry import find
-
     broken = find("metric", "bits_per_note").implementation()
     monkeypatch.setattr(broken, "bits", lambda self, window: 1 / 0)
     found = judge_checkpoint(work, model, reference, judging("bits_per_note", "bound_bpw"))

@@ -53,7 +53,7 @@ def test_music_shorter_than_the_pieces_is_no_comparison(hooks, draw, model, refe
 def test_music_is_cut_to_the_length_of_the_pieces(hooks, draw, model, reference, judging):
     change_pieces(draw, lambda tokens: tokens[:16])
     found = judge_draw(hooks, draw, model.tokenizer, reference, judging("pitch_range", windows=1000))
-    pieces = reference.dataset.heldout_pieces
+    pieces = reference.dataset.test_pieces
     total = sum(len(reference.dataset.piece(piece)) for piece in pieces)
     assert found["windows"] == total // 16
 
