@@ -12,8 +12,8 @@ from diffmidi_core.errors import UsageError
 
 if TYPE_CHECKING:
     from diffmidi_core.draw.folder import DrawFolder
-    from diffmidi_core.run.checkpoint import Which
     from diffmidi_core.run.folder import RunFolder
+    from diffmidi_core.run.manifest import Which
     from diffmidi_core.run.session import Surroundings
     from diffmidi_core.sections import EvaluateConfig, Part
 
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     metavar="RUN|FOLDER",
     help="With --samples: the run, or the folder of MIDI files, to compare them with.",
 )
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE.json", help="With --samples: write figures there.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE.json", help="With --samples: write figures there."
+)
 def command(
     run: Path | None,
     checkpoint: Which,
@@ -110,7 +112,9 @@ def _run(run: Path, which: Which, name: str | None, flags: Any, assignments: tup
 def _draw(folder: RunFolder, name: str | None) -> DrawFolder | None:
     """The draw to judge; a run that nothing was drawn from has none."""
     if name is None and not any(folder.draws.glob("[!s]*/request.json")):
-        click.echo(f"Nothing was drawn from this run yet, so only its checkpoint is judged: diffmidi sample {folder.path}")
+        click.echo(
+            f"Nothing was drawn from this run yet, so only its checkpoint is judged: diffmidi sample {folder.path}"
+        )
         return None
     return folder.draw(name)
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.data.dataset import TokenDataset
+from diffmidi_core.draw.lengths import DataLengths
 from diffmidi_core.errors import UsageError
 from diffmidi_core.music.metre import FOUR_FOUR, Metre, Stretch
 from diffmidi_core.music.notes import Score, notes_of
@@ -26,26 +27,11 @@ WINDOWS = 1000
 """Training windows that the quantiles of their lengths are taken from."""
 
 
-@dataclass(frozen=True)
-class DataLengths:
-    """How long the training music is, in words. A checkpoint keeps it, so that drawing needs no data.
-
-    Attributes:
-        windows: quantiles of the lengths of training windows, rising.
-        pieces: of the training pieces; empty where it is not known.
-        words_per_note: None where it is not known.
-    """
-
-    windows: tuple[int, ...]
-    pieces: tuple[int, ...] = ()
-    words_per_note: float | None = None
-
-    @classmethod
-    def of(cls, dataset: TokenDataset) -> DataLengths:
-        """Of a dataset that something can be trained on."""
-        windows = [window.end - window.start for window in dataset.draw(WINDOWS, seed=0, step=0, plain=True)]
-        words, notes = dataset.report["words"], dataset.report["notes"]
-        return cls(_quantiles(windows), _quantiles(dataset.words_of_pieces()), words / notes if notes else None)
+def lengths_of(dataset: TokenDataset) -> DataLengths:
+    """How long the music of a dataset is that something can be trained on."""
+    windows = [window.end - window.start for window in dataset.draw(WINDOWS, seed=0, step=0, plain=True)]
+    tokens, notes = dataset.report["words"], dataset.report["notes"]
+    return DataLengths(_quantiles(windows), _quantiles(dataset.words_of_pieces()), tokens / notes if notes else None)
 
 
 def _quantiles(lengths: Any) -> tuple[int, ...]:

@@ -12,19 +12,19 @@ from typing import Literal
 
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.tokenizer import Tokenizer
-from diffmidi_core.draw.length import DataLengths
+from diffmidi_core.draw.lengths import DataLengths
 from diffmidi_core.draw.request import Request
 from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.registry import find
 from diffmidi_core.run import checkpoint as checkpoints
 from diffmidi_core.run.build import build_process, build_tokenizer
-from diffmidi_core.run.checkpoint import Which
-from diffmidi_core.run.folder import RunFolder
-from diffmidi_core.run.manifest import AGAIN, ANOTHER, PARTS, Manifest
+from diffmidi_core.run.manifest import AGAIN, ANOTHER, PARTS, Manifest, Which, model_folder
+from diffmidi_core.run.manifest import CONFIG as CONFIG
+from diffmidi_core.run.manifest import is_run as is_run
 from diffmidi_core.sections import Part
 
-CONFIG, WEIGHTS, TOKENIZER, VOCAB = "config.json", checkpoints.MODEL, checkpoints.TOKENIZER, "vocab.txt"
-"""What an exported folder holds; `TOKENIZER` is a folder, which only some tokenizers need."""
+WEIGHTS, TOKENIZER, VOCAB = checkpoints.MODEL, checkpoints.TOKENIZER, "vocab.txt"
+"""What an exported folder holds beside CONFIG; `TOKENIZER` is a folder, which only some tokenizers need."""
 
 
 @dataclass(frozen=True)
@@ -61,33 +61,22 @@ class Model:
         return self.process.tokenizer
 
 
-def is_run(folder: Path) -> bool:
-    """Whether it is the folder of a run, trained or not, and not one that `export` wrote."""
-    return RunFolder(folder).checkpoints.is_dir() or (
-        RunFolder(folder).config_file.is_file() and not (folder / WEIGHTS).is_file() and RunFolder(folder).data.is_dir()
-    )
-
-
 def open_model(where: Path, checkpoint: Which = None) -> Model:
-    """The model of a run, at a `checkpoint` as `checkpoint.choose` takes it, or of an exported folder, which has one.
+    """The model of a run, at a `checkpoint` as `choose` takes it, or of an exported folder, which has only one.
 
     Raises DiffmidiError in one sentence where the folder is neither, where a file of it is missing, damaged or not
     finite, or where it needs a part that is not installed.
     """
+    path = model_folder(where, checkpoint)
     if is_run(where):
-        path = checkpoints.choose(RunFolder(where).checkpoints, checkpoint)
         manifest = checkpoints.opened(path)
         process = _built(manifest, path)
         checkpoints.load_averaged(path, process, remedy=_remedy(ANOTHER, manifest))
-    elif checkpoint is not None:
-        raise UsageError(f"{where} holds one model and no checkpoints to choose from: leave out the checkpoint.")
-    elif not (where / CONFIG).is_file():
-        raise DiffmidiError(f"there is no model in {where} (no {CONFIG}): name a run or a folder that was exported.")
     else:
-        manifest = Manifest.read(where / CONFIG, AGAIN)
-        manifest.verify(where, (WEIGHTS,), AGAIN)
-        process = _built(manifest, where)
-        checkpoints.load_weights(where / WEIGHTS, process, remedy=_remedy(AGAIN, manifest))
+        manifest = Manifest.read(path / CONFIG, AGAIN)
+        manifest.verify(path, (WEIGHTS,), AGAIN)
+        process = _built(manifest, path)
+        checkpoints.load_weights(path / WEIGHTS, process, remedy=_remedy(AGAIN, manifest))
     return Model(
         process=process.eval(),
         parts={kind: manifest.part(kind) for kind in PARTS},

@@ -101,7 +101,7 @@ def _prepared(
             music,
             tokenizer,
             folder,
-            heldout=0.1,
+            heldout=0.0,
             # What it would warn of is about training on these data; what matters here is said by `_remarks`.
             hooks=_Progress(hooks),
             near_duplicates="ignore",

@@ -27,11 +27,15 @@ def write_card(
     about: Manifest,
     *,
     parameters: int,
+    figures: Mapping[str, Any],
     shown: Mapping[str, str],
     license: str | None,
     name: str | None,
 ) -> None:
-    """Write README.md into the folder `to`; `shown` names the files of one sample there, by what they are."""
+    """Write README.md into the folder `to`.
+
+    `figures` are those of these weights; `shown` names the files of one sample there, by what they are.
+    """
     from huggingface_hub import ModelCard, ModelCardData
 
     parts = (about.backbone, about.process, about.tokenizer)
@@ -40,8 +44,7 @@ def write_card(
         license=license or UNKNOWN,
         tags=["music", "midi", "symbolic-music", "diffusion", *(part.name for part in parts)],
     )
-    config, facts, measured = (_said(file) for file in (run.config_file, run.facts_file, run.figures_file))
-    figures = {each: figure for each, figure in (measured.get("figures") or {}).items() if figure is not None}
+    config, facts = (_said(file) for file in (run.config_file, run.facts_file))
     body = (
         _environment()
         .get_template("card.md")
@@ -53,8 +56,7 @@ def write_card(
             shown=shown,
             license=license,
             music=_music(config, facts.get("data") or {}),
-            figures=figures,
-            figures_of=measured.get("checkpoint"),
+            figures={each: figure for each, figure in figures.items() if figure is not None},
             versions=facts.get("versions") or {},
             overfits=curves_part(run.read_log()),
         )

@@ -5,16 +5,18 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from diffmidi_core.contracts.process import Process
-from diffmidi_core.draw.model import CONFIG, TOKENIZER, VOCAB, WEIGHTS, open_model
+from diffmidi_core.draw.folder import WHILE_TRAINING, DrawFolder, PieceRecord
+from diffmidi_core.draw.model import CONFIG, TOKENIZER, VOCAB, WEIGHTS, Model, open_model
 from diffmidi_core.errors import DiffmidiError
-from diffmidi_core.files import whole_folder
+from diffmidi_core.files import read_json, whole_folder
 from diffmidi_core.publish.card import write_card
 from diffmidi_core.registry import find
 from diffmidi_core.run import checkpoint
+from diffmidi_core.run.checksums import digests
 from diffmidi_core.run.folder import RunFolder
-from diffmidi_core.run.manifest import digests
 from diffmidi_core.sections import Part
 
 MOST_SOUND = 8 * 2**20
@@ -48,8 +50,17 @@ def export(
         about = model.manifest.model_copy(update={"files": digests(temporary), "training": None})
         about.write(temporary / CONFIG)
         # The card and its sample are no part of the model: whoever publishes it may edit them.
-        shown = _one_sample(run, model.step, temporary)
-        write_card(temporary, run, about, parameters=_count(process), shown=shown, license=license, name=name)
+        draw = _draw_of(run, model)
+        write_card(
+            temporary,
+            run,
+            about,
+            parameters=_count(process),
+            figures=_figures(run, model, draw),
+            shown=_one_sample(draw, temporary) if draw else {},
+            license=license,
+            name=name,
+        )
     return to
 
 
@@ -68,17 +79,20 @@ def _count(process: Process) -> int:
     return sum(each.numel() for each in process.parameters())
 
 
-def _one_sample(run: RunFolder, step: int, to: Path) -> dict[str, str]:
-    """Copy the first sample that this checkpoint drew: "music", "sound" and "picture", as far as they are there."""
-    drawn = f"checkpoint={step} "
-    for words in sorted(run.samples.glob("*.txt")):
-        with words.open(encoding="utf-8", errors="replace") as file:
-            if drawn in file.readline():
-                break
-    else:
-        return {}
-    pictures = sorted(words.parent.glob(f"{words.stem}.*png"))
-    found = {"music": words.with_suffix(".mid"), "sound": words.with_suffix(".wav")}
+def _draw_of(run: RunFolder, model: Model) -> DrawFolder | None:
+    """The newest draw that these weights made because somebody asked for it."""
+    for draw in DrawFolder.all(run.draws):
+        by_itself = draw.path.name.startswith(WHILE_TRAINING)
+        if not by_itself and draw.request().model.fingerprint == model.fingerprint:
+            return draw
+    return None
+
+
+def _one_sample(draw: DrawFolder, to: Path) -> dict[str, str]:
+    """Copy the first piece of a draw: "music", "sound" and "picture", as far as they are there."""
+    stem = PieceRecord(number=1, notes=0, record={}, tokens=[]).stem
+    pictures = sorted(draw.path.glob(f"{stem}.*png"))
+    found = {"music": draw.path / f"{stem}.mid", "sound": draw.path / f"{stem}.wav"}
     found |= {"picture": pictures[0]} if pictures else {}
     shown: dict[str, str] = {}
     for what, file_path in found.items():
@@ -86,3 +100,12 @@ def _one_sample(run: RunFolder, step: int, to: Path) -> dict[str, str]:
             shown[what] = f"sample{file_path.suffix}"
             shutil.copyfile(file_path, to / shown[what])
     return shown
+
+
+def _figures(run: RunFolder, model: Model, draw: DrawFolder | None) -> dict[str, Any]:
+    """What was measured of these weights, and of the draw."""
+    file = run.figures / f"step-{model.step:06d}.json"
+    measured = read_json(file) if file.exists() else {}
+    if not isinstance(measured, Mapping) or measured.get("weights") != model.fingerprint:
+        measured = {}
+    return {**(measured.get("figures") or {}), **((draw.figures().get("figures") or {}) if draw else {})}

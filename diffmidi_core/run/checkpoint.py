@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
 
 import torch
 from safetensors import SafetensorError
@@ -19,17 +17,19 @@ from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.dataset import TokenDataset
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import sweep, whole_folder
-from diffmidi_core.run.manifest import ANOTHER, Manifest, digests
+from diffmidi_core.run.checksums import digests
+from diffmidi_core.run.manifest import ANOTHER, MANIFEST, Manifest, checkpoint_at
+from diffmidi_core.run.manifest import Which as Which
+from diffmidi_core.run.manifest import choose as choose
+from diffmidi_core.run.manifest import steps as steps
 from diffmidi_core.train.deepspeed import fill_state, gathered_state, shares_out
 from diffmidi_core.train.optimiser import Ema
 from diffmidi_core.train.sharding import is_sharded, part_like, whole
 
-MODEL, EMA, OPTIMISER, MANIFEST = "model.safetensors", "ema.safetensors", "optimizer.safetensors", "manifest.json"
+MODEL, EMA, OPTIMISER = "model.safetensors", "ema.safetensors", "optimizer.safetensors"
 TOKENIZER = "tokenizer"
-_NAME = re.compile(r"step-(\d{6,})")
 MOMENTS = ("exp_avg", "exp_avg_sq")
 """What AdamW knows of each parameter, beside the number of its steps."""
-Which = int | Literal["last", "best"] | None
 Tensors = dict[str, dict[str, Tensor]]
 """By file and name."""
 
@@ -60,7 +60,7 @@ def save(folder: Path, tensors: Tensors, tokenizer: Tokenizer, manifest: Manifes
     What the manifest says of the written files is filled in. Raises DiffmidiError where they cannot be written, or
     where a weight is not a finite number.
     """
-    path = _path(folder, manifest.step)
+    path = checkpoint_at(folder, manifest.step)
     sweep(folder)
     with whole_folder(path) as temporary:
         for file in (MODEL, EMA):
@@ -85,52 +85,18 @@ def _described(manifest: Manifest, tensors: Tensors, folder: Path) -> Manifest:
     return manifest.model_copy(update={"files": files, "weights": weights, "training": training})
 
 
-def steps(folder: Path) -> list[int]:
-    """The steps of all checkpoints, rising."""
-    found = [_NAME.fullmatch(path.name) for path in folder.glob("step-*") if path.is_dir()]
-    return sorted(int(match[1]) for match in found if match)
-
-
-def choose(folder: Path, which: Which = None) -> Path:
-    """The checkpoint of a step, "last" or "best" (the lowest held-out bound, as the newest manifest says).
-
-    None is the best where one is known; a run without held-out music has none, and then the last is all there is.
-    Raises DiffmidiError where there is no such checkpoint.
-    """
-    known = steps(folder)
-    if not known:
-        raise DiffmidiError(f"there is no checkpoint in {folder}: run `diffmidi train {folder.parent}` first.")
-    if isinstance(which, int):
-        step = which
-    else:
-        best = None if which == "last" else _best(_path(folder, known[-1]))
-        if best is None and which == "best":
-            raise DiffmidiError(f"{folder} has no best checkpoint, as no held-out music was looked at: take the last.")
-        step = known[-1] if best is None else best
-    if step not in known:
-        raise DiffmidiError(
-            f"there is no checkpoint of step {step} in {folder}. There are: {', '.join(map(str, known))}."
-        )
-    return _path(folder, step)
-
-
-def _best(path: Path) -> int | None:
-    training = Manifest.read(path / MANIFEST).training
-    return training.best.step if training and training.best else None
-
-
 def prune(folder: Path, keep: int, best: int | None = None) -> None:
     """Remove all checkpoints but the newest, the `best`, and the newest `keep` of the regular ones.
 
     Regular is what was saved at its time, and not because it was the best or because training was stopped. What cannot
     be read is left alone: it says so when it is opened.
     """
-    known = {step: said for step in steps(folder) if (said := _regular(_path(folder, step))) is not None}
+    known = {step: said for step in steps(folder) if (said := _regular(checkpoint_at(folder, step))) is not None}
     regular = [step for step, said in known.items() if said]
     for step in {*[*known][:-1]} - {*regular[-keep:], best}:
         # Renamed first: killed while it is removed, it must not look like a checkpoint any more.
         gone = folder / f".removing-{step}"
-        _path(folder, step).replace(gone)
+        checkpoint_at(folder, step).replace(gone)
         shutil.rmtree(gone, ignore_errors=True)
 
 
@@ -243,10 +209,6 @@ def _check_finite(tensors: Mapping[str, Tensor], where: str) -> None:
     for name, value in tensors.items():
         if value.is_floating_point() and not value.isfinite().all():
             raise DiffmidiError(f"{name} is not finite {where}")
-
-
-def _path(folder: Path, step: int) -> Path:
-    return folder / f"step-{step:06d}"
 
 
 def _optimiser_tensors(process: nn.Module, optimiser: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:

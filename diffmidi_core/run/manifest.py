@@ -1,25 +1,23 @@
 """Manifest: what a saved model is, and the checksums of its files. The model opens from it, and from nothing else.
 
 It is manifest.json in a checkpoint and config.json in an exported folder. A file that is not as it was written is
-refused, and so is the manifest itself.
+refused, and so is the manifest itself. Light: it is read before torch is imported.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+import re
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from diffmidi_core import __version__
-from diffmidi_core.draw.length import DataLengths
-from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.draw.lengths import DataLengths
+from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.files import read_json, write_json
 from diffmidi_core.registry import find
+from diffmidi_core.run.checksums import sealed, verify
 from diffmidi_core.sections import Part, SampleConfig
 
 PARTS = ("tokenizer", "backbone", "schedule", "process")
@@ -29,9 +27,11 @@ FORMAT = 1
 ANOTHER = "use another one of the same run (--checkpoint STEP), or remove its folder to go on from the one before."
 AGAIN = "export or fetch the model again."
 """What to do about a damaged checkpoint, and about a damaged export."""
-_CHECKSUM = "checksum"
-_READERS = 4
-"""Files hashed at once: SHA-256 of one takes a core."""
+MANIFEST, CONFIG = "manifest.json", "config.json"
+"""What it is called in a checkpoint, and in an exported folder."""
+Which = int | Literal["last", "best"] | None
+"""A step, the newest, the best; None: the best where one is known, else the newest."""
+_NAME = re.compile(r"step-(\d{6,})")
 
 
 def _plausible(lengths: DataLengths) -> DataLengths:
@@ -161,13 +161,7 @@ class Manifest(_Said):
         """Raises DiffmidiError that names a file which is missing, or is not as it was written."""
         for name in {*needed} - self.files.keys():
             raise DiffmidiError(f"{folder} does not hold {name}: it is not whole, so {remedy}")
-        with ThreadPoolExecutor(_READERS) as readers:
-            found = readers.map(_digest_if_there, [folder / name for name in self.files])
-            for (name, expected), is_now in zip(self.files.items(), found, strict=True):
-                if is_now is None:
-                    raise DiffmidiError(f"{folder / name} is missing: {folder} is not whole, so {remedy}")
-                if is_now != expected:
-                    raise DiffmidiError(f"{folder / name} is damaged (it is not as it was written): {remedy}")
+        verify(folder, self.files, remedy)
 
     def differences(self) -> str:
         """Of which parts another version is installed than the model was made with, as a sentence's end."""
@@ -183,40 +177,68 @@ class Manifest(_Said):
         return part
 
 
-def digest(file: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+def steps(folder: Path) -> list[int]:
+    """The steps of all checkpoints in a folder, rising."""
+    found = [_NAME.fullmatch(path.name) for path in folder.glob("step-*") if path.is_dir()]
+    return sorted(int(match[1]) for match in found if match)
 
 
-def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file below a folder, by its path there."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    with ThreadPoolExecutor(_READERS) as readers:
-        found = readers.map(digest, files)
-        return {path.relative_to(folder).as_posix(): said for path, said in zip(files, found, strict=True)}
+def checkpoint_at(folder: Path, step: int) -> Path:
+    """Where the checkpoint of a step lies among others."""
+    return folder / f"step-{step:06d}"
 
 
-def _digest_if_there(file: Path) -> str | None:
-    try:
-        return digest(file)
-    except OSError:
-        return None
+def choose(folder: Path, which: Which = None) -> Path:
+    """The checkpoint of a step, "last" or "best" (the lowest held-out bound, as the newest manifest says).
+
+    None is the best where one is known; a run without held-out music has none, and then the last is all there is.
+    Raises DiffmidiError where there is no such checkpoint.
+    """
+    known = steps(folder)
+    if not known:
+        raise DiffmidiError(f"there is no checkpoint in {folder}: run `diffmidi train {folder.parent}` first.")
+    if isinstance(which, int):
+        step = which
+    else:
+        best = None if which == "last" else _best(checkpoint_at(folder, known[-1]))
+        if best is None and which == "best":
+            raise DiffmidiError(f"{folder} has no best checkpoint, as no held-out music was looked at: take the last.")
+        step = known[-1] if best is None else best
+    if step not in known:
+        raise DiffmidiError(
+            f"there is no checkpoint of step {step} in {folder}. There are: {', '.join(map(str, known))}."
+        )
+    return checkpoint_at(folder, step)
 
 
-def named(kind: str, part: Part) -> Part:
-    """The part with the package and version it is of, and its fingerprint."""
-    if part.fingerprint is not None:
-        return part
-    offer = find(kind, part.spec)
-    said = json.dumps([offer.load().implementation, part.options], sort_keys=True)
-    return Part(
-        name=offer.name,
-        package=offer.package,
-        version=offer.version,
-        fingerprint=hashlib.sha256(said.encode()).hexdigest()[:16],
-        options=part.options,
-    )
+def _best(path: Path) -> int | None:
+    training = Manifest.read(path / MANIFEST).training
+    return training.best.step if training and training.best else None
+
+
+def is_run(folder: Path) -> bool:
+    """Whether it is the folder of a run, trained or not, and not one that `export` wrote."""
+    return any((folder / name).is_dir() for name in ("checkpoints", "data", "data.partial"))
+
+
+def model_folder(folder: Path, which: Which = None) -> Path:
+    """Where the files of a model lie: a checkpoint of a run, as `choose` takes it, or an exported folder itself.
+
+    Raises DiffmidiError where there is no model, UsageError where there is nothing to choose from.
+    """
+    if is_run(folder):
+        return choose(folder / "checkpoints", which)
+    if which is not None:
+        raise UsageError(f"{folder} holds one model and no checkpoints to choose from: leave out the checkpoint.")
+    if not (folder / CONFIG).is_file():
+        raise DiffmidiError(f"there is no model in {folder} (no {CONFIG}): name a run or a folder that was exported.")
+    return folder
+
+
+def read_model(folder: Path, which: Which = None) -> Manifest:
+    """What a model is that `open_model` would open, without opening its tensors."""
+    where = model_folder(folder, which)
+    return Manifest.read(where / MANIFEST) if is_run(folder) else Manifest.read(where / CONFIG, AGAIN)
 
 
 def first_mistake(error: ValidationError) -> str:
@@ -224,9 +246,3 @@ def first_mistake(error: ValidationError) -> str:
     mistake = error.errors(include_url=False)[0]
     said = str(mistake["msg"]).removeprefix("Value error, ")
     return f"{'.'.join(map(str, mistake['loc'])) or 'all of it'}: {said[:1].lower()}{said[1:]}"
-
-
-def sealed(said: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON of a manifest with the checksum of all the rest of it."""
-    rest = {name: value for name, value in said.items() if name != _CHECKSUM}
-    return {**rest, _CHECKSUM: hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()}

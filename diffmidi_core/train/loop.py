@@ -13,12 +13,12 @@ from diffmidi_core.contracts.process import Process
 from diffmidi_core.data.augment import Augmentation, settled
 from diffmidi_core.data.dataset import TokenDataset, Window
 from diffmidi_core.data.report import figures
-from diffmidi_core.draw.length import DataLengths
+from diffmidi_core.draw.length import lengths_of
 from diffmidi_core.errors import DiffmidiError, StoppedError
 from diffmidi_core.judge.likelihood import bits_per_word, window_bits
 from diffmidi_core.run import checkpoint
 from diffmidi_core.run.build import build_process
-from diffmidi_core.run.manifest import ANOTHER, PARTS, BestSaid, Manifest, Training, named
+from diffmidi_core.run.manifest import ANOTHER, PARTS, BestSaid, Manifest, Training
 from diffmidi_core.run.memory import out_of_memory, peak_memory_mb
 from diffmidi_core.run.ranks import done_by_main, said_once
 from diffmidi_core.run.seeds import seed_for
@@ -68,7 +68,7 @@ class Trainer:
         self.ema = Ema(self.process)
         self.step = 0
         self.best = Best()
-        self.lengths = DataLengths.of(self.dataset)
+        self.lengths = lengths_of(self.dataset)
         self.heldout = self.dataset.heldout(LOOK_WINDOWS)
         self.trained_on = self.dataset.draw(
             len(self.heldout), seed=seed_for(self.config.seed, "look"), step=0, plain=True
@@ -183,7 +183,7 @@ class Trainer:
 
     def _write(self, tensors: checkpoint.Tensors, regular: bool) -> None:
         scaler, folder, config = self.accelerator.scaler, self.session.folder, self.config
-        parts = {kind: named(kind, getattr(config, kind)) for kind in (*PARTS, "sampler")}
+        parts = {kind: getattr(config, kind) for kind in (*PARTS, "sampler")}
         manifest = Manifest(
             step=self.step,
             sample=config.sample,
@@ -214,15 +214,7 @@ class Trainer:
         with self._averaged() as process, eagerly:
             heldout, trained_on = (
                 bits_per_word(
-                    window_bits(
-                        self.session,
-                        process,
-                        self.dataset,
-                        windows,
-                        levels=LOOK_LEVELS,
-                        batch_size=self.config.evaluate.batch_size,
-                        report=False,
-                    )
+                    window_bits(self.session, process, self.dataset, windows, levels=LOOK_LEVELS, report=False)
                 )
                 for windows in (self.heldout, self.trained_on)
             )
@@ -327,7 +319,7 @@ def train(session: Session, *, resume: bool = False) -> None:
         # What was logged after the checkpoint, or before there was any, will be logged again.
         folder.truncate_log(trainer.step if trainer.step else -1)
     parameters = sum(each.numel() for each in trainer.process.parameters())
-    folder.save(session.config)
+    folder.freeze(session.config)
     folder.note(
         parameters=parameters,
         data=figures(trainer.dataset.report),

@@ -5,7 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from diffmidi_core.draw.length import DataLengths, NoteCount, Until, bars, goals_for, seconds
+from diffmidi_core.draw.length import NoteCount, Until, bars, goals_for, seconds
+from diffmidi_core.draw.lengths import DataLengths
 from diffmidi_core.errors import UsageError
 from diffmidi_core.music.toy import from_rows
 from diffmidi_core.registry import find
@@ -102,7 +103,7 @@ def test_lengths_are_drawn_as_often_as_the_data_have_them():
 
 def test_a_model_that_does_not_know_how_long_pieces_were_says_so():
     tokenizer = find("tokenizer", "mmm").build()
-    old = DataLengths.read(None, length=32)
+    old = DataLengths((32,))
     assert goals_for("windows", 1, tokenizer=tokenizer, lengths=old, seed=0)[0][0].words == 32
     with pytest.raises(UsageError, match="--notes, --bars or --seconds"):
         goals_for("pieces", 1, tokenizer=tokenizer, lengths=old, seed=0)
