@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 BUILTIN_PACKAGE = "diffmidi"
 
@@ -45,19 +45,31 @@ class Part(Section):
     @property
     def label(self) -> str:
         """What people call it: the bare name of a built-in, else "package:name"."""
-        return self.name if self.package == BUILTIN_PACKAGE else self.spec
+        return self.name if self.package in (None, BUILTIN_PACKAGE) else self.spec
 
 
 class PrepareConfig(Section):
     """How music becomes a token dataset."""
 
-    heldout: float = Field(0.1, gt=0, lt=1, description="share of the pieces held out, chosen by hash")
+    heldout: float = Field(0.1, gt=0, lt=1, description="share of the pieces held out to watch training by")
+    test: float = Field(0.1, ge=0, lt=1, description="share of the pieces kept out of training, to judge the model by")
     sustain: bool = Field(False, description="notes are as long as the sustain pedal holds them, not as their keys are")
     near_duplicates: Literal["group", "drop", "ignore"] = Field(
         "group", description="versions of one piece: kept on one side of the split, or only the first kept, or ignored"
     )
+    group: str | None = Field(
+        None,
+        description="pieces that stay on one side: those in one folder (folder), or of one value in this column of the "
+        "labels",
+    )
     labels: str | None = Field(None, description="CSV file with a column of labels each, and one that names the piece")
     workers: int = Field(0, ge=0, description="processes that read and encode; 0: one, or more where that is faster")
+
+    @model_validator(mode="after")
+    def _something_to_train_on(self) -> PrepareConfig:
+        if self.heldout + self.test >= 1:
+            raise ValueError(f"heldout ({self.heldout:g}) and test ({self.test:g}) together leave nothing to train on")
+        return self
 
 
 MANY_EPOCHS, SEMITONES = 100, 5

@@ -9,6 +9,9 @@ from typing import Any
 SILENT_CHANGES = ("drums", "clamped_shift", "clamped_rest", "metre_replaced")
 """What tokenizers count that is no note changed for the worse, or is said otherwise."""
 
+OFF = 0.2
+"""A share of the split is remarked on where it is so much smaller or larger than asked, as a part of itself."""
+
 
 @dataclass
 class Report:
@@ -27,6 +30,10 @@ class Report:
         one_velocity: pieces all of whose notes are equally loud.
         round_trip: what decoding the words of `pieces` pieces again loses: absolute errors, and notes `lost`.
         labels: what labels there are, as `LabelSummary` says it.
+        heldout_share, test_share: what share of the pieces was to be held out, and to test.
+        heldout, test: how many pieces are.
+        grouped: `by` what groups were named that had to stay on one side, how many `groups` and `pieces` in them.
+        largest_group: pieces of the largest group that had to stay on one side.
         tokenizer: the tokenizer's fingerprint.
         fingerprint: names the words of all pieces.
     """
@@ -47,6 +54,10 @@ class Report:
     warnings: list[str] = field(default_factory=list)
     heldout_share: float = 0.1
     heldout: int = 0
+    test_share: float = 0.0
+    test: int = 0
+    grouped: dict[str, Any] = field(default_factory=dict)
+    largest_group: int = 0
     tokenizer: str = ""
     fingerprint: str = ""
     plan: str = ""
@@ -71,6 +82,7 @@ class Report:
         return {
             "pieces": self.kept,
             "held out": self.heldout,
+            "test": self.test,
             "notes": self.notes,
             "words": self.words,
             "duplicates": self.duplicates,
@@ -97,6 +109,16 @@ class Report:
             yield "no piece is held out, so nothing can be measured on music that the model has not seen."
         elif self.heldout < 5 <= self.kept:
             yield f"only {self.heldout} of the {self.kept} pieces are held out: figures on them will be uncertain."
+        for what, pieces, share in (
+            ("held out", self.heldout, self.heldout_share),
+            ("test", self.test, self.test_share),
+        ):
+            # A piece more or less is what whole pieces cost; more is what groups do.
+            if self.largest_group > 1 and abs(pieces - share * self.kept) > max(1.0, share * self.kept * OFF):
+                yield (
+                    f"{_percent(pieces, self.kept)} of the pieces are {what}, where {100 * share:.3g} % was asked for: "
+                    f"groups of pieces stay whole, and the largest has {self.largest_group:,}."
+                )
 
 
 def figures(report: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.duplicates import SIGNATURE_LENGTH, notes_hash, signature
 from diffmidi_core.data.labels import folder_label
 from diffmidi_core.data.labels import measured as measured_labels
+from diffmidi_core.data.passages import elements
 from diffmidi_core.data.roundtrip import Loss
 from diffmidi_core.data.split import split_key
 from diffmidi_core.errors import DiffmidiError, RefusedError
@@ -40,6 +41,7 @@ SCHEMA = pa.schema(
         "seconds": pa.float64(),
         "notes_hash": pa.binary(16),
         "signature": pa.list_(pa.uint32(), SIGNATURE_LENGTH),
+        "elements": pa.list_(pa.uint32()),
         "labels": pa.string(),
         # What follows is for the merging, and does not stay.
         "index": pa.int64(),
@@ -140,6 +142,7 @@ def _row(source: Source, tokenizer: Tokenizer, piece: Piece, loss: Loss | None) 
             "seconds": float(seconds(score, (notes.onset + notes.duration).max(keepdims=True))[0]),
             "notes_hash": name_of_notes,
             "signature": signature(notes),
+            "elements": elements(notes),
             "labels": json.dumps({**folder_label(piece.id), **measured_labels(score, notes)}, ensure_ascii=False),
             "one_velocity": bool((notes.velocity == notes.velocity[0]).all()),
             "changed": json.dumps(dict(encoded.changed)) if encoded.changed else "",

@@ -1,100 +1,57 @@
-"""evaluate: every chosen metric, on held-out windows and on the samples beside held-out music of their length."""
+"""evaluate: a checkpoint by how likely music is under it, and a draw by its music; each has figures of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from diffmidi_core.contracts.metric import Figure, Metric, Row, Sample, TrainingMusic, WindowBits, named
-from diffmidi_core.contracts.tokenizer import Tokenizer
-from diffmidi_core.data.dataset import TokenDataset, Window
-from diffmidi_core.draw.sample import load_process
-from diffmidi_core.draw.samples import read_record, read_samples
-from diffmidi_core.files import write_json
-from diffmidi_core.judge.likelihood import samples_of, window_bits
-from diffmidi_core.run.build import build
-from diffmidi_core.run.checkpoint import Which
-from diffmidi_core.run.session import Session
-
-WHOLE = 0.75
-"""Windows are cut at note boundaries, so that they fall a little short of the length that samples have exactly."""
+from diffmidi_core.draw.folder import DrawFolder
+from diffmidi_core.draw.model import Model
+from diffmidi_core.judge.checkpoint import judge_checkpoint
+from diffmidi_core.judge.draw import judge_draw
+from diffmidi_core.judge.metrics import Metrics
+from diffmidi_core.judge.music import ReferenceMusic
+from diffmidi_core.judge.settings import Judging
+from diffmidi_core.run.checkpoint import check_data
+from diffmidi_core.run.folder import RunFolder
+from diffmidi_core.run.session import Surroundings
+from diffmidi_core.sections import EvaluateConfig, Part
 
 
-def evaluate(session: Session, *, which: Which = None) -> dict[str, Any]:
-    """Measure, write figures.json and return its figures: name to figure.
+def evaluate(
+    work: Surroundings,
+    run: RunFolder,
+    model: Model,
+    draw: DrawFolder | None,
+    metrics: Sequence[Part],
+    options: EvaluateConfig,
+) -> dict[str, Any]:
+    """Judge a checkpoint of a run, and a draw of it where there is one; return all figures by name.
 
-    figures.json also holds each sample's own rows, by sample and metric.
+    They are written to figures/step-NNNNNN.json of the run and to figures.json of the draw. Raises DiffmidiError where
+    the run's music is not what the checkpoint was trained on.
     """
-    session.begin("evaluate")
-    config = session.config
-    metrics: dict[str, Metric] = {part.name: build("metric", part) for part in config.metrics}
-    subjects = {metric.subject for metric in metrics.values()}
-    dataset = TokenDataset(session.folder.data, session.tokenizer, length=config.length)
-    windows = dataset.heldout(config.evaluate.windows, seed=config.seed)
-    if not windows:
-        session.hooks.warn("there is no held-out music (one piece only), so nothing can be said about likelihood.")
-    training = training_music(dataset, session.tokenizer)
-    bits, step = _heldout_bits(session, dataset, windows, training, which) if "likelihood" in subjects else ([], None)
-    samples, reference = _music(session, dataset, windows, training) if "samples" in subjects else ({}, [])
-
-    figures: dict[str, Figure | None] = {}
-    rows: dict[str, list[Row]] = {}
-    for name, metric in metrics.items():
-        if metric.subject == "likelihood":
-            summary = metric.summarise([metric.measure(window) for window in bits])
-        else:
-            rows[name] = [metric.measure(sample) for sample in samples.values()]
-            summary = metric.summarise(rows[name], [metric.measure(window) for window in reference])
-        figures |= named(name, summary)
-
-    said = {name: None if figure is None else asdict(figure) for name, figure in figures.items()}
-    by_sample = {stem: {name: row[index] for name, row in rows.items()} for index, stem in enumerate(samples)}
-    if session.accelerator.is_main_process:
-        found = {"checkpoint": step, "seed": config.seed, "figures": said, "samples": by_sample}
-        write_json(session.folder.figures_file, found)
-    session.end("evaluate", said)
-    return said
+    music = ReferenceMusic(run.data, model.tokenizer, length=model.length)
+    check_data(model.manifest, music.dataset)
+    judging = Judging(Metrics(metrics, work.hooks.warn), options)
+    work.tell_begin("evaluate", run.path, {}, about(model.step, draw, len(metrics)))
+    figures = dict(judge_checkpoint(work, model, music, judging, to=run.figures)["figures"])
+    if draw is not None:
+        figures |= judge_draw(work.hooks, draw, model.tokenizer, music, judging)["figures"]
+    work.tell_end("evaluate", run.path, figures)
+    return figures
 
 
-def training_music(dataset: TokenDataset, tokenizer: Tokenizer) -> TrainingMusic:
-    """The pieces that are not held out, each decoded when it is asked for."""
-    return TrainingMusic(
-        [dataset.name(piece) for piece in dataset.train_pieces],
-        lambda number: tokenizer.decode(dataset.piece(dataset.train_pieces[number])),
-        lambda number: dataset.piece(dataset.train_pieces[number]),
-    )
+def about(step: int, draw: DrawFolder | None, metrics: int) -> str:
+    """What is judged, in a few words."""
+    return f"checkpoint {step}{f' and draw {draw.path.name}' if draw else ''} by {metrics} metrics"
 
 
-def _heldout_bits(
-    session: Session, dataset: TokenDataset, windows: Sequence[Window], training: TrainingMusic, which: Which
-) -> tuple[list[WindowBits], int]:
-    process, step = load_process(session, which)
-    levels = session.config.evaluate.levels
-    return window_bits(session, process, dataset, windows, levels=levels, training=training), step
+def newest_figures(run: RunFolder) -> tuple[Path, Mapping[str, Any]] | None:
+    """The figures of the checkpoint that was judged last, and their file; None where none was."""
+    from diffmidi_core.files import read_json
 
-
-def _music(
-    session: Session, dataset: TokenDataset, windows: Sequence[Window], training: TrainingMusic
-) -> tuple[dict[str, Sample], list[Sample]]:
-    """The samples by name, and held-out windows as long as they typically are: all but the short end of a piece."""
-    tokenizer, config = session.tokenizer, session.config
-    drawn = read_samples(session.folder.samples, tokenizer)
-    samples = {
-        path.stem: Sample(ids, tokenizer.decode(ids), tokenizer, training, read_record(path)) for path, ids in drawn
-    }
-    length = max(1, int(np.median([len(ids) for _, ids in drawn])))
-    if WHOLE * config.length <= length <= config.length:
-        length = config.length
-    else:
-        dataset = TokenDataset(session.folder.data, tokenizer, length=length)
-        windows = dataset.heldout(config.evaluate.windows, seed=config.seed)
-    whole = [window for window in windows if window.end - window.start >= WHOLE * length]
-    if windows and not whole:
-        session.hooks.warn(
-            f"no held-out piece is as long as the samples ({length} words), so they are compared with nothing: "
-            "draw shorter ones for that (--notes, --bars, --seconds)."
-        )
-    return samples, samples_of(session, dataset, whole, training)
+    files = sorted(run.figures.glob("step-*.json"), key=lambda file: file.stat().st_mtime)
+    own = [file for file in files if file.name.count(".") == 1]
+    return (own[-1], read_json(own[-1])) if own else None

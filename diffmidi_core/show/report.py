@@ -43,7 +43,7 @@ def _training(session: Session) -> TrainingMusic | None:
         return None
     # Slow to import, and most reports are written by a run that has it already.
     from diffmidi_core.data.dataset import TokenDataset
-    from diffmidi_core.judge.evaluate import training_music
+    from diffmidi_core.judge.music import training_music
 
     dataset = TokenDataset(session.folder.data, session.tokenizer, length=session.config.length)
     return training_music(dataset, session.tokenizer)

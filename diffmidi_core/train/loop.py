@@ -69,10 +69,9 @@ class Trainer:
         self.step = 0
         self.best = Best()
         self.lengths = lengths_of(self.dataset)
-        self.heldout = self.dataset.heldout(LOOK_WINDOWS, seed=self.config.seed)
-        self.trained_on = self.dataset.draw(
-            len(self.heldout), seed=seed_for(self.config.seed, "look"), step=0, plain=True
-        )
+        # Of the data and not of the run's seed: runs that differ by their seed look at the same music.
+        self.heldout = self.dataset.heldout(LOOK_WINDOWS)
+        self.trained_on = self.dataset.draw(len(self.heldout), seed=seed_for(0, "look"), step=0, plain=True)
 
     def _vary(self, how: AugmentConfig) -> None:
         """Vary training windows by a config that is settled."""
@@ -214,7 +213,15 @@ class Trainer:
         with self._averaged() as process, eagerly:
             heldout, trained_on = (
                 bits_per_word(
-                    window_bits(self.session, process, self.dataset, windows, levels=LOOK_LEVELS, report=False)
+                    window_bits(
+                        self.session,
+                        process,
+                        self.dataset,
+                        windows,
+                        levels=LOOK_LEVELS,
+                        batch_size=self.config.evaluate.batch_size,
+                        report=False,
+                    )
                 )
                 for windows in (self.heldout, self.trained_on)
             )

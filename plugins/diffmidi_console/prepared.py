@@ -30,9 +30,16 @@ def prepared(folder: Path, report: Mapping[str, Any]) -> Table:
 
 def _pieces(report: Mapping[str, Any]) -> Iterator[Row]:
     yield "found", _number(report["found"]), ""
-    yield "kept", _number(report["kept"]), f"{_number(report['heldout'])} of them held out"
+    yield (
+        "kept",
+        _number(report["kept"]),
+        f"{_number(report['heldout'])} of them held out, {_number(report['test'])} to test",
+    )
     if report["copies"]:
         yield "copies left out", _number(len(report["copies"])), _named(_pairs(report["copies"]))
+    if (grouped := report["grouped"]).get("groups"):
+        said = f"in {_number(grouped['groups'])} groups by {grouped['by']}, each on one side of the split"
+        yield "grouped", _number(grouped["pieces"]), said
     near = report["near_duplicates"]
     if near.get("dropped"):
         yield "versions left out", _number(len(near["dropped"])), _named(_pairs(near["dropped"]))

@@ -13,6 +13,8 @@ REPORT = {
     "found": 1300,
     "kept": 1200,
     "heldout": 120,
+    "test": 118,
+    "grouped": {"by": "set", "groups": 7, "pieces": 90},
     "refused": {
         "corrupt": [f"{n}[x].mid is damaged; export it again." for n in range(6)],
         "empty": ["e.mid is empty."],
@@ -47,7 +49,14 @@ def shown(tmp_path):
 
 def test_it_says_what_was_kept_and_left_out_and_names_the_first(shown, tmp_path):
     said = " ".join(shown(REPORT, {}).replace("│", " ").split())
-    for text in ("Token dataset in", "1,300", "120 of them held out", "b.mid (of a.mid)", "50 in 20 groups"):
+    for text in (
+        "Token dataset in",
+        "1,300",
+        "120 of them held out, 118 to test",
+        "b.mid (of a.mid)",
+        "50 in 20 groups",
+        "90 in 7 groups by set",
+    ):
         assert text in said
     assert "refused: corrupt 6 0[x].mid is damaged; export it again.; 1[x].mid" in said
     assert "3 more in data.json" in said
