@@ -25,7 +25,7 @@ from diffmidi_core.music.notes import Score
 from diffmidi_core.run.precision import autocast, resolve_precision
 
 if TYPE_CHECKING:
-    from diffmidi_core.run.checkpoint import Which
+    from diffmidi_core.run.manifest import Which
 
 
 class Pipeline:
@@ -139,8 +139,8 @@ class Pipeline:
         A run is exported first, at the checkpoint that this pipeline opened. `license` is that of the music it was
         trained on. Raises DiffmidiError where the Hub cannot be reached or does not let you.
         """
-        from diffmidi_core.draw.model import is_run
         from diffmidi_core.publish.hub import publish
+        from diffmidi_core.run.manifest import is_run
 
         which = self.model.step if is_run(self.model.path) else None
         return publish(self.model.path, name, which=which, private=private, license=license)

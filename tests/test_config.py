@@ -106,7 +106,9 @@ def test_data_chooses_the_folder_source_and_its_absence_the_chorales():
 
 
 def test_options_of_one_of_several_parts_are_set_by_its_name():
-    config = resolve(flags={"no_renderer": ["wav", "waveform"], "renderer": ["midi"]}, assignments=["renderer.pianoroll.dpi=72"])
+    config = resolve(
+        flags={"no_renderer": ["wav", "waveform"], "renderer": ["midi"]}, assignments=["renderer.pianoroll.dpi=72"]
+    )
     assert [part.name for part in config.renderers] == ["pianoroll", "midi"]
     assert config.renderers[0].options["dpi"] == 72
 

@@ -17,12 +17,11 @@ from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.layers import assignments_of
 from diffmidi_core.registry import find
 from diffmidi_core.run.folder import RunFolder
-from diffmidi_core.run.manifest import Manifest, read_model
+from diffmidi_core.run.manifest import Which, is_run, read_model
 from diffmidi_core.sections import Part
 
 if TYPE_CHECKING:
     from diffmidi_core.draw.model import Model
-    from diffmidi_core.run.checkpoint import Which
     from diffmidi_core.run.session import Surroundings
 
 
@@ -69,12 +68,8 @@ class Plan:
 def plan(model: Path, which: Which, flags: Mapping[str, Any], assignments: Sequence[str]) -> Plan:
     """What is to be drawn, checked before torch is imported. Raises DiffmidiError."""
     folder = model.expanduser()
-    manifest: Manifest = read_model(folder, which)
-    run = (
-        RunFolder(folder)
-        if RunFolder(folder).config_file.is_file() and RunFolder(folder).checkpoints.is_dir()
-        else None
-    )
+    manifest = read_model(folder, which)
+    run = RunFolder(folder) if is_run(folder) else None
     below = Request(**manifest.sample.model_dump(), sampler=manifest.sampler)
     request = requested(below, flags, assignments, process=manifest.process, window=manifest.length)
     return Plan(

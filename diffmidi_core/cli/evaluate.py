@@ -12,8 +12,8 @@ from diffmidi_core.errors import UsageError
 
 if TYPE_CHECKING:
     from diffmidi_core.draw.folder import DrawFolder
-    from diffmidi_core.run.checkpoint import Which
     from diffmidi_core.run.folder import RunFolder
+    from diffmidi_core.run.manifest import Which
     from diffmidi_core.run.session import Surroundings
     from diffmidi_core.sections import EvaluateConfig, Part
 

@@ -12,7 +12,7 @@ from diffmidi_core.errors import UsageError
 
 if TYPE_CHECKING:
     from diffmidi_core.draw.folder import DrawFolder
-    from diffmidi_core.run.checkpoint import Which
+    from diffmidi_core.run.manifest import Which
 
 RENDERED = 8
 """Pieces of a draw that are rendered unless --render says otherwise."""

@@ -227,15 +227,7 @@ class Trainer:
         with self._averaged() as process, eagerly:
             heldout, trained_on = (
                 bits_per_word(
-                    window_bits(
-                        self.session,
-                        process,
-                        self.dataset,
-                        windows,
-                        levels=LOOK_LEVELS,
-                        batch_size=self.config.evaluate.batch_size,
-                        report=False,
-                    )
+                    window_bits(self.session, process, self.dataset, windows, levels=LOOK_LEVELS, report=False)
                 )
                 for windows in (self.heldout, self.trained_on)
             )

@@ -46,11 +46,15 @@ def test_a_folder_without_a_run(diffmidi, tmp_path):
 
 def test_changed_options_are_those_that_are_not_the_default():
     assert changed_options(resolve().model_dump(mode="json")) == {}
-    flags = {"data": "music", "schedule": "linear", "no_renderer": ["pianoroll", "waveform"], "train.lr": 0.5, "seed": 3}
+    flags = {
+        "data": "music",
+        "schedule": "linear",
+        "no_renderer": ["pianoroll", "waveform"],
+        "train.lr": 0.5,
+        "seed": 3,
+    }
     config = resolve(flags=flags, assignments=["backbone.dropout=0.2", "renderer.wav.peak=-3"])
     assert changed_options(config.model_dump(mode="json")) == {
         **{"data": "music", "schedule": "linear", "renderers": ["wav"], "train.lr": 0.5, "seed": 3},
         **{"backbone.dropout": 0.2, "renderer.wav.peak": -3.0},
     }
-
-
