@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from diffmidi_core.api import Backbone, Grammar, Options, Tokenizer
 from diffmidi_core.registry import find
-from diffmidi_core.run.checksums import sealed
+from diffmidi_core.checksums import sealed
 
 F64 = torch.float64
 

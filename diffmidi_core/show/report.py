@@ -14,7 +14,7 @@ from diffmidi_core import __version__
 from diffmidi_core.contracts.metric import TrainingMusic
 from diffmidi_core.contracts.report import Cell, Picture, Section, Table
 from diffmidi_core.data.prepare import REPORT
-from diffmidi_core.files import read_json, whole_file
+from diffmidi_core.files import whole_file
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.music.reading import printable
 from diffmidi_core.run.session import Session
@@ -28,7 +28,7 @@ def report(session: Session) -> Path | None:
         session.hooks,
         folder=folder.path,
         config=session.config.model_dump(mode="json"),
-        figures=read_json(folder.figures_file)["figures"] if folder.figures_file.exists() else {},
+        figures={},
         training=lambda: _training(session),
     )
     if not sections:
