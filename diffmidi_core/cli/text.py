@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from diffmidi_core.cli.options import SET
-
 if TYPE_CHECKING:
     from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 
@@ -20,7 +18,13 @@ _DASH = Path("-")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--to-midi", is_flag=True, help="FILE holds words: write them as MIDI.")
 @click.option("--tokenizer", default="mmm", show_default=True, metavar="NAME", help="Whose words.")
-@SET
+@click.option(
+    "-o",
+    "assignments",
+    multiple=True,
+    metavar="tokenizer.KEY=VALUE",
+    help="Set an option of the tokenizer: tokenizer.grid=24. Repeatable.",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, allow_dash=True),
