@@ -132,10 +132,10 @@ def _told_apart(intervals: NDArray[np.uint8], count: int) -> NDArray[np.bool_]:
     places = [intervals[:, step : step + count] for step in range(_INTERVALS)]
     low = np.minimum.reduce(places)
     high = np.maximum.reduce(places)
-    apart = np.zeros(low.shape, dtype=bool)
+    apart: NDArray[np.bool_] = np.zeros(low.shape, dtype=np.bool_)
     for each in places:
         apart |= (each != low) & (each != high)
-    told: NDArray[np.bool_] = apart.any(axis=0)
+    told: NDArray[np.bool_] = apart[0] | apart[1]
     return told
 
 
