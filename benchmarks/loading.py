@@ -111,8 +111,8 @@ def waiting(folder: Path, backbone: str, steps: int) -> dict[str, float]:
     from diffmidi_core.config import AugmentConfig, TrainConfig
     from diffmidi_core.data.augment import Augmentation
     from diffmidi_core.data.dataset import TokenDataset
-    from diffmidi_core.engine.feed import Feed
-    from diffmidi_core.engine.optimiser import Ema, make_optimiser
+    from diffmidi_core.train.feed import Feed
+    from diffmidi_core.train.optimiser import Ema, make_optimiser
 
     tokenizer = find("tokenizer", "mmm").build()
     augment = Augmentation(AugmentConfig(transpose=5), tokenizer)

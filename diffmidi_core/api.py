@@ -17,7 +17,6 @@ from diffmidi_core.errors import DiffmidiError, RefusedError, UsageError
 from diffmidi_core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from diffmidi_core.config import changed_options as changed_options
     from diffmidi_core.contracts.backbone import Backbone as Backbone
     from diffmidi_core.contracts.batch import Batch as Batch
     from diffmidi_core.contracts.batch import Canvas as Canvas
@@ -66,9 +65,9 @@ if TYPE_CHECKING:
     from diffmidi_core.diffusion.steps import q_sample as q_sample
     from diffmidi_core.diffusion.support import Support as Support
     from diffmidi_core.diffusion.time_embedding import time_embedding as time_embedding
-    from diffmidi_core.engine.overfitting import curves_part as curves_part
     from diffmidi_core.files import read_json as read_json
     from diffmidi_core.files import whole_file as whole_file
+    from diffmidi_core.layers import changed_options as changed_options
     from diffmidi_core.music.metre import Metre as Metre
     from diffmidi_core.music.metre import downbeat as downbeat
     from diffmidi_core.music.metre import metre_of as metre_of
@@ -86,9 +85,10 @@ if TYPE_CHECKING:
     from diffmidi_core.music.tempo import microseconds as microseconds
     from diffmidi_core.pipeline import Pipeline as Pipeline
     from diffmidi_core.presets import departures as departures
+    from diffmidi_core.train.overfitting import curves_part as curves_part
 
 _LAZY = {
-    "changed_options": "config",
+    "changed_options": "layers",
     "Backbone": "contracts.backbone",
     "Batch": "contracts.batch",
     "Canvas": "contracts.batch",
@@ -137,7 +137,7 @@ _LAZY = {
     "q_sample": "diffusion.steps",
     "Support": "diffusion.support",
     "time_embedding": "diffusion.time_embedding",
-    "curves_part": "engine.overfitting",
+    "curves_part": "train.overfitting",
     "read_json": "files",
     "whole_file": "files",
     "Metre": "music.metre",

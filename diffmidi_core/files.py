@@ -7,11 +7,15 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from diffmidi_core.errors import DiffmidiError
+
+_LEFT = (".writing-", ".removing-")
+"""How the names begin of what is being written or removed."""
 
 
 @contextlib.contextmanager
@@ -51,6 +55,8 @@ def whole_folder(path: Path, inside: Path | None = None) -> Iterator[Path]:
             yield temporary
             temporary.chmod(0o777 & ~_umask())
             for file in temporary.rglob("*"):
+                if file.is_file():
+                    file.chmod(0o666 & ~_umask())  # safetensors writes files that no one else may read
                 _sync(file)
             if path.exists():
                 old = Path(tempfile.mkdtemp(prefix=".removing-", dir=path.parent))
@@ -62,6 +68,19 @@ def whole_folder(path: Path, inside: Path | None = None) -> Iterator[Path]:
             _sync(path.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def sweep(folder: Path, *, older: float = 0.0) -> None:
+    """Remove what killed processes left half-written or half-removed in a folder.
+
+    `older` spares what was changed less than so many seconds ago, where another process may be writing now.
+    """
+    for start in _LEFT:
+        for path in folder.glob(f"{start}*"):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime < older:
+                    continue
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def partial_of(path: Path) -> Path:

@@ -22,8 +22,11 @@ hookimpl = pluggy.HookimplMarker("diffmidi")
 
 
 @hookspec
-def run_started(folder: Path, config: Mapping[str, Any], stage: str) -> None:
-    """A stage begins ("prepare", "train", "sample", "evaluate", "render", "report"); `config` is the run's config."""
+def run_started(folder: Path, config: Mapping[str, Any], stage: str, about: str) -> None:
+    """A stage begins ("prepare", "train", "sample", "evaluate", "render", "report").
+
+    `config` is what governs it: the run's config, or of a draw the request; `about` tells people in a few words.
+    """
 
 
 @hookspec
@@ -55,8 +58,8 @@ def progress(what: str, done: int, total: int | None) -> None:
 
 
 @hookspec
-def warned(message: str) -> None:
-    """Something the user should know; the run goes on."""
+def warned(message: str) -> bool:  # type: ignore[empty-body]
+    """Something the user should know; the run goes on. True where the listener showed it to them."""
 
 
 @hookspec

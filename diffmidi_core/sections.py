@@ -7,6 +7,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+BUILTIN_PACKAGE = "diffmidi"
+
+
+def flagged(flag: str, default: Any, **field: Any) -> Any:
+    """A field that has a flag of its own on the command line, beside `-o section.field=value`."""
+    return Field(default, json_schema_extra={"flag": flag}, **field)
+
 
 class Section(BaseModel):
     """Options under a name of their own; others are refused."""
@@ -15,10 +22,30 @@ class Section(BaseModel):
 
 
 class Part(Section):
-    """A chosen part: its name, as `find` takes it, and its options, all of them once the config is resolved."""
+    """A chosen part: its name, whose it is, and its options; all of it is filled in once the config is resolved.
+
+    Attributes:
+        name: as its package calls it. A user may write "package:name".
+        package: that offers it, so that another package's part of that name is never taken for it.
+        version: of the package when the config was resolved.
+        fingerprint: names its class and its options.
+    """
 
     name: str
+    package: str | None = None
+    version: str | None = None
+    fingerprint: str | None = None
     options: dict[str, Any] = {}
+
+    @property
+    def spec(self) -> str:
+        """What `find` takes: "package:name" once that is known."""
+        return f"{self.package}:{self.name}" if self.package else self.name
+
+    @property
+    def label(self) -> str:
+        """What people call it: the bare name of a built-in, else "package:name"."""
+        return self.name if self.package in (None, BUILTIN_PACKAGE) else self.spec
 
 
 class PrepareConfig(Section):
@@ -83,18 +110,26 @@ class AugmentConfig(Section):
 class TrainConfig(Section):
     """How the process is trained."""
 
-    iterations: int = Field(400, ge=0, description="optimiser steps")
-    batch_size: int = Field(32, ge=1, description="windows per forward pass and per process")
-    accumulate: int = Field(1, ge=1, description="forward passes per optimiser step; their gradients are averaged")
-    lr: float = Field(1e-3, gt=0, description="peak learning rate of AdamW")
+    iterations: int = flagged("--iterations", 400, ge=0, description="optimiser steps")
+    batch_size: int = flagged("--batch-size", 32, ge=1, description="windows per forward pass and per process")
+    accumulate: int = flagged(
+        "--accumulate", 1, ge=1, description="forward passes per optimiser step; their gradients are averaged"
+    )
+    lr: float = flagged("--lr", 1e-3, gt=0, description="peak learning rate of AdamW")
     warmup: int = Field(20, ge=0, description="iterations over which the learning rate rises from 0")
     anneal: bool = Field(True, description="lower the learning rate linearly to 0 at the last iteration")
     weight_decay: float = Field(0.0, ge=0, description="AdamW's decoupled weight decay")
     beta1: float = Field(0.9, ge=0, lt=1, description="AdamW's first-moment decay")
     beta2: float = Field(0.999, ge=0, lt=1, description="AdamW's second-moment decay")
-    compile: bool = Field(False, description="compile the backbone with torch.compile: slow to begin, faster after")
-    checkpointing: bool = Field(
-        False, description="recompute the backbone's activations in the backward pass: less memory, a third more work"
+    compile: bool = flagged(
+        "--compile/--no-compile",
+        False,
+        description="compile the backbone with torch.compile: slow to begin, faster after",
+    )
+    checkpointing: bool = flagged(
+        "--checkpointing/--no-checkpointing",
+        False,
+        description="recompute the backbone's activations in the backward pass: less memory, a third more work",
     )
     clip: float = Field(1.0, ge=0, description="largest gradient norm; 0 turns clipping off")
     ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, reached by a ramp; 0: none")
@@ -108,9 +143,12 @@ class TrainConfig(Section):
 class SampleConfig(Section):
     """How new music is drawn."""
 
-    count: int = Field(8, ge=1, description="how many pieces")
-    steps: int = Field(
-        200, ge=1, description="evaluations of the denoiser for each piece; a sampler may name another default"
+    count: int = flagged("--samples", 8, ge=1, description="how many pieces")
+    steps: int = flagged(
+        "--steps",
+        200,
+        ge=1,
+        description="evaluations of the denoiser for each piece; a sampler may name another default",
     )
     batch_size: int = Field(16, ge=1, description="pieces drawn together")
     length: str = Field(
@@ -135,7 +173,7 @@ class SampleConfig(Section):
 class EvaluateConfig(Section):
     """How the model is judged."""
 
-    windows: int = Field(64, ge=1, description="held-out windows measured")
+    windows: int = flagged("--windows", 64, ge=1, description="held-out windows measured")
     levels: int | None = Field(32, ge=1, description="noise levels drawn for each window; null: all of them")
     batch_size: int = Field(16, ge=1, description="windows measured together")
 

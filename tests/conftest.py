@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from diffmidi_core.api import Backbone, Grammar, Options, Tokenizer
 from diffmidi_core.registry import find
+from diffmidi_core.run.checksums import sealed
 
 F64 = torch.float64
 
@@ -101,6 +102,16 @@ class MeanBackbone(Backbone):
         weight = torch.ones_like(hidden[..., :1]) if keep is None else keep[..., None].to(hidden.dtype)
         mean = (hidden * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True)
         return self.own(hidden) + self.others(mean).tanh()
+
+
+@pytest.fixture
+def rewrite():
+    """Rewrites a manifest with other values, so that it looks as if it had been written with them."""
+
+    def rewrite(file, **values):
+        file.write_text(json.dumps(sealed({**json.loads(file.read_text()), **values})))
+
+    return rewrite
 
 
 @pytest.fixture

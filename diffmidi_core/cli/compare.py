@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from diffmidi_core.engine.compare import Record
+    from diffmidi_core.show.compare import Record
 
 Section = tuple[str, list[tuple[str, list[str]]]]
 """A heading, and rows of a name and one cell a run."""
@@ -49,7 +49,7 @@ tbody tr:hover {{ background: #f2f5f9; }}
 @click.option("--html", "html_file", type=click.Path(path_type=Path), help="Also write the table as one HTML page.")
 def command(runs: tuple[Path, ...], csv_file: Path | None, html_file: Path | None) -> None:
     """Show runs side by side: the settings that differ, what training took, and every figure."""
-    from diffmidi_core.engine.compare import caveats, read_runs
+    from diffmidi_core.show.compare import caveats, read_runs
 
     records = read_runs(runs)
     sections, notes = _sections(records), caveats(records)
@@ -63,7 +63,7 @@ def command(runs: tuple[Path, ...], csv_file: Path | None, html_file: Path | Non
 
 
 def _sections(records: Sequence[Record]) -> list[Section]:
-    from diffmidi_core.engine.compare import differing
+    from diffmidi_core.show.compare import differing
 
     figures = dict.fromkeys(name for record in records for name in record.figures)
     found = [
@@ -130,8 +130,8 @@ def _print(records: Sequence[Record], sections: Sequence[Section], notes: Sequen
 
 def _write_csv(path: Path, records: Sequence[Record]) -> None:
     """A line a run, numbers as they were measured; `NAME.low` and `NAME.high` bound the 95 % interval."""
-    from diffmidi_core.engine.compare import differing
     from diffmidi_core.files import whole_file
+    from diffmidi_core.show.compare import differing
 
     settings = differing(records)
     lines = [dict(_values(record, settings)) for record in records]

@@ -10,7 +10,7 @@ import click
 from diffmidi_core.cli.options import CHECKPOINT, LICENSE, RUN
 
 if TYPE_CHECKING:
-    from diffmidi_core.engine.checkpoint import Which
+    from diffmidi_core.run.manifest import Which
 
 
 @click.command("export")
@@ -23,11 +23,11 @@ def command(run: Path, to: Path | None, checkpoint: Which, license: str | None) 
 
     In Python, `diffmidi_core.api.Pipeline.from_pretrained(FOLDER)` opens it.
     """
-    from diffmidi_core.engine.folder import RunFolder
+    from diffmidi_core.run.folder import RunFolder
 
     folder = RunFolder.open(run)
 
-    from diffmidi_core.engine.export import export
+    from diffmidi_core.publish.export import export
 
     written = export(folder, to or run / "export", which=checkpoint, license=license)
     click.echo(f"Wrote {written}: README.md is its card, to be read before it is shared.")

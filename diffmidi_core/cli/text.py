@@ -39,11 +39,11 @@ def command(file: Path, to_midi: bool, tokenizer: str, assignments: tuple[str, .
 
 
 def _tokenizer(name: str, assignments: tuple[str, ...]) -> Tokenizer:
-    from diffmidi_core.config import parse_assignments
     from diffmidi_core.errors import UsageError
+    from diffmidi_core.layers import assignments_of
     from diffmidi_core.registry import find
 
-    options = parse_assignments(assignments)
+    options = assignments_of(assignments)
     if others := sorted(set(options) - {"tokenizer"}):
         raise UsageError(f"`diffmidi text` has only tokenizer options, such as tokenizer.grid=24 (given: {others[0]}).")
     built: Tokenizer = find("tokenizer", name).build(options.get("tokenizer"))
@@ -86,7 +86,7 @@ def _lines(tokenizer: Tokenizer, ids: Ids) -> list[str]:
 
 
 def _write_midi(tokenizer: Tokenizer, file: Path, out: Path | None) -> None:
-    from diffmidi_core.engine.samples import describe_words, parse_words
+    from diffmidi_core.data.text import describe_tokens, parse_tokens
     from diffmidi_core.errors import DiffmidiError, UsageError
     from diffmidi_core.music.reading import printable, write_midi
 
@@ -96,10 +96,10 @@ def _write_midi(tokenizer: Tokenizer, file: Path, out: Path | None) -> None:
     if out is None and target.exists():
         raise UsageError(f"{printable(target)} exists already. To replace it, say --out {printable(target)}.")
     name = "standard input" if file == _DASH else printable(file)
-    ids = parse_words(tokenizer, _text(file, name), name)
+    ids = parse_tokens(tokenizer, _text(file, name), name)
     notes = tokenizer.count_notes(ids)
     if not notes:
-        raise DiffmidiError(f"{name} holds no complete note. {describe_words(tokenizer)}")
+        raise DiffmidiError(f"{name} holds no complete note. {describe_tokens(tokenizer)}")
     write_midi(tokenizer.decode(ids), target)
     if faults := tokenizer.faults(ids):
         click.echo(f"{faults} of the {len(ids)} words stand where the grammar has no place for them.", err=True)

@@ -62,10 +62,12 @@ folder = Declaration(
     summary="every MIDI file below a folder (--data FOLDER), or one MIDI file",
     implementation="diffmidi_io.folder:Folder",
     options=FolderOptions,
+    takes=("*/", "*.mid", "*.midi", "*.kar", "*.rmi"),
 )
 chorales = Declaration(
     summary="the 410 pieces by Bach, most of them four-part chorales, that come with music21",
     implementation="diffmidi_io.chorales:Chorales",
+    takes=("",),
 )
 parquet = Declaration(
     summary="rows of a Parquet file, or of a folder of them, that hold MIDI files or notes (--data FILE.parquet)",

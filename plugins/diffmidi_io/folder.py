@@ -16,12 +16,17 @@ SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
 _APPLE_DOUBLE = "._"
 """How macOS names the file that holds the attributes of another one."""
 
+_MARKS = ({"config.json", "data"}, {"config.json", "checkpoints"}, {"request.json", "record.jsonl"})
+"""What a folder holds that is a run of ours, or a draw."""
+_OURS = {"config.json", "request.json"}
+
 
 class Folder(Source):
     """MIDI files, recursively; ids are their paths inside the folder, with `/`, in sorted order.
 
     Links to files are followed, links to directories are not: they may lead back up. What is met and cannot be read,
     a directory without permission among it, is still a piece, which `read` refuses: it is counted, not passed over.
+    Runs and draws of ours are left out, unless one is named itself.
     """
 
     options: FolderOptions
@@ -76,7 +81,7 @@ class Folder(Source):
     def _data(self) -> Path:
         if self.data is None:
             raise UsageError("the source 'folder' needs to know where the music is: give --data FOLDER.")
-        return Path(self.data)
+        return Path(self.data).expanduser()
 
     def _wanted(self, name: str) -> bool:
         return name.endswith("/") or fnmatch.fnmatchcase(name, self.options.pattern)
@@ -86,6 +91,9 @@ def _walk(top: Path, *, hidden: bool) -> Iterator[str]:
     """Paths below `top` of MIDI files, and, ending in "/", of directories that cannot be listed."""
     denied: list[OSError] = []
     for folder, below, files in os.walk(top, onerror=denied.append):
+        if Path(folder) != top and _OURS & {*below, *files} and any(marks <= {*below, *files} for marks in _MARKS):
+            below.clear()  # music that diffmidi drew must not become music it learns from
+            continue
         path = Path(folder).relative_to(top).as_posix()
         inside = "" if path == "." else f"{path}/"
         if not hidden:

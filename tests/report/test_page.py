@@ -4,8 +4,8 @@ import pytest
 from markupsafe import Markup
 
 from diffmidi_core.api import Picture, Section, Table, hookimpl
-from diffmidi_core.engine.report import collect, write
 from diffmidi_core.hooks import Hooks
+from diffmidi_core.show.report import collect, write
 
 PNG = b"\x89PNG\r\n\x1a\n rest"
 

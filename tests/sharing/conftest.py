@@ -10,12 +10,12 @@ import pytest
 from diffmidi_core.api import Notes, score_of, write_midi
 from diffmidi_core.cli import main
 from diffmidi_core.config import resolve
-from diffmidi_core.engine.evaluate import evaluate
-from diffmidi_core.engine.folder import RunFolder
-from diffmidi_core.engine.sample import sample
-from diffmidi_core.engine.session import Session
-from diffmidi_core.engine.stages import prepare_data
-from diffmidi_core.engine.train import train
+from diffmidi_core.draw.sample import sample
+from diffmidi_core.judge.evaluate import evaluate
+from diffmidi_core.run.folder import RunFolder
+from diffmidi_core.run.session import Session
+from diffmidi_core.run.stages import prepare_data
+from diffmidi_core.train.loop import train
 
 from .stand_in import Hub
 

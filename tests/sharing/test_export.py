@@ -8,11 +8,11 @@ from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 
 from diffmidi_core.config import resolve
-from diffmidi_core.engine import export as exporting
-from diffmidi_core.engine.export import export
-from diffmidi_core.engine.folder import RunFolder
-from diffmidi_core.engine.trained import open_trained
+from diffmidi_core.draw.model import open_model
 from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.publish import export as exporting
+from diffmidi_core.publish.export import export
+from diffmidi_core.run.folder import RunFolder
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +28,6 @@ def exported(once, tmp_path):
 
 def part(name, package, version, **options):
     return {"name": name, "package": package, "version": version, "options": options}
-
-
-def change(exported, **values):
-    file = exported / "config.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), **values}))
 
 
 def test_it_holds_what_the_hub_expects_and_the_averaged_weights(once, trained):
@@ -114,7 +109,7 @@ def test_nothing_is_overwritten(run, tmp_path, diffmidi):
 def test_a_part_built_from_files_of_this_machine_is_refused():
     config = resolve(None, {}, ("backbone.pretrained=/home/ann/bert",))
     with pytest.raises(DiffmidiError, match=r"cannot be exported: backbone\.pretrained is /home/ann/bert"):
-        exporting._check_portable(config)
+        exporting._check_portable({"tokenizer": config.tokenizer, "backbone": config.backbone})
 
 
 def test_no_run_and_no_checkpoint_are_said_in_a_sentence(run, diffmidi):
@@ -127,32 +122,57 @@ def test_no_run_and_no_checkpoint_are_said_in_a_sentence(run, diffmidi):
     ("harm", "sentence"),
     [
         (lambda at: (at / "config.json").unlink(), "there is no model in"),
-        (lambda at: (at / "config.json").write_text("{"), "is not valid JSON"),
-        (lambda at: (at / "config.json").write_text("[]"), "is not of a model that diffmidi exported"),
-        (lambda at: (at / "config.json").write_text('{"model_type": "bert"}'), "is not of a model that diffmidi"),
-        (lambda at: change(at, length=-3), "is not the config of a run"),
-        (lambda at: change(at, format=2, library_version="9.1"), "by diffmidi 9.1, which is newer than this one"),
-        (lambda at: change(at, tokenizer_fingerprint="0"), r"other words than tokenizer 'mmm' has"),
+        (lambda at: (at / "config.json").write_text("{"), "is not valid JSON.*: export or fetch the model again"),
+        (lambda at: (at / "config.json").write_text("[]"), "does not describe a diffmidi model"),
+        (lambda at: (at / "config.json").write_text('{"model_type": "bert"}'), "does not describe a diffmidi model"),
+        (lambda at: (at / "model.safetensors").unlink(), r"model\.safetensors is missing: .* so export or fetch"),
+        (lambda at: (at / "model.safetensors").write_bytes(b"\x80\x04pickled"), r"model\.safetensors is damaged"),
+        (lambda at: (at / "vocab.txt").write_text("[PAD]"), r"vocab\.txt is damaged \(it is not as it was written\)"),
         (
-            lambda at: change(at, backbone=part("x:mamba", "x", "3")),
-            r"needs backbone 'x:mamba' of x 3, which is not installed: pip install x==3",
+            lambda at: (at / "config.json").write_text((at / "config.json").read_text().replace("fp32", "bf16")),
+            r"config\.json is damaged",
         ),
-        (
-            lambda at: change(at, schedule=part("sqrt", "other", "3")),
-            r"needs schedule 'sqrt' of other 3, which is not installed",
-        ),
-        (lambda at: change(at, process=part("gaussian", "diffmidi", "0", z=1)), r"there is no option process\.z"),
-        (lambda at: (at / "model.safetensors").unlink(), r"there is no model\.safetensors in"),
-        (lambda at: (at / "model.safetensors").write_bytes(b"\x80\x04pickled"), "is damaged"),
-        (lambda at: change(at, length=12), "does not fit this model"),
     ],
 )
 def test_a_folder_that_is_no_good_is_said_in_a_sentence(exported, harm, sentence):
     harm(exported)
     with pytest.raises(DiffmidiError, match=sentence):
-        open_trained(exported)
+        open_model(exported)
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"length": -3}, r"\(length: input should be greater than or equal to 1\)"),
+        ({"step": None}, r"\(step: input should be a valid integer\)"),
+        ({"precision": "int8"}, r"\(precision: input should be 'auto'"),
+        ({"lengths": {"windows": [3, 2]}}, "windows are rising lengths"),
+        ({"lengths": {"windows": []}}, "there are windows"),
+        ({"lengths": 3}, r"\(lengths: "),
+        ({"files": {"../secret": "0"}}, "is not a file of this folder"),
+        ({"files": {}}, r"does not hold model\.safetensors"),
+        ({"backbone": "bert"}, r"\(backbone: "),
+        ({"sample": {"steps": 0}}, r"\(sample\.steps: "),
+        ({"format": 2, "library_version": "9.1"}, "by diffmidi 9.1, which is newer than this one"),
+        ({"tokenizer_fingerprint": "0"}, r"another vocabulary than tokenizer 'mmm' has"),
+        (
+            {"backbone": part("mamba", "x", "3")},
+            r"needs backbone 'mamba' of x 3, which is not installed: pip install x==3",
+        ),
+        ({"schedule": part("sqrt", "other", "3")}, r"needs schedule 'sqrt' of other 3, which is not installed"),
+        ({"process": part("gaussian", "diffmidi", "0", z=1)}, r"there is no option process\.z"),
+        (
+            {"backbone": part("bert", "diffmidi", "0.0.9", size="small")},
+            r"in this model: export or fetch the model again; it was made with backbone 'bert' of diffmidi 0\.0",
+        ),
+    ],
+)
+def test_a_manifest_that_is_no_good_is_said_in_a_sentence(exported, rewrite, values, sentence):
+    rewrite(exported / "config.json", **values)
+    with pytest.raises(DiffmidiError, match=sentence):
+        open_model(exported)
 
 
 def test_an_exported_folder_has_no_checkpoints_to_choose_from(exported):
     with pytest.raises(DiffmidiError, match="leave out the checkpoint"):
-        open_trained(exported, "last")
+        open_model(exported, "last")

@@ -12,8 +12,8 @@ from typing import Any
 from diffmidi_core import hookspecs
 from diffmidi_core.config import resolve
 from diffmidi_core.contracts.metric import Figure
-from diffmidi_core.engine.report import collect
 from diffmidi_core.hooks import Hooks
+from diffmidi_core.show.report import collect
 from diffmidi_core.testing.component import Component
 from diffmidi_core.testing.expect import expect
 
