@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from diffmidi_core.declaration import UserPath
+
 BUILTIN_PACKAGE = "diffmidi"
 
 
@@ -62,7 +64,9 @@ class PrepareConfig(Section):
         description="pieces that stay on one side: those in one folder (folder), or of one value in this column of the "
         "labels",
     )
-    labels: str | None = Field(None, description="CSV file with a column of labels each, and one that names the piece")
+    labels: UserPath | None = Field(
+        None, description="CSV file with a column of labels each, and one that names the piece"
+    )
     workers: int = Field(0, ge=0, description="processes that read and encode; 0: one, or more where that is faster")
 
     @model_validator(mode="after")
