@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from diffmidi_core.cli.options import SET
 from diffmidi_core.cli.paths import UserPath
 
 if TYPE_CHECKING:
@@ -21,7 +20,13 @@ _DASH = Path("-")
 @click.argument("file", type=UserPath(allow_dash=True))
 @click.option("--to-midi", is_flag=True, help="FILE holds words: write them as MIDI.")
 @click.option("--tokenizer", default="mmm", show_default=True, metavar="NAME", help="Whose words.")
-@SET
+@click.option(
+    "-o",
+    "assignments",
+    multiple=True,
+    metavar="tokenizer.KEY=VALUE",
+    help="Set an option of the tokenizer: tokenizer.grid=24. Repeatable.",
+)
 @click.option(
     "--out",
     type=UserPath(allow_dash=True),
