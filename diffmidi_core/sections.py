@@ -178,7 +178,7 @@ class EvaluateConfig(Section):
     """How the model is judged."""
 
     windows: int = flagged("--windows", 64, ge=1, description="held-out windows measured")
-    levels: int | None = Field(32, ge=1, description="noise levels drawn for each window; null: all of them")
+    levels: int | None = Field(32, ge=1, description="noise levels drawn for each window, more with few windows; null: all")
     batch_size: int = Field(16, ge=1, description="windows measured together")
 
 

@@ -74,7 +74,7 @@ def likelihood(machine: Machine, model: Model, music: ReferenceMusic, judging: J
         model.process.to(machine.accelerator.device),
         music.dataset,
         windows,
-        levels=judging.evaluate.levels,
+        levels=levels_for(judging.evaluate.levels, len(windows)),
         batch_size=judging.evaluate.batch_size,
         training=music.training,
     )
