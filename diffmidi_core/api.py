@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from diffmidi_core.declaration import Declaration, Options
+from diffmidi_core.declaration import Declaration, Options, UserPath
 from diffmidi_core.errors import DiffmidiError, RefusedError, UsageError
 from diffmidi_core.hookspecs import hookimpl
 
@@ -178,6 +178,7 @@ __all__ = [
     "Options",
     "RefusedError",
     "UsageError",
+    "UserPath",
     "hookimpl",
     *_LAZY,
 ]

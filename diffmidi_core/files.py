@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.errors import DiffmidiError, UnreadableError
 
 _LEFT = (".writing-", ".removing-")
 """How the names begin of what is being written or removed."""
@@ -97,15 +97,22 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON. Raises DiffmidiError where the file is missing or damaged."""
+    """Read JSON. Raises DiffmidiError where the file is missing or damaged; UnreadableError where reading is denied."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DiffmidiError(f"there is no {path}.") from None
+    except PermissionError:
+        raise may_not_be_read(path) from None
     except OSError as error:
         raise DiffmidiError(f"{path} cannot be read: {error.strerror or error}.") from error
     except ValueError as error:
         raise DiffmidiError(f"{path} is not valid JSON: {error}.") from error
+
+
+def may_not_be_read(path: Path | str) -> UnreadableError:
+    """The error for a file or folder that the system does not let us read: there is nothing wrong with the file."""
+    return UnreadableError(f"{path} may not be read: permission denied. Change its permissions, or ask its owner to.")
 
 
 @contextlib.contextmanager

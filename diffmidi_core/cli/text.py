@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from diffmidi_core.cli.paths import UserPath
+
 if TYPE_CHECKING:
     from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 
@@ -15,7 +17,7 @@ _DASH = Path("-")
 
 
 @click.command("text")
-@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("file", type=UserPath(allow_dash=True))
 @click.option("--to-midi", is_flag=True, help="FILE holds words: write them as MIDI.")
 @click.option("--tokenizer", default="mmm", show_default=True, metavar="NAME", help="Whose words.")
 @click.option(
@@ -27,7 +29,7 @@ _DASH = Path("-")
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, allow_dash=True),
+    type=UserPath(allow_dash=True),
     help="Where to write (words: standard output; MIDI: FILE with .mid).",
 )
 def command(file: Path, to_midi: bool, tokenizer: str, assignments: tuple[str, ...], out: Path | None) -> None:

@@ -15,9 +15,13 @@ from diffmidi_core.files import read_json
 
 REPORT = "data.json"
 _AGAIN = "prepare the music again, for a new run."
+from diffmidi_core.data.timing import Timing
+
 SILENT_CHANGES = ("drums", "clamped_shift", "clamped_rest", "metre_replaced")
 """What tokenizers count that is no note changed for the worse, or is said otherwise."""
 
+PLAYED = 20
+"""Performances are remarked on where one piece in so many is one."""
 OFF = 0.2
 """A share of the split is remarked on where it is so much smaller or larger than asked, as a part of itself."""
 
@@ -37,6 +41,8 @@ class Report:
             where that was asked for.
         changed: notes (or what else it says) that the tokenizer changed, by what it did.
         one_velocity: pieces all of whose notes are equally loud.
+        timing: pieces whose timing is not what the file says, as `Timing` names it: off_grid, late, one_beat.
+        in_seconds: whether the tokens count seconds, not beats.
         round_trip: what decoding the words of `pieces` pieces again loses: absolute errors, and notes `lost`.
         labels: what labels there are, as `LabelSummary` says it.
         heldout_share, test_share: what share of the pieces was to be held out, and to test.
@@ -59,6 +65,8 @@ class Report:
     words: int = 0
     changed: dict[str, int] = field(default_factory=dict)
     one_velocity: int = 0
+    timing: dict[str, int] = field(default_factory=lambda: {str(flag.name).lower(): 0 for flag in Timing})
+    in_seconds: bool = False
     round_trip: dict[str, Any] = field(default_factory=dict)
     labels: dict[str, dict[str, Any]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -112,6 +120,12 @@ class Report:
             yield (
                 f"{_percent(self.refusals, self.found)} of the pieces cannot be used, "
                 f"most of them for one reason: {commonest.replace('_', ' ')}."
+            )
+        if (played := self.timing["off_grid"]) * PLAYED >= self.kept and not self.in_seconds:
+            yield (
+                f"{_percent(played, self.kept)} of the pieces keep no beat, as recorded performances do: their onsets "
+                "fit no grid of quarter notes, and rounded to one they lose their timing. Count milliseconds: "
+                "--tokenizer mmm -o tokenizer.grid=10ms."
             )
         lost, measured = self.round_trip.get("lost", 0), self.round_trip.get("notes", 0)
         if lost * 50 > measured:

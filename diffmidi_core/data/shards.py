@@ -21,6 +21,7 @@ from diffmidi_core.data.labels import measured as measured_labels
 from diffmidi_core.data.passages import elements
 from diffmidi_core.data.roundtrip import Loss
 from diffmidi_core.data.split import split_key
+from diffmidi_core.data.timing import timing_of
 from diffmidi_core.errors import DiffmidiError, RefusedError
 from diffmidi_core.files import whole_file
 from diffmidi_core.music.notes import notes_of
@@ -47,9 +48,10 @@ SCHEMA = pa.schema(
         "index": pa.int64(),
         "one_velocity": pa.bool_(),
         "changed": pa.string(),
+        "timing": pa.int8(),
     }
 )
-FOR_MERGING = ("index", "one_velocity", "changed")
+FOR_MERGING = ("index", "one_velocity", "changed", "timing")
 
 
 @dataclass
@@ -146,6 +148,7 @@ def _row(source: Source, tokenizer: Tokenizer, piece: Piece, loss: Loss | None) 
             "labels": json.dumps({**folder_label(piece.id), **measured_labels(score, notes)}, ensure_ascii=False),
             "one_velocity": bool((notes.velocity == notes.velocity[0]).all()),
             "changed": json.dumps(dict(encoded.changed)) if encoded.changed else "",
+            "timing": int(timing_of(score, notes)),
         }
     except DiffmidiError:
         raise

@@ -77,7 +77,7 @@ def likelihood(work: Surroundings, model: Model, music: ReferenceMusic, judging:
             model.process.to(work.accelerator.device),
             music.dataset,
             windows,
-            levels=judging.evaluate.levels,
+            levels=levels_for(judging.evaluate.levels, len(windows)),
             batch_size=judging.evaluate.batch_size,
             training=music.training,
         )

@@ -17,7 +17,7 @@ from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.dataset import TokenDataset
 from diffmidi_core.errors import DiffmidiError
-from diffmidi_core.files import sweep, whole_folder
+from diffmidi_core.files import may_not_be_read, sweep, whole_folder
 from diffmidi_core.run.manifest import ANOTHER, MANIFEST, Manifest, checkpoint_at
 from diffmidi_core.run.manifest import Which as Which
 from diffmidi_core.run.manifest import choose as choose
@@ -236,6 +236,8 @@ def _read(path: Path, remedy: str = ANOTHER) -> dict[str, Tensor]:
         return load_file(path)
     except FileNotFoundError:
         raise DiffmidiError(f"{path} is missing: {path.parent} is not whole, so {remedy}") from None
+    except PermissionError:
+        raise may_not_be_read(path) from None
     except (SafetensorError, OSError) as error:
         raise DiffmidiError(f"{path} is damaged ({_short(error)}): {remedy}") from error
 

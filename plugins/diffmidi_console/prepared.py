@@ -12,6 +12,13 @@ from rich.table import Table
 NAMED = 3
 """Pieces that are named for each reason; data.json names them all."""
 
+TIMING = (
+    ("off_grid", "keep no beat", "pieces whose onsets fit no grid, as performances'"),
+    ("late", "begin off the beat", "pieces all of whose onsets are late by the same amount, which is not rhythm"),
+    ("one_beat", "bars of one beat", "pieces in a metre such as 1/4, which is read as none"),
+)
+"""What of a file's timing is not believed."""
+
 Row = tuple[str, str, str]
 
 
@@ -59,6 +66,9 @@ def _music(report: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def _losses(report: Mapping[str, Any]) -> Iterator[Row]:
+    for what, name, said in TIMING:
+        if report["timing"][what]:
+            yield name, _number(report["timing"][what]), said
     for what, count in report["changed"].items():
         yield what.replace("_", " "), _number(count), "changed by the tokenizer"
     loss = report["round_trip"]

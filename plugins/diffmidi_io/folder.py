@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from unicodedata import normalize
 
 from diffmidi_core.api import DiffmidiError, Piece, RefusedError, Score, Source, UsageError, printable, read_midi
 from diffmidi_io.declarations import FolderOptions
@@ -84,7 +85,8 @@ class Folder(Source):
         return Path(self.data).expanduser()
 
     def _wanted(self, name: str) -> bool:
-        return name.endswith("/") or fnmatch.fnmatchcase(name, self.options.pattern)
+        # macOS writes an accent as a character of its own, and keyboards one with its letter.
+        return name.endswith("/") or fnmatch.fnmatchcase(normalize("NFC", name), normalize("NFC", self.options.pattern))
 
 
 def _walk(top: Path, *, hidden: bool) -> Iterator[str]:
