@@ -23,6 +23,7 @@ from diffmidi_core.data.split import split_key
 from diffmidi_core.errors import DiffmidiError, RefusedError
 from diffmidi_core.files import whole_file
 from diffmidi_core.music.notes import notes_of
+from diffmidi_core.music.pedal import has_pedal
 from diffmidi_core.music.reading import printable
 from diffmidi_core.music.tempo import seconds
 
@@ -45,9 +46,10 @@ SCHEMA = pa.schema(
         "index": pa.int64(),
         "one_velocity": pa.bool_(),
         "changed": pa.string(),
+        "read": pa.string(),
     }
 )
-FOR_MERGING = ("index", "one_velocity", "changed")
+FOR_MERGING = ("index", "one_velocity", "changed", "read")
 
 
 @dataclass
@@ -122,7 +124,7 @@ def make_shard(
 def _row(source: Source, tokenizer: Tokenizer, piece: Piece, loss: Loss | None) -> dict[str, Any]:
     name = printable(piece.id)
     try:
-        score = source.read(piece)
+        score, counts = source.read_counted(piece)
         notes = notes_of(score)
         encoded = tokenizer.encode_piece(score, notes)
         if not encoded.notes:
@@ -143,6 +145,7 @@ def _row(source: Source, tokenizer: Tokenizer, piece: Piece, loss: Loss | None) 
             "labels": json.dumps({**folder_label(piece.id), **measured_labels(score, notes)}, ensure_ascii=False),
             "one_velocity": bool((notes.velocity == notes.velocity[0]).all()),
             "changed": json.dumps(dict(encoded.changed)) if encoded.changed else "",
+            "read": json.dumps({**counts, "with_pedal": int(has_pedal(score))}),
         }
     except DiffmidiError:
         raise

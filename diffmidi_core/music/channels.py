@@ -14,6 +14,8 @@ from diffmidi_core.music.notes import Column, Score
 from diffmidi_core.music.pedal import ACTS, DOWN, SUSTAIN, presses
 from diffmidi_core.music.scan import Events, Scan
 
+_ACTS = np.isin(np.arange(256), ACTS)
+
 
 def with_pedals(score: Score, data: bytes, scan: Scan) -> Score:
     """The score of a file whose tracks have the pedal of their channel, the score itself where they have it already.
@@ -22,10 +24,10 @@ def with_pedals(score: Score, data: bytes, scan: Scan) -> Score:
         data: the file as symusic read it; `scan` is of the same bytes.
     """
     events = scan.events
-    acts = events.is_control & np.isin(events.data[0], ACTS)
+    acts = events.is_control & _ACTS[events.data[0]]
     if not (acts & (events.data[0] == SUSTAIN) & (events.data[1] >= DOWN)).any():
         return score
-    heard = np.unique(events.channel[events.is_on])
+    heard = np.flatnonzero(np.bincount(events.channel[events.is_on], minlength=16))
     if len(score.tracks) == 1 and len(heard) == 1 and (events.channel[acts] == heard[0]).all():
         return score
     ticks = scan.ticks()[0][acts]
@@ -50,7 +52,7 @@ def _naming_channels(data: bytes, events: Events) -> bytes:
 def _give(track: TrackTick, ticks: Column, data: NDArray[np.uint8]) -> None:
     """Put controllers [2, N] in place of those of the track that belong to its pedal."""
     own = track.controls.numpy()
-    kept = ~np.isin(own["number"], ACTS)
+    kept = ~_ACTS[own["number"]]
     time = np.concatenate([own["time"][kept], ticks]).astype(np.int32)
     number, value = (
         np.concatenate([own[name][kept], row.astype(own[name].dtype)])

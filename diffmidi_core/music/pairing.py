@@ -40,8 +40,8 @@ Stream = list[Strike | Release]
 """What happens to a key, in time."""
 
 
-def settle(tracks: Mapping[int, Stream], silences: Sequence[int]) -> None:
-    """Say of each strike of a key of a channel when it is let go.
+def settle(tracks: Mapping[int, Stream], silences: Sequence[int]) -> int:
+    """Say of each strike of a key of a channel when it is let go; how many releases let nothing go.
 
     Args:
         tracks: what each track does with it.
@@ -50,13 +50,14 @@ def settle(tracks: Mapping[int, Stream], silences: Sequence[int]) -> None:
     spare = {track: _paired(stream, silences) for track, stream in tracks.items()}
     short = {track for track, stream in tracks.items() if not all(each.released for each in _strikes(stream))}
     if not short or not any(left and (track not in short or len(short) > 1) for track, left in spare.items()):
-        return
+        return sum(map(len, spare.values()))
     # A track has too few note-offs, and another one has some to spare. At one tick theirs come first.
     merged = [(each.tick, 1, each.place, each) for track in short for each in tracks[track]]
     merged += [(each.tick, 0, each.place, each) for track, left in spare.items() if track not in short for each in left]
-    _paired([each for *_, each in sorted(merged, key=lambda told: told[:3])], silences)
+    left_over = _paired([each for *_, each in sorted(merged, key=lambda told: told[:3])], silences)
     for track in short:
         _in_order(list(_strikes(tracks[track])))
+    return len(left_over)
 
 
 def _strikes(stream: Iterable[Strike | Release]) -> Iterable[Strike]:

@@ -8,9 +8,10 @@ import numpy as np
 from symusic.core import NoteTickList, TrackTick
 
 from diffmidi_core.music.notes import INT32_MAX, Column, Score, notes_of
+from diffmidi_core.music.scan import ALL_SOUND_OFF
 
-SUSTAIN, ALL_SOUND_OFF, RESET = 64, 120, 121
-"""The controllers of the damper pedal, of All Sound Off and of Reset All Controllers."""
+SUSTAIN, RESET = 64, 121
+"""The controllers of the damper pedal and of Reset All Controllers."""
 ACTS = (SUSTAIN, ALL_SOUND_OFF, RESET)
 """Controllers that say how long strings ring on."""
 DOWN = 64

@@ -1,16 +1,15 @@
 """The one door for MIDI: files in, scores out, or one plain sentence saying why not; and scores written as files.
 
 symusic parses fast and does not crash, but it reads some files that no one can mean (no ticks in a quarter, times that
-wrapped around), refuses some that are legal (a long header, a RIFF wrapper), and leaves out notes in silence: those that
-no note-off in their track lets go, and tracks that the header does not count. So the container is looked at first, all
-note-ons in the file are counted (`scan`), and symusic reads the events. Where it read another number of notes, the file
-is written anew for it (`rewriting`). What is repaired is counted, and the score is looked at once more.
+wrapped around), refuses some that are legal (a long header, a RIFF wrapper), and leaves notes out in silence: those
+that no note-off in their track lets go, and tracks that the header does not count. So the container is looked at first,
+all note-ons in the file are counted (`scan`), and symusic reads the events. Where it read another number of notes, the
+file is written anew for it (`rewriting`). What is repaired is counted, and the score is looked at once more.
 """
 
 from __future__ import annotations
 
 import stat
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,19 +21,10 @@ from diffmidi_core.files import whole_file
 from diffmidi_core.music.channels import with_pedals
 from diffmidi_core.music.container import MAX_BYTES, PLAIN, Header, header_of, packed, too_large, unwrapped
 from diffmidi_core.music.notes import Score
-from diffmidi_core.music.rewriting import ALL_NOTES_OFF, ALL_SOUND_OFF, rewritten, silences_of
+from diffmidi_core.music.repairs import Counts
+from diffmidi_core.music.rewriting import rewritten, silences_of
 from diffmidi_core.music.scan import DamagedError, Scan
 
-Counts = Mapping[str, int]
-"""What was counted as a file was read; see `read_midi_counted`."""
-REPAIRS = {
-    "wrong_type": "header of type 2 or 3 for a single track",
-    "uncounted_tracks": "tracks that the header does not count",
-    "long_tracks": "track that ends before its length says",
-    "illegal_events": "events with bytes that are not MIDI, left out",
-    "unreleased": "keys that no note-off lets go",
-}
-"""What is repaired in a file, in the words of `read_midi_counted`, and in those of a user."""
 MAX_CHORD = 16 * 128
 """Most notes that may start on one tick: every pitch on every MIDI channel."""
 
@@ -56,11 +46,7 @@ def read_midi(path: Path) -> Score:
 
 
 def read_midi_counted(path: Path) -> tuple[Score, Counts]:
-    """As `read_midi`, and what was counted: `note_ons` in the file, `notes_read` of them, and repairs.
-
-    Repairs are named as in REPAIRS: how many tracks there are beyond those that the header counts
-    (`uncounted_tracks`), how many events were left out (`illegal_events`) ... What does not occur is not there.
-    """
+    """As `read_midi`, and what was counted and repaired; what does not occur is not named, see `Counts`."""
     name = printable(path)
     try:
         status = path.stat()
@@ -123,20 +109,24 @@ def printable(name: Path | str) -> str:
 def _repaired(data: bytes, header: Header, scan: Scan) -> tuple[Score, bytes, Counts]:
     """The score of a file, the bytes that symusic read it from, and what was counted and repaired."""
     repairs = {
-        "note_ons": int(np.count_nonzero(scan.events.is_on)),
+        "note_ons": scan.struck,
         "wrong_type": int(header.form > 1),
         "uncounted_tracks": max(len(scan.tracks) - header.tracks, 0),
+        "missing_tracks": max(header.tracks - len(scan.tracks), 0),
         "long_tracks": int(scan.long),
-        "illegal_events": sum(track.left_out for track in scan.tracks),
-        "unreleased": 0,
+        "illegal_events": scan.left_out,
+        "unreleased_keys": 0,
     }
     if not scan.whole or header.form > 1 or header.length != PLAIN:
         data = packed([data[track.begin : track.end] for track in scan.tracks], header.division)
         scan = Scan(data, PLAIN, len(scan.tracks))
-    score = _parsed(data)
-    if score is None or score.note_num() != repairs["note_ons"] or _read_differently(score, scan):
+    score, doubtful = _parsed(data), scan.left_out or repairs["long_tracks"]
+    if score is None or repairs["long_tracks"] or not _all_read(score, scan):
         again = rewritten(scan, header.division)
-        data, repairs["unreleased"] = again.data, again.unreleased
+        if doubtful and (again.unreleased or again.spare):
+            # Such a file may have lost or gained a byte elsewhere; that its notes fit together says that it has not.
+            raise DamagedError("truncated" if repairs["long_tracks"] else "corrupt")
+        data, repairs["unreleased_keys"] = again.data, again.unreleased
         scan, score = Scan(data, PLAIN, len(scan.tracks)), _parsed(data)
         if score is None:
             raise DamagedError("corrupt")
@@ -152,22 +142,19 @@ def _parsed(data: bytes) -> Score | None:
         return None
 
 
-def _read_differently(score: Score, scan: Scan) -> bool:
-    """Whether there is something in the file of which symusic reads all notes, but not as they are."""
-    if any(track.left_out or track.after_sysex for track in scan.tracks):
-        return True
-    controls = scan.events.data[0][scan.events.is_control]
-    if not ((controls == ALL_NOTES_OFF) | (controls == ALL_SOUND_OFF)).any():
+def _all_read(score: Score, scan: Scan) -> bool:
+    """Whether every key that is struck in the file is a note, and as long as the file says."""
+    if score.note_num() != scan.struck or scan.after_sysex:
         return False
-    silences = np.sort(np.concatenate([*map(np.array, silences_of(scan, scan.ticks()[0]).values())]))
-    columns = [track.notes.numpy() for track in score.tracks]
-    return any(
-        (
-            np.searchsorted(silences, each["time"], "right")
-            < np.searchsorted(silences, each["time"] + each["duration"])
-        ).any()
-        for each in columns
-    )
+    if not scan.events.silences.any():
+        return True
+    silences = np.array(sorted({tick for ticks in silences_of(scan, scan.ticks()[0]).values() for tick in ticks}))
+    for track in score.tracks:
+        notes = track.notes.numpy()
+        following = np.searchsorted(silences, notes["time"], side="right")
+        if (following < np.searchsorted(silences, notes["time"] + notes["duration"])).any():
+            return False
+    return True
 
 
 def _check(score: Score, data: bytes, name: str) -> None:

@@ -14,11 +14,8 @@ import numpy as np
 from diffmidi_core.music.container import packed
 from diffmidi_core.music.notes import Column
 from diffmidi_core.music.pairing import Release, Stream, Strike, settle
-from diffmidi_core.music.pedal import ALL_SOUND_OFF
 from diffmidi_core.music.scan import END, NOTE_OFF, NOTE_ON, Scan
 
-ALL_NOTES_OFF = 123
-"""The controller that, like All Sound Off, lets go of every key of its channel."""
 _OFF_FIRST, _AS_WRITTEN, _OFF_LAST = range(3)
 """Events of one tick: a key is let go before it is struck again, unless it is struck and let go at once."""
 _FAR = 0x0FFFFFFF
@@ -37,10 +34,12 @@ class Rewritten:
     Attributes:
         data: its bytes.
         unreleased: how many keys no note-off let go.
+        spare: how many note-offs let nothing go.
     """
 
     data: bytes
     unreleased: int
+    spare: int
 
 
 def rewritten(scan: Scan, division: int) -> Rewritten:
@@ -50,10 +49,10 @@ def rewritten(scan: Scan, division: int) -> Rewritten:
     """
     ticks, others = scan.ticks()
     last = _last_ticks(scan, ticks, others)
-    silences, unreleased = silences_of(scan, ticks), 0
+    silences, unreleased, spare = silences_of(scan, ticks), 0, 0
     tracks = _unchanged(scan, ticks, others)
     for (channel, pitch), streams in _streams(scan, ticks, others).items():
-        settle(streams, silences.get(channel, ()))
+        spare += settle(streams, silences.get(channel, ()))
         for track, stream in streams.items():
             for strike in stream:
                 if isinstance(strike, Release):
@@ -67,15 +66,14 @@ def rewritten(scan: Scan, division: int) -> Rewritten:
                 tracks[track].append((strike.tick, _AS_WRITTEN, strike.place, on))
                 tracks[track].append((end, _OFF_FIRST if end > strike.tick else _OFF_LAST, strike.place, off))
     bodies = [_body(sorted(track), end) for track, end in zip(tracks, last, strict=True)]
-    return Rewritten(packed(bodies, division), unreleased)
+    return Rewritten(packed(bodies, division), unreleased, spare)
 
 
 def silences_of(scan: Scan, ticks: Column) -> dict[int, list[int]]:
     """By channel, when every key of it is let go at once, whatever track says so; `ticks` are those of its events."""
     events = scan.events
-    silent = events.is_control & ((events.data[0] == ALL_SOUND_OFF) | (events.data[0] == ALL_NOTES_OFF))
     told: dict[int, set[int]] = defaultdict(set)
-    for tick, channel in zip(ticks[silent].tolist(), events.channel[silent].tolist(), strict=True):
+    for tick, channel in zip(ticks[events.silences].tolist(), events.channel[events.silences].tolist(), strict=True):
         told[channel].add(tick)
     return {channel: sorted(found) for channel, found in told.items()}
 
@@ -84,7 +82,7 @@ def _last_ticks(scan: Scan, ticks: Column, others: list[list[int]]) -> list[int]
     """Of each track, when it ends."""
     last = np.array([max(found, default=0) for found in others], dtype=np.int64)
     np.maximum.at(last, scan.events.track, ticks)
-    return last.tolist()
+    return [int(tick) for tick in last]
 
 
 def _streams(scan: Scan, ticks: Column, others: list[list[int]]) -> Streams:

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from diffmidi_core.music.notes import INT32_MAX, Column
 
 NOTE_OFF, NOTE_ON, CONTROL = 8, 9, 11
+ALL_SOUND_OFF, ALL_NOTES_OFF = 120, 123
+"""Controllers that let go of every key of their channel."""
 END = b"\xff\x2f\x00"
 _DATA_BYTES = {8: 2, 9: 2, 10: 2, 11: 2, 12: 1, 13: 1, 14: 2}
 _SYSTEM = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0, **dict.fromkeys(range(0xF8, 0xFF), 0)}
@@ -84,19 +86,28 @@ class Events:
     data: NDArray[np.uint8]
 
     @cached_property
-    def channel(self) -> NDArray[np.uint8]:
+    def channel(self) -> Column:
         """[N] from 0 to 15."""
-        return self.status & 15
+        return (self.status & 15).astype(np.int64)
 
     @cached_property
     def is_on(self) -> NDArray[np.bool_]:
         """[N] whether a key is struck: a note-on, and none of velocity 0."""
-        return (self.status >> 4 == NOTE_ON) & (self.data[1] > 0)
+        struck: NDArray[np.bool_] = (self.status >> 4 == NOTE_ON) & (self.data[1] > 0)
+        return struck
 
     @cached_property
     def is_control(self) -> NDArray[np.bool_]:
         """[N] whether it is a controller's."""
-        return self.status >> 4 == CONTROL
+        control: NDArray[np.bool_] = self.status >> 4 == CONTROL
+        return control
+
+    @cached_property
+    def silences(self) -> NDArray[np.bool_]:
+        """[N] whether it lets go of every key of its channel."""
+        number = self.data[0]
+        silent: NDArray[np.bool_] = self.is_control & ((number == ALL_SOUND_OFF) | (number == ALL_NOTES_OFF))
+        return silent
 
     def __getitem__(self, rows: NDArray[np.bool_] | NDArray[np.integer]) -> Events:
         return Events(self.track[rows], self.delta[rows], self.status[rows], self.place[rows], self.data[:, rows])
@@ -121,6 +132,21 @@ class Scan:
         self._read(at, announced)
 
     @cached_property
+    def struck(self) -> int:
+        """How many keys are struck, on all channels."""
+        return int(np.count_nonzero(self.events.is_on))
+
+    @property
+    def left_out(self) -> int:
+        """How many events are left out, because they hold bytes that are not MIDI."""
+        return sum(track.left_out for track in self.tracks)
+
+    @property
+    def after_sysex(self) -> bool:
+        """Whether a running status goes on after a system exclusive, of which readers make different things."""
+        return any(track.after_sysex for track in self.tracks)
+
+    @cached_property
     def events(self) -> Events:
         """Those of two data bytes, of all tracks."""
         runs = [(number, run) for number, track in enumerate(self.tracks) for run in track.runs]
@@ -138,12 +164,13 @@ class Scan:
         """[N] ticks of `events`, and of each track those of its `others`. Raises DamagedError past 2^31."""
         told, others = [np.empty(0, dtype=np.int64)], []
         for track in self.tracks:
-            starts, deltas = [[other.start for other in track.others]], [[other.delta for other in track.others]]
+            starts = [np.array([other.start for other in track.others], dtype=np.int64)]
+            deltas = [np.array([other.delta for other in track.others], dtype=np.int64)]
             for run in track.runs:
                 lattice = self._lattices[run.lattice]
                 deltas.append(lattice.delta[run.first : run.after])
                 starts.append(np.append(run.start, lattice.data[run.first : run.after - 1] + 2))
-            start, delta = (np.concatenate(each).astype(np.int64) for each in (starts, deltas))
+            start, delta = (np.concatenate(each) for each in (starts, deltas))
             order = np.argsort(delta)
             ticks = np.empty(len(order), dtype=np.int64)
             ticks[order] = np.cumsum(self._delta_times(start[order], delta[order]))
@@ -163,7 +190,7 @@ class Scan:
         return value
 
     def _read(self, at: int, announced: int) -> None:
-        data = self.data
+        data, alien = self.data, False
         while at < len(data):
             missing = len(self.tracks) < announced
             left = len(data) - at - 8
@@ -177,7 +204,10 @@ class Scan:
                     raise DamagedError("truncated")
                 break
             else:
-                at += 8 + length
+                at, alien = at + 8 + length, True
+        if alien and len(self.tracks) < announced:
+            # Perhaps a track whose name is damaged.
+            raise DamagedError("corrupt")
         self.whole &= at == len(data) and len(self.tracks) == announced
 
     def _chunk(self, begin: int, end: int) -> int:
