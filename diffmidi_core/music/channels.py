@@ -27,9 +27,9 @@ def with_pedals(score: Score, data: bytes, scan: Scan) -> Score:
     acts = events.is_control & _ACTS[events.data[0]]
     if not (acts & (events.data[0] == SUSTAIN) & (events.data[1] >= DOWN)).any():
         return score
-    heard = np.flatnonzero(np.bincount(events.channel[events.is_on], minlength=16))
-    if len(score.tracks) == 1 and len(heard) == 1 and (events.channel[acts] == heard[0]).all():
+    if _own_pedals(score, events, acts):
         return score
+    heard = np.flatnonzero(np.bincount(events.channel[events.is_on]))
     ticks = scan.ticks()[0][acts]
     order = np.argsort(ticks, kind="stable")
     acting, ticks = events[np.flatnonzero(acts)[order]], ticks[order]
@@ -41,6 +41,16 @@ def with_pedals(score: Score, data: bytes, scan: Scan) -> Score:
             rows = acting.channel == channel
             _give(track, ticks[rows], acting.data[:, rows])
     return score
+
+
+def _own_pedals(score: Score, events: Events, acts: NDArray[np.bool_]) -> bool:
+    """Whether each channel is in one track, its pedal with it, and no change of program divides it."""
+    parts = events.track * 16 + events.channel
+    heard = np.flatnonzero(np.bincount(parts[events.is_on]))
+    channels = np.bincount(heard % 16, minlength=16)
+    acting = np.flatnonzero(np.bincount(parts[acts]))
+    acting = acting[channels[acting % 16] > 0]
+    return len(score.tracks) == len(heard) and channels.max() == 1 and bool(np.isin(acting, heard).all())
 
 
 def _naming_channels(data: bytes, events: Events) -> bytes:

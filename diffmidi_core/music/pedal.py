@@ -47,7 +47,12 @@ def sustained(score: Score) -> Score:
 
 def has_pedal(score: Score) -> bool:
     """Whether the pedal goes down in a track with notes that are not drums'."""
-    return any(len(presses(track, 0)[0]) for track in score.tracks if not track.is_drum and len(track.notes))
+    for track in score.tracks:
+        if len(track.controls) and len(track.notes) and not track.is_drum:
+            columns = track.controls.numpy()
+            if (columns["value"][columns["number"] == SUSTAIN] >= DOWN).any():
+                return True
+    return False
 
 
 def presses(track: TrackTick, never: int) -> tuple[Column, Column]:

@@ -24,8 +24,8 @@ END = b"\xff\x2f\x00"
 _DATA_BYTES = {8: 2, 9: 2, 10: 2, 11: 2, 12: 1, 13: 1, 14: 2}
 _SYSTEM = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0, **dict.fromkeys(range(0xF8, 0xFF), 0)}
 """Data bytes of messages that have no place in a file; what they are followed by can still be read."""
-_IRREGULAR = np.ones(256, dtype=bool)
-_IRREGULAR[0x80:0xC0] = _IRREGULAR[0xE0:0xF0] = False
+_REGULAR = np.zeros(256, dtype=bool)
+_REGULAR[0x80:0xC0] = _REGULAR[0xE0:0xF0] = True
 _LONGEST_DELTA = 4
 
 
@@ -39,12 +39,18 @@ class DamagedError(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """Events of two data bytes, one after another: rows `first` to `after` of a lattice, and where the first begins."""
+    """So many events of two data bytes, one after another.
 
-    lattice: int
+    Attributes:
+        first: which low byte of the file ends the delta time of the first; that of the next is the third after it.
+        start: where the first begins.
+        status: of the first.
+    """
+
     first: int
-    after: int
+    count: int
     start: int
+    status: int
 
 
 @dataclass(frozen=True)
@@ -125,7 +131,6 @@ class Scan:
     def __init__(self, data: bytes, at: int, announced: int) -> None:
         self.data = data
         self.bytes = np.frombuffer(data, dtype=np.uint8)
-        self._lattices: dict[int, _Lattice] = {}
         self.tracks: list[Track] = []
         self.long = False
         self.whole = True
@@ -150,15 +155,25 @@ class Scan:
     def events(self) -> Events:
         """Those of two data bytes, of all tracks."""
         runs = [(number, run) for number, track in enumerate(self.tracks) for run in track.runs]
-        lattices = self._lattices
-        delta, place, status = (
-            np.concatenate([getattr(lattices[run.lattice], what)[run.first : run.after] for _, run in runs] or [[]])
-            for what in ("delta", "data", "status")
+        if not runs:
+            nothing = np.empty(0, dtype=np.int64)
+            return Events(nothing, nothing, nothing.astype(np.uint8), nothing, np.empty((2, 0), dtype=np.uint8))
+        counts = [run.count for _, run in runs]
+        rows = np.concatenate([self._rows(run) for _, run in runs])
+        first = np.cumsum([0, *counts[:-1]])
+        delta, gap, status = self._lows.low[rows], self._lows.gap[rows], self._lows.status[rows]
+        status[first] = [run.status for _, run in runs]
+        # A status byte holds until the next one.
+        said = np.where(gap == 2, np.arange(len(rows)), 0)
+        said[first] = first
+        place = delta + gap
+        return Events(
+            np.repeat([number for number, _ in runs], counts),
+            delta,
+            status[np.maximum.accumulate(said)],
+            place,
+            np.stack([self.bytes[place], self.bytes[place + 1]]),
         )
-        track = np.repeat([number for number, _ in runs], [run.after - run.first for _, run in runs])
-        place = place.astype(np.int64, copy=False)
-        data = np.stack([self.bytes[place], self.bytes[place + 1]])
-        return Events(track.astype(np.int64), delta.astype(np.int64), status.astype(np.uint8), place, data)
 
     def ticks(self) -> tuple[Column, list[list[int]]]:
         """[N] ticks of `events`, and of each track those of its `others`. Raises DamagedError past 2^31."""
@@ -167,9 +182,9 @@ class Scan:
             starts = [np.array([other.start for other in track.others], dtype=np.int64)]
             deltas = [np.array([other.delta for other in track.others], dtype=np.int64)]
             for run in track.runs:
-                lattice = self._lattices[run.lattice]
-                deltas.append(lattice.delta[run.first : run.after])
-                starts.append(np.append(run.start, lattice.data[run.first : run.after - 1] + 2))
+                rows = self._rows(run)
+                deltas.append(self._lows.low[rows])
+                starts.append(np.append(run.start, self._lows.low[rows[1:] - 1] + 1))
             start, delta = (np.concatenate(each) for each in (starts, deltas))
             order = np.argsort(delta)
             ticks = np.empty(len(order), dtype=np.int64)
@@ -252,6 +267,8 @@ class Scan:
                 continue
             if first >= 0x80:
                 status, sysex, at = first, False, at + 1
+            elif not status and track.runs:
+                status = self._last_status(track.runs[-1])
             elif not status:
                 raise DamagedError("corrupt")
             track.after_sysex |= sysex
@@ -260,7 +277,7 @@ class Scan:
             if at + size > end:
                 raise DamagedError("corrupt")
             if size == 2 and told.isascii():
-                at, status = self._run(track, start, delta, end, status)
+                at, status = self._run(track, start, delta, end, status), 0
                 continue
             at += size
             if told.isascii():
@@ -275,50 +292,59 @@ class Scan:
         track.end = at
         return track
 
-    def _run(self, track: Track, start: int, delta: int, end: int, status: int) -> tuple[int, int]:
-        """Add all regular events from one on, whose delta time ends at `delta`; where they end, and the last status."""
-        row, which = divmod(int(np.searchsorted(self._low, delta)), 3)
-        lattice = self._lattices.get(which)
-        if lattice is None:
-            lattice = self._lattices[which] = _Lattice(self.bytes, self._low[which:])
-        after = lattice.run_after(row, end, status)
-        track.runs.append(Run(which, row, after, start))
-        return int(lattice.data[after - 1]) + 2, int(lattice.status[after - 1])
+    def _run(self, track: Track, start: int, delta: int, end: int, status: int) -> int:
+        """Add all regular events from one on, whose delta time ends at `delta` and whose status is given; their end."""
+        first = self._lows.before(delta)
+        count = self._lows.regular(first, self._lows.before(end))
+        track.runs.append(Run(first, count, start, status))
+        return int(self._lows.low[first + 3 * count - 1]) + 1
+
+    def _last_status(self, run: Run) -> int:
+        rows = self._rows(run)[1:]
+        said = np.flatnonzero(self._lows.gap[rows] == 2)
+        return int(self._lows.status[rows[said[-1]]]) if len(said) else run.status
+
+    def _rows(self, run: Run) -> Column:
+        """[count] the low bytes at which the delta times of a run end."""
+        return np.arange(run.first, run.first + 3 * run.count, 3)
 
     @cached_property
-    def _low(self) -> Column:
-        return np.flatnonzero(self.bytes < 0x80)
+    def _lows(self) -> _Lows:
+        return _Lows(self.bytes)
 
 
-class _Lattice:
-    """The low bytes of a file in threes, as if all events were alike; [M] for each three.
+class _Lows:
+    """The low bytes of a file, and for each whether an event of two data bytes may have its delta time end there.
 
     Attributes:
-        delta, data: where the delta time ends, and where the first data byte stands.
-        status: the event's status, in what has become part of a run.
+        low: [N] where they stand.
+        gap: [N-1] how far it is to the next one: 1, or 2 where a status byte lies between.
+        status: [N-1] the byte that follows.
     """
 
-    def __init__(self, data: NDArray[np.uint8], low: Column) -> None:
-        threes = low[: len(low) // 3 * 3].reshape(-1, 3)
-        self.delta, self.data, second = np.ascontiguousarray(threes.T)
-        gap = self.data - self.delta
-        before = data[self.data - 1]
-        explicit = gap == 2
-        broken = (second - self.data != 1) | (gap > 2) | (explicit & _IRREGULAR[before])
-        broken[1:] |= self.delta[1:] - second[:-1] > _LONGEST_DELTA
-        self._breaks = np.flatnonzero(broken)
-        self._origin = np.maximum.accumulate(np.where(explicit, np.arange(len(gap)), -1))
-        self.status = before[self._origin]
+    def __init__(self, data: NDArray[np.uint8]) -> None:
+        self.low = np.flatnonzero(data < 0x80)
+        self.gap = np.diff(self.low)
+        self.status = data[self.low[:-1] + 1]
+        direct = self.gap == 1
+        begun = direct | ((self.gap == 2) & _REGULAR[self.status])
+        self._broken = ~(begun[:-1] & direct[1:])
+        self._broken[1:] |= self.gap[:-2] > _LONGEST_DELTA
+        self._breaks: dict[int, Column] = {}
 
-    def run_after(self, row: int, end: int, status: int) -> int:
-        """The row after the last that goes on from `row` and ends before `end`; `status` is what runs at first."""
-        place = int(np.searchsorted(self._breaks, row, side="right"))
-        after = int(self._breaks[place]) if place < len(self._breaks) else len(self.data)
-        if self.data[after - 1] + 2 > end:
-            after = int(np.searchsorted(self.data, end - 1))
-        if self._origin[row] < row:
-            self.status[row : row + int(np.searchsorted(self._origin[row:after], row))] = status
-        return after
+    def before(self, place: int) -> int:
+        """How many low bytes there are before a place."""
+        return int(np.searchsorted(self.low, place))
+
+    def regular(self, first: int, end: int) -> int:
+        """How many events go on like the one whose delta time ends at low byte `first`, up to low byte `end`."""
+        row, which = divmod(first, 3)
+        breaks = self._breaks.get(which)
+        if breaks is None:
+            breaks = self._breaks[which] = np.flatnonzero(self._broken[which::3])
+        place = int(np.searchsorted(breaks, row, side="right"))
+        most = (end - first) // 3
+        return min(most, int(breaks[place]) - row) if place < len(breaks) else most
 
 
 def _after_system(data: bytes, at: int, end: int) -> int:
