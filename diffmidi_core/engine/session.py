@@ -14,7 +14,7 @@ from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.prepare import TOKENIZER
 from diffmidi_core.engine.build import build, build_tokenizer
 from diffmidi_core.engine.folder import RunFolder
-from diffmidi_core.engine.ranks import is_main, on_cpu
+from diffmidi_core.engine.ranks import is_main, on_cpu, started_alone
 from diffmidi_core.hooks import Hooks
 
 if TYPE_CHECKING:
@@ -35,7 +35,10 @@ class Session:
         """The chosen listeners; only the main process has any."""
         if not is_main():
             return Hooks(silent=True)
-        return Hooks((part.name, build("hook", part)) for part in self.config.hooks)
+        hooks = Hooks((part.name, build("hook", part)) for part in self.config.hooks)
+        if (remark := started_alone()) is not None:
+            hooks.warn(remark)
+        return hooks
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
