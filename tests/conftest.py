@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from diffmidi_core.api import Backbone, Grammar, Options, Tokenizer
 from diffmidi_core.registry import find
 
+from .windows import windows as windows
+
 F64 = torch.float64
 
 # Tensors here are tiny: a second thread costs more than it brings, all the more when tests run side by side.

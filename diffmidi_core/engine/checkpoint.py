@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from diffmidi_core.engine.deepspeed import fill_state, gathered_state, shares_ou
 from diffmidi_core.engine.optimiser import Ema
 from diffmidi_core.engine.sharding import is_sharded, part_like, whole
 from diffmidi_core.errors import DiffmidiError
-from diffmidi_core.files import read_json, whole_folder, write_json
+from diffmidi_core.files import read_json, rename, whole_folder, write_json
 
 MODEL, EMA, OPTIMISER, MANIFEST = "model.safetensors", "ema.safetensors", "optimizer.safetensors", "manifest.json"
 TOKENIZER = "tokenizer"
@@ -108,7 +109,9 @@ def prune(folder: Path, keep: int, best: int | None = None) -> None:
     for step in {*known[:-1]} - {*regular[-keep:], best}:
         # Renamed first: killed while it is removed, it must not look like a checkpoint any more.
         gone = folder / f"{_LEFT[1]}{step}"
-        _path(folder, step).replace(gone)
+        # One that another program has open cannot go on Windows: the next checkpoint tries again.
+        with contextlib.suppress(OSError):
+            rename(_path(folder, step), gone)
         shutil.rmtree(gone, ignore_errors=True)
 
 

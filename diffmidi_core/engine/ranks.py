@@ -33,8 +33,8 @@ def started_alone() -> str | None:
     if not named or any(name in os.environ for name in _SIZES):
         return None
     return (
-        "`accelerate launch` was asked for several processes and started one: only that one works here. Add --multi_gpu "
-        "to its command, or use `torchrun --standalone --nproc-per-node N`, which also starts several without a GPU."
+        "`accelerate launch` was asked for several processes and started one, which works alone. Add --multi_gpu to "
+        "its command, or use `torchrun --standalone --nproc-per-node N`, which also starts several without a GPU."
     )
 
 
