@@ -122,7 +122,8 @@ def _text(file: Path, name: str) -> str:
 
     try:
         data = _stdin() if file == _DASH else file.read_bytes()
-        return data.decode("utf-8-sig")
+        # The > of Windows PowerShell writes UTF-16.
+        return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except FileNotFoundError:
         raise DiffmidiError(f"there is no file {name}.") from None
     except OSError as error:
