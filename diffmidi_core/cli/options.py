@@ -216,16 +216,26 @@ def open_session(run: Path, flags: Mapping[str, Any], assignments: tuple[str, ..
 def new_session(
     out: Path | None, file: Mapping[str, Any] | None, flags: Mapping[str, Any], assignments: tuple[str, ...]
 ) -> Session:
-    """A session on a new run folder. The config is checked before anything heavy is imported."""
+    """A session on a new run folder. The config is checked before anything heavy is imported.
+
+    The folder is held until the command ends, so that of two which begin a run in it one is refused.
+    """
     from diffmidi_core.config import resolve
 
     config = resolve(file, flags, assignments)
 
     from diffmidi_core.run.folder import RunFolder
+    from diffmidi_core.run.lock import hold
     from diffmidi_core.run.ranks import done_by_main
     from diffmidi_core.run.session import Session
 
-    return Session(RunFolder(done_by_main(lambda: RunFolder.new(out, config).path)), config)
+    context = click.get_current_context()
+    what = str(context.info_name)
+    if out is not None:
+        context.with_resource(hold(out, what))
+    path = done_by_main(lambda: RunFolder.new(out, config).path)
+    context.with_resource(hold(path, what))
+    return Session(RunFolder(path), config)
 
 
 def explain(config: RunConfig) -> None:

@@ -51,12 +51,13 @@ class RunFolder:
             raise DiffmidiError(
                 f"{path} already holds a run: choose another --out, or go on with it by --resume {path}."
             )
+        folder.facts_file.unlink(missing_ok=True)
         folder._save(config)
         return folder
 
     def _only_begun(self) -> bool:
         left = {each.name for each in self.path.iterdir() if not each.name.startswith(".")}
-        return left <= {self.config_file.name, partial_of(self.data).name}
+        return left <= {self.config_file.name, self.facts_file.name, partial_of(self.data).name}
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
