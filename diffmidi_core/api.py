@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from diffmidi_core.declaration import Declaration, Options
+from diffmidi_core.declaration import Declaration, Options, UserPath
 from diffmidi_core.errors import DiffmidiError, RefusedError, UsageError
 from diffmidi_core.hookspecs import hookimpl
 
@@ -65,9 +65,15 @@ if TYPE_CHECKING:
     from diffmidi_core.diffusion.steps import q_sample as q_sample
     from diffmidi_core.diffusion.support import Support as Support
     from diffmidi_core.diffusion.time_embedding import time_embedding as time_embedding
+    from diffmidi_core.draw.folder import DrawFolder as DrawFolder
+    from diffmidi_core.draw.folder import PieceRecord as PieceRecord
+    from diffmidi_core.draw.folder import StoredRequest as StoredRequest
     from diffmidi_core.files import read_json as read_json
     from diffmidi_core.files import whole_file as whole_file
+    from diffmidi_core.judge.judged import Judged as Judged
+    from diffmidi_core.judge.judged import StoredFigure as StoredFigure
     from diffmidi_core.layers import changed_options as changed_options
+    from diffmidi_core.layers import flat as flat
     from diffmidi_core.music.metre import Metre as Metre
     from diffmidi_core.music.metre import downbeat as downbeat
     from diffmidi_core.music.metre import metre_of as metre_of
@@ -81,6 +87,8 @@ if TYPE_CHECKING:
     from diffmidi_core.music.reading import printable as printable
     from diffmidi_core.music.reading import read_midi as read_midi
     from diffmidi_core.music.reading import read_midi_bytes as read_midi_bytes
+    from diffmidi_core.music.reading import read_midi_bytes_counted as read_midi_bytes_counted
+    from diffmidi_core.music.reading import read_midi_counted as read_midi_counted
     from diffmidi_core.music.reading import write_midi as write_midi
     from diffmidi_core.music.tempo import microseconds as microseconds
     from diffmidi_core.pipeline import Pipeline as Pipeline
@@ -89,6 +97,12 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "changed_options": "layers",
+    "flat": "layers",
+    "DrawFolder": "draw.folder",
+    "PieceRecord": "draw.folder",
+    "StoredRequest": "draw.folder",
+    "Judged": "judge.judged",
+    "StoredFigure": "judge.judged",
     "Backbone": "contracts.backbone",
     "Batch": "contracts.batch",
     "Canvas": "contracts.batch",
@@ -153,6 +167,8 @@ _LAZY = {
     "printable": "music.reading",
     "read_midi": "music.reading",
     "read_midi_bytes": "music.reading",
+    "read_midi_bytes_counted": "music.reading",
+    "read_midi_counted": "music.reading",
     "write_midi": "music.reading",
     "microseconds": "music.tempo",
     "Pipeline": "pipeline",
@@ -166,6 +182,7 @@ __all__ = [
     "Options",
     "RefusedError",
     "UsageError",
+    "UserPath",
     "hookimpl",
     *_LAZY,
 ]

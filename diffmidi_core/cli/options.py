@@ -11,6 +11,7 @@ import click
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from diffmidi_core.cli.paths import UserPath
 from diffmidi_core.config import KINDS, SECTIONS, SINGLE, RunConfig
 from diffmidi_core.errors import UsageError
 from diffmidi_core.layers import assignments_of
@@ -20,13 +21,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-RUN = click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
-OUT = click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder of the new run (default: runs/TOKENIZER-BACKBONE-N)."
-)
-CONFIG = click.option(
-    "--config", type=click.Path(path_type=Path), help="A config.json to begin from; flags and -o override it."
-)
+RUN = click.argument("run", type=UserPath(), metavar="RUN")
+OUT = click.option("--out", type=UserPath(), help="Folder of the new run (default: runs/TOKENIZER-BACKBONE-N).")
+CONFIG = click.option("--config", type=UserPath(), help="A config.json to begin from; flags and -o override it.")
 EXPLAIN = click.option(
     "--explain", "explain_only", is_flag=True, help="Only print every setting and the layer it comes from."
 )

@@ -18,6 +18,7 @@ from diffmidi_core.cli.options import (
     open_session,
     settings,
 )
+from diffmidi_core.cli.paths import UserPath
 from diffmidi_core.errors import UsageError
 
 
@@ -37,14 +38,14 @@ def _check_leaks(context: click.Context, parameter: click.Parameter, value: tupl
 @click.option(
     "--check-leaks",
     nargs=2,
-    type=click.Path(exists=True, path_type=Path),
+    type=UserPath(exists=True),
     metavar="A B",
     callback=_check_leaks,
     expose_value=False,
     is_eager=True,
     help="Prepare nothing; list which pieces of B are in A too. Each is a run or a folder of MIDI files.",
 )
-@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a preparation that stopped.")
+@click.option("--resume", type=UserPath(), metavar="RUN", help="Go on with a preparation that stopped.")
 @EXPLAIN
 def command(
     folder: str | None,

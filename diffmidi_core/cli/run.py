@@ -19,6 +19,7 @@ from diffmidi_core.cli.options import (
     open_session,
     settings,
 )
+from diffmidi_core.cli.paths import UserPath
 from diffmidi_core.errors import UsageError
 
 
@@ -26,7 +27,7 @@ from diffmidi_core.errors import UsageError
 @settings(ALL)
 @CONFIG
 @OUT
-@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run where it was.")
+@click.option("--resume", type=UserPath(), metavar="RUN", help="Go on with a run where it was.")
 @click.option(
     "--from",
     "begin_from",

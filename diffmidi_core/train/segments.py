@@ -54,11 +54,12 @@ def check_windows(session: Session) -> None:
     now = windows_a_step(session.config.train)
     if before not in (None, now):
         config, processes = session.config.train, world_size()
+        many = f"{processes} process{'es' * (processes > 1)}"
         raise said_once(
             UsageError(
-                f"{session.folder.path} trains on {before} windows a step, and that does not change: {processes} "
-                f"processes with --batch-size {config.batch_size} and --accumulate {config.accumulate} would take "
-                f"{now}. Choose a --batch-size and an --accumulate that make {before} with them."
+                f"{session.folder.path} trains on {before} windows a step, and that does not change: {many} with "
+                f"--batch-size {config.batch_size} and --accumulate {config.accumulate} would take {now}. Choose a "
+                f"--batch-size and an --accumulate that make {before} with them."
             )
         )
 
