@@ -56,6 +56,7 @@ class RunFolder:
             raise DiffmidiError(
                 f"{self.path} already holds a run: choose another --out, or go on with it by --resume {self.path}."
             )
+        self.facts_file.unlink(missing_ok=True)
         self._save(config)
 
     @classmethod
@@ -67,7 +68,7 @@ class RunFolder:
 
     def _only_begun(self) -> bool:
         left = {each.name for each in self.path.iterdir() if not each.name.startswith(".")}
-        return left <= {self.config_file.name, partial_of(self.data).name}
+        return left <= {self.config_file.name, self.facts_file.name, partial_of(self.data).name}
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
