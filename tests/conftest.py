@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from diffmidi_core.api import Backbone, Grammar, Options, Tokenizer
-from diffmidi_core.registry import find
 from diffmidi_core.checksums import sealed
+from diffmidi_core.registry import find
 
 F64 = torch.float64
 
