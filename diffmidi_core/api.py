@@ -65,9 +65,15 @@ if TYPE_CHECKING:
     from diffmidi_core.diffusion.steps import q_sample as q_sample
     from diffmidi_core.diffusion.support import Support as Support
     from diffmidi_core.diffusion.time_embedding import time_embedding as time_embedding
+    from diffmidi_core.draw.folder import DrawFolder as DrawFolder
+    from diffmidi_core.draw.folder import PieceRecord as PieceRecord
+    from diffmidi_core.draw.folder import StoredRequest as StoredRequest
     from diffmidi_core.files import read_json as read_json
     from diffmidi_core.files import whole_file as whole_file
+    from diffmidi_core.judge.judged import Judged as Judged
+    from diffmidi_core.judge.judged import StoredFigure as StoredFigure
     from diffmidi_core.layers import changed_options as changed_options
+    from diffmidi_core.layers import flat as flat
     from diffmidi_core.music.metre import Metre as Metre
     from diffmidi_core.music.metre import downbeat as downbeat
     from diffmidi_core.music.metre import metre_of as metre_of
@@ -89,6 +95,12 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "changed_options": "layers",
+    "flat": "layers",
+    "DrawFolder": "draw.folder",
+    "PieceRecord": "draw.folder",
+    "StoredRequest": "draw.folder",
+    "Judged": "judge.judged",
+    "StoredFigure": "judge.judged",
     "Backbone": "contracts.backbone",
     "Batch": "contracts.batch",
     "Canvas": "contracts.batch",

@@ -117,7 +117,8 @@ def resolve(
     if file is not None and not isinstance(file, Mapping):
         raise UsageError("a config file holds one JSON object.")
     tree: dict[str, Any] = copy.deepcopy(dict(file or {}))
-    layers = Layers(file=tree, origin=tree.pop("origin", None), flags=flags or {}, assignments=assignments)
+    origin = tree.pop("origin", None)
+    layers = Layers(file=copy.deepcopy(tree), origin=origin, flags=flags or {}, assignments=assignments)
     chosen = dict(flags or {})
     began_from(tree, chosen.get("preset"))
     if "data" in chosen and chosen["data"] != tree.get("data") and "source" not in chosen:

@@ -64,14 +64,12 @@ def warned(message: str) -> bool:  # type: ignore[empty-body]
 
 @hookspec
 def report_sections(  # type: ignore[empty-body]
-    folder: Path,
-    config: Mapping[str, Any],
-    figures: Mapping[str, Any],
-    training: Callable[[], TrainingMusic | None],
+    folder: Path, config: Mapping[str, Any], training: Callable[[], TrainingMusic | None]
 ) -> Sequence[Section]:
     """report.html is written: what should stand in it? Sections stand in the order in which listeners were chosen.
 
-    `figures` is what `evaluate` found, by name (empty where it has not run); `training()` opens what the model was
-    trained on, None where it is not there any more; everything else lies in `folder`. A run may lack anything that
-    its stages would have left: say what is missing, or return no section.
+    `config` is the run's, with what its segments changed; `training()` opens what the model was trained on, None where
+    it is not there any more; everything else lies in `folder`: `DrawFolder.all(folder / "draws")` has what was drawn,
+    `Judged.files(folder)` figures of checkpoints and `Judged.of_draw(draw)` those of a draw. A run may lack anything
+    that its stages would have left: say what is missing, or return no section.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from diffmidi_core.declaration import UserPath
 
@@ -122,6 +122,7 @@ class TrainConfig(Section):
     lr: float = flagged("--lr", 1e-3, gt=0, description="peak learning rate of AdamW")
     warmup: int = Field(20, ge=0, description="iterations over which the learning rate rises from 0")
     anneal: bool = Field(True, description="lower the learning rate linearly to 0 at the last iteration")
+    decay: int = Field(0, ge=0, description="iterations over which it is lowered, the last ones; 0: all of them")
     weight_decay: float = Field(0.0, ge=0, description="AdamW's decoupled weight decay")
     beta1: float = Field(0.9, ge=0, lt=1, description="AdamW's first-moment decay")
     beta2: float = Field(0.999, ge=0, lt=1, description="AdamW's second-moment decay")
@@ -142,6 +143,15 @@ class TrainConfig(Section):
     patience: int = Field(0, ge=0, description="looks without a lower held-out bound before training stops; 0: never")
     save_every: int = Field(500, ge=1, description="iterations between checkpoints; the last is always saved")
     keep: int = Field(3, ge=1, description="checkpoints kept, besides the best; older ones are removed")
+
+    @field_validator("decay")
+    @classmethod
+    def _decay(cls, value: int, info: ValidationInfo) -> int:
+        if value and not info.data.get("anneal", True):
+            raise ValueError("without train.anneal the learning rate is not lowered at all")
+        if value > info.data.get("iterations", value):
+            raise ValueError(f"it is more than all {info.data['iterations']} iterations (train.iterations)")
+        return value
 
 
 class SampleConfig(Section):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,11 @@ from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.augment import Augmentation
 from diffmidi_core.data.duplicates import mixed
 from diffmidi_core.data.labels import Label
-from diffmidi_core.data.prepare import REPORT, TOKENS
+from diffmidi_core.data.prepare import TOKENS
 from diffmidi_core.data.ragged import ArrowFile, Column, Ragged
+from diffmidi_core.data.report import read_report
 from diffmidi_core.data.split import HELDOUT, TEST, TRAIN
 from diffmidi_core.errors import DiffmidiError
-from diffmidi_core.files import read_json
 
 BLOCK = 65_536
 """Pieces looked at together, so that what is held in passing stays small."""
@@ -56,7 +56,7 @@ class TokenDataset:
     """
 
     def __init__(self, folder: Path, tokenizer: Tokenizer, *, length: int, augment: Augmentation | None = None) -> None:
-        self.report: dict[str, Any] = read_json(folder / REPORT)
+        self.report: dict[str, Any] = asdict(read_report(folder))
         if self.report["tokenizer"] != tokenizer.fingerprint:
             raise DiffmidiError(
                 f"{folder} was prepared with another tokenizer or other options of it: begin a new run for these."

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from diffmidi_core import __version__
+from diffmidi_core.checksums import digests
 from diffmidi_core.contracts.source import Piece, Source
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.given_labels import GivenLabels
@@ -18,7 +19,7 @@ from diffmidi_core.data.groups import group_of
 from diffmidi_core.data.heartbeat import Watch
 from diffmidi_core.data.merging import TOKENS, Merging
 from diffmidi_core.data.pieces import Pieces
-from diffmidi_core.data.report import Report
+from diffmidi_core.data.report import REPORT, Report, read_report
 from diffmidi_core.data.working import Make, Place, Work, work_on
 from diffmidi_core.errors import DiffmidiError, StoppedError
 from diffmidi_core.files import partial_of, read_json, whole_folder, write_json
@@ -26,7 +27,7 @@ from diffmidi_core.hooks import Hooks
 
 __all__ = ["REPORT", "TOKENIZER", "TOKENS", "Report", "prepare"]
 
-REPORT, TOKENIZER = "data.json", "tokenizer"
+TOKENIZER = "tokenizer"
 MEASURED = 64
 """Pieces whose round trip is measured, of a larger source."""
 _LOOK_EVERY = 0.2
@@ -132,7 +133,7 @@ class _Finished:
         return self.file.exists() and read_json(self.file).get("plan") == self.plan
 
     def report(self) -> Report:
-        return Report(**read_json(self.file))
+        return read_report(self.file.parent)
 
 
 def _plan(
@@ -174,6 +175,7 @@ def _finish(merging: Merging, report: Report, tokenizer: Tokenizer, folder: Path
             if merging.given is not None and (remark := merging.given.remark()) is not None:
                 report.warnings.append(remark)
             tokenizer.save(temporary / TOKENIZER)
+            report.files = digests(temporary)
             write_json(temporary / REPORT, asdict(report))
     except DiffmidiError:
         if not report.kept and place.ranks == 1:

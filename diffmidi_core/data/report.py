@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from diffmidi_core.data.timing import Timing
+from pydantic import TypeAdapter, ValidationError
 
+from diffmidi_core.checksums import verify
+from diffmidi_core.data.timing import Timing
+from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.files import read_json
+
+REPORT = "data.json"
+_AGAIN = "prepare the music again, for a new run."
 SILENT_CHANGES = ("drums", "clamped_shift", "clamped_rest", "metre_replaced")
 """What tokenizers count that is no note changed for the worse, or is said otherwise."""
 
@@ -40,6 +48,7 @@ class Report:
         heldout, test: how many pieces are.
         grouped: `by` what groups were named that had to stay on one side, how many `groups` and `pieces` in them.
         largest_group: pieces of the largest group that had to stay on one side.
+        files: checksums of the other files of the dataset, by their paths in its folder.
         tokenizer: the tokenizer's fingerprint.
         fingerprint: names the words of all pieces.
     """
@@ -66,6 +75,7 @@ class Report:
     test: int = 0
     grouped: dict[str, Any] = field(default_factory=dict)
     largest_group: int = 0
+    files: dict[str, str] = field(default_factory=dict)
     tokenizer: str = ""
     fingerprint: str = ""
     plan: str = ""
@@ -133,6 +143,25 @@ class Report:
                     f"{_percent(pieces, self.kept)} of the pieces are {what}, where {100 * share:.3g} % was asked for: "
                     f"groups of pieces stay whole, and the largest has {self.largest_group:,}."
                 )
+
+
+def read_report(folder: Path) -> Report:
+    """The report of a token dataset. Raises DiffmidiError where there is none."""
+    try:
+        return TypeAdapter(Report).validate_python(read_json(folder / REPORT))
+    except ValidationError as error:
+        mistake = error.errors(include_url=False)[0]
+        where = ".".join(map(str, mistake["loc"])) or "all of it"
+        said = f"{where}: {str(mistake['msg']).lower()}"
+        raise DiffmidiError(f"{folder / REPORT} is not of prepared music ({said}): {_AGAIN}") from None
+
+
+def check_files(folder: Path) -> None:
+    """Raises DiffmidiError where a file of a token dataset is missing, or not as it was written."""
+    files = read_report(folder).files
+    if not files:
+        raise DiffmidiError(f"{folder / REPORT} has no checksums of prepared music: {_AGAIN}")
+    verify(folder, files, _AGAIN)
 
 
 def figures(report: Mapping[str, Any]) -> dict[str, Any]:

@@ -104,7 +104,7 @@ class DrawFolder:
                 known = ", ".join(each.path.name for each in cls.all(draws)) or "none"
                 raise DiffmidiError(f"there is no draw {name!r} in {draws}. There are: {known}.")
             return found
-        asked = [each for each in cls.all(draws) if not each.path.name.startswith(WHILE_TRAINING)]
+        asked = [each for each in cls.all(draws) if not each.while_training]
         if not asked:
             raise DiffmidiError(f"nothing has been drawn yet in {draws}: {otherwise}.")
         return asked[0]
@@ -120,6 +120,18 @@ class DrawFolder:
             except DiffmidiError:
                 continue
         return [draw for _, _, draw in sorted(found, key=lambda each: each[:2], reverse=True)]
+
+    @property
+    def while_training(self) -> bool:
+        """Whether training drew it by itself, and nobody asked for it."""
+        return self.path.name.startswith(WHILE_TRAINING)
+
+    @property
+    def run(self) -> Path | None:
+        """The folder of the run that it lies in; None where it lies in a working folder."""
+        above = self.path.parent.parent
+        is_run = (above / "config.json").is_file() and (above / "checkpoints").is_dir()
+        return above if self.path.parent.name == "draws" and is_run else None
 
     def begin(self, model: ModelReference, request: Request) -> None:
         """Write down what is asked."""

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from diffmidi_core.files import write_json
-from diffmidi_core.judge.likelihood import window_bits
+from diffmidi_core.judge.likelihood import levels_for, window_bits
 from diffmidi_core.judge.metrics import Measured
 from diffmidi_core.judge.music import ReferenceMusic
-from diffmidi_core.judge.settings import Judging, Machine
+from diffmidi_core.judge.settings import Judging
+from diffmidi_core.run.build import blamed
 from diffmidi_core.run.ranks import is_main
+from diffmidi_core.run.session import Surroundings
 
 if TYPE_CHECKING:
     from diffmidi_core.draw.model import Model
@@ -24,14 +26,14 @@ def figures_file(folder: Path, step: int, other: str = "") -> Path:
 
 
 def judge_checkpoint(
-    machine: Machine, model: Model, music: ReferenceMusic, judging: Judging, *, to: Path | None = None
+    work: Surroundings, model: Model, music: ReferenceMusic, judging: Judging, *, to: Path | None = None
 ) -> dict[str, Any]:
     """Every chosen metric of likelihood, on windows that follow from the music alone, under noise of a fixed seed.
 
     Every rank takes its share of the windows, and returns the same.
 
     Args:
-        machine: where to compute, and whom to tell.
+        work: where to compute, and whom to tell.
         model: the checkpoint, opened.
         music: what it is judged on.
         judging: by which metrics, on how many windows.
@@ -40,7 +42,7 @@ def judge_checkpoint(
     Returns: which checkpoint of which weights, on which share of which data, how many windows, `figures`, and the
     versions of what measured them.
     """
-    measured, count = likelihood(machine, model, music, judging)
+    measured, count = likelihood(work, model, music, judging)
     found = {
         **about(model),
         **music.about(),
@@ -53,31 +55,32 @@ def judge_checkpoint(
     return found
 
 
-def likelihood(machine: Machine, model: Model, music: ReferenceMusic, judging: Judging) -> tuple[Measured, int]:
+def likelihood(work: Surroundings, model: Model, music: ReferenceMusic, judging: Judging) -> tuple[Measured, int]:
     """What the metrics of likelihood say, and over how many windows."""
     names = judging.metrics.on("likelihood")
     windows = music.windows(judging.evaluate.windows)
     if not names:
         return Measured(), 0
     if not windows:
-        machine.hooks.warn(
+        work.hooks.warn(
             "there is no music that was not trained on (one piece only), so nothing can be said about likelihood: "
             "add more music, or judge by `diffmidi evaluate RUN --data OTHER`."
         )
     elif music.split == "heldout":
-        machine.hooks.warn(
+        work.hooks.warn(
             "no piece was kept for the test (prepare.test), so the model is judged on held-out music, by which its "
             "best checkpoint was chosen: its figures are a little better than they should be."
         )
-    rows = window_bits(
-        machine,
-        model.process.to(machine.accelerator.device),
-        music.dataset,
-        windows,
-        levels=levels_for(judging.evaluate.levels, len(windows)),
-        batch_size=judging.evaluate.batch_size,
-        training=music.training,
-    )
+    with blamed("process", model.parts["process"], "estimating its bound"):
+        rows = window_bits(
+            work,
+            model.process.to(work.accelerator.device),
+            music.dataset,
+            windows,
+            levels=levels_for(judging.evaluate.levels, len(windows)),
+            batch_size=judging.evaluate.batch_size,
+            training=music.training,
+        )
     return judging.metrics.measure(names, rows), len(windows)
 
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from diffmidi_core.contracts.metric import Sample
 from diffmidi_core.contracts.tokenizer import Tokenizer
-from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import write_json
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.judge.metrics import Measured
@@ -55,8 +54,6 @@ def music_figures(
     """What the metrics of music say of a draw; the names of its pieces; and beside how many windows."""
     training = music.training if music is not None else None
     pieces = draw.pieces()
-    if not pieces:
-        raise DiffmidiError(f"there are no pieces in {draw.path}: draw some with `diffmidi sample`.")
     samples = []
     for piece in pieces:
         ids = tokenizer.to_ids(piece.tokens)

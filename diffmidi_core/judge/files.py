@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from diffmidi_core.config import Part
 from diffmidi_core.contracts.metric import Sample, TrainingMusic
 from diffmidi_core.contracts.source import Piece, Source
 from diffmidi_core.errors import DiffmidiError, RefusedError, UsageError
@@ -20,6 +19,7 @@ from diffmidi_core.music.notes import Notes, Score, notes_of, score_of
 from diffmidi_core.music.reading import printable
 from diffmidi_core.run.build import build, build_tokenizer
 from diffmidi_core.run.folder import RunFolder
+from diffmidi_core.sections import EvaluateConfig, Part
 
 WHOLE = 0.75
 """A stretch of a reference piece counts where it has this share of the notes of a typical sample."""
@@ -41,7 +41,13 @@ class Files:
 
 
 def judge_files(
-    samples: Path, against: Path, metrics: Metrics, *, hooks: Hooks, windows: int = 64, out: Path | None = None
+    samples: Path,
+    against: Path,
+    metrics: Metrics,
+    *,
+    hooks: Hooks,
+    windows: int = EvaluateConfig().windows,
+    out: Path | None = None,
 ) -> dict[str, Any]:
     """Figures of MIDI files beside other music, and the rows of each file. No model and no tokenizer is asked.
 

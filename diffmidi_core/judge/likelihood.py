@@ -13,10 +13,10 @@ from diffmidi_core.contracts.metric import TrainingMusic, WindowBits
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.data.dataset import TokenDataset, Window
 from diffmidi_core.judge.music import samples_of
-from diffmidi_core.judge.settings import Machine
 from diffmidi_core.run.memory import Halves
 from diffmidi_core.run.ranks import gathered
 from diffmidi_core.run.seeds import generator_for
+from diffmidi_core.run.session import Surroundings
 from diffmidi_core.sections import EvaluateConfig
 
 SEED = 0
@@ -29,7 +29,7 @@ Terms = Mapping[str, NDArray[np.float64]]
 
 
 def window_bits(
-    machine: Machine,
+    work: Surroundings,
     process: Process,
     dataset: TokenDataset,
     windows: Sequence[Window],
@@ -44,21 +44,21 @@ def window_bits(
     The windows are cut into the same batches, with the same noise, whatever the number of ranks and the seed of the
     training; each rank takes its share of them.
     """
-    accelerator = machine.accelerator
+    accelerator = work.accelerator
     batches = [windows[begin : begin + batch_size] for begin in range(0, len(windows), batch_size)]
     mine: list[tuple[int, list[Terms]]] = []
-    halves = Halves("window", machine.hooks.warn)
+    halves = Halves("window", work.hooks.warn)
     process.eval()
 
     def tell(done: int) -> None:
         if report:
-            machine.hooks.emit("progress", what="windows", done=done, total=len(windows))
+            work.hooks.emit("progress", what="windows", done=done, total=len(windows))
 
     for index in range(accelerator.process_index, len(batches), accelerator.num_processes):
         tell(index * batch_size)
 
         def terms(begin: int, end: int, path: tuple[int, ...], index: int = index) -> list[Terms]:
-            return _terms(machine, process, dataset, batches[index][begin:end], (index, *path), levels)
+            return _terms(work, process, dataset, batches[index][begin:end], (index, *path), levels)
 
         mine.append((index, halves(len(batches[index]), terms)))
     tell(len(windows))
@@ -67,7 +67,7 @@ def window_bits(
 
 
 def _terms(
-    machine: Machine,
+    work: Surroundings,
     process: Process,
     dataset: TokenDataset,
     windows: Sequence[Window],
@@ -75,9 +75,9 @@ def _terms(
     levels: int | None,
 ) -> list[Terms]:
     """Bits of each position of each window, by term; `where` decides the noise."""
-    device = machine.accelerator.device
+    device = work.accelerator.device
     generator = generator_for(SEED, "bound", *where, device=device)
-    with torch.no_grad(), machine.autocast():
+    with torch.no_grad(), work.autocast():
         bound = process.bound(dataset.batch(windows).to(device), generator, levels=levels)
     terms: dict[str, NDArray[np.float64]] = {name: bits.double().cpu().numpy() for name, bits in bound.terms.items()}
     lengths = [window.end - window.start + 2 for window in windows]

@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from diffmidi_core import __version__
-from diffmidi_core.config import Part
 from diffmidi_core.contracts.metric import Metric, Row, Sample, WindowBits, named
 from diffmidi_core.errors import DiffmidiError
-from diffmidi_core.registry import BUILTIN_PACKAGE, Offer, find
+from diffmidi_core.registry import Offer, find
+from diffmidi_core.sections import BUILTIN_PACKAGE, Part
+from diffmidi_core.wording import short
 
 Subject = Literal["likelihood", "samples"]
 Figures = dict[str, dict[str, Any] | None]
@@ -47,13 +48,12 @@ class Metrics:
         self._offers: dict[str, Offer] = {}
         self._metrics: dict[str, Metric] = {}
         for part in parts:
-            name = part.label
-            with self._left_out_where_it_fails(name, "being built"):
-                self._offers[name] = find("metric", part.spec)
-                metric: Metric = self._offers[name].build(part.options)
+            with self._left_out_where_it_fails(part.label, "being built"):
+                offer = self._offers[part.label] = find("metric", part.spec)
+                metric: Metric = offer.build(part.options)
                 if metric.subject not in ("likelihood", "samples"):
                     raise ValueError(f"its subject is {metric.subject!r}, not 'likelihood' or 'samples'")
-                self._metrics[name] = metric
+                self._metrics[part.label] = metric
 
     def on(self, subject: Subject, *, tokens: bool = True) -> list[str]:
         """The names of those that judge `subject`; without `tokens`, of those that need none."""
@@ -98,8 +98,8 @@ class Metrics:
             self._metrics.pop(name, None)
             offer = self._offers.get(name)
             origin = f" of {offer.origin}" if offer else ""
-            why = str(error) if isinstance(error, DiffmidiError) else f"{type(error).__name__}: {str(error)[:200]}"
-            self._warn(f"metric '{name}'{origin} failed at {when} and is left out ({why.rstrip('. ')}).")
+            why = str(error) if isinstance(error, DiffmidiError) else short(error)
+            self._warn(f"metric '{name}'{origin} failed while {when}, and is left out ({why.rstrip('. ')}).")
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

@@ -6,10 +6,10 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from diffmidi_core.config import Part
 from diffmidi_core.contracts.metric import TrainingMusic
 from diffmidi_core.contracts.source import Source
 from diffmidi_core.contracts.tokenizer import Tokenizer
@@ -22,17 +22,20 @@ from diffmidi_core.judge.checkpoint import about, figures_file, likelihood
 from diffmidi_core.judge.draw import music_figures
 from diffmidi_core.judge.metrics import Figures
 from diffmidi_core.judge.music import ReferenceMusic
-from diffmidi_core.judge.settings import Judging, Machine
-from diffmidi_core.run.build import build
-from diffmidi_core.run.ranks import is_main
+from diffmidi_core.judge.settings import Judging
+from diffmidi_core.run.build import build, build_tokenizer
+from diffmidi_core.run.ranks import is_main, world_size
+from diffmidi_core.run.session import Surroundings
+from diffmidi_core.sections import Part
 
 if TYPE_CHECKING:
     from diffmidi_core.draw.folder import DrawFolder
     from diffmidi_core.draw.model import Model
+    from diffmidi_core.run.manifest import Manifest
 
 
 def judge_other(
-    machine: Machine,
+    work: Surroundings,
     model: Model,
     data: str | None,
     source: Part,
@@ -46,7 +49,7 @@ def judge_other(
     """Likelihood on all of the other music, and a draw beside it; neither the run nor its figures are changed.
 
     Args:
-        machine: where to compute, and whom to tell.
+        work: where to compute, and whom to tell.
         model: the checkpoint, opened.
         data, source: the other music, as `prepare` takes it.
         judging: by which metrics, on how many windows.
@@ -58,11 +61,11 @@ def judge_other(
     Returns: what `judge_checkpoint` and `judge_draw` say of their parts, together, and what was measured on (`data`).
     Raises DiffmidiError where nothing of the other music can be used.
     """
-    with _prepared(machine.hooks, data, source, model.tokenizer, sustain=sustain) as (folder, report):
+    with _prepared(work.hooks, model, data, source, sustain=sustain) as (folder, report):
         music = ReferenceMusic(folder, model.tokenizer, length=model.length, everything=True, training=training)
         for remark in _remarks(report):
-            machine.hooks.warn(remark)
-        measured, windows = likelihood(machine, model, music, judging)
+            work.hooks.warn(remark)
+        measured, windows = likelihood(work, model, music, judging)
         figures: Figures = dict(measured.figures)
         found: dict[str, Any] = {
             **about(model),
@@ -71,7 +74,7 @@ def judge_other(
             "windows": windows,
         }
         if draw is not None:
-            drawn, pieces, beside = music_figures(machine.hooks, draw, model.tokenizer, music, judging)
+            drawn, pieces, beside = music_figures(work.hooks, draw, model.tokenizer, music, judging)
             figures |= drawn.figures
             found["draw"] = {
                 "name": draw.path.name,
@@ -87,19 +90,35 @@ def judge_other(
 
 @contextmanager
 def _prepared(
-    hooks: Hooks, data: str | None, source: Part, tokenizer: Tokenizer, *, sustain: bool
+    hooks: Hooks, model: Model, data: str | None, source: Part, *, sustain: bool
 ) -> Iterator[tuple[Path, Report]]:
     """A token dataset of the other music while the block lasts. Each process makes its own: they may share no disk."""
-    music: Source = build("source", source, data=data)
-    if sustain:
-        music = Sustained(music)
+    music, tokenizer = _source(source, data, sustain), model.tokenizer
     with tempfile.TemporaryDirectory(prefix="diffmidi-") as temporary:
-        folder = Path(temporary) / "data"
-        # What it would warn of is about training on these data; what matters here is said by `_remarks`.
-        yield (
+        folder, saved = Path(temporary) / "data", Path(temporary) / "tokenizer"
+        tokenizer.save(saved)
+        report = prepare(
+            music,
+            tokenizer,
             folder,
-            prepare(music, tokenizer, folder, heldout=0.0, test=0.0, hooks=_Progress(hooks), near_duplicates="ignore"),
+            heldout=0.0,
+            # What it would warn of is about training on these data; what matters here is said by `_remarks`.
+            hooks=_Progress(hooks),
+            near_duplicates="ignore",
+            workers=0 if world_size() == 1 else 1,
+            make=partial(_parts, source, data, sustain, model.manifest, saved),
         )
+        yield folder, report
+
+
+def _parts(source: Part, data: str | None, sustain: bool, manifest: Manifest, saved: Path) -> tuple[Source, Tokenizer]:
+    """What a worker process reads and encodes with: the same parts, found by their names again."""
+    return _source(source, data, sustain), build_tokenizer(manifest, saved)
+
+
+def _source(part: Part, data: str | None, sustain: bool) -> Source:
+    source: Source = build("source", part, data=data)
+    return Sustained(source) if sustain else source
 
 
 class _Progress(Hooks):

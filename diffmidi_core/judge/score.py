@@ -18,6 +18,7 @@ from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.judge.likelihood import SEED
 from diffmidi_core.music.notes import Score, notes_of
 from diffmidi_core.music.reading import printable, read_midi
+from diffmidi_core.run.build import blamed
 from diffmidi_core.run.seeds import generator_for
 from diffmidi_core.sections import EvaluateConfig
 
@@ -176,7 +177,7 @@ def _window_bits(
     lengths = [len(each) for each in windows]
     canvas = Canvas.begun(windows, lengths, width=model.length)
     batch = Batch(canvas.ids, canvas.keep, torch.tensor(lengths)).to(device)
-    with torch.no_grad(), autocast():
+    with blamed("process", model.parts["process"], "estimating its bound"), torch.no_grad(), autocast():
         bound = model.process.bound(batch, generator_for(SEED, "score", first, device=device), levels=levels)
     bits = torch.stack(list(bound.terms.values())).sum(0).double().cpu().numpy()
     return [row[: length + 2] for row, length in zip(bits, lengths, strict=True)]

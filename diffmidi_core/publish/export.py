@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from diffmidi_core.checksums import digests
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.draw.folder import WHILE_TRAINING, DrawFolder, PieceRecord
 from diffmidi_core.draw.model import CONFIG, TOKENIZER, VOCAB, WEIGHTS, Model, open_model
@@ -15,7 +16,6 @@ from diffmidi_core.files import read_json, whole_folder
 from diffmidi_core.publish.card import write_card
 from diffmidi_core.registry import find
 from diffmidi_core.run import checkpoint
-from diffmidi_core.run.checksums import digests
 from diffmidi_core.run.folder import RunFolder
 from diffmidi_core.sections import Part
 

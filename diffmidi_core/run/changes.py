@@ -18,11 +18,11 @@ PREPARED = ("data", "source", "tokenizer", "prepare")
 FREE = (
     *("train.patience", "train.keep", "train.log_every", "train.evaluate_every", "train.save_every"),
     *("train.compile", "train.checkpointing", "precision", "prepare.workers"),
+    # How a step is cut into passes; that it stays of as many windows, over all processes, training sees to.
+    *("train.batch_size", "train.accumulate"),
     *("hooks", "hook", "metrics", "metric", "renderers", "renderer", "sampler", "sample", "evaluate"),
 )
 """What may change at any time, in the same spelling: it leaves every step that was taken as it is."""
-PASSES = ("train.batch_size", "train.accumulate")
-"""How a step is cut into passes: their product is what a step is."""
 
 
 def check(run: Path, before: Mapping[str, Any], after: Mapping[str, Any], *, trained: bool) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def check(run: Path, before: Mapping[str, Any], after: Mapping[str, Any], *, tra
     differing = changes(before, after)
     for name, (old, new) in differing.items():
         if trained:
-            _check_trained(run, name, old, new, before, after)
+            _check_trained(run, name, old, new)
         elif _is_of(name, PREPARED) and name != "prepare.workers":
             raise UsageError(
                 f"{run} was prepared with {name} {_told(old)}, and prepared music does not change (asked: "
@@ -57,19 +57,9 @@ def apply(config: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, An
     return tree
 
 
-def _check_trained(
-    run: Path, name: str, old: Any, new: Any, before: Mapping[str, Any], after: Mapping[str, Any]
-) -> None:
+def _check_trained(run: Path, name: str, old: Any, new: Any) -> None:
     if _is_of(name, FREE) or (name == "train.iterations" and new > old):
         return
-    if name in PASSES:
-        rows = [tree["train"]["batch_size"] * tree["train"]["accumulate"] for tree in (before, after)]
-        if rows[0] == rows[1]:
-            return
-        raise UsageError(
-            f"{run} trains on {rows[0]} windows a step, and that does not change (asked: {rows[1]}): choose a "
-            "--batch-size and an --accumulate whose product stays the same."
-        )
     if name == "train.iterations":
         raise UsageError(f"{run} is to train for {old} iterations, and it can only be more (asked: {new}).")
     how = f"--data {new}" if name == "data" else f"-o {name}={_told(new)}" if "." in name else f"--{name} {_told(new)}"

@@ -12,12 +12,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from diffmidi_core.checksums import digests
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.dataset import TokenDataset
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import may_not_be_read, sweep, whole_folder
-from diffmidi_core.run.checksums import digests
 from diffmidi_core.run.manifest import ANOTHER, MANIFEST, Manifest, checkpoint_at
 from diffmidi_core.run.manifest import Which as Which
 from diffmidi_core.run.manifest import choose as choose

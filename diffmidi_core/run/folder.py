@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from diffmidi_core.config import KINDS, RunConfig, read_config, resolve
+from diffmidi_core.config import KINDS, PLURAL, RunConfig, read_config, resolve
 from diffmidi_core.draw.folder import DrawFolder
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import partial_of, read_json, whole_file, write_json
@@ -101,10 +101,13 @@ class RunFolder:
         if not flags and not assignments:
             return before, {}
         tree = before.model_dump(mode="json")
-        after = resolve(tree if self.frozen else asked(tree), flags, assignments, kinds=kinds)
         if self.frozen:
-            told = changes.check(self.path, tree, after.model_dump(mode="json"), trained=True)
-            return after, told
+            after = resolve(tree, flags, assignments, kinds=kinds)
+            return after, changes.check(self.path, tree, after.model_dump(mode="json"), trained=True)
+        # Another preset or process brings its own parts, so that only what was asked before is laid under.
+        kinds = {*kinds, "sampler"}
+        others = {name: tree[name] for kind in KINDS if (name := PLURAL.get(kind, kind)) and kind not in kinds}
+        after = resolve(asked(tree) | others, flags, assignments, kinds=kinds)
         if self.data.exists():
             changes.check(self.path, tree, after.model_dump(mode="json"), trained=False)
         return after, {}

@@ -13,11 +13,12 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from diffmidi_core import __version__
+from diffmidi_core.checksums import sealed, verify
+from diffmidi_core.config import RunConfig
 from diffmidi_core.draw.lengths import DataLengths
 from diffmidi_core.errors import DiffmidiError, UnreadableError, UsageError
 from diffmidi_core.files import read_json, write_json
 from diffmidi_core.registry import find
-from diffmidi_core.run.checksums import sealed, verify
 from diffmidi_core.sections import Part, SampleConfig
 
 PARTS = ("tokenizer", "backbone", "schedule", "process")
@@ -130,6 +131,26 @@ class Manifest(_Said):
     weights: str = ""
     files: Annotated[dict[str, str], AfterValidator(_inside)] = {}
     training: Training | None = None
+
+    @classmethod
+    def of(
+        cls, config: RunConfig, step: int, tokenizer_fingerprint: str, lengths: DataLengths, training: Training
+    ) -> Self:
+        """Of what a run trains; the files are filled in when they are written."""
+        return cls(
+            step=step,
+            tokenizer=config.tokenizer,
+            backbone=config.backbone,
+            schedule=config.schedule,
+            process=config.process,
+            sampler=config.sampler,
+            sample=config.sample,
+            length=config.length,
+            precision=config.precision,
+            tokenizer_fingerprint=tokenizer_fingerprint,
+            lengths=lengths,
+            training=training,
+        )
 
     @classmethod
     def read(cls, file: Path, remedy: str = ANOTHER) -> Self:

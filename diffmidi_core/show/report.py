@@ -14,7 +14,8 @@ from diffmidi_core import __version__
 from diffmidi_core.contracts.metric import TrainingMusic
 from diffmidi_core.contracts.report import Cell, Picture, Section, Table
 from diffmidi_core.data.prepare import REPORT
-from diffmidi_core.files import read_json, whole_file
+from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.files import whole_file
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.music.reading import printable
 from diffmidi_core.run.session import Session
@@ -28,7 +29,6 @@ def report(session: Session) -> Path | None:
         session.hooks,
         folder=folder.path,
         config=session.config.model_dump(mode="json"),
-        figures=read_json(folder.figures_file)["figures"] if folder.figures_file.exists() else {},
         training=lambda: _training(session),
     )
     if not sections:
@@ -45,7 +45,11 @@ def _training(session: Session) -> TrainingMusic | None:
     from diffmidi_core.data.dataset import TokenDataset
     from diffmidi_core.judge.music import training_music
 
-    dataset = TokenDataset(session.folder.data, session.tokenizer, length=session.config.length)
+    try:
+        dataset = TokenDataset(session.folder.data, session.tokenizer, length=session.config.length)
+    except DiffmidiError as error:  # the tokenizer is not installed any more, or the data are damaged
+        session.hooks.warn(f"The report does without the training music: {error}")
+        return None
     return training_music(dataset, session.tokenizer)
 
 

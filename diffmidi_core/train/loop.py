@@ -2,41 +2,47 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import NoReturn
+from pathlib import Path
 
 import torch
 
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.data.augment import Augmentation, settled
-from diffmidi_core.data.dataset import TokenDataset, Window
-from diffmidi_core.data.report import figures
+from diffmidi_core.data.dataset import TokenDataset
+from diffmidi_core.data.report import check_files, figures
 from diffmidi_core.draw.length import lengths_of
-from diffmidi_core.errors import DiffmidiError, StoppedError
+from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.files import sweep
 from diffmidi_core.judge.likelihood import bits_per_word, window_bits
 from diffmidi_core.run import checkpoint
 from diffmidi_core.run.build import build_process
-from diffmidi_core.run.manifest import ANOTHER, PARTS, BestSaid, Manifest, Training
-from diffmidi_core.run.memory import out_of_memory, peak_memory_mb
+from diffmidi_core.run.folder import RunFolder
+from diffmidi_core.run.lock import hold
+from diffmidi_core.run.manifest import ANOTHER, Began, BestSaid, Manifest, Training
+from diffmidi_core.run.memory import peak_memory_mb
 from diffmidi_core.run.ranks import done_by_main, said_once
 from diffmidi_core.run.seeds import seed_for
 from diffmidi_core.run.session import Session
 from diffmidi_core.run.stop import Stop
 from diffmidi_core.sections import AugmentConfig
+from diffmidi_core.train import segments
 from diffmidi_core.train.agreement import Agreement
+from diffmidi_core.train.beginning import open_origin, origin_of
+from diffmidi_core.train.clock import Clock
 from diffmidi_core.train.feed import Feed
 from diffmidi_core.train.optimiser import Ema, ema_decay, make_optimiser
-from diffmidi_core.train.overfitting import HELDOUT, TRAIN, Best, curves_part
+from diffmidi_core.train.overfitting import HELDOUT, TRAIN, Best
 from diffmidi_core.train.profile import profiled
 from diffmidi_core.train.sharding import name_layers, whole
 from diffmidi_core.train.step import Stepper
+from diffmidi_core.train.telling import known_reason, not_finite, remarks_at_the_end, stopped
 
 LOOK_WINDOWS, LOOK_LEVELS = 32, 8
 """How much of the held-out and of the training music a look takes; `evaluate` measures properly."""
-NAMED = 3
-"""Windows of a bad step that are named; the others are counted."""
+OLD = 3600.0
+"""Seconds after which a half-written file of the run is a killed process's, and not one that is being written."""
 
 
 class Trainer:
@@ -45,6 +51,7 @@ class Trainer:
     def __init__(self, session: Session) -> None:
         self.session, self.config, self.accelerator = session, session.config, session.accelerator
         config, device = session.config.train, session.accelerator.device
+        done_by_main(lambda: check_files(session.folder.data))
         self.dataset = TokenDataset(session.folder.data, session.tokenizer, length=session.config.length)
         self.feed = Feed(
             self.dataset,
@@ -68,11 +75,11 @@ class Trainer:
         self.ema = Ema(self.process)
         self.step = 0
         self.best = Best()
+        self.began: Began | None = None
         self.lengths = lengths_of(self.dataset)
+        # Of the data and not of the run's seed: runs that differ by their seed look at the same music.
         self.heldout = self.dataset.heldout(LOOK_WINDOWS)
-        self.trained_on = self.dataset.draw(
-            len(self.heldout), seed=seed_for(self.config.seed, "look"), step=0, plain=True
-        )
+        self.trained_on = self.dataset.draw(len(self.heldout), seed=seed_for(0, "look"), step=0, plain=True)
 
     def _vary(self, how: AugmentConfig) -> None:
         """Vary training windows by a config that is settled."""
@@ -80,22 +87,41 @@ class Trainer:
         self.dataset.augment = Augmentation(how, self.session.tokenizer, self.session.hooks.warn)
 
     def resume(self) -> None:
-        """Go on from the newest checkpoint."""
+        """Go on from the newest checkpoint. Raises DiffmidiError where it was trained on other data than are here."""
         path = checkpoint.choose(self.session.folder.checkpoints, "last")
         manifest = done_by_main(lambda: checkpoint.opened(path))
-        checkpoint.check_tokenizer(manifest, self.session.tokenizer, path)
         checkpoint.check_data(manifest, self.dataset)
-        checkpoint.load_training(path, manifest, self.process, self.ema, self.optimiser)
-        said = manifest.training
-        if said is None:
-            raise DiffmidiError(f"{path} is of an exported model, from which training cannot go on: {ANOTHER}")
-        if self.accelerator.scaler is not None and said.scaler:
-            self.accelerator.scaler.load_state_dict(said.scaler)
-        self.step = manifest.step
+        said = self._take(path, manifest, ANOTHER)
+        self.step, self.began = manifest.step, said.began
         self.best = Best.of(said.best.model_dump() if said.best else None)
         # More iterations than were asked at first must not change what the others were.
         if self.config.augment.transpose == "auto" and said.transpose != self.varied.transpose:
             self._vary(self.varied.model_copy(update={"transpose": said.transpose}))
+
+    def begin_from(self, began: Began) -> None:
+        """Begin from another run's checkpoint (train/beginning.py)."""
+        path, manifest = open_origin(began)
+        self._take(path, manifest, "a run begins from another only with its tokenizer, backbone and process.")
+        self.began = began
+
+    def _take(self, path: Path, manifest: Manifest, remedy: str) -> Training:
+        checkpoint.check_tokenizer(manifest, self.session.tokenizer, path)
+        if (said := manifest.training) is None:
+            raise DiffmidiError(f"{path} is an exported model, from which training cannot go on: {remedy}")
+        checkpoint.load_training(path, manifest, self.process, self.ema, self.optimiser, remedy=remedy)
+        if self.accelerator.scaler is not None and said.scaler:
+            self.accelerator.scaler.load_state_dict(said.scaler)
+        return said
+
+    @property
+    def before(self) -> int:
+        """Iterations that the weights had been trained for when the run began."""
+        return self.began.iterations if self.began else 0
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is anything left to train."""
+        return self.step < self.config.train.iterations and not self.best.exhausted(self.config.train.patience)
 
     def run(self) -> None:
         """Train to `train.iterations`, or until `train.patience` looks have not lowered the held-out bound.
@@ -109,12 +135,17 @@ class Trainer:
             try:
                 self._loop(stop, agreement, step_done)
             except (RuntimeError, MemoryError) as error:
-                self._explain(error)
-            stopped = agreement.settled(stop.asked)
+                known = known_reason(error, self.config.train, self.session.folder.path, self.step + 1)
+                if known is None:
+                    raise
+                raise known from error
+            was_asked = agreement.settled(stop.asked)
         if self.step > begun:
-            self._say_whether_it_overfitted()
-        if stopped:
-            raise said_once(self._stopped())
+            log = self.session.folder.read_log() if self.accelerator.is_main_process else None
+            for remark in remarks_at_the_end(self.best, self.step, self.config.train.iterations, log):
+                self.session.hooks.warn(remark)
+        if was_asked:
+            raise said_once(stopped(self.session.folder.path, self.step, self.config.train.iterations))
 
     def save(self, *, regular: bool = True) -> None:
         """Write a checkpoint and tell the listeners; one that is not `regular` makes room for newer ones first."""
@@ -123,8 +154,8 @@ class Trainer:
         done_by_main(lambda: self._write(tensors, regular))
 
     def _loop(self, stop: Stop, agreement: Agreement, step_done: Callable[[], None]) -> None:
-        config, clock = self.config.train, _Clock(self.step, self.feed)
-        while self.step < config.iterations and not self.best.exhausted(config.patience):
+        config, clock = self.config.train, Clock(self.step, self.feed)
+        while self.goes_on:
             losses = self._update()
             step_done()
             self.step += 1
@@ -142,11 +173,12 @@ class Trainer:
             if regular or better or done or stopping:
                 self.save(regular=regular)
             if stopping:
-                raise said_once(self._stopped())
+                raise said_once(stopped(self.session.folder.path, self.step, config.iterations))
 
     def _update(self) -> dict[str, torch.Tensor]:
-        losses = self.stepper.take(self.step, self.feed.batch(self.step))
-        self.ema.update(self.process, ema_decay(self.step, self.config.train.ema))
+        total = self.before + self.step
+        losses = self.stepper.take(self.step, self.feed.batch(total), before=self.before)
+        self.ema.update(self.process, ema_decay(total, self.config.train.ema))
         return losses
 
     def _read(self, losses: dict[str, torch.Tensor]) -> dict[str, float]:
@@ -165,44 +197,25 @@ class Trainer:
         windows = self.feed.windows(step)
         if row is not None:
             windows = windows[row : row + self.stepper.rows_a_pass]
-        known = checkpoint.steps(self.session.folder.checkpoints)
-        last = f"The checkpoint of iteration {known[-1]} is whole" if known else "No checkpoint was written yet"
         what = "gradient" if row is None else "loss"
-        raise said_once(
-            DiffmidiError(
-                f"the {what} is not a finite number at iteration {step + 1}, on {self._named(windows)}: lower the "
-                f"learning rate (--lr) or use --precision fp32. {last}."
-            )
-        )
-
-    def _named(self, windows: list[Window]) -> str:
-        """The windows as pieces and words, the first few of them."""
-        said = [f"{self.dataset.name(each.piece)} (words {each.start} to {each.end})" for each in windows[:NAMED]]
-        more = len(windows) - len(said)
-        return ", ".join(said) + (f" and {more} more windows" if more else "")
+        raise said_once(not_finite(what, step + 1 - self.before, self.dataset, windows, self.session.folder))
 
     def _write(self, tensors: checkpoint.Tensors, regular: bool) -> None:
-        scaler, folder, config = self.accelerator.scaler, self.session.folder, self.config
-        parts = {kind: getattr(config, kind) for kind in (*PARTS, "sampler")}
-        manifest = Manifest(
-            step=self.step,
-            sample=config.sample,
-            length=config.length,
-            precision=config.precision,
-            tokenizer_fingerprint=self.session.tokenizer.fingerprint,
-            lengths=self.lengths,
-            training=Training(
-                data_fingerprint=self.dataset.fingerprint,
-                regular=regular,
-                best=None if (best := self.best.state()) is None else BestSaid(**best),
-                transpose=self.varied.transpose,
-                scaler=None if scaler is None else scaler.state_dict(),
-            ),
-            **parts,
+        scaler, folder, best = self.accelerator.scaler, self.session.folder, self.best.state()
+        training = Training(
+            data_fingerprint=self.dataset.fingerprint,
+            regular=regular,
+            best=None if best is None else BestSaid(**best),
+            transpose=self.varied.transpose,
+            scaler=None if scaler is None else scaler.state_dict(),
+            began=self.began,
         )
-        path = checkpoint.save(folder.checkpoints, tensors, self.session.tokenizer, manifest)
+        tokenizer = self.session.tokenizer
+        manifest = Manifest.of(self.config, self.step, tokenizer.fingerprint, self.lengths, training)
+        path = checkpoint.save(folder.checkpoints, tensors, tokenizer, manifest)
         checkpoint.prune(folder.checkpoints, self.config.train.keep, self.best.step)
-        folder.note(iterations=self.step, peak_memory_mb=peak_memory_mb(self.accelerator.device))
+        memory = peak_memory_mb(self.accelerator.device)
+        folder.note(iterations=self.step, peak_memory_mb=memory, **segments.reached(folder, self.step))
         self.session.hooks.emit("checkpoint_saved", step=self.step, path=path)
 
     def _look(self) -> bool:
@@ -234,20 +247,6 @@ class Trainer:
         process.load_state_dict({name: whole(tensor) for name, tensor in averaged.items()})
         yield process.eval()
 
-    def _say_whether_it_overfitted(self) -> None:
-        config, best, hooks = self.config.train, self.best, self.session.hooks
-        if self.step < config.iterations:
-            hooks.warn(
-                f"training stopped at iteration {self.step} of {config.iterations}: {best.looks_since} looks have not "
-                f"lowered the held-out bound, whose best is {best.bound:.3f} bits per word at iteration {best.step}."
-            )
-        if self.accelerator.is_main_process and (parted := curves_part(self.session.folder.read_log())) is not None:
-            hooks.warn(
-                f"the model overfits from iteration {parted} on: what it trains on goes on getting easier for it, and "
-                "held-out music harder. `sample` and `evaluate` take the checkpoint of that iteration unless told "
-                "otherwise by --checkpoint; more music would help."
-            )
-
     def _say_smaller(self, rows: int, passes: int) -> None:
         self.session.folder.note(pass_size=rows, passes=passes)
         self.session.hooks.warn(
@@ -255,76 +254,53 @@ class Trainer:
             "The iterations stay the same."
         )
 
-    def _explain(self, error: Exception) -> NoReturn:
-        """Raise the error again, or a sentence where one is known."""
-        config, run = self.config.train, self.session.folder.path
-        if out_of_memory(error):
-            size, passes = max(1, config.batch_size // 2), 2 * config.accumulate
-            raise DiffmidiError(
-                f"memory ran out at iteration {self.step + 1}: go on with `diffmidi run --resume {run} "
-                f"--batch-size {size} --accumulate {passes}`, whose iterations are the same."
-            ) from error
-        if config.compile and type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
-            said = " ".join(str(error).split())[:200]
-            raise DiffmidiError(
-                f"torch.compile cannot compile this backbone here ({said}): leave out --compile. On a CPU it needs a "
-                "C++ compiler."
-            ) from error
-        raise error
-
-    def _stopped(self) -> StoppedError:
-        return StoppedError(
-            f"Stopped at iteration {self.step} of {self.config.train.iterations}; everything is saved. "
-            f"Go on with: diffmidi run --resume {self.session.folder.path}"
-        )
-
     def _log(self, values: dict[str, float]) -> None:
         self.session.folder.log(self.step, values)
         self.session.hooks.emit("scalars", step=self.step, values=values)
 
 
-class _Clock:
-    """Iterations per second since it was last restarted, so that looks at held-out music do not count.
-
-    And the share of that time that the loop waited for batches.
-    """
-
-    def __init__(self, step: int, feed: Feed) -> None:
-        self.feed = feed
-        self.restart(step)
-
-    def restart(self, step: int) -> None:
-        self.step, self.begun, self.feed.waited = step, time.perf_counter(), 0.0
-
-    def read(self, step: int) -> dict[str, float]:
-        elapsed = time.perf_counter() - self.begun
-        if step == self.step or elapsed <= 0:
-            return {}
-        return {"steps_per_second": (step - self.step) / elapsed, "wait_share": self.feed.waited / elapsed}
-
-
 def train(session: Session, *, resume: bool = False) -> None:
-    """Train the run's process, from nothing or on from its newest checkpoint."""
-    session.begin("train")
+    """Train the run's process: from nothing, from another run's checkpoint, or on from its own newest one.
+
+    While it does, no other process can prepare or train this run (run/lock.py).
+    """
+    with hold(session.folder.path, "train"):
+        _train(session, resume=resume)
+
+
+def _train(session: Session, *, resume: bool) -> None:
     folder = session.folder
-    if not resume and checkpoint.steps(folder.checkpoints):
+    known = checkpoint.steps(folder.checkpoints)
+    if not resume and known:
         raise DiffmidiError(
             f"{folder.path} holds checkpoints already: go on from the newest with --resume, "
             "or begin a new run in another folder."
         )
+    segments.check_windows(session)
+    session.begin("train")
+    done_by_main(lambda: _sweep(folder))
     trainer = Trainer(session)
-    if resume:
-        if checkpoint.steps(folder.checkpoints):
-            trainer.resume()
-        # What was logged after the checkpoint, or before there was any, will be logged again.
-        folder.truncate_log(trainer.step if trainer.step else -1)
-    parameters = sum(each.numel() for each in trainer.process.parameters())
+    if resume and known:
+        trainer.resume()
+    elif (began := origin_of(folder)) is not None:
+        trainer.begin_from(began)
+    # What was logged after the checkpoint, or before there was any, will be logged again.
+    folder.truncate_log(trainer.step if trainer.step else -1)
     folder.freeze(session.config)
+    if trainer.goes_on:
+        if (said := segments.remark(session.changed, session.config.train, trainer.step)) is not None:
+            session.hooks.warn(said)
+        segments.begin(session, trainer.step)
     folder.note(
-        parameters=parameters,
+        parameters=sum(each.numel() for each in trainer.process.parameters()),
         data=figures(trainer.dataset.report),
         epochs=round(trainer.epochs, 2),
         transpose=trainer.varied.transpose,
     )
     trainer.run()
     session.end("train")
+
+
+def _sweep(folder: RunFolder) -> None:
+    sweep(folder.checkpoints)
+    sweep(folder.path, older=OLD)

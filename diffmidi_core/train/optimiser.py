@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,14 +27,24 @@ def make_optimiser(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
     )
 
 
-def learning_rate(step: int, config: TrainConfig) -> float:
-    """Rate of the update that follows `step` updates: lr * min(1, (step+1)/(warmup+1)) * (1 - step/iterations).
+def learning_rate(step: int, config: TrainConfig, *, before: int = 0) -> float:
+    """Rate of the update that follows `step` updates of this run and `before` of those that it began from:
 
-    Without warm-up this is Diffusion-LM's linear anneal; without anneal the second factor is 1.
+        lr * min(1, (before+step+1)/(warmup+1)) * min(1, (iterations-step)/decay)
+
+    With a decay of 0 it is taken to be of all iterations, and without warm-up this is Diffusion-LM's linear anneal.
+    Without anneal the last factor is 1.
     """
-    rising = min(1.0, (step + 1) / (config.warmup + 1))
-    falling = 1 - step / config.iterations if config.anneal else 1.0
+    rising = min(1.0, (before + step + 1) / (config.warmup + 1))
+    falling = min(1.0, (config.iterations - step) / (config.decay or config.iterations)) if config.anneal else 1.0
     return config.lr * rising * falling
+
+
+def falls_from(config: TrainConfig) -> float:
+    """The number of updates after which the rate begins to fall; infinite where it does not."""
+    if not config.anneal:
+        return math.inf
+    return config.iterations - (config.decay or config.iterations)
 
 
 def ema_decay(step: int, decay: float) -> float:

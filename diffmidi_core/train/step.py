@@ -43,28 +43,30 @@ class Stepper:
         self._alone = accelerator.num_processes == 1 and not is_shared_out(accelerator)
         self._tried = self._alone or is_shared_out(accelerator)
 
-    def take(self, step: int, batch: Batch) -> dict[str, Tensor]:
+    def take(self, step: int, batch: Batch, *, before: int = 0) -> dict[str, Tensor]:
         """The update that follows `step` updates, on this process's share of the step; what is to be logged of it.
 
-        Nothing of it waits for the device.
+        Its noise goes on from the `before` updates of the runs that this one began from. Nothing of it waits for the
+        device.
         """
         config, accelerator = self.config.train, self.accelerator
         batch = batch.to(accelerator.device)
         self.model.train()
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(step, config)
-        losses = self._passes(step, batch)  # DeepSpeed takes the step with the last of them, and does nothing below
+            group["lr"] = learning_rate(step, config, before=before)
+        total = before + step
+        losses = self._passes(total, batch)  # DeepSpeed takes the step with the last of them, and does nothing below
         if config.clip:
             found = accelerator.clip_grad_norm_(self.model.parameters(), config.clip)
             norm = losses["gradient_norm"] = torch.as_tensor(whole(found), device=accelerator.device)
             if accelerator.scaler is None:  # which skips an update whose gradient overflowed
-                self.watch.note(norm, _number(step, batch))
+                self.watch.note(norm, _number(total, batch))
         self.optimiser.step()
         self.optimiser.zero_grad()
         return losses
 
     def blamed(self, first: int, rows: int) -> tuple[int, int | None]:
-        """Which step a number of the watch stands for, and the first row of the pass whose loss it was.
+        """Which step, of all runs, a number of the watch stands for, and the first row of the pass whose loss it was.
 
         None: the gradient of the whole step. `rows` is how many the step has over all processes.
         """

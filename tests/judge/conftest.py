@@ -2,8 +2,7 @@
 
 import json
 import sys
-from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,15 +11,18 @@ import pytest
 
 from diffmidi_core import registry
 from diffmidi_core.api import Notes, hookimpl, read_midi, score_of, write_midi
-from diffmidi_core.config import Part, resolve
+from diffmidi_core.config import resolve
 from diffmidi_core.data.prepare import prepare
+from diffmidi_core.draw.folder import DrawFolder, ModelReference, PieceRecord
+from diffmidi_core.draw.request import Request
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.judge.metrics import Metrics
 from diffmidi_core.judge.music import ReferenceMusic
 from diffmidi_core.judge.settings import Judging
 from diffmidi_core.registry import find
 from diffmidi_core.run.build import build_process, build_tokenizer
-from diffmidi_core.sections import EvaluateConfig
+from diffmidi_core.run.session import Surroundings
+from diffmidi_core.sections import EvaluateConfig, Part
 
 LENGTH = 32
 
@@ -61,10 +63,10 @@ def hooks(ears):
 
 
 @pytest.fixture
-def machine(hooks):
-    from accelerate import Accelerator
-
-    return SimpleNamespace(accelerator=Accelerator(cpu=True), hooks=hooks, autocast=nullcontext)
+def work(hooks):
+    work = Surroundings(precision="fp32")
+    work.hooks = hooks
+    return work
 
 
 @dataclass
@@ -75,6 +77,9 @@ class Model:
     length: int = LENGTH
     step: int = 400
     fingerprint: str = "weights of the test"
+
+    parts: dict = field(default_factory=lambda: {"process": Part(name="gaussian")})
+    manifest: object = field(default_factory=lambda: SimpleNamespace(tokenizer=Part(name="mmm")))
 
     @property
     def tokenizer(self):
@@ -102,7 +107,7 @@ def data(tmp_path_factory, model):
     folder = tmp_path_factory.mktemp("data")
     music = write_music(folder / "music", range(12))
     source = find("source", "folder").build(data=str(music))
-    prepare(source, model.tokenizer, folder / "data", heldout=0.3, hooks=Hooks())
+    prepare(source, model.tokenizer, folder / "data", heldout=0.2, test=0.3, hooks=Hooks())
     return folder / "data"
 
 
@@ -111,29 +116,29 @@ def reference(data, model):
     return ReferenceMusic(data, model.tokenizer, length=LENGTH)
 
 
-class Draw:
-    """What judging takes of a draw."""
-
-    def __init__(self, path, tokenizer, scores):
-        self.path, self.figures_file = path, path / "figures.json"
-        self.tokens = [tokenizer.to_words(tokenizer.encode(score)) for score in scores]
-
-    def request(self):
-        return SimpleNamespace(model_dump=lambda mode: {"checkpoint": 400, "seed": 7, "sampler": {"name": "ddpm"}})
-
-    def pieces(self):
-        return [
-            SimpleNamespace(number=number, stem=f"{number:03d}", tokens=tokens, record={"grammar_changes": number})
-            for number, tokens in enumerate(self.tokens, 1)
-        ]
-
-
 @pytest.fixture
 def draw(tmp_path, model):
+    """Three pieces of eight notes."""
+    draw = DrawFolder.claim(tmp_path / "draws")
+    reference = ModelReference(path="a run", step=400, fingerprint=model.fingerprint)
+    draw.begin(reference, Request(count=3, seed=7, sampler=Part(name="ddpm")))
     music = write_music(tmp_path / "drawn", (100, 101, 102), notes=8)
-    path = tmp_path / "draws" / "1"
-    path.mkdir(parents=True)
-    return Draw(path, model.tokenizer, [read_midi(file) for file in sorted(music.iterdir())])
+    add_pieces(draw, [model.tokenizer.encode(read_midi(file)) for file in sorted(music.iterdir())], model.tokenizer)
+    return draw
+
+
+def add_pieces(draw, pieces, tokenizer):
+    for number, ids in enumerate(pieces, start=1):
+        tokens, notes = tokenizer.to_words(ids), tokenizer.count_notes(ids)
+        draw.add(PieceRecord(number=number, notes=notes, record={"grammar_changes": number}, tokens=tokens))
+
+
+def change_pieces(draw, change):
+    """Draw the same again with other tokens."""
+    pieces = draw.pieces()
+    draw.record_file.unlink()
+    for piece in pieces:
+        draw.add(piece.model_copy(update={"tokens": change(piece.tokens)}))
 
 
 @pytest.fixture

@@ -5,13 +5,14 @@ import pytest
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.judge.draw import judge_draw
 
-from .conftest import written
+from .conftest import change_pieces, written
 
 
 def test_figures_lie_in_the_draw_and_say_what_was_asked(hooks, draw, model, reference, judging):
     found = judge_draw(hooks, draw, model.tokenizer, reference, judging("bound_bpw", "grammar_faults", "originality"))
     assert written(draw.figures_file) == found
-    assert found["request"] == {"checkpoint": 400, "seed": 7, "sampler": {"name": "ddpm"}}
+    assert found["request"] == draw.request().model_dump(mode="json")
+    assert (found["request"]["model"]["step"], found["request"]["request"]["seed"]) == (400, 7)
     assert set(found["figures"]) == {
         "grammar_faults",
         "originality/match",
@@ -43,22 +44,21 @@ def test_without_other_music_at_hand_figures_stand_alone(hooks, draw, model, jud
 
 
 def test_music_shorter_than_the_pieces_is_no_comparison(hooks, draw, model, reference, judging, ears):
-    for number, tokens in enumerate(draw.tokens):
-        draw.tokens[number] = tokens * 20
+    change_pieces(draw, lambda tokens: tokens * 20)
     found = judge_draw(hooks, draw, model.tokenizer, reference, judging("pitch_range"))
     assert found["figures"]["pitch_range"]["reference"] is None
     assert any("is as long as those drawn (640 tokens)" in said for said in ears.warnings)
 
 
 def test_music_is_cut_to_the_length_of_the_pieces(hooks, draw, model, reference, judging):
-    draw.tokens = [tokens[:16] for tokens in draw.tokens]
+    change_pieces(draw, lambda tokens: tokens[:16])
     found = judge_draw(hooks, draw, model.tokenizer, reference, judging("pitch_range", windows=1000))
-    pieces = reference.dataset.heldout_pieces
+    pieces = reference.dataset.test_pieces
     total = sum(len(reference.dataset.piece(piece)) for piece in pieces)
     assert found["windows"] == total // 16
 
 
 def test_an_empty_draw_is_said(hooks, draw, model, reference, judging):
-    draw.tokens = []
-    with pytest.raises(DiffmidiError, match=r"there are no pieces in .*1: draw some with"):
+    draw.record_file.unlink()
+    with pytest.raises(DiffmidiError, match=r"there is no piece in .*1: its drawing was stopped"):
         judge_draw(hooks, draw, model.tokenizer, reference, judging("pitch_range"))

@@ -1,15 +1,19 @@
 """Any MIDI files against other music: no model, no tokenizer."""
 
+import shutil
+
 import numpy as np
 import pytest
 
-from diffmidi_core.api import Notes, notes_of, score_of
-from diffmidi_core.config import METRICS, Part
+from diffmidi_core.api import Notes, notes_of, score_of, write_midi
+from diffmidi_core.config import METRICS, resolve
 from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.judge.files import judge_files, stretches
 from diffmidi_core.judge.metrics import Metrics
+from diffmidi_core.run.folder import RunFolder
+from diffmidi_core.sections import Part
 
-from .conftest import write_music, written
+from .conftest import LENGTH, write_music, written
 
 
 @pytest.fixture
@@ -79,6 +83,34 @@ def test_what_is_copied_from_the_other_folder_is_found(judge, samples, against):
     copied = judge(against, against, "originality")["figures"]
     assert copied["originality/match"]["value"] == 48
     assert set(copied) == {"originality/match"}, "stretches of that folder are no measure of how new something is"
+
+
+@pytest.fixture
+def run(data, model, tmp_path):
+    """A run as far as judging looks at one: its config and its data."""
+    config = resolve(None, {"process": "gaussian", "length": LENGTH}, ())
+    return RunFolder.new(tmp_path / "run", config), shutil.copytree(data, tmp_path / "run" / "data")
+
+
+def test_against_a_run_files_stand_beside_its_test_music_and_are_new_or_not_beside_its_training_music(
+    judge, run, reference, samples, tmp_path
+):
+    found = judge(samples, run[0].path, "pitch_range", "originality")
+    assert found["against"]["split"] == "test"
+    # 48 notes in stretches of 20: the last 8 are too few.
+    assert found["against"]["stretches"] == 2 * len(reference.dataset.test_pieces)
+    assert found["figures"]["originality/percentile"]["reference"] == 50
+    training = tmp_path / "training"
+    for number in range(len(reference.training)):
+        write_midi(reference.training.read(number), training / f"{number}.mid")
+    assert judge(training, run[0].path, "originality")["figures"]["originality/match"]["value"] == 48
+    assert not run[0].figures.exists()
+
+
+def test_a_run_without_its_data_is_no_folder_of_music_either(judge, run, samples):
+    shutil.rmtree(run[1])
+    with pytest.raises(DiffmidiError, match=r"there are no \.mid"):
+        judge(samples, run[0].path, "pitch_range")
 
 
 def test_music_shorter_than_the_samples_is_no_comparison(judge, samples, against, ears):

@@ -2,10 +2,10 @@
 
 import pytest
 
-from diffmidi_core.config import Part
 from diffmidi_core.contracts.metric import Sample
 from diffmidi_core.judge.metrics import Metrics
 from diffmidi_core.music.toy import toy_scores
+from diffmidi_core.sections import Part
 
 GOOD = "pitch_range"
 
@@ -40,7 +40,7 @@ def test_whatever_a_metric_raises_it_is_named_and_the_others_go_on(failing, item
     assert set(found.figures) == set(found.rows) == {GOOD, "sound"}
     assert found.figures["sound"]["count"] == 2
     (warning,) = said
-    assert warning.startswith(f"metric '{name}' of acme-metrics 1.2 failed at {when} and is left out (")
+    assert warning.startswith(f"metric '{name}' of acme-metrics 1.2 failed while {when}, and is left out (")
     assert why in warning
 
 
@@ -52,7 +52,7 @@ def test_ctrl_c_is_the_users_own(failing, items):
 def test_one_that_is_not_installed_any_more_is_left_out(items):
     said = []
     assert set(measured([GOOD, "gone"], items, said.append).figures) == {GOOD}
-    assert said[0].startswith("metric 'gone' failed at being built and is left out (no metric 'gone' is installed.")
+    assert said[0].startswith("metric 'gone' failed while being built, and is left out (no metric 'gone' is installed.")
 
 
 def test_a_metric_that_failed_is_not_asked_again(failing, items):

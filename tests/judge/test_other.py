@@ -2,10 +2,10 @@
 
 import pytest
 
-from diffmidi_core.config import Part
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.judge.checkpoint import judge_checkpoint
 from diffmidi_core.judge.other import judge_other
+from diffmidi_core.sections import Part
 
 from .conftest import write_music, written
 
@@ -18,10 +18,10 @@ def other(tmp_path):
 FOLDER = Part(name="folder")
 
 
-def test_the_other_music_is_measured_and_not_the_runs_own(machine, model, reference, judging, other, tmp_path):
+def test_the_other_music_is_measured_and_not_the_runs_own(work, model, reference, judging, other, tmp_path):
     figures = tmp_path / "figures"
-    own = judge_checkpoint(machine, model, reference, judging("bound_bpw"), to=figures)
-    found = judge_other(machine, model, str(other), FOLDER, judging("bound_bpw", windows=1000), to=figures)
+    own = judge_checkpoint(work, model, reference, judging("bound_bpw"), to=figures)
+    found = judge_other(work, model, str(other), FOLDER, judging("bound_bpw", windows=1000), to=figures)
     assert written(figures / "step-000400.jazz-live.json") == found
     assert written(figures / "step-000400.json") == own
     assert found["data"] == {"data": str(other), "source": "folder", "pieces": 4, "refused": 0}
@@ -33,43 +33,43 @@ def test_the_other_music_is_measured_and_not_the_runs_own(machine, model, refere
 
 
 def test_a_draw_is_compared_with_the_other_music_and_keeps_its_own_figures(
-    machine, model, reference, judging, other, draw
+    work, model, reference, judging, other, draw
 ):
     chosen = judging("pitch_range", "originality")
-    found = judge_other(machine, model, str(other), FOLDER, chosen, draw=draw, training=reference.training)
+    found = judge_other(work, model, str(other), FOLDER, chosen, draw=draw, training=reference.training)
     assert set(found["pieces"]) == {"001", "002", "003"}
-    assert found["draw"]["request"]["seed"] == 7
+    assert found["draw"]["request"]["request"]["seed"] == 7
     assert found["figures"]["pitch_range"]["reference"] is not None
     assert found["figures"]["originality/match"]["reference"] is not None
     assert not draw.figures_file.exists()
 
 
-def test_other_music_of_the_same_name_does_not_replace_the_first(machine, model, judging, other, tmp_path):
+def test_other_music_of_the_same_name_does_not_replace_the_first(work, model, judging, other, tmp_path):
     again = write_music(tmp_path / "elsewhere" / other.name, range(60, 64))
     for data in (other, again, other):
-        judge_other(machine, model, str(data), FOLDER, judging("bound_bpw"), to=tmp_path / "figures")
+        judge_other(work, model, str(data), FOLDER, judging("bound_bpw"), to=tmp_path / "figures")
     names = sorted(path.name for path in (tmp_path / "figures").iterdir())
     assert names == ["step-000400.jazz-live-2.json", "step-000400.jazz-live.json"]
     assert written(tmp_path / "figures" / names[0])["data"]["data"] == str(again)
 
 
-def test_other_files_that_cannot_be_read_are_said(machine, model, judging, other, ears):
+def test_other_files_that_cannot_be_read_are_said(work, model, judging, other, ears):
     (other / "broken.mid").write_bytes(b"MThd")
-    found = judge_other(machine, model, str(other), FOLDER, judging("bound_bpw"))
+    found = judge_other(work, model, str(other), FOLDER, judging("bound_bpw"))
     assert (found["data"]["pieces"], found["data"]["refused"]) == (4, 1)
     (said,) = ears.warnings
     assert said.startswith("1 of the 5 pieces cannot be used and are not measured. The first: ")
 
 
-def test_other_music_that_is_not_there_is_said(machine, model, judging, tmp_path):
+def test_other_music_that_is_not_there_is_said(work, model, judging, tmp_path):
     with pytest.raises(DiffmidiError, match="nowhere does not exist"):
-        judge_other(machine, model, str(tmp_path / "nowhere"), FOLDER, judging("bound_bpw"))
+        judge_other(work, model, str(tmp_path / "nowhere"), FOLDER, judging("bound_bpw"))
 
 
-def test_nothing_is_left_of_its_preparation(machine, model, judging, other, tmp_path, monkeypatch):
+def test_nothing_is_left_of_its_preparation(work, model, judging, other, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     monkeypatch.setattr("tempfile.tempdir", None)
     (tmp_path / "temporary").mkdir()
-    judge_other(machine, model, str(other), FOLDER, judging("bound_bpw"))
+    judge_other(work, model, str(other), FOLDER, judging("bound_bpw"))
     assert not list((tmp_path / "temporary").iterdir())
     assert {path.suffix for path in other.iterdir()} == {".mid"}

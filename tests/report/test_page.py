@@ -21,7 +21,7 @@ class Talker:
 
 def asked(**listeners):
     hooks = Hooks((name, Talker(answer)) for name, answer in listeners.items())
-    found = collect(hooks, folder=None, config={}, figures={}, training=lambda: None)
+    found = collect(hooks, folder=None, config={}, training=lambda: None)
     return [section.title for section in found], hooks.warnings
 
 

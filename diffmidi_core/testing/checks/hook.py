@@ -62,9 +62,7 @@ def _warnings(listener: object) -> list[str]:
             if stage == "sample":
                 hooks.emit("samples_written", paths=[folder / "draws" / "1" / "001.mid"])
             hooks.emit("run_finished", folder=folder, figures=figures.get(stage, {}), stage=stage)
-        unmeasured: dict[str, Any] = {}
-        for measured in (unmeasured, figures["evaluate"]):  # of a folder that has nothing else in it
-            collect(hooks, folder=folder, config=config, figures=measured, training=lambda: None)
+        collect(hooks, folder=folder, config=config, training=lambda: None)  # of a folder that has nothing in it
         hooks.emit("run_finished", folder=folder, figures={}, stage="run")
         failed = list(hooks.warnings)
         hooks.warn("something the user should know")
