@@ -188,7 +188,9 @@ class EvaluateConfig(Section):
     """How the model is judged."""
 
     windows: int = flagged("--windows", 64, ge=1, description="held-out windows measured")
-    levels: int | None = Field(32, ge=1, description="noise levels drawn for each window, more with few windows; null: all")
+    levels: int | None = Field(
+        32, ge=1, description="noise levels drawn for each window, more with few windows; null: all"
+    )
     batch_size: int = Field(16, ge=1, description="windows measured together")
 
 
