@@ -198,6 +198,8 @@ class Merging:
                 labels.add(said)
                 for counts in filter(None, columns["changed"].to_pylist()):
                     changed.update(json.loads(counts))
+                for name, counts in zip(columns["id"].to_pylist(), columns["read"].to_pylist(), strict=True):
+                    report.add_reading(name, json.loads(counts))
                 lines.writerows(
                     (name, code.hex(), f"{key:016x}", SIDES[side])
                     for name, code, key, side in zip(

@@ -58,11 +58,21 @@ class Metre:
 
     def bars(self, onset: Column, ticks_per_quarter: int) -> tuple[Column, Column]:
         """[N] the stretch and the bar in which each onset lies; bars are counted through from the first stretch's."""
-        starts = np.array([each.start for each in self.stretches])
-        length = np.array([each.bar(ticks_per_quarter) for each in self.stretches])
-        before = np.concatenate([[0], np.cumsum(np.diff(starts) // length[:-1])])
+        starts, length, before = self._columns(ticks_per_quarter)
         stretch = np.maximum(np.searchsorted(starts, onset, side="right") - 1, 0)
         return stretch, before[stretch] + (onset - starts[stretch]) // length[stretch]
+
+    def stretch_of_bar(self, bar: Column, ticks_per_quarter: int) -> Column:
+        """[N] bars, counted as `bars` counts them -> [N] the stretch that each belongs to."""
+        _, _, before = self._columns(ticks_per_quarter)
+        stretch: Column = np.maximum(np.searchsorted(before, bar, side="right") - 1, 0)
+        return stretch
+
+    def _columns(self, ticks_per_quarter: int) -> tuple[Column, Column, Column]:
+        """[S] of each stretch its first tick, the ticks in a bar of it, and how many bars stand before it."""
+        starts = np.array([each.start for each in self.stretches])
+        length = np.array([each.bar(ticks_per_quarter) for each in self.stretches])
+        return starts, length, np.concatenate([[0], np.cumsum(np.diff(starts) // length[:-1])])
 
     def is_of_one_beat(self, onset: Column, ticks_per_quarter: int) -> bool:
         """Whether most of the bars in which something begins have a single beat, which is no metre."""

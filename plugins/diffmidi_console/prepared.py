@@ -57,11 +57,23 @@ def _pieces(report: Mapping[str, Any]) -> Iterator[Row]:
         yield "largest group", _number(near["largest"]), _named(near["in_largest"], near["largest"])
     for reason, sentences in sorted(report["refused"].items(), key=lambda each: -len(each[1])):
         yield f"refused: {reason.replace('_', ' ')}", _number(len(sentences)), _named(sentences)
+    for what, pieces in sorted(report.get("repaired", {}).items(), key=lambda each: -len(each[1])):
+        yield f"repaired: {what.replace('_', ' ')}", _number(len(pieces)), _named(pieces)
 
 
 def _music(report: Mapping[str, Any]) -> Iterator[Row]:
     yield "hours of music", f"{report['hours']:,.2f}", ""
     yield "notes", _number(report["notes"]), ""
+    read = report.get("read", {})
+    if read.get("note_ons"):
+        yield "note-ons", _number(read["note_ons"]), f"in the files, and {_number(read['notes_read'])} notes read"
+    if read.get("with_pedal"):
+        many = f"{_number(read['with_pedal'])} pieces"
+        if "sustained" in read:
+            longer = 100 * read["sustained"] / max(report["notes"], 1)
+            yield "under the pedal", f"{longer:.3g} %", f"of the notes are longer than their keys are held, in {many}"
+        else:
+            yield "with a pedal", many, "which is left out: notes are as long as their keys are held"
     yield "words", _number(report["words"]), f"{report['words'] / max(report['notes'], 1):.2f} a note"
 
 

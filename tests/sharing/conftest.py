@@ -39,8 +39,10 @@ def trained(tmp_path_factory) -> Path:
         "process": "gaussian",
         "length": 32,
         "precision": "fp32",
+        "no_hook": ["all"],
+        "no_metric": ["all"],
+        "metric": ["bound_bpw", "rounding_bpw", "grammar_faults"],
     }
-    flags |= {"no_metric": ["all"], "metric": ["bound_bpw", "rounding_bpw", "grammar_faults"], "no_hook": ["all"]}
     config = resolve(None, flags, SMALL)
     session = Session(RunFolder.new(folder / "run", config), config)
     prepare_data(session)

@@ -6,7 +6,6 @@ import pytest
 from accelerate.state import AcceleratorState
 
 from diffmidi_core.api import Pipeline
-from diffmidi_core.draw.model import open_model
 from diffmidi_core.draw.sample import sample
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.publish.export import export
@@ -14,12 +13,13 @@ from diffmidi_core.run.folder import RunFolder
 from diffmidi_core.run.session import Surroundings
 
 
-def drawn(run, name=None):
-    """The tokens of a draw of the run."""
-    return [piece.tokens for piece in RunFolder(run).draw(name).pieces()]
+def drawn(run):
+    """The tokens of the newest draw that the stage `sample` made."""
+    return [piece.tokens for piece in RunFolder.open(run).draw().pieces()]
 
 
-def tokens(pipeline, count, *, on_step=None, **asked):
+def tokens(pipeline, count, on_step=None, **asked):
+    """Those that a pipeline draws itself."""
     return [pipeline.tokenizer.to_words(ids) for ids in pipeline.draw(pipeline.request(count, **asked), on_step)]
 
 
@@ -29,7 +29,7 @@ def test_a_run_and_its_export_draw_what_the_stage_drew(trained, tmp_path):
     for where in (str(trained), tmp_path / "to"):
         pipeline = Pipeline.from_pretrained(where, device="cpu")
         assert tokens(pipeline, 3, seed=0) == drawn(trained)
-        scores = [pipeline.tokenizer.decode(pipeline.tokenizer.to_ids(words)) for words in drawn(trained)]
+        scores = [pipeline.tokenizer.decode(pipeline.tokenizer.to_ids(each)) for each in drawn(trained)]
         assert [score.dumps_midi() for score in pipeline.sample(3)] == [score.dumps_midi() for score in scores]
         assert tokens(pipeline, 3, seed=1) != drawn(trained)
 
@@ -44,11 +44,10 @@ def anew():
 
 def test_in_bf16_too_and_with_other_steps(run, anew, rewrite):
     rewrite(run / "checkpoints" / "step-000004" / "manifest.json", precision="bf16")
-    model = open_model(run, "last")
-    request = model.defaults.model_copy(update={"seed": 5, "steps": 4})
-    sample(Surroundings(precision=model.precision), model, request, run / "draws", name="other")
-    pipeline = Pipeline.from_pretrained(run, checkpoint="last", device="cpu")
-    assert tokens(pipeline, 3, seed=5, steps=4) == drawn(run, "other") != drawn(run, "1")
+    pipeline = Pipeline.from_pretrained(run, device="cpu")
+    asked = pipeline.request(3, seed=5, steps=4)
+    sample(Surroundings(precision="bf16"), pipeline.model, asked, run / "draws")
+    assert [pipeline.tokenizer.to_words(ids) for ids in pipeline.draw(asked)] == drawn(run)
 
 
 def test_a_checkpoint_can_be_chosen(trained):
@@ -57,20 +56,19 @@ def test_a_checkpoint_can_be_chosen(trained):
     assert tokens(first, 2) != tokens(last, 2)
 
 
-def test_a_run_opens_from_its_checkpoint_alone(run):
-    for path in run.iterdir():
-        if path.name not in ("checkpoints", "draws"):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    assert tokens(Pipeline.from_pretrained(run), 3) == drawn(run)
+def test_a_run_opens_from_its_checkpoint_alone(run, trained):
+    for path in ("data", "draws", "figures", "run.json", "metrics.jsonl", "config.json"):
+        shutil.rmtree(run / path) if (run / path).is_dir() else (run / path).unlink()
+    assert tokens(Pipeline.from_pretrained(run), 3) == drawn(trained)
 
 
 def test_steps_are_told_and_music_goes_there_and_back(trained):
     told = []
     pipeline = Pipeline.from_pretrained(trained)
-    words = tokens(pipeline, 3, steps=2, on_step=lambda done, total: told.append((done, total)))
+    drew = tokens(pipeline, 3, lambda done, total: told.append((done, total)), steps=2)
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    assert pipeline.tokenizer.to_words(pipeline.tokenizer.to_ids(words[0])) == words[0]
-    assert [len(each) for each in words] == [32, 32, 32]
+    assert pipeline.tokenizer.to_words(pipeline.tokenizer.to_ids(drew[0])) == drew[0]
+    assert [len(each) for each in drew] == [32, 32, 32]
 
 
 @pytest.mark.parametrize("asked", [{"count": 0}, {"steps": 0}, {"seed": -1}, {"steps": 21}])
