@@ -2,21 +2,21 @@
 
 from pathlib import Path
 
-from diffmidi_core.engine import checkpoint
+from diffmidi_core.run import checkpoint
 
 from .conftest import TINY
 
 
 def test_a_run_saves_resumes_and_exports(diffmidi, music, windows):
     """Two checkpoints are removed on the way, and all that a run leaves is written once at least."""
-    words = [*TINY, "-o", "train.keep=1", "--hook", "report"]
+    words = [*TINY, "-o", "train.keep=1"]
     for said in (
         diffmidi("run", "--data", music, "--out", "mine", *words),
         diffmidi("run", "--resume", "mine", "--iterations", "8"),
         diffmidi("export", "mine", "--to", "out"),
-        diffmidi("prepare", "--data", music, "--out", "other", *words),
+        diffmidi("prepare", "--data", music, "--out", "other"),
         diffmidi("prepare", "--check-leaks", "mine", "other"),
-        diffmidi("text", next(Path("mine/samples").glob("*.mid")), "--out", "words.txt"),
+        diffmidi("text", next(Path("mine/draws/1").glob("*.mid")), "--out", "words.txt"),
     ):
         assert said.code == 0, said.err
     assert {6, 8} >= set(checkpoint.steps(Path("mine/checkpoints"))) > set()
