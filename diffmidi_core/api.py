@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from diffmidi_core.declaration import Declaration, Options
+from diffmidi_core.declaration import Declaration, Options, UserPath
 from diffmidi_core.errors import DiffmidiError, RefusedError, UsageError
 from diffmidi_core.hookspecs import hookimpl
 
@@ -87,6 +87,8 @@ if TYPE_CHECKING:
     from diffmidi_core.music.reading import printable as printable
     from diffmidi_core.music.reading import read_midi as read_midi
     from diffmidi_core.music.reading import read_midi_bytes as read_midi_bytes
+    from diffmidi_core.music.reading import read_midi_bytes_counted as read_midi_bytes_counted
+    from diffmidi_core.music.reading import read_midi_counted as read_midi_counted
     from diffmidi_core.music.reading import write_midi as write_midi
     from diffmidi_core.music.tempo import microseconds as microseconds
     from diffmidi_core.pipeline import Pipeline as Pipeline
@@ -165,6 +167,8 @@ _LAZY = {
     "printable": "music.reading",
     "read_midi": "music.reading",
     "read_midi_bytes": "music.reading",
+    "read_midi_bytes_counted": "music.reading",
+    "read_midi_counted": "music.reading",
     "write_midi": "music.reading",
     "microseconds": "music.tempo",
     "Pipeline": "pipeline",
@@ -178,6 +182,7 @@ __all__ = [
     "Options",
     "RefusedError",
     "UsageError",
+    "UserPath",
     "hookimpl",
     *_LAZY,
 ]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.files import may_not_be_read
 
 _READERS = 4
 """Files hashed at once: each takes a core."""
@@ -33,7 +34,8 @@ def digests(folder: Path) -> dict[str, str]:
 def verify(folder: Path, files: Mapping[str, str], remedy: str) -> None:
     """Compare files, path in the folder to checksum.
 
-    Raises DiffmidiError, which ends with the `remedy`, and names the first that is missing or not as it was written.
+    Raises DiffmidiError, which ends with the `remedy`, and names the first that is missing or not as it was written;
+    UnreadableError where one may not be read, whose remedy is another.
     """
     with ThreadPoolExecutor(_READERS) as readers:
         found = readers.map(_digest_if_there, [folder / name for name in files])
@@ -47,6 +49,8 @@ def verify(folder: Path, files: Mapping[str, str], remedy: str) -> None:
 def _digest_if_there(file: Path) -> str | None:
     try:
         return digest(file)
+    except PermissionError:
+        raise may_not_be_read(file) from None
     except OSError:
         return None
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Mapping, Sequence
+from os.path import expanduser
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from diffmidi_core.errors import BrokenPluginError, UsageError
 from diffmidi_core.layers import Layers, assignments_of
@@ -79,6 +80,11 @@ class RunConfig(BaseModel):
     sample: SampleConfig = SampleConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     origin: dict[str, str] = Field({}, description="dotted name to the layer of a value that is not the default")
+
+    @field_validator("data")
+    @classmethod
+    def _at_home(cls, data: str | None) -> str | None:
+        return None if data is None else expanduser(data)
 
 
 SECTIONS = tuple(

@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from os.path import expanduser
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+UserPath = Annotated[str, AfterValidator(expanduser)]
+"""The type of an option that is a path: `~` in it is the user's home folder, wherever the option is set."""
 
 
 class Options(BaseModel):

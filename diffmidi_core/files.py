@@ -12,10 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.errors import DiffmidiError, UnreadableError
 
 _LEFT = (".writing-", ".removing-")
 """How the names begin of what is being written or removed."""
+
+WINDOWS = os.name == "nt"
+"""Windows flushes only what may be written, knows no flushing of folders, and renames nothing over what is open."""
+_PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+"""Seconds between attempts to rename where another program, a virus scanner for one, has the file open for a moment."""
 
 
 @contextlib.contextmanager
@@ -34,7 +39,7 @@ def whole_file(path: Path) -> Iterator[Path]:
             yield temporary
             temporary.chmod(0o666 & ~_umask())
             _sync(temporary)
-            temporary.replace(path)
+            rename(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -60,11 +65,11 @@ def whole_folder(path: Path, inside: Path | None = None) -> Iterator[Path]:
                 _sync(file)
             if path.exists():
                 old = Path(tempfile.mkdtemp(prefix=".removing-", dir=path.parent))
-                path.replace(old / path.name)
-                temporary.replace(path)
+                rename(path, old / path.name)
+                rename(temporary, path)
                 shutil.rmtree(old, ignore_errors=True)
             else:
-                temporary.replace(path)
+                rename(temporary, path)
             _sync(path.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -83,6 +88,21 @@ def sweep(folder: Path, *, older: float = 0.0) -> None:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
+def rename(source: Path, target: Path) -> None:
+    """Rename a file, over another where there is one, or a folder. On Windows what is open now may be closed soon.
+
+    Raises OSError where that does not help: PermissionError on Windows where the one or the other stays open.
+    """
+    for pause in _PAUSES if WINDOWS else ():
+        try:
+            os.replace(source, target)
+        except PermissionError:
+            time.sleep(pause)
+        else:
+            return
+    os.replace(source, target)
+
+
 def partial_of(path: Path) -> Path:
     """Where work that may be stopped, and go on later, keeps its parts until the whole stands at `path`."""
     return path.with_name(f"{path.name}.partial")
@@ -97,15 +117,22 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON. Raises DiffmidiError where the file is missing or damaged."""
+    """Read JSON. Raises DiffmidiError where the file is missing or damaged; UnreadableError where reading is denied."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DiffmidiError(f"there is no {path}.") from None
+    except PermissionError:
+        raise may_not_be_read(path) from None
     except OSError as error:
         raise DiffmidiError(f"{path} cannot be read: {error.strerror or error}.") from error
     except ValueError as error:
         raise DiffmidiError(f"{path} is not valid JSON: {error}.") from error
+
+
+def may_not_be_read(path: Path | str) -> UnreadableError:
+    """The error for a file or folder that the system does not let us read: there is nothing wrong with the file."""
+    return UnreadableError(f"{path} may not be read: permission denied. Change its permissions, or ask its owner to.")
 
 
 @contextlib.contextmanager
@@ -123,7 +150,9 @@ def _umask() -> int:
 
 
 def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+    if WINDOWS and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDWR if WINDOWS else os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -26,7 +26,7 @@ FAITHFUL: Mapping[str, Mapping[str, Any]] = {
         },
     },
     "schedule": {"name": "sqrt"},
-    "sampler": {"name": "ddpm"},
+    "sampler": {"name": "ddpm", "options": {"prediction": "clamp"}},
 }
 """Diffusion-LM as published."""
 

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from diffmidi_core.declaration import UserPath
+
 BUILTIN_PACKAGE = "diffmidi"
 
 
@@ -62,7 +64,9 @@ class PrepareConfig(Section):
         description="pieces that stay on one side: those in one folder (folder), or of one value in this column of the "
         "labels",
     )
-    labels: str | None = Field(None, description="CSV file with a column of labels each, and one that names the piece")
+    labels: UserPath | None = Field(
+        None, description="CSV file with a column of labels each, and one that names the piece"
+    )
     workers: int = Field(0, ge=0, description="processes that read and encode; 0: one, or more where that is faster")
 
     @model_validator(mode="after")
@@ -184,7 +188,9 @@ class EvaluateConfig(Section):
     """How the model is judged."""
 
     windows: int = flagged("--windows", 64, ge=1, description="held-out windows measured")
-    levels: int | None = Field(32, ge=1, description="noise levels drawn for each window; null: all of them")
+    levels: int | None = Field(
+        32, ge=1, description="noise levels drawn for each window, more with few windows; null: all"
+    )
     batch_size: int = Field(16, ge=1, description="windows measured together")
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from diffmidi_core.api import Backbone, Grammar, Options, Tokenizer
-from diffmidi_core.registry import find
 from diffmidi_core.checksums import sealed
+from diffmidi_core.diffusion.nearest import nearness
+from diffmidi_core.registry import find, forget_installed
+
+from .windows import windows as windows
 
 F64 = torch.float64
 
@@ -44,8 +49,8 @@ class Golden:
         return 0.5 * x + 0.01 * t.view(-1, 1, 1)
 
     def nearest(self, x: Tensor) -> Tensor:
-        """The original's clamp: the nearest row of E."""
-        return self.embeddings[torch.cdist(x, self.embeddings.expand(len(x), -1, -1)).argmin(-1)]
+        """What a process whose embeddings are E makes of x when it clamps."""
+        return self.embeddings[nearness(x, self.embeddings).argmax(-1)]
 
     def logits(self, x: Tensor) -> Tensor:
         return x @ self.embeddings.T + self.bias
@@ -128,3 +133,42 @@ def make_process():
         )
 
     return make
+
+
+Install = Callable[..., Path]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Little distributions that are really installed: a folder on sys.path with a module and its dist-info.
+
+    `install("acme-midi", {"diffmidi.schedules": {"power": "acme:declared"}}, acme="source text")`.
+    """
+    made = 0
+    written: set[str] = set()
+
+    def install(package: str, groups: dict[str, dict[str, str]], *, version: str = "1.0", **modules: str) -> Path:
+        nonlocal made
+        made += 1
+        site = tmp_path / f"site{made}"
+        info = site / f"{package.replace('-', '_')}-{version}.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n")
+        sections = (
+            f"[{group}]\n" + "\n".join(f"{name} = {target}" for name, target in entries.items())
+            for group, entries in groups.items()
+        )
+        (info / "entry_points.txt").write_text("\n\n".join(sections) + "\n")
+        for name, source in modules.items():
+            (site / f"{name}.py").write_text(source)
+            sys.modules.pop(name, None)
+            written.add(name)
+        monkeypatch.syspath_prepend(str(site))
+        forget_installed()
+        return site
+
+    yield install
+    monkeypatch.undo()
+    for name in written:
+        sys.modules.pop(name, None)
+    forget_installed()

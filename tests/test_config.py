@@ -132,6 +132,15 @@ def test_the_faithful_preset_is_what_the_process_is_by_itself():
     assert (faithful.schedule.name, faithful.sampler.name) == ("sqrt", "ddpm")
 
 
+def test_the_faithful_preset_clamps_as_the_original_does_unless_it_is_told_otherwise():
+    faithful, raw = (
+        resolve(flags={"preset": "faithful"}, assignments=said) for said in ([], ["sampler.prediction=raw"])
+    )
+    assert (faithful.sampler.options["prediction"], departures(faithful.model_dump())) == ("clamp", [])
+    assert (raw.sampler.options["prediction"], departures(raw.model_dump())) == ("raw", ["sampler.prediction"])
+    assert resolve(flags={"preset": "faithful", "sampler": "ddim"}).sampler.options["prediction"] == "raw"
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_run_with_a_preset_means_the_same_again_and_every_preset_can_be_built(preset):
     config = resolve(flags={"preset": preset}, assignments=["process.typed=false"])

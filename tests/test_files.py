@@ -67,3 +67,50 @@ def test_damaged_json_is_one_sentence(tmp_path):
         read_json(tmp_path / "a.json")
     with pytest.raises(DiffmidiError, match="there is no"):
         read_json(tmp_path / "b.json")
+
+
+# --- on Windows (windows.py) ---
+
+
+def test_the_rules_of_windows_are_broken_by_what_broke_them(windows, tmp_path):
+    """Each rule refuses what it should: without this, what follows would show nothing."""
+    path, folder = tmp_path / "a", tmp_path / "folder"
+    path.touch()
+    folder.mkdir()
+    with path.open("rb") as file:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fsync(file.fileno())
+        with pytest.raises(PermissionError):
+            os.replace(path, tmp_path / "b")
+        with pytest.raises(PermissionError):
+            path.unlink()
+    for refused in (lambda: os.open(folder, os.O_RDONLY), lambda: os.replace(path, folder)):
+        with pytest.raises(PermissionError):
+            refused()
+
+
+def test_files_and_folders_are_written_and_replaced_on_windows(windows, tmp_path):
+    for text in ("old", "new"):
+        with whole_folder(tmp_path / "a") as temporary:
+            write_json(temporary / "inside" / "b.json", text)
+        write_json(tmp_path / "c.json", text)
+    assert read_json(tmp_path / "a" / "inside" / "b.json") == read_json(tmp_path / "c.json") == "new"
+    assert sorted(os.listdir(tmp_path)) == ["a", "c.json"]
+
+
+def test_what_another_program_has_open_for_a_moment_is_waited_for_on_windows(windows, tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    path.write_text("1")
+    reader = path.open()
+    monkeypatch.setattr("time.sleep", lambda pause: reader.close())
+    write_json(path, 2)
+    assert read_json(path) == 2
+
+
+def test_what_stays_open_is_one_sentence_and_the_old_file_stays_on_windows(windows, tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text("1")
+    with path.open(), pytest.raises(DiffmidiError, match="cannot be written: Access is denied"):
+        write_json(path, 2)
+    assert read_json(path) == 1
+    assert os.listdir(tmp_path) == ["a.json"]

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from diffmidi_core.cli.paths import UserPath
+
 if TYPE_CHECKING:
     from diffmidi_core.judge.judged import StoredFigure
     from diffmidi_core.show.compare import Record
@@ -45,9 +47,9 @@ tbody tr:hover {{ background: #f2f5f9; }}
 
 
 @click.command("compare")
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
-@click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="Also write a CSV: a line a run.")
-@click.option("--html", "html_file", type=click.Path(path_type=Path), help="Also write the table as one HTML page.")
+@click.argument("runs", nargs=-1, required=True, type=UserPath(), metavar="RUN...")
+@click.option("--csv", "csv_file", type=UserPath(), help="Also write a CSV: a line a run.")
+@click.option("--html", "html_file", type=UserPath(), help="Also write the table as one HTML page.")
 def command(runs: tuple[Path, ...], csv_file: Path | None, html_file: Path | None) -> None:
     """Show runs side by side: the settings that differ, what training took, and every figure."""
     from diffmidi_core.show.compare import caveats, read_runs

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from diffmidi_core.cli.options import CHECKPOINT, EVALUATE, collect, settings
+from diffmidi_core.cli.paths import UserPath
 from diffmidi_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,20 +20,18 @@ if TYPE_CHECKING:
 
 
 @click.command("evaluate")
-@click.argument("run", required=False, type=click.Path(path_type=Path), metavar="[RUN]")
+@click.argument("run", required=False, type=UserPath(), metavar="[RUN]")
 @settings(EVALUATE)
 @CHECKPOINT
 @click.option("--draw", metavar="NAME", help="Which draw of the run to judge (default: the newest).")
-@click.option("--samples", type=click.Path(path_type=Path), metavar="FOLDER", help="Judge these MIDI files instead.")
+@click.option("--samples", type=UserPath(), metavar="FOLDER", help="Judge these MIDI files instead.")
 @click.option(
     "--against",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     metavar="RUN|FOLDER",
     help="With --samples: the run, or the folder of MIDI files, to compare them with.",
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FILE.json", help="With --samples: write figures there."
-)
+@click.option("--out", type=UserPath(), metavar="FILE.json", help="With --samples: write figures there.")
 def command(
     run: Path | None,
     checkpoint: Which,

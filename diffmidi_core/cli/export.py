@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from diffmidi_core.cli.options import CHECKPOINT, LICENSE, RUN
+from diffmidi_core.cli.paths import UserPath
 
 if TYPE_CHECKING:
     from diffmidi_core.run.manifest import Which
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("export")
 @RUN
-@click.option("--to", type=click.Path(path_type=Path), metavar="FOLDER", help="A new folder (default: RUN/export).")
+@click.option("--to", type=UserPath(), metavar="FOLDER", help="A new folder (default: RUN/export).")
 @CHECKPOINT
 @LICENSE
 def command(run: Path, to: Path | None, checkpoint: Which, license: str | None) -> None:

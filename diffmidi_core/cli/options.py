@@ -11,6 +11,7 @@ import click
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from diffmidi_core.cli.paths import UserPath
 from diffmidi_core.config import KINDS, SECTIONS, SINGLE, RunConfig
 from diffmidi_core.errors import UsageError
 from diffmidi_core.layers import assignments_of
@@ -20,13 +21,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-RUN = click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
-OUT = click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder of the new run (default: runs/TOKENIZER-BACKBONE-N)."
-)
-CONFIG = click.option(
-    "--config", type=click.Path(path_type=Path), help="A config.json to begin from; flags and -o override it."
-)
+RUN = click.argument("run", type=UserPath(), metavar="RUN")
+OUT = click.option("--out", type=UserPath(), help="Folder of the new run (default: runs/TOKENIZER-BACKBONE-N).")
+CONFIG = click.option("--config", type=UserPath(), help="A config.json to begin from; flags and -o override it.")
 EXPLAIN = click.option(
     "--explain", "explain_only", is_flag=True, help="Only print every setting and the layer it comes from."
 )
@@ -204,28 +201,44 @@ def _parameter(target: str) -> str:
 
 
 def open_session(run: Path, flags: Mapping[str, Any], assignments: tuple[str, ...], owned: Owned) -> Session:
-    """A session on a run that was begun. Raises DiffmidiError where flags would change what trained it."""
+    """A session on a run that was begun, which the command holds until it ends.
+
+    Raises DiffmidiError where flags would change what trained it, or where somebody else works on it.
+    """
     from diffmidi_core.run.folder import RunFolder
+    from diffmidi_core.run.lock import hold
     from diffmidi_core.run.session import Session
 
     folder = RunFolder.open(run)
     config, changed = folder.changed(flags, assignments, kinds=owned.kinds)
+    click.get_current_context().with_resource(hold(folder.path, owned.command))
     return Session(folder, config, changed=changed)
 
 
 def new_session(
-    out: Path | None, file: Mapping[str, Any] | None, flags: Mapping[str, Any], assignments: tuple[str, ...]
+    out: Path | None,
+    file: Mapping[str, Any] | None,
+    flags: Mapping[str, Any],
+    assignments: tuple[str, ...],
+    owned: Owned,
 ) -> Session:
-    """A session on a new run folder. The config is checked before anything heavy is imported."""
+    """A session on a new run folder, which the command holds until it ends.
+
+    The config is checked before anything heavy is imported.
+    """
     from diffmidi_core.config import resolve
 
     config = resolve(file, flags, assignments)
 
     from diffmidi_core.run.folder import RunFolder
+    from diffmidi_core.run.lock import hold
     from diffmidi_core.run.ranks import done_by_main
     from diffmidi_core.run.session import Session
 
-    return Session(RunFolder(done_by_main(lambda: RunFolder.new(out, config).path)), config)
+    folder = RunFolder(done_by_main(lambda: RunFolder.claim(out, config).path))
+    click.get_current_context().with_resource(hold(folder.path, owned.command))
+    done_by_main(lambda: folder.begin(config))
+    return Session(folder, config)
 
 
 def explain(config: RunConfig) -> None:

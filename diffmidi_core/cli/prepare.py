@@ -18,7 +18,9 @@ from diffmidi_core.cli.options import (
     open_session,
     settings,
 )
+from diffmidi_core.cli.paths import UserPath
 from diffmidi_core.errors import UsageError
+from diffmidi_core.files import read_json
 
 
 def _check_leaks(context: click.Context, parameter: click.Parameter, value: tuple[Path, Path] | None) -> None:
@@ -37,14 +39,14 @@ def _check_leaks(context: click.Context, parameter: click.Parameter, value: tupl
 @click.option(
     "--check-leaks",
     nargs=2,
-    type=click.Path(exists=True, path_type=Path),
+    type=UserPath(exists=True),
     metavar="A B",
     callback=_check_leaks,
     expose_value=False,
     is_eager=True,
     help="Prepare nothing; list which pieces of B are in A too. Each is a run or a folder of MIDI files.",
 )
-@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a preparation that stopped.")
+@click.option("--resume", type=UserPath(), metavar="RUN", help="Go on with a preparation that stopped.")
 @EXPLAIN
 def command(
     folder: str | None,
@@ -66,16 +68,13 @@ def command(
         flags["data"] = folder
     if explain_only:
         from diffmidi_core.config import resolve
-        from diffmidi_core.files import read_json
 
         explain(resolve(read_json(config) if config else None, flags, assignments))
         return
     if resume:
         session = open_session(resume, flags, assignments, PREPARE)
     else:
-        from diffmidi_core.files import read_json
-
-        session = new_session(out, read_json(config) if config else None, flags, assignments)
+        session = new_session(out, read_json(config) if config else None, flags, assignments, PREPARE)
 
     from diffmidi_core.run.stages import prepare_data
 

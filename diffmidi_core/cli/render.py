@@ -8,10 +8,11 @@ from typing import Any
 import click
 
 from diffmidi_core.cli.options import RENDER, collect, settings
+from diffmidi_core.cli.paths import UserPath
 
 
 @click.command("render")
-@click.argument("where", type=click.Path(path_type=Path), metavar="RUN|DRAW")
+@click.argument("where", type=UserPath(), metavar="RUN|DRAW")
 @settings(RENDER)
 @click.option("--draw", metavar="NAME", help="Which draw of the run (default: the newest).")
 @click.option("--first", type=click.IntRange(1), metavar="N", help="Only the first N pieces.")

@@ -19,6 +19,7 @@ from diffmidi_core.cli.options import (
     open_session,
     settings,
 )
+from diffmidi_core.cli.paths import UserPath
 from diffmidi_core.errors import UsageError
 
 
@@ -26,7 +27,7 @@ from diffmidi_core.errors import UsageError
 @settings(ALL)
 @CONFIG
 @OUT
-@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run where it was.")
+@click.option("--resume", type=UserPath(), metavar="RUN", help="Go on with a run where it was.")
 @click.option(
     "--from",
     "begin_from",
@@ -59,13 +60,18 @@ def command(
     if explain_only:
         explain(_resolved(resume, file, flags, assignments))
         return
-    session = open_session(resume, flags, assignments, ALL) if resume else new_session(out, file, flags, assignments)
+    session = (
+        open_session(resume, flags, assignments, ALL) if resume else new_session(out, file, flags, assignments, ALL)
+    )
     session.profile = profile
     session.begin_from = (source, step) if source else None
 
+    from diffmidi_core.cli.drawing import wrote
     from diffmidi_core.run.stages import run
 
-    run(session, resume=resume is not None)
+    draw = run(session, resume=resume is not None)
+    if draw is not None:
+        wrote(draw, [], session.folder)
 
 
 def _parted(begin_from: str | None) -> tuple[Path | None, int | None]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from diffmidi_core.cli.options import CHECKPOINT, SAMPLE, collect, settings
+from diffmidi_core.cli.paths import UserPath
 from diffmidi_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,11 +31,11 @@ def _render(context: click.Context, parameter: click.Parameter, value: str) -> i
 
 
 @click.command("sample")
-@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL")
+@click.argument("model", type=UserPath(), metavar="MODEL")
 @settings(SAMPLE)
 @CHECKPOINT
 @click.option("--name", metavar="NAME", help="Name of the draw's folder (default: the next number).")
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE.mid", help="Copy the music there too.")
+@click.option("--out", type=UserPath(), metavar="FILE.mid", help="Copy the music there too.")
 @click.option(
     "--render", default=str(RENDERED), callback=_render, metavar="all|none|N", help="Render the first N (default 8)."
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from diffmidi_core.cli.options import SET
+from diffmidi_core.cli.paths import UserPath
 
 if TYPE_CHECKING:
     from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
@@ -17,13 +17,19 @@ _DASH = Path("-")
 
 
 @click.command("text")
-@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("file", type=UserPath(allow_dash=True))
 @click.option("--to-midi", is_flag=True, help="FILE holds words: write them as MIDI.")
 @click.option("--tokenizer", default="mmm", show_default=True, metavar="NAME", help="Whose words.")
-@SET
+@click.option(
+    "-o",
+    "assignments",
+    multiple=True,
+    metavar="tokenizer.KEY=VALUE",
+    help="Set an option of the tokenizer: tokenizer.grid=24. Repeatable.",
+)
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, allow_dash=True),
+    type=UserPath(allow_dash=True),
     help="Where to write (words: standard output; MIDI: FILE with .mid).",
 )
 def command(file: Path, to_midi: bool, tokenizer: str, assignments: tuple[str, ...], out: Path | None) -> None:
@@ -53,10 +59,13 @@ def _tokenizer(name: str, assignments: tuple[str, ...]) -> Tokenizer:
 def _write_words(tokenizer: Tokenizer, file: Path, out: Path | None, made_by: str) -> None:
     from diffmidi_core.errors import RefusedError
     from diffmidi_core.files import whole_file
-    from diffmidi_core.music.reading import printable, read_midi, read_midi_bytes
+    from diffmidi_core.music.reading import printable, read_midi_bytes_counted, read_midi_counted
+    from diffmidi_core.music.repairs import repairs_in
 
     try:
-        score = read_midi_bytes(_stdin(), "standard input") if file == _DASH else read_midi(file)
+        score, counts = (
+            read_midi_bytes_counted(_stdin(), "standard input") if file == _DASH else read_midi_counted(file)
+        )
     except RefusedError as error:
         if error.reason == "not_midi":
             raise RefusedError(error.reason, f"{error} If it holds words, add --to-midi.") from None
@@ -70,6 +79,8 @@ def _write_words(tokenizer: Tokenizer, file: Path, out: Path | None, made_by: st
     else:
         with whole_file(out) as temporary:
             temporary.write_text(text, encoding="utf-8")
+    if repaired := repairs_in(counts):
+        click.echo(f"Repaired: {repaired}.", err=True)
     if changed:
         said = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in changed.items())
         click.echo(f"Not kept as it was: {said}.", err=True)
@@ -111,7 +122,8 @@ def _text(file: Path, name: str) -> str:
 
     try:
         data = _stdin() if file == _DASH else file.read_bytes()
-        return data.decode("utf-8-sig")
+        # The > of Windows PowerShell writes UTF-16.
+        return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except FileNotFoundError:
         raise DiffmidiError(f"there is no file {name}.") from None
     except OSError as error:

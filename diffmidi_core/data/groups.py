@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,18 +26,19 @@ def group_of(by: str, given: GivenLabels | None) -> GroupOf:
     A file at the top, or an empty cell, is in no group. Raises UsageError where there is no such column.
     """
     if by == BY_FOLDER:
-        return lambda piece: piece.rpartition("/")[0]
+        return lambda piece: normalize("NFC", piece.rpartition("/")[0])
     if given is None:
         raise UsageError(
             f"prepare.group={printable(by)} names a column of the labels: give their CSV file by "
             f"-o prepare.labels=FILE, or group by '{BY_FOLDER}'."
         )
+    by = normalize("NFC", by)
     if by not in given.names:
         raise UsageError(
             f"prepare.group={printable(by)}: the labels of {printable(given.path)} have no column of that name; "
             f"they have {', '.join(map(printable, given.names))}, and '{BY_FOLDER}' groups by folder."
         )
-    return lambda piece: str(given.of(piece).get(by, ""))
+    return lambda piece: normalize("NFC", str(given.of(piece).get(by, "")))
 
 
 def joined(keys: Keys, group: Keys) -> Keys:

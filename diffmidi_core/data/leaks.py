@@ -21,6 +21,7 @@ from diffmidi_core.data.duplicates import (
 )
 from diffmidi_core.data.passages import Elements, common_passages, elements
 from diffmidi_core.errors import DiffmidiError, RefusedError
+from diffmidi_core.files import may_not_be_read
 from diffmidi_core.music.notes import notes_of
 from diffmidi_core.music.reading import printable
 from diffmidi_core.registry import find
@@ -141,6 +142,8 @@ def _prepared(file: Path) -> PieceSet:
                 hashes += batch.column("notes_hash").to_pylist()
                 signatures.append(batch.column("signature").flatten().to_numpy().reshape(-1, SIGNATURE_LENGTH).copy())
                 passages += [np.array(row.values, dtype=np.uint32) for row in batch.column("elements")]
+    except PermissionError:
+        raise may_not_be_read(file) from None
     except (pa.ArrowException, OSError) as error:
         raise DiffmidiError(f"{file} is damaged ({str(error)[:200]}): prepare it again.") from None
     return PieceSet(names, hashes, np.concatenate(signatures), passages)

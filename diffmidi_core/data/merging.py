@@ -30,6 +30,7 @@ from diffmidi_core.data.roundtrip import Loss
 from diffmidi_core.data.shards import FOR_MERGING, SCHEMA, Shard
 from diffmidi_core.data.signature_file import SignatureFile
 from diffmidi_core.data.split import HELDOUT, SIDES, TEST, TRAIN, Sides, split
+from diffmidi_core.data.timing import Timing
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import whole_file
 from diffmidi_core.music.reading import printable
@@ -191,10 +192,14 @@ class Merging:
                 report.words += len(words)
                 report.notes += int(columns["notes"].to_numpy().sum())
                 report.one_velocity += columns["one_velocity"].true_count
+                for flag in Timing:
+                    report.timing[str(flag.name).lower()] += int(np.count_nonzero(columns["timing"].to_numpy() & flag))
                 seconds += float(columns["seconds"].to_numpy().sum())
                 labels.add(said)
                 for counts in filter(None, columns["changed"].to_pylist()):
                     changed.update(json.loads(counts))
+                for name, counts in zip(columns["id"].to_pylist(), columns["read"].to_pylist(), strict=True):
+                    report.add_reading(name, json.loads(counts))
                 lines.writerows(
                     (name, code.hex(), f"{key:016x}", SIDES[side])
                     for name, code, key, side in zip(

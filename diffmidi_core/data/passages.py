@@ -135,7 +135,8 @@ def _told_apart(intervals: NDArray[np.uint8], count: int) -> NDArray[np.bool_]:
     apart: NDArray[np.bool_] = np.zeros(low.shape, dtype=np.bool_)
     for each in places:
         apart |= (each != low) & (each != high)
-    return apart[0] | apart[1]
+    told: NDArray[np.bool_] = apart[0] | apart[1]
+    return told
 
 
 def _first_of_each(values: Any) -> Elements:

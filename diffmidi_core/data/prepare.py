@@ -110,6 +110,7 @@ def prepare(
                 found=len(pieces),
                 heldout_share=heldout,
                 test_share=test,
+                in_seconds=tokenizer.time_stretch(1.5) is not None,
                 grouped={"by": group} if group else {},
                 tokenizer=tokenizer.fingerprint,
                 plan=plan,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.files import may_not_be_read
 
 Column = NDArray[np.int64]
 
@@ -25,6 +26,8 @@ class ArrowFile:
         try:
             buffer = pa.memory_map(str(path)).read_buffer()
             self.batches = [batch for batch in pa.ipc.open_stream(buffer) if batch.num_rows]
+        except PermissionError:
+            raise may_not_be_read(path) from None
         except (pa.ArrowInvalid, OSError) as error:
             raise DiffmidiError(f"{path} cannot be read as Arrow ({error}): prepare the data again.") from None
         self.path = path

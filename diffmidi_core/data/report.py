@@ -10,14 +10,19 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from diffmidi_core.checksums import verify
+from diffmidi_core.data.timing import Timing
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import read_json
+from diffmidi_core.music.repairs import REPAIRS, Counts
 
 REPORT = "data.json"
 _AGAIN = "prepare the music again, for a new run."
+
 SILENT_CHANGES = ("drums", "clamped_shift", "clamped_rest", "metre_replaced")
 """What tokenizers count that is no note changed for the worse, or is said otherwise."""
 
+PLAYED = 20
+"""Performances are remarked on where one piece in so many is one."""
 OFF = 0.2
 """A share of the split is remarked on where it is so much smaller or larger than asked, as a part of itself."""
 
@@ -35,8 +40,14 @@ class Report:
         near_duplicates: how many `groups` there are of pieces that are versions of each other, how many `pieces` are
             in them, how many in the `largest`, which begins with those `in_largest`; and those that were `dropped`,
             where that was asked for.
+        read: what reading counted, of all kept pieces: `note_ons` in their files and `notes_read` of them, how many
+            pieces have a sustain pedal (`with_pedal`), how many notes it lengthens (`sustained`, where that was asked
+            for), and repairs, as `repairs.Counts` names them.
+        repaired: the pieces in whose files something was repaired, by what it was.
         changed: notes (or what else it says) that the tokenizer changed, by what it did.
         one_velocity: pieces all of whose notes are equally loud.
+        timing: pieces whose timing is not what the file says, as `Timing` names it: off_grid, late, one_beat.
+        in_seconds: whether the tokens count seconds, not beats.
         round_trip: what decoding the words of `pieces` pieces again loses: absolute errors, and notes `lost`.
         labels: what labels there are, as `LabelSummary` says it.
         heldout_share, test_share: what share of the pieces was to be held out, and to test.
@@ -57,8 +68,12 @@ class Report:
     notes: int = 0
     hours: float = 0.0
     words: int = 0
+    read: dict[str, int] = field(default_factory=dict)
+    repaired: dict[str, list[str]] = field(default_factory=dict)
     changed: dict[str, int] = field(default_factory=dict)
     one_velocity: int = 0
+    timing: dict[str, int] = field(default_factory=lambda: {str(flag.name).lower(): 0 for flag in Timing})
+    in_seconds: bool = False
     round_trip: dict[str, Any] = field(default_factory=dict)
     labels: dict[str, dict[str, Any]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -76,6 +91,13 @@ class Report:
     def refuse(self, reason: str, sentence: str) -> None:
         """Count and name a piece that cannot be used."""
         self.refused.setdefault(reason, []).append(sentence)
+
+    def add_reading(self, piece: str, counts: Counts) -> None:
+        """Add what was counted as a piece was read."""
+        for what, many in counts.items():
+            self.read[what] = self.read.get(what, 0) + many
+            if what in REPAIRS and many:
+                self.repaired.setdefault(what, []).append(piece)
 
     @property
     def refusals(self) -> int:
@@ -112,6 +134,21 @@ class Report:
             yield (
                 f"{_percent(self.refusals, self.found)} of the pieces cannot be used, "
                 f"most of them for one reason: {commonest.replace('_', ' ')}."
+            )
+        if (played := self.timing["off_grid"]) * PLAYED >= self.kept and not self.in_seconds:
+            yield (
+                f"{_percent(played, self.kept)} of the pieces keep no beat, as recorded performances do: their onsets "
+                "fit no grid of quarter notes, and rounded to one they lose their timing. Count milliseconds: "
+                "--tokenizer mmm -o tokenizer.grid=10ms."
+            )
+        struck, read = self.read.get("note_ons", 0), self.read.get("notes_read", 0)
+        if struck > read:
+            yield f"{struck - read:,} of the {struck:,} notes that stand in the files could not be read."
+        pedal = self.read.get("with_pedal", 0)
+        if pedal and "sustained" not in self.read:
+            yield (
+                f"{_percent(pedal, self.kept)} of the pieces have a sustain pedal, and notes are as long as their keys "
+                "are held: with -o prepare.sustain=true they are as long as they are heard."
             )
         lost, measured = self.round_trip.get("lost", 0), self.round_trip.get("notes", 0)
         if lost * 50 > measured:
@@ -157,6 +194,7 @@ def figures(report: Mapping[str, Any]) -> dict[str, Any]:
         **report,
         "refused": {reason: len(sentences) for reason, sentences in report["refused"].items()},
         "copies": len(report["copies"]),
+        "repaired": {what: len(pieces) for what, pieces in report.get("repaired", {}).items()},
         "near_duplicates": {
             what: len(said) if isinstance(said, list) else said
             for what, said in report["near_duplicates"].items()

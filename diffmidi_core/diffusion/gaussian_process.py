@@ -17,6 +17,7 @@ from diffmidi_core.contracts.tokenizer import SPECIALS, Tokenizer
 from diffmidi_core.declaration import Options
 from diffmidi_core.diffusion.bound import LN2, diffusion_bits, prior_bits
 from diffmidi_core.diffusion.levels import GaussianLevels
+from diffmidi_core.diffusion.nearest import nearness
 from diffmidi_core.diffusion.steps import draw_noise
 from diffmidi_core.diffusion.support import Support
 
@@ -24,7 +25,7 @@ from diffmidi_core.diffusion.support import Support
 class GaussianProcess(Process):
     """Words as embeddings in R^D, to which normal noise is added. The family "gaussian".
 
-    A subclass gives `embeddings`, `denoise`, `round` and `loss`; the bound and the one rounding rule follow.
+    A subclass gives `embeddings`, `denoise`, `round` and `loss`; the bound, the rounding and the clamping follow.
 
     Args:
         steps: T, the number of noise levels.
@@ -105,15 +106,22 @@ class GaussianProcess(Process):
         return F.embedding(ids, self.embeddings())
 
     def words(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
-        """The rounding rule, for clamping and for the final words alike: argmax of `logits`, specials left out.
+        """The rule of the final words: argmax of `logits`, specials left out.
 
         x [..., L, D] to ids [..., L] int64.
         """
         return self.logits(x, keep)[..., len(SPECIALS) :].argmax(-1) + len(SPECIALS)
 
     def clamp(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
-        """The clamping trick of Diffusion-LM, section 4.2: x [..., L, D] replaced by the embedding of its word."""
-        return self.embed(self.words(x, keep))
+        """The clamping trick of Diffusion-LM, section 4.2: x [..., L, D] replaced by the nearest embedding of a word.
+
+        Specials are left out, and what the support has no place for; `keep` as in Batch. Where the model is unsure that
+        is often not the word of `words`, whose logits weigh long embeddings more and have a bias.
+        """
+        near = nearness(x, self.embeddings())
+        if self.support is not None:
+            near = near.masked_fill(~self._allowed(self.support, x.shape[-2], keep), -torch.inf)
+        return self.embed(near[..., len(SPECIALS) :].argmax(-1) + len(SPECIALS))
 
     def mean_embedding(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
         """The mean of the embeddings under p(w | x), x [..., L, D]: a clamp that does not commit where it is unsure."""

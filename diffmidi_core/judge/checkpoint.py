@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from diffmidi_core.files import write_json
-from diffmidi_core.judge.likelihood import window_bits
+from diffmidi_core.judge.likelihood import levels_for, window_bits
 from diffmidi_core.judge.metrics import Measured
 from diffmidi_core.judge.music import ReferenceMusic
 from diffmidi_core.judge.settings import Judging
@@ -77,7 +77,7 @@ def likelihood(work: Surroundings, model: Model, music: ReferenceMusic, judging:
             model.process.to(work.accelerator.device),
             music.dataset,
             windows,
-            levels=judging.evaluate.levels,
+            levels=levels_for(judging.evaluate.levels, len(windows)),
             batch_size=judging.evaluate.batch_size,
             training=music.training,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.dataset import TokenDataset
 from diffmidi_core.errors import DiffmidiError
-from diffmidi_core.files import sweep, whole_folder
+from diffmidi_core.files import may_not_be_read, rename, sweep, whole_folder
 from diffmidi_core.run.manifest import ANOTHER, MANIFEST, Manifest, checkpoint_at
 from diffmidi_core.run.manifest import Which as Which
 from diffmidi_core.run.manifest import choose as choose
@@ -96,7 +97,9 @@ def prune(folder: Path, keep: int, best: int | None = None) -> None:
     for step in {*[*known][:-1]} - {*regular[-keep:], best}:
         # Renamed first: killed while it is removed, it must not look like a checkpoint any more.
         gone = folder / f".removing-{step}"
-        checkpoint_at(folder, step).replace(gone)
+        # One that another program has open cannot go on Windows: the next checkpoint tries again.
+        with contextlib.suppress(OSError):
+            rename(checkpoint_at(folder, step), gone)
         shutil.rmtree(gone, ignore_errors=True)
 
 
@@ -236,6 +239,8 @@ def _read(path: Path, remedy: str = ANOTHER) -> dict[str, Tensor]:
         return load_file(path)
     except FileNotFoundError:
         raise DiffmidiError(f"{path} is missing: {path.parent} is not whole, so {remedy}") from None
+    except PermissionError:
+        raise may_not_be_read(path) from None
     except (SafetensorError, OSError) as error:
         raise DiffmidiError(f"{path} is damaged ({_short(error)}): {remedy}") from error
 

@@ -16,7 +16,7 @@ from diffmidi_core import __version__
 from diffmidi_core.checksums import sealed, verify
 from diffmidi_core.config import RunConfig
 from diffmidi_core.draw.lengths import DataLengths
-from diffmidi_core.errors import DiffmidiError, UsageError
+from diffmidi_core.errors import DiffmidiError, UnreadableError, UsageError
 from diffmidi_core.files import read_json, write_json
 from diffmidi_core.registry import find
 from diffmidi_core.sections import Part, SampleConfig
@@ -157,6 +157,8 @@ class Manifest(_Said):
         """Read one. Raises DiffmidiError, which ends with the `remedy`, unless it is as it was written."""
         try:
             said = read_json(file)
+        except UnreadableError:
+            raise
         except DiffmidiError as error:
             raise DiffmidiError(f"{str(error).rstrip('.')}: {remedy}") from None
         said = said if isinstance(said, dict) else {}

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 from diffmidi_core.errors import DiffmidiError
 
 T = TypeVar("T")
+_SIZES = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
+"""What launchers tell each process of several, those of MPI among them."""
 
 
 def world_size() -> int:
@@ -19,6 +21,21 @@ def world_size() -> int:
 def rank() -> int:
     """Which of them this is."""
     return int(os.environ.get("RANK", "0"))
+
+
+def started_alone() -> str | None:
+    """What to say where `accelerate launch` was asked for several processes and started this one only; else None.
+
+    That is its way with `--num_processes` where it is told neither of several GPUs nor of FSDP or DeepSpeed: it names a
+    meeting place for several, and gives no process a rank.
+    """
+    named = os.environ.keys() >= {"ACCELERATE_MIXED_PRECISION", "MASTER_ADDR", "MASTER_PORT"}
+    if not named or any(name in os.environ for name in _SIZES):
+        return None
+    return (
+        "`accelerate launch` was asked for several processes and started one, which works alone. Add --multi_gpu to "
+        "its command, or use `torchrun --standalone --nproc-per-node N`, which also starts several without a GPU."
+    )
 
 
 def is_main() -> bool:

@@ -16,7 +16,7 @@ from diffmidi_core.data.prepare import TOKENIZER
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.run.build import build, build_tokenizer
 from diffmidi_core.run.folder import RunFolder
-from diffmidi_core.run.ranks import is_main, on_cpu
+from diffmidi_core.run.ranks import is_main, on_cpu, started_alone
 from diffmidi_core.sections import Part, TrainConfig
 
 if TYPE_CHECKING:
@@ -42,7 +42,10 @@ class Surroundings:
         """The chosen listeners; only the main process has any."""
         if not is_main():
             return Hooks(silent=True)
-        return Hooks((part.label, build("hook", part)) for part in self.listeners)
+        hooks = Hooks((part.label, build("hook", part)) for part in self.listeners)
+        if (remark := started_alone()) is not None:
+            hooks.warn(remark)
+        return hooks
 
     @cached_property
     def precision(self) -> str:

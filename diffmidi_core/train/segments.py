@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.errors import UsageError
 from diffmidi_core.run.folder import RunFolder
 from diffmidi_core.run.ranks import said_once, world_size
 from diffmidi_core.run.session import Session
@@ -49,16 +49,17 @@ def windows_a_step(config: TrainConfig) -> int:
 
 
 def check_windows(session: Session) -> None:
-    """Raises DiffmidiError where a step would not be of as many windows as those that were taken."""
+    """Raises UsageError where a step would not be of as many windows as those that were taken."""
     before = next((each["windows"] for each in session.folder.segments() if isinstance(each.get("windows"), int)), None)
     now = windows_a_step(session.config.train)
     if before not in (None, now):
         config, processes = session.config.train, world_size()
+        many = f"{processes} process{'es' * (processes > 1)}"
         raise said_once(
-            DiffmidiError(
-                f"{session.folder.path} trains on {before} windows a step, and that does not change: {processes} "
-                f"processes with --batch-size {config.batch_size} and --accumulate {config.accumulate} would take "
-                f"{now}. Choose a --batch-size and an --accumulate that make {before} with them."
+            UsageError(
+                f"{session.folder.path} trains on {before} windows a step, and that does not change: {many} with "
+                f"--batch-size {config.batch_size} and --accumulate {config.accumulate} would take {now}. Choose a "
+                f"--batch-size and an --accumulate that make {before} with them."
             )
         )
 

@@ -5,11 +5,21 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from unicodedata import normalize
 
-from diffmidi_core.api import DiffmidiError, Piece, RefusedError, Score, Source, UsageError, printable, read_midi
+from diffmidi_core.api import (
+    DiffmidiError,
+    Piece,
+    RefusedError,
+    Score,
+    Source,
+    UsageError,
+    printable,
+    read_midi_counted,
+)
 from diffmidi_io.declarations import FolderOptions
 
 SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
@@ -49,10 +59,14 @@ class Folder(Source):
 
     def read(self, piece: Piece) -> Score:
         """The file as a score. Raises RefusedError."""
+        return self.read_counted(piece)[0]
+
+    def read_counted(self, piece: Piece) -> tuple[Score, Mapping[str, int]]:
+        """The file as a score, and what was counted as it was read. Raises RefusedError."""
         path = self._path(piece)
         if piece.id.endswith("/"):
             raise RefusedError("unreadable", f"the folder {printable(path)} may not be read: permission denied.")
-        return read_midi(path)
+        return read_midi_counted(path)
 
     def stamp(self, piece: Piece) -> str:
         """Its size and when it was last written."""
@@ -84,7 +98,8 @@ class Folder(Source):
         return Path(self.data).expanduser()
 
     def _wanted(self, name: str) -> bool:
-        return name.endswith("/") or fnmatch.fnmatchcase(name, self.options.pattern)
+        # macOS writes an accent as a character of its own, and keyboards one with its letter.
+        return name.endswith("/") or fnmatch.fnmatchcase(normalize("NFC", name), normalize("NFC", self.options.pattern))
 
 
 def _walk(top: Path, *, hidden: bool) -> Iterator[str]:

@@ -17,7 +17,7 @@ class GaussianOptions(Options):
     prediction: Literal["raw", "mean", "clamp"] = Field(
         "raw",
         description="what the steps take for x0: 'raw', the process's estimate; 'mean', the mean embedding under the "
-        "words that it says; 'clamp', the embedding of the likeliest word (the clamping trick)",
+        "words that it predicts; 'clamp', the nearest embedding of a word (the clamping trick of Diffusion-LM)",
     )
     temperature: float = Field(
         1.0, gt=0, description="with 'mean', the words' logits are divided by it: below 1, nearer to the likeliest word"

@@ -168,24 +168,29 @@ def _close_up(
 ) -> tuple[Notes, tuple[tuple[int, Signature], ...], Column, int]:
     """Begin with the first bar that holds an onset, and cut long rests by whole bars.
 
-    Bars without an onset take the metre of the bar before them. Gives the notes, the metre's changes, each note's
-    denominator, and how many rests were cut.
+    Of a rest that is cut, the first bars stay. Gives the notes, the metre's changes, each note's denominator, and how
+    many rests were cut.
     """
     starts = np.array([each.start for each in metre.stretches])
     signatures = np.array([each.signature for each in metre.stretches])
     bar = np.array([each.bar(resolution) for each in metre.stretches])
     at, number = metre.bars(notes.onset, resolution)
     inside = (notes.onset - starts[at]) % bar[at]
-    numbers, where, which = np.unique(number, return_index=True, return_inverse=True)
+    numbers, which = np.unique(number, return_inverse=True)
     gap = np.diff(numbers)
-    length = bar[at][where]
-    begins = np.concatenate([[0], np.cumsum(np.minimum(gap, LONGEST_REST + 1) * length[:-1])])
-    signature = signatures[at][where]
+    # Bars with an onset and, behind each, those without one that stay: as long as their own metres say.
+    many = np.append(np.minimum(gap, LONGEST_REST + 1), 1)
+    first = np.cumsum(many) - many
+    every = np.repeat(numbers - first, many) + np.arange(many.sum())
+    stretch = metre.stretch_of_bar(every, resolution)
+    length = bar[stretch]
+    begins = np.cumsum(length) - length
+    signature = signatures[stretch]
     new = np.append(True, (signature[1:] != signature[:-1]).any(1))
     changes = tuple(
         (int(tick), (int(each[0]), int(each[1]))) for tick, each in zip(begins[new], signature[new], strict=True)
     )
-    notes = Notes(begins[which] + inside, notes.duration, notes.pitch, notes.velocity)
+    notes = Notes(begins[first][which] + inside, notes.duration, notes.pitch, notes.velocity)
     return notes, changes, signatures[at][:, 1], int(np.count_nonzero(gap > LONGEST_REST + 1))
 
 

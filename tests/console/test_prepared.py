@@ -24,6 +24,7 @@ REPORT = {
     "hours": 41.5,
     "notes": 1_000_000,
     "words": 4_000_000,
+    "timing": {"off_grid": 303, "late": 0, "one_beat": 2},
     "changed": {"clamped_duration": 12},
     "round_trip": {
         **{"pieces": 400, "notes": 300_000, "lost": 3000},
@@ -69,6 +70,13 @@ def test_it_says_what_the_words_lose(shown):
     assert "clamped duration 12" in said
     assert "notes lost 1 % there and back, measured on 400 pieces drawn by hash" in said
     assert "onset error 4.3 ms on average; for 99 % of the notes at most 38 ms" in said
+
+
+def test_it_says_what_of_the_timing_is_not_believed(shown):
+    said = " ".join(shown(REPORT, {}).replace("│", " ").split())
+    assert "keep no beat 303 pieces whose onsets fit no grid" in said
+    assert "bars of one beat 2" in said
+    assert "begin off the beat" not in said
 
 
 def test_it_fits_a_hundred_columns(shown):

@@ -1,12 +1,13 @@
 """Groups that the user names: by folder, or by a column of the labels."""
 
 import itertools
+from unicodedata import normalize
 
 import numpy as np
 import pytest
 
 from diffmidi_core.api import UsageError
-from diffmidi_core.data.groups import joined, named_keys
+from diffmidi_core.data.groups import group_of, joined, named_keys
 from diffmidi_core.data.split import split_key
 
 from .test_merging import melody, prepared
@@ -41,6 +42,11 @@ def test_pieces_of_one_value_in_a_column_stay_together(tmp_path, tokenizer):
     assert report.grouped == {"by": "set", "groups": 1, "pieces": 10}
     report, _ = prepared(tmp_path / "numbers", SCORES, tokenizer, group="number", **options)
     assert report.grouped == {"by": "number", "groups": 4, "pieces": 20}
+
+
+def test_a_group_is_one_however_its_accents_are_written():
+    of = [group_of("folder", None)(normalize(form, "Fauré/a.mid")) for form in ("NFC", "NFD")]
+    assert of[0] == of[1]
 
 
 def test_the_same_pieces_grouped_otherwise_are_prepared_anew(tmp_path, tokenizer):

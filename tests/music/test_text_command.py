@@ -71,6 +71,14 @@ def test_words_may_stand_anywhere_and_comments_and_specials_are_passed_over(tmp_
     assert result.stderr == ""
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_what_shells_redirect_is_read(tmp_path: Path, encoding: str) -> None:
+    """The > of Windows PowerShell writes UTF-16."""
+    (tmp_path / "a.txt").write_bytes("# Für Elise.mid\r\nt0 p60 v8 d12\r\n".encode(encoding))
+    text("--to-midi", tmp_path / "a.txt")
+    assert notes_of(read_midi(tmp_path / "a.mid")).pitch.tolist() == [60]
+
+
 def test_misplaced_words_are_told(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("t0 p60 v8 d12 v3")
     assert "1 of the 5 words" in text("--to-midi", tmp_path / "a.txt").stderr

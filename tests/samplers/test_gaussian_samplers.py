@@ -48,7 +48,8 @@ def test_whole_runs_agree_with_the_original(golden, make_process, monkeypatch, m
     process = make_process(words=7, dim=4, steps=2000).double()
     with torch.no_grad():
         process.embedding[4:], process.rounding_bias[4:] = golden.embeddings, golden.bias
-    eta = {} if method == "ddpm" else {"eta": float(method[-1])}
+    options = {} if method == "ddpm" else {"eta": float(method[-1])}
+    options |= {"prediction": "clamp"} if clamp else {}
     # The first noise is for fixed words: there are none.
     tape = (golden.noise(k, 2, 3, 4) for k in itertools.chain([0, 128], itertools.count(129)))
     monkeypatch.setattr("diffmidi_samplers.gaussian.draw_noise", lambda generator, like: next(tape))
@@ -56,13 +57,12 @@ def test_whole_runs_agree_with_the_original(golden, make_process, monkeypatch, m
 
     def denoise(x, t, keep):
         seen.append((x, t))
-        x0_hat = golden.half(x, t)
-        return golden.nearest(x0_hat) if clamp else x0_hat
+        return golden.half(x, t)
 
     canvas = Canvas(torch.zeros(2, 3, dtype=torch.int64), torch.zeros(2, 3, dtype=torch.bool), None)
     words = (
         find("sampler", method.partition("_")[0])
-        .build(eta)
+        .build(options)
         .sample(process, canvas, steps=5, generator=generator(), denoise=denoise)
     )
     assert [1000 * float(t[0]) for _, t in seen] == run["tau_of_steps"]
@@ -186,7 +186,7 @@ def test_a_process_of_another_family_is_refused(process, sampler):
 
 
 def test_clamp_hands_embeddings_of_words_to_the_steps(process, monkeypatch):
-    """With one step the result is the estimate itself: clamped, it is the word that the estimate rounds to."""
+    """The last step's result is the estimate itself: clamped, it is the nearest embedding, whose word is its own."""
     guess = torch.randn(2, 5, 32, generator=generator(3))
     clamped = []
     original = process.clamp
@@ -196,7 +196,24 @@ def test_clamp_hands_embeddings_of_words_to_the_steps(process, monkeypatch):
         sampler = find("sampler", "ddpm").build({"prediction": "clamp" if clamp else "raw"})
         words = sampler.sample(process, canvas, steps=2, generator=generator(), denoise=lambda *_: guess)
         assert len(clamped) == calls
-        assert torch.equal(words[:, 1:-1], process.words(guess)[:, 1:-1])
+        last = original(guess) if clamp else guess
+        assert torch.equal(words[:, 1:-1], process.words(last)[:, 1:-1])
+    assert not torch.equal(process.words(original(guess)), process.words(guess)), "the test would show nothing"
+
+
+@pytest.mark.parametrize("typed", [False, True])
+def test_clamp_takes_the_nearest_embedding_that_may_stand_there(make_process, typed):
+    process = make_process(words=12, dim=4, typed=typed).double().eval()
+    x = torch.randn(2, 6, 4, dtype=torch.float64, generator=generator(1))
+    table = process.embeddings().detach()
+    distance = torch.linalg.vector_norm(x[:, :, None] - table, dim=-1)
+    distance[..., :4] = torch.inf
+    nearest = distance.argmin(-1)
+    clamped = process.clamp(x)
+    assert torch.equal(clamped[:, 1:-1], table[nearest][:, 1:-1])
+    if not typed:
+        assert torch.equal(clamped, table[nearest])
+    assert (process.words(x) != nearest).any(), "the rule of the final words is another"
 
 
 TOKENIZERS = [

@@ -52,7 +52,7 @@ def test_the_card_says_what_is_known_and_invents_no_licence(once, trained):
     card = ModelCard.load(once / "README.md")
     assert (card.data.library_name, card.data.license) == ("diffmidi", "unknown")
     assert {"midi", "bert", "mmm", "gaussian"} <= set(card.data.tags)
-    figure = json.loads((trained / "figures.json").read_text())["figures"]["bound_bpw"]
+    figure = json.loads((trained / "figures" / "step-000004.json").read_text())["figures"]["bound_bpw"]
     low, high = figure["interval"]
     assert f"| bound_bpw | {figure['value']:.4g} | {low:.4g} to {high:.4g} |" in card.text
     for said in ("| pieces | 4 |", "folder, music |", "Pipeline.from_pretrained", "32 words", "sample.wav"):
@@ -70,22 +70,23 @@ def test_the_card_says_the_licence_and_the_name_that_were_given(run, tmp_path):
 
 
 def test_figures_and_samples_of_another_checkpoint_are_not_this_ones(run, tmp_path):
-    measured = json.loads((run / "figures.json").read_text())["checkpoint"]
+    (measured,) = (json.loads(file.read_text())["checkpoint"] for file in (run / "figures").iterdir())
     other = {2: 4, 4: 2}[measured]
     folder = export(RunFolder.open(run), tmp_path / "to", which=other)
     text = ModelCard.load(folder / "README.md").text
-    assert f"what was measured is the one of iteration {measured}, and this is {other}" in text
+    assert "None: this checkpoint was not measured" in text
+    assert f"the moving average at iteration {other}" in text
     assert "bound_bpw" not in text
     assert not list(folder.glob("sample*"))
 
 
 def test_a_run_that_only_trained_is_exported_too(run, tmp_path):
-    for path in ("samples", "data"):
+    for path in ("draws", "figures", "data"):
         shutil.rmtree(run / path)
-    for path in ("figures.json", "run.json", "metrics.jsonl"):
+    for path in ("run.json", "metrics.jsonl"):
         (run / path).unlink()
     card = ModelCard.load(export(RunFolder.open(run), tmp_path / "to") / "README.md")
-    assert "this model was not measured" in card.text
+    assert "this checkpoint was not measured" in card.text
 
 
 def test_long_sound_stays_at_home(run, tmp_path, monkeypatch):

@@ -58,6 +58,30 @@ def test_long_rests_are_cut_by_whole_bars():
     assert counts == {"clamped_rest": 1}
 
 
+@pytest.mark.parametrize(
+    ("signs", "beats"),
+    [
+        ([(0, 4, 4), (4, 2, 4), (6, 4, 4)], [0, 1, 2, 3, 6, 7, 8]),
+        ([(0, 3, 4), (3, 2, 4), (7, 3, 4)], [0, 1, 2, 7, 8, 9]),
+        ([(0, 3, 4), (3, 6, 8), (6, 2, 4), (8, 4, 4)], [0, 1, 2, 8, 10]),
+    ],
+)
+def test_an_empty_bar_lasts_as_long_as_its_own_metre_says(signs, beats):
+    score = signed(from_rows([(beat, 0.5, 60, 80) for beat in beats]), *((480 * at, *metre) for at, *metre in signs))
+    found, counts = laid(score)
+    assert found.notes.onset.tolist() == [16 * beat for beat in beats]
+    assert found.changes == tuple((16 * at, tuple(metre)) for at, *metre in signs)
+    assert not counts
+
+
+def test_of_a_long_rest_the_first_bars_stay_with_their_metres():
+    score = signed(from_rows([(0, 1, 60, 80), (100, 1, 62, 80)]), (0, 4, 4), (4 * 480, 2, 4), (8 * 480, 4, 4))
+    found, counts = laid(score)
+    # Two bars of 2/4 and fourteen of 4/4.
+    assert found.notes.onset.tolist() == [0, (4 + 2 * 2 + (LONGEST_REST - 2) * 4) * 16]
+    assert counts == {"clamped_rest": 1}
+
+
 def test_where_no_metre_is_said_the_downbeat_is_where_most_notes_begin():
     rows = [(1 + 4 * bar, 1, pitch, 80) for bar in range(8) for pitch in (48, 55, 64)]
     rows += [(beat, 1, 72, 80) for beat in range(0, 32, 2)]

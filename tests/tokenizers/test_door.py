@@ -106,6 +106,35 @@ def test_the_vocabulary_is_the_specials_and_miditoks_tokens():
 # --- there and back ---
 
 
+def with_empty_bars(seed: int) -> Score:
+    """Twelve bars of random metres, two in five of them empty, but not the first."""
+    random = np.random.default_rng(seed)
+    begin, signs, found = 0.0, [], []
+    for bar in range(12):
+        numerator, denominator = (4, 4) if bar == 0 else SIGNATURES[random.choice([0, 1, 2, 3, 4, 8])]
+        signs.append(TimeSignatureTick(int(480 * begin), numerator, denominator))
+        length = 4 * numerator / denominator
+        if bar == 0 or random.random() < 0.6:
+            found += [(begin + at, 0.5, 60 + 2 * (bar % 5), 80) for at in np.arange(0, length, 0.5)]
+        begin += length
+    score = from_rows(found)
+    score.time_signatures.clear()
+    for sign in signs:
+        score.time_signatures.append(sign)
+    return score
+
+
+@pytest.mark.parametrize(
+    "options", [{"type": "REMI"}, {"type": "REMI", "use_rests": True}, {"type": "MMM"}, {"type": "BEAT"}]
+)
+def test_what_follows_an_empty_bar_is_in_time(options):
+    for seed in range(8):
+        score = with_empty_bars(seed)
+        expect_exact(door(**options), score)
+        back = door(**options).decode(door(**options).encode(score))
+        assert [each[0] for each in rows(back)] == [each[0] for each in rows(score)], seed
+
+
 @pytest.mark.parametrize("options", [{}, {"use_rests": True, "use_chords": True}, {"beat_res": {"0_4": 12, "4_8": 3}}])
 @pytest.mark.parametrize("kind", TYPES[:4])
 def test_words_survive_decoding_whatever_is_thrown_at_them(kind, options):

@@ -51,7 +51,7 @@ def trainer(music, tmp_path):
             "length": 32,
             "precision": "fp32",
             "train.batch_size": 4,
-            "hook": [],
+            "no_hook": ["all"],
         }
         config = resolve(None, flags, (*SMALL, *assignments))
         session = Session(RunFolder.new(tmp_path / name, config), config)

@@ -51,7 +51,7 @@ def _warnings(listener: object) -> list[str]:
         figure = asdict(Figure(2.5, "bits per word", 6, "held-out windows", error=0.1))
         figures: dict[str, Any] = {"prepare": {"pieces": 3}, "evaluate": {"bound_bpw": figure, "nothing": None}}
         for stage in STAGES:
-            hooks.emit("run_started", folder=folder, config=config, stage=stage, about="")
+            hooks.emit("run_started", folder=folder, config=config, stage=stage, about="what it is about")
             hooks.emit("progress", what=stage, done=1, total=2)
             hooks.emit("progress", what=stage, done=2, total=None)
             if stage == "train":
