@@ -13,6 +13,8 @@ from diffmidi_core.music.notes import notes_of
 from diffmidi_core.music.reading import read_midi, write_midi
 from diffmidi_core.music.toy import from_rows, toy_scores, tune
 
+from .test_reading import NOTE, NOTE_ON, header, track
+
 LAYOUTS = ("aligned", "run", "paper")
 
 
@@ -107,6 +109,13 @@ def test_bad_text_is_one_sentence(tmp_path: Path, content: bytes | None, said: s
     with pytest.raises(DiffmidiError, match=said):
         text("--to-midi", tmp_path / "a.txt")
     assert not (tmp_path / "a.mid").exists()
+
+
+def test_what_was_repaired_is_said(tmp_path: Path) -> None:
+    (tmp_path / "held.mid").write_bytes(header(2) + track(NOTE, NOTE_ON))
+    said = text(tmp_path / "held.mid")
+    assert "2 notes" in said.stdout
+    assert said.stderr == "Repaired: header of type 2 or 3 for a single track (1); keys that no note-off lets go (1).\n"
 
 
 def test_a_text_given_for_midi_is_told_about_to_midi(tmp_path: Path) -> None:
