@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from diffmidi_core.engine.overfitting import curves_part as curves_part
     from diffmidi_core.files import read_json as read_json
     from diffmidi_core.files import whole_file as whole_file
+    from diffmidi_core.music.clock import Tempo as Tempo
     from diffmidi_core.music.metre import Metre as Metre
     from diffmidi_core.music.metre import downbeat as downbeat
     from diffmidi_core.music.metre import metre_of as metre_of
@@ -84,6 +85,10 @@ if TYPE_CHECKING:
     from diffmidi_core.music.reading import read_midi_bytes as read_midi_bytes
     from diffmidi_core.music.reading import write_midi as write_midi
     from diffmidi_core.music.tempo import microseconds as microseconds
+    from diffmidi_core.music.timeline import MetreChange as MetreChange
+    from diffmidi_core.music.timeline import Moved as Moved
+    from diffmidi_core.music.timeline import Timeline as Timeline
+    from diffmidi_core.music.timeline import TrackNames as TrackNames
     from diffmidi_core.pipeline import Pipeline as Pipeline
     from diffmidi_core.presets import departures as departures
 
@@ -140,6 +145,7 @@ _LAZY = {
     "curves_part": "engine.overfitting",
     "read_json": "files",
     "whole_file": "files",
+    "Tempo": "music.clock",
     "Metre": "music.metre",
     "downbeat": "music.metre",
     "metre_of": "music.metre",
@@ -155,6 +161,10 @@ _LAZY = {
     "read_midi_bytes": "music.reading",
     "write_midi": "music.reading",
     "microseconds": "music.tempo",
+    "MetreChange": "music.timeline",
+    "Moved": "music.timeline",
+    "Timeline": "music.timeline",
+    "TrackNames": "music.timeline",
     "Pipeline": "pipeline",
     "departures": "presets",
 }
