@@ -125,7 +125,7 @@ class Mmm(Tokenizer):
         return self._write(placed.notes)[0], placed.changed
 
     def encode_piece(self, score: Score, notes: Notes | None = None) -> Encoded:
-        """The same, with where each note begins and what the words do not carry (in `paper`: the first tempo, metre)."""
+        """The same, with where notes begin and what the words do not carry (in `paper`: the first tempo and metre)."""
         placed = self._placed(score, notes_of(score) if notes is None else notes)
         ids, starts = self._write(placed.notes)
         return Encoded(ids, placed.changed, starts, len(placed.notes), self._timeline(score, placed))
