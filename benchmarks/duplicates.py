@@ -3,8 +3,9 @@
     python benchmarks/duplicates.py [MANIFEST.csv] [--sizes 10000 100000 1000000]
 
 Groups synthetic signatures, of which a fifth are versions of others. With a manifest, which lists MIDI files beside it
-(columns path, piece and source; versions share a piece), also the time a signature takes, and the precision and recall
-of the groups as pairs. Seconds are those of one CPU, so that other work on the machine disturbs them less.
+(columns path, piece and source; versions share a piece), also the time a signature takes, the precision and recall of
+the groups as pairs, and how many excerpts are found. Seconds are those of one CPU, so that other work on the machine
+disturbs them less.
 """
 
 from __future__ import annotations
@@ -19,7 +20,15 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from diffmidi_core.data.duplicates import SIGNATURE_LENGTH, THRESHOLD, near_duplicates, notes_hash, signature
+from diffmidi_core.data.duplicates import (
+    SIGNATURE_LENGTH,
+    THRESHOLD,
+    near_duplicates,
+    nearest,
+    notes_hash,
+    signature,
+)
+from diffmidi_core.data.passages import common_passages, elements
 from diffmidi_core.music.notes import notes_of
 from diffmidi_core.music.reading import read_midi
 
@@ -88,7 +97,11 @@ def measure_corpus(manifest: Path) -> None:
     scores = [read_midi(manifest.parent / row["path"]) for row in rows]
     pieces_of_music = [(notes_of(score), score.ticks_per_quarter) for score in scores]
     notes = sum(len(each) for each, _ in pieces_of_music)
-    ways = {"hashes of notes": notes_hash, "signatures": lambda notes, ticks_per_quarter: signature(notes)}
+    ways = {
+        "hashes of notes": notes_hash,
+        "signatures": lambda notes, ticks_per_quarter: signature(notes),
+        "rows of elements": lambda notes, ticks_per_quarter: elements(notes),
+    }
     for name, function in ways.items():
         best = min(seconds(function, pieces_of_music) for _ in range(3))
         print(
@@ -118,6 +131,28 @@ def measure_corpus(manifest: Path) -> None:
         counts[2] += int(together[pair] and not same[pair])
     for kind, (right, every, wrong) in sorted(kinds.items()):
         print(f"{kind:30} {right:>4} of {every:>4} {wrong:>6}")
+    measure_excerpts([notes for notes, _ in pieces_of_music], pieces, sources)
+
+
+def measure_excerpts(music, pieces, sources) -> None:
+    """Of one excerpt of each piece, from a random place, how many are put to their piece, and how many to another."""
+    known, signatures = [elements(notes) for notes in music], np.stack([signature(notes) for notes in music])
+    print("\nexcerpts found: by passages; by signatures alone; put to another piece")
+    rng = np.random.default_rng(0)
+    for size in (0.25, 0.1, 0.05, 16, 24, 32, 40, 48, 64, 96):
+        which = [row for row, notes in enumerate(music) if size < 1 or len(notes) >= size]
+        parts = []
+        for notes in (music[row] for row in which):
+            count = int(len(notes) * size) if size < 1 else size
+            begin = rng.integers(0, len(notes) - count + 1)
+            parts.append(notes[begin : begin + count])
+        rows, _ = common_passages([elements(part) for part in parts], known)
+        right = (rows >= 0) & (pieces[rows] == pieces[which])
+        near, similarity = nearest(np.stack([signature(part) for part in parts]), signatures)
+        before = (similarity >= THRESHOLD) & (pieces[near] == pieces[which])
+        said = ", ".join(f"{source} {right[sources[which] == source].mean():.1%}" for source in np.unique(sources))
+        name = f"{size:.0%} of a piece" if size < 1 else f"{size} notes"
+        print(f"{name:>14}: {right.mean():.1%}; {before.mean():.1%}; {((rows >= 0) & ~right).sum()} ({said})")
 
 
 def pairs_in(labels: Iterable[object]) -> int:

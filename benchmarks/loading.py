@@ -36,7 +36,9 @@ def write(folder: Path, pieces: int, notes: int) -> None:
     tokenizer, random = find("tokenizer", "mmm").build(), np.random.default_rng(0)
     types, kinds = tokenizer.grammar.types, tokenizer.grammar.type_of
     lists = pa.list_(pa.int32())
-    schema = pa.schema([("id", pa.string()), ("key", pa.int64()), ("ids", lists), ("starts", lists)])
+    schema = pa.schema(
+        {"id": pa.string(), "notes_hash": pa.binary(16), "side": pa.int8(), "ids": lists, "starts": lists}
+    )
     folder.mkdir(parents=True)
     with pa.OSFile(str(folder / TOKENS), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
         for first in range(0, pieces, ROWS):
@@ -54,12 +56,13 @@ def write(folder: Path, pieces: int, notes: int) -> None:
             offsets = np.append(0, ends).astype(np.int32)
             columns = [
                 pa.array([f"piece {number}" for number in range(first, first + count)]),
-                pa.array(random.integers(0, 2**63 - 1, count)),
+                pa.array([random.bytes(16) for _ in range(count)], pa.binary(16)),
+                pa.array(random.choice(3, count, p=(0.8, 0.1, 0.1)).astype(np.int8)),
                 pa.ListArray.from_arrays(offsets * 4, ids.reshape(-1).astype(np.int32)),
                 pa.ListArray.from_arrays(offsets, starts.astype(np.int32)),
             ]
             writer.write_batch(pa.record_batch(columns, schema=schema))
-    report = {"tokenizer": tokenizer.fingerprint, "heldout_share": 0.1, "fingerprint": "synthetic"}
+    report = {"tokenizer": tokenizer.fingerprint, "fingerprint": "synthetic"}
     (folder / REPORT).write_text(json.dumps(report))
 
 
@@ -108,8 +111,8 @@ def waiting(folder: Path, backbone: str, steps: int) -> dict[str, float]:
     from diffmidi_core.config import AugmentConfig, TrainConfig
     from diffmidi_core.data.augment import Augmentation
     from diffmidi_core.data.dataset import TokenDataset
-    from diffmidi_core.engine.feed import Feed
-    from diffmidi_core.engine.optimiser import Ema, make_optimiser
+    from diffmidi_core.train.feed import Feed
+    from diffmidi_core.train.optimiser import Ema, make_optimiser
 
     tokenizer = find("tokenizer", "mmm").build()
     augment = Augmentation(AugmentConfig(transpose=5), tokenizer)

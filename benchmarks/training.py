@@ -28,8 +28,8 @@ from transformers import BertConfig, BertModel
 from diffmidi_core.config import TrainConfig
 from diffmidi_core.contracts.batch import Batch, Canvas
 from diffmidi_core.contracts.process import Process
-from diffmidi_core.engine.optimiser import Ema, make_optimiser
 from diffmidi_core.registry import find
+from diffmidi_core.train.optimiser import Ema, make_optimiser
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from diffmidi_core.declaration import Declaration, Options
+from diffmidi_core.declaration import Declaration, Options, UserPath
 from diffmidi_core.errors import DiffmidiError, RefusedError, UsageError
 from diffmidi_core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from diffmidi_core.config import changed_options as changed_options
     from diffmidi_core.contracts.backbone import Backbone as Backbone
     from diffmidi_core.contracts.batch import Batch as Batch
     from diffmidi_core.contracts.batch import Canvas as Canvas
@@ -66,9 +65,15 @@ if TYPE_CHECKING:
     from diffmidi_core.diffusion.steps import q_sample as q_sample
     from diffmidi_core.diffusion.support import Support as Support
     from diffmidi_core.diffusion.time_embedding import time_embedding as time_embedding
-    from diffmidi_core.engine.overfitting import curves_part as curves_part
+    from diffmidi_core.draw.folder import DrawFolder as DrawFolder
+    from diffmidi_core.draw.folder import PieceRecord as PieceRecord
+    from diffmidi_core.draw.folder import StoredRequest as StoredRequest
     from diffmidi_core.files import read_json as read_json
     from diffmidi_core.files import whole_file as whole_file
+    from diffmidi_core.judge.judged import Judged as Judged
+    from diffmidi_core.judge.judged import StoredFigure as StoredFigure
+    from diffmidi_core.layers import changed_options as changed_options
+    from diffmidi_core.layers import flat as flat
     from diffmidi_core.music.clock import Tempo as Tempo
     from diffmidi_core.music.metre import Metre as Metre
     from diffmidi_core.music.metre import downbeat as downbeat
@@ -83,6 +88,8 @@ if TYPE_CHECKING:
     from diffmidi_core.music.reading import printable as printable
     from diffmidi_core.music.reading import read_midi as read_midi
     from diffmidi_core.music.reading import read_midi_bytes as read_midi_bytes
+    from diffmidi_core.music.reading import read_midi_bytes_counted as read_midi_bytes_counted
+    from diffmidi_core.music.reading import read_midi_counted as read_midi_counted
     from diffmidi_core.music.reading import write_midi as write_midi
     from diffmidi_core.music.tempo import microseconds as microseconds
     from diffmidi_core.music.timeline import MetreChange as MetreChange
@@ -91,9 +98,16 @@ if TYPE_CHECKING:
     from diffmidi_core.music.timeline import TrackNames as TrackNames
     from diffmidi_core.pipeline import Pipeline as Pipeline
     from diffmidi_core.presets import departures as departures
+    from diffmidi_core.train.overfitting import curves_part as curves_part
 
 _LAZY = {
-    "changed_options": "config",
+    "changed_options": "layers",
+    "flat": "layers",
+    "DrawFolder": "draw.folder",
+    "PieceRecord": "draw.folder",
+    "StoredRequest": "draw.folder",
+    "Judged": "judge.judged",
+    "StoredFigure": "judge.judged",
     "Backbone": "contracts.backbone",
     "Batch": "contracts.batch",
     "Canvas": "contracts.batch",
@@ -142,7 +156,7 @@ _LAZY = {
     "q_sample": "diffusion.steps",
     "Support": "diffusion.support",
     "time_embedding": "diffusion.time_embedding",
-    "curves_part": "engine.overfitting",
+    "curves_part": "train.overfitting",
     "read_json": "files",
     "whole_file": "files",
     "Tempo": "music.clock",
@@ -159,6 +173,8 @@ _LAZY = {
     "printable": "music.reading",
     "read_midi": "music.reading",
     "read_midi_bytes": "music.reading",
+    "read_midi_bytes_counted": "music.reading",
+    "read_midi_counted": "music.reading",
     "write_midi": "music.reading",
     "microseconds": "music.tempo",
     "MetreChange": "music.timeline",
@@ -176,6 +192,7 @@ __all__ = [
     "Options",
     "RefusedError",
     "UsageError",
+    "UserPath",
     "hookimpl",
     *_LAZY,
 ]

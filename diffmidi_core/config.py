@@ -1,23 +1,23 @@
 """RunConfig: everything a run was asked, with every default filled in.
 
-Layers, each over the one before: defaults, `--preset`, `--config FILE`, flags, `-o section.key=value`. The result is
-checked whole, part by part, before anything heavy is imported, and saved with the run, so that it means the same next
-year.
+Layers, each over the one before: defaults, `--preset`, `--config FILE` (or the run that another begins from), flags,
+`-o section.key=value`. The result is checked part by part, before anything heavy is imported, and saved with the run,
+so that it means the same next year; `origin` says from which layer a value came.
 """
 
 from __future__ import annotations
 
 import copy
-import json
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Mapping, Sequence
+from os.path import expanduser
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from diffmidi_core.errors import BrokenPluginError, UsageError
+from diffmidi_core.layers import Layers, assignments_of
 from diffmidi_core.presets import DEFAULT, PRESETS, began_from, lay_under
-from diffmidi_core.registry import describe, find, offers, source_of
+from diffmidi_core.registry import find, offers, source_of
 from diffmidi_core.sections import AugmentConfig as AugmentConfig
 from diffmidi_core.sections import EvaluateConfig as EvaluateConfig
 from diffmidi_core.sections import Part as Part
@@ -25,11 +25,14 @@ from diffmidi_core.sections import PrepareConfig as PrepareConfig
 from diffmidi_core.sections import SampleConfig as SampleConfig
 from diffmidi_core.sections import Section as Section
 from diffmidi_core.sections import TrainConfig as TrainConfig
+from diffmidi_core.sections import flagged
+from diffmidi_core.wording import describe
 
 SINGLE = ("source", "tokenizer", "backbone", "schedule", "process", "sampler")
 """Kinds of which a run has one part."""
 PLURAL = {"metric": "metrics", "renderer": "renderers", "hook": "hooks"}
 """Kinds of which a run has a list of parts, and the list's name."""
+KINDS = (*SINGLE, *PLURAL)
 
 METRICS = (
     *("bound_bpw", "baselines", "bits_per_note", "bits_by_type", "rounding_bpw"),
@@ -44,12 +47,19 @@ _DEFAULT = {kind: str(part["name"]) for kind, part in PRESETS[DEFAULT].items()}
 
 
 class RunConfig(BaseModel):
-    """All of a run. Unless it is named, `source` is the one that takes `data` (`folder`, most often), or `chorales`."""
+    """All of a run. Unless it is named, `source` is the one that takes `data`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    preset: str | None = Field(DEFAULT, description="the named set of options that the parts began from; null: none")
-    data: str | None = None
+    preset: str | None = flagged(
+        "--preset",
+        DEFAULT,
+        description="the named set of options that the parts begin from: best (masked diffusion, the lowest bound), "
+        "upgraded (Diffusion-LM and what came after it) or faithful (Diffusion-LM as published)",
+    )
+    data: str | None = flagged(
+        "--data", None, description="folder of MIDI files, FILE.parquet or hub:NAME; none: music21's Bach chorales"
+    )
     source: Part
     tokenizer: Part = Part(name="mmm")
     backbone: Part = Part(name="bert")
@@ -59,53 +69,56 @@ class RunConfig(BaseModel):
     metrics: list[Part] = [Part(name=name) for name in METRICS]
     renderers: list[Part] = [Part(name=name) for name in ("wav", "pianoroll", "waveform")]
     hooks: list[Part] = [Part(name="console"), Part(name="report")]
-    length: int = Field(128, ge=1, description="words in a window, between [CLS] and [SEP]")
-    seed: int = Field(0, ge=0, description="everything random follows from it")
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    length: int = flagged("--length", 128, ge=1, description="tokens in a window, between [CLS] and [SEP]")
+    seed: int = flagged("--seed", 0, ge=0, description="everything random follows from it")
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = flagged(
+        "--precision", "auto", description="arithmetic; auto: the fastest that the machine has"
+    )
     prepare: PrepareConfig = PrepareConfig()
     augment: AugmentConfig = AugmentConfig()
     train: TrainConfig = TrainConfig()
     sample: SampleConfig = SampleConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+    origin: dict[str, str] = Field({}, description="dotted name to the layer of a value that is not the default")
+
+    @field_validator("data")
+    @classmethod
+    def _at_home(cls, data: str | None) -> str | None:
+        return None if data is None else expanduser(data)
 
 
-def parse_assignments(assignments: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """`["tokenizer.grid=24"]` to `{"tokenizer": {"grid": 24}}`. Values are JSON where they parse, else text.
-
-    Raises UsageError for what is not `section.key=value`.
-    """
-    sections: dict[str, dict[str, Any]] = {}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        section, dot, key = name.strip().partition(".")
-        if not (equals and dot and section and key):
-            raise UsageError(f"-o takes section.key=value, such as tokenizer.grid=24 (given: {assignment!r}).")
-        try:
-            value = json.loads(text)
-        except ValueError:
-            value = text
-        sections.setdefault(section, {})[key] = value
-    return sections
+SECTIONS = tuple(
+    name
+    for name, field in RunConfig.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Section) and field.annotation is not Part
+)
+"""Names of the sections that are not parts."""
 
 
 def resolve(
     file: Mapping[str, Any] | None = None,
     flags: Mapping[str, Any] | None = None,
     assignments: Sequence[str] = (),
+    *,
+    kinds: Collection[str] = KINDS,
 ) -> RunConfig:
     """Lay the layers over each other, check everything, fill every default in.
 
     Args:
         file: what a config file holds.
-        flags: dotted names to values ("train.lr"), kinds to names ("backbone"), plural kinds to lists of names, and
-            "hook.track.to" to an option of a part that is added where it is not chosen yet.
+        flags: dotted names to values ("train.lr"), kinds to names ("backbone"), plural kinds to lists of names that
+            are added ("metric") or taken away ("no_metric"; "all": all of them), and "hook.track.to" to an option of a
+            part that is added where it is not chosen yet.
         assignments: `section.key=value` texts.
+        kinds: whose parts must be installed and have right options; what the file says of others stays as it is.
 
     Raises UsageError in one sentence: an unknown name, option or value, or parts that do not fit together.
     """
     if file is not None and not isinstance(file, Mapping):
         raise UsageError("a config file holds one JSON object.")
     tree: dict[str, Any] = copy.deepcopy(dict(file or {}))
+    origin = tree.pop("origin", None)
+    layers = Layers(file=copy.deepcopy(tree), origin=origin, flags=flags or {}, assignments=assignments)
     chosen = dict(flags or {})
     began_from(tree, chosen.get("preset"))
     if "data" in chosen and chosen["data"] != tree.get("data") and "source" not in chosen:
@@ -113,73 +126,86 @@ def resolve(
     process, sampler = _name_of(tree, "process"), _name_of(tree, "sampler")
     if process not in (None, chosen.get("process", process)) and "sampler" not in chosen:
         tree.pop("sampler", None)
-    for name, value in chosen.items():
+    for name, value in sorted(chosen.items(), key=lambda flag: not flag[0].startswith("no_")):
         _set_flag(tree, name, value)
     lay_under(tree, process=_name_of(tree, "process"), asked="preset" in chosen)
-    for kind, name in find("process", _name_of(tree, "process") or _DEFAULT["process"]).load().goes_with.items():
+    for kind, name in _goes_with(tree).items():
         tree.setdefault(kind, {"name": name})
     replaced = sampler not in (None, _name_of(tree, "sampler"))
     if replaced and "sample.steps" not in chosen and isinstance(tree.get("sample"), dict):
         tree["sample"].pop("steps", None)  # they were the other sampler's
-    tree.setdefault("source", {"name": source_of(str(tree["data"])) if tree.get("data") else "chorales"})
-    config = _with_steps(_validated(tree))
-    changes = parse_assignments(assignments)
-    config = _validated(_assigned(config.model_dump(mode="json"), changes))
-    config = _with_all_options(config)
-    _check_families(config)
-    return config
+    if "source" not in tree:
+        data = tree.get("data")
+        tree["source"] = {"name": source_of(None if data is None else str(data))}
+    config = _validated(tree)
+    if "sampler" in kinds and "steps" not in config.sample.model_fields_set:
+        steps = steps_of(config.sampler, config.length)
+        config = config.model_copy(update={"sample": config.sample.model_copy(update={"steps": steps})})
+    config = _validated(_assigned(config.model_dump(mode="json"), assignments_of(assignments)))
+    config = _with_all_options(config, kinds)
+    if {"process", "sampler"} <= set(kinds):
+        check_sampler(config.process, config.sampler, steps=config.sample.steps, length=config.length)
+    return config.model_copy(update={"origin": layers.origins(config.model_dump(mode="json"))})
 
 
-def changed_options(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What a whole config has that is not the default: dotted names to values ("train.lr", "backbone", "data").
-
-    Of a part that is not installed any more, every option counts as changed.
-    """
-    default = RunConfig(source=Part(name="chorales")).model_dump(mode="json")
-    with suppress(UsageError):
-        default["sample"]["steps"] = _steps_of(config["sampler"]["name"], config["length"])
-    found: dict[str, Any] = {}
-    for name, value in config.items():
-        if name in SINGLE:
-            if name != "source" and value["name"] != default[name]["name"]:
-                found[name] = value["name"]
-            found |= {f"{name}.{key}": option for key, option in _options_changed(name, value).items()}
-        elif name in PLURAL.values():
-            kind = next(kind for kind, many in PLURAL.items() if many == name)
-            if [part["name"] for part in value] != [part["name"] for part in default[name]]:
-                found[name] = [part["name"] for part in value]
-            for part in value:
-                options = _options_changed(kind, part)
-                found |= {f"{kind}.{part['name']}.{key}": option for key, option in options.items()}
-        elif isinstance(value, Mapping):
-            known = default.get(name, {})
-            found |= {f"{name}.{key}": each for key, each in value.items() if known.get(key) != each}
-        elif value != default.get(name):
-            found[name] = value
-    return found
-
-
-def _options_changed(kind: str, part: Mapping[str, Any]) -> dict[str, Any]:
+def read_config(said: Any, where: object) -> RunConfig:
+    """A config that was saved, without a look at what is installed. Raises UsageError that names `where`."""
     try:
-        default = find(kind, part["name"]).options({}).model_dump(mode="json")
-    except UsageError:
-        default = {}
-    return {key: value for key, value in part["options"].items() if key not in default or default[key] != value}
+        return RunConfig.model_validate(said)
+    except ValidationError as error:
+        mistake = error.errors(include_url=False)[0]
+        raise UsageError(f"{where} is not the config of a run: {_sentence(mistake)}") from None
 
 
-def _steps_of(sampler: str, length: int) -> int:
-    """How many steps a sampler takes for windows of `length` words unless the run says so."""
-    declaration = find("sampler", sampler).load()
+def steps_of(sampler: Part, length: int) -> int:
+    """How many steps a sampler takes for windows of `length` tokens unless it is told."""
+    declaration = find("sampler", sampler.spec).load()
     if declaration.steps is not None:
         return declaration.steps
     return length if declaration.step_per_word else SampleConfig().steps
 
 
-def _with_steps(config: RunConfig) -> RunConfig:
-    if "steps" in config.sample.model_fields_set:
-        return config
-    steps = _steps_of(config.sampler.name, config.length)
-    return config.model_copy(update={"sample": config.sample.model_copy(update={"steps": steps})})
+def check_sampler(process: Part, sampler: Part, *, steps: int, length: int) -> None:
+    """Raises UsageError where a sampler cannot draw from a process, or not in so few steps."""
+    family, drawing = find("process", process.spec).load().family, find("sampler", sampler.spec).load()
+    if family != drawing.family:
+        usable = [offer for offer in offers("sampler") if offer.problem() is None]
+        fitting = ", ".join(offer.spelling for offer in usable if offer.load().family == family)
+        raise UsageError(
+            f"sampler '{sampler.name}' samples {drawing.family} processes, and process "
+            f"'{process.name}' is {family}: choose another --sampler ({fitting or 'none fits'})."
+        )
+    if drawing.step_per_word and steps < length:
+        raise UsageError(
+            f"sampler '{sampler.name}' takes one step a token, and {steps} steps are fewer than the {length} tokens "
+            f"of a window: choose --steps {length}, or a model of a smaller --length."
+        )
+
+
+def filled(kind: str, part: Part) -> Part:
+    """The part with its package, version, fingerprint and all of its options.
+
+    Raises UsageError where there is no such part or its options are wrong, BrokenPluginError where it cannot be used.
+    """
+    offer = find(kind, part.spec)
+    if (problem := offer.problem()) is not None:
+        raise BrokenPluginError(problem)
+    options = offer.options(part.options).model_dump(mode="json")
+    return Part(
+        name=offer.name,
+        package=offer.package,
+        version=offer.version,
+        fingerprint=offer.fingerprint(options),
+        options=options,
+    )
+
+
+def _goes_with(tree: Mapping[str, Any]) -> Mapping[str, str]:
+    """The parts that go with the chosen process; none where it is not installed, which is said when it is looked up."""
+    part = tree.get("process") or {"name": _DEFAULT["process"]}
+    if not (isinstance(part, Mapping) and isinstance(part.get("name"), str)):
+        return {}
+    return find("process", Part(name=part["name"], package=part.get("package")).spec).load().goes_with
 
 
 def _name_of(tree: Mapping[str, Any], kind: str) -> str | None:
@@ -189,12 +215,16 @@ def _name_of(tree: Mapping[str, Any], kind: str) -> str | None:
 
 
 def _set_flag(tree: dict[str, Any], name: str, value: Any) -> None:
+    kind = name.removeprefix("no_")
     if name in SINGLE:
         if not (isinstance(tree.get(name), dict) and tree[name].get("name") == value):
             tree[name] = {"name": value}
-    elif name in PLURAL:
-        known = {part["name"]: part for part in tree.get(PLURAL[name], ()) if isinstance(part, dict)}
-        tree[PLURAL[name]] = [known.get(each, {"name": each}) for each in value]
+    elif kind in PLURAL:
+        parts = _parts(tree, kind)
+        if kind == name:
+            parts += [{"name": each} for each in value if each not in (part["name"] for part in parts)]
+        else:
+            _take_away(kind, parts, value)
     else:
         section, dot, key = name.partition(".")
         if section in PLURAL:
@@ -205,10 +235,24 @@ def _set_flag(tree: dict[str, Any], name: str, value: Any) -> None:
             tree[name] = value
 
 
+def _parts(tree: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    """The chosen parts of a plural kind, to be changed in place."""
+    default = [part.model_dump() for part in RunConfig.model_fields[PLURAL[kind]].default]
+    parts: list[dict[str, Any]] = tree.setdefault(PLURAL[kind], default)
+    return parts
+
+
+def _take_away(kind: str, parts: list[dict[str, Any]], names: Collection[str]) -> None:
+    known = [part["name"] for part in parts]
+    for name in names:
+        if name not in (*known, "all"):
+            raise UsageError(f"--no-{kind} {name}: it is not chosen. Chosen: {', '.join(known) or 'none'}.")
+    parts[:] = [] if "all" in names else [part for part in parts if part["name"] not in names]
+
+
 def _set_option_of_one(tree: dict[str, Any], kind: str, dotted: str, value: Any) -> None:
     name, _, key = dotted.rpartition(".")
-    default = [part.model_dump() for part in RunConfig.model_fields[PLURAL[kind]].default]
-    parts = tree.setdefault(PLURAL[kind], default)
+    parts = _parts(tree, kind)
     if name not in (part["name"] for part in parts):
         parts.append({"name": name})
     for part in parts:
@@ -217,9 +261,6 @@ def _set_option_of_one(tree: dict[str, Any], kind: str, dotted: str, value: Any)
 
 
 def _assigned(tree: dict[str, Any], changes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    sections = [
-        name for name, field in RunConfig.model_fields.items() if name in tree and _is_section(field.annotation)
-    ]
     for section, values in changes.items():
         if section in SINGLE:
             _assign_part(section, tree[section], values)
@@ -234,30 +275,26 @@ def _assigned(tree: dict[str, Any], changes: Mapping[str, Mapping[str, Any]]) ->
                         f"{PLURAL[section]}: {names}."
                     )
                 _assign_part(section, parts[0], {key: value})
-        elif section in sections:
+        elif section in SECTIONS:
             tree[section].update(values)
         else:
             raise UsageError(
                 f"-o {section}.{next(iter(values))}: there is no section '{section}'. "
-                f"Sections: {', '.join([*SINGLE, *PLURAL, *sections])}."
+                f"Sections: {', '.join([*SINGLE, *PLURAL, *SECTIONS])}."
             )
     return tree
 
 
 def _assign_part(kind: str, part: dict[str, Any], values: Mapping[str, Any]) -> None:
-    part["options"] = find(kind, part["name"]).load().options.merged(part["options"], values)
-
-
-def _is_section(annotation: object) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, Section) and annotation is not Part
+    spec = Part(name=part["name"], package=part.get("package")).spec
+    part["options"] = find(kind, spec).load().options.merged(part["options"], values)
 
 
 def _validated(tree: Mapping[str, Any]) -> RunConfig:
     try:
         return RunConfig.model_validate(tree)
     except ValidationError as error:
-        said = [_sentence(mistake) for mistake in error.errors(include_url=False)]
-        raise UsageError(" ".join(said)) from None
+        raise UsageError(" ".join(_sentence(mistake) for mistake in error.errors(include_url=False))) from None
 
 
 def _sentence(mistake: Mapping[str, Any]) -> str:
@@ -265,33 +302,13 @@ def _sentence(mistake: Mapping[str, Any]) -> str:
     model: Any = RunConfig
     for name in above:
         field = getattr(model, "model_fields", {}).get(name)
-        model = field.annotation if field is not None and _is_section(field.annotation) else Part
+        model = field.annotation if field is not None and name in SECTIONS else Part
     return describe({**mistake, "loc": (last,)}, model, ".".join(map(str, above)) or "config")
 
 
-def _with_all_options(config: RunConfig) -> RunConfig:
-    def full(kind: str, part: Part) -> Part:
-        offer = find(kind, part.name)
-        if (problem := offer.problem()) is not None:
-            raise BrokenPluginError(problem)
-        return Part(name=part.name, options=offer.options(part.options).model_dump(mode="json"))
-
-    filled: dict[str, Any] = {kind: full(kind, getattr(config, kind)) for kind in SINGLE}
-    filled |= {many: [full(kind, part) for part in getattr(config, many)] for kind, many in PLURAL.items()}
-    return config.model_copy(update=filled)
-
-
-def _check_families(config: RunConfig) -> None:
-    process, sampler = find("process", config.process.name).load(), find("sampler", config.sampler.name).load()
-    if process.family != sampler.family:
-        usable = [offer for offer in offers("sampler") if offer.problem() is None]
-        fitting = ", ".join(offer.spelling for offer in usable if offer.load().family == process.family)
-        raise UsageError(
-            f"sampler '{config.sampler.name}' samples {sampler.family} processes, and process "
-            f"'{config.process.name}' is {process.family}: choose another --sampler ({fitting or 'none fits'})."
-        )
-    if sampler.step_per_word and config.sample.steps < config.length:
-        raise UsageError(
-            f"sampler '{config.sampler.name}' takes one step a word, and {config.sample.steps} steps are fewer than "
-            f"the {config.length} words of a piece: choose --steps {config.length}, or a smaller --length."
-        )
+def _with_all_options(config: RunConfig, kinds: Collection[str]) -> RunConfig:
+    full: dict[str, Any] = {kind: filled(kind, getattr(config, kind)) for kind in SINGLE if kind in kinds}
+    full |= {
+        many: [filled(kind, part) for part in getattr(config, many)] for kind, many in PLURAL.items() if kind in kinds
+    }
+    return config.model_copy(update=full)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from os.path import expanduser
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+UserPath = Annotated[str, AfterValidator(expanduser)]
+"""The type of an option that is a path: `~` in it is the user's home folder, wherever the option is set."""
 
 
 class Options(BaseModel):
@@ -35,7 +39,7 @@ class Declaration:
         tiny: options with which the part is smallest, for tests and for the conformance kit.
         needs: importable modules that the implementation needs beyond diffmidi's own dependencies.
         takes: for a source, which data are its own, as patterns of what the user gives as --data ("*.parquet", "hub:*";
-            case does not count). What no source claims is for the source `folder`.
+            case does not count). A folder that is there ends in "/"; without --data, "" is given.
         family: for a process, the family of mathematics it belongs to; for a sampler, the family it can sample.
             A sampler serves the processes of its own family.
         step_per_word: for a sampler, that it takes a step for each word it draws, and refuses to do with fewer.
@@ -43,6 +47,7 @@ class Declaration:
             where it needs that, else the default of `sample.steps`.
         goes_with: for a process, the parts that a run takes with it unless it names others, kind to name, such as
             {"sampler": "ddpm"}; a kind that is left out is the default run's.
+        was: names that the part had before, so that what was saved with them still opens.
 
     Raises ValueError where `implementation` or `options` cannot be what they should be.
     """
@@ -57,6 +62,7 @@ class Declaration:
     step_per_word: bool = False
     steps: int | None = None
     goes_with: Mapping[str, str] = field(default_factory=dict)
+    was: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         # Said here, so that the plugin's author hears it at import, and a user as the reason why the plugin is broken.

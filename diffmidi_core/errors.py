@@ -17,6 +17,10 @@ class BrokenPluginError(UsageError):
     """An installed plugin cannot be loaded, or does not keep its kind's contract; the message names its package."""
 
 
+class UnreadableError(DiffmidiError):
+    """A file is there and may not be read."""
+
+
 class StoppedError(DiffmidiError):
     """The user or the scheduler asked us to stop, and what was done is kept."""
 

@@ -12,7 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.errors import DiffmidiError, UnreadableError
+
+_LEFT = (".writing-", ".removing-")
+"""How the names begin of what is being written or removed."""
 
 WINDOWS = os.name == "nt"
 """Windows flushes only what may be written, knows no flushing of folders, and renames nothing over what is open."""
@@ -57,6 +60,8 @@ def whole_folder(path: Path, inside: Path | None = None) -> Iterator[Path]:
             yield temporary
             temporary.chmod(0o777 & ~_umask())
             for file in temporary.rglob("*"):
+                if file.is_file():
+                    file.chmod(0o666 & ~_umask())  # safetensors writes files that no one else may read
                 _sync(file)
             if path.exists():
                 old = Path(tempfile.mkdtemp(prefix=".removing-", dir=path.parent))
@@ -68,6 +73,19 @@ def whole_folder(path: Path, inside: Path | None = None) -> Iterator[Path]:
             _sync(path.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def sweep(folder: Path, *, older: float = 0.0) -> None:
+    """Remove what killed processes left half-written or half-removed in a folder.
+
+    `older` spares what was changed less than so many seconds ago, where another process may be writing now.
+    """
+    for start in _LEFT:
+        for path in folder.glob(f"{start}*"):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime < older:
+                    continue
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def rename(source: Path, target: Path) -> None:
@@ -99,15 +117,22 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON. Raises DiffmidiError where the file is missing or damaged."""
+    """Read JSON. Raises DiffmidiError where the file is missing or damaged; UnreadableError where reading is denied."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DiffmidiError(f"there is no {path}.") from None
+    except PermissionError:
+        raise may_not_be_read(path) from None
     except OSError as error:
         raise DiffmidiError(f"{path} cannot be read: {error.strerror or error}.") from error
     except ValueError as error:
         raise DiffmidiError(f"{path} is not valid JSON: {error}.") from error
+
+
+def may_not_be_read(path: Path | str) -> UnreadableError:
+    """The error for a file or folder that the system does not let us read: there is nothing wrong with the file."""
+    return UnreadableError(f"{path} may not be read: permission denied. Change its permissions, or ask its owner to.")
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import click
 import pluggy
 
 from diffmidi_core import hookspecs
@@ -49,7 +50,7 @@ class Hooks:
             name = str(self._manager.get_name(listener))
             try:
                 answered = only(**values)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 self._manager.unregister(listener)
                 self.warn(f"hook '{name}' failed at {event} ({type(error).__name__}: {error}); it is off from here on.")
             else:
@@ -58,9 +59,11 @@ class Hooks:
         return answers
 
     def warn(self, message: str) -> None:
-        """Note something the user should know, and tell the listeners."""
+        """Note something the user should know, and tell the listeners; where none shows it, it is printed here."""
         self.warnings.append(message)
-        self.emit("warned", message=message)
+        shown = self.emit("warned", message=message)
+        if not (self.silent or any(shown.values())):
+            click.echo(f"Warning: {message}", err=True)
 
     def _in_order(self) -> list[object]:
         return [plugin for _, plugin in self._manager.list_name_plugin() if plugin is not None]

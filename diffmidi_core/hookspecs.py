@@ -22,8 +22,11 @@ hookimpl = pluggy.HookimplMarker("diffmidi")
 
 
 @hookspec
-def run_started(folder: Path, config: Mapping[str, Any], stage: str) -> None:
-    """A stage begins ("prepare", "train", "sample", "evaluate", "render", "report"); `config` is the run's config."""
+def run_started(folder: Path, config: Mapping[str, Any], stage: str, about: str) -> None:
+    """A stage begins ("prepare", "train", "sample", "evaluate", "render", "report").
+
+    `config` is what governs it: the run's config, or of a draw the request; `about` tells people in a few words.
+    """
 
 
 @hookspec
@@ -55,20 +58,18 @@ def progress(what: str, done: int, total: int | None) -> None:
 
 
 @hookspec
-def warned(message: str) -> None:
-    """Something the user should know; the run goes on."""
+def warned(message: str) -> bool:  # type: ignore[empty-body]
+    """Something the user should know; the run goes on. True where the listener showed it to them."""
 
 
 @hookspec
 def report_sections(  # type: ignore[empty-body]
-    folder: Path,
-    config: Mapping[str, Any],
-    figures: Mapping[str, Any],
-    training: Callable[[], TrainingMusic | None],
+    folder: Path, config: Mapping[str, Any], training: Callable[[], TrainingMusic | None]
 ) -> Sequence[Section]:
     """report.html is written: what should stand in it? Sections stand in the order in which listeners were chosen.
 
-    `figures` is what `evaluate` found, by name (empty where it has not run); `training()` opens what the model was
-    trained on, None where it is not there any more; everything else lies in `folder`. A run may lack anything that
-    its stages would have left: say what is missing, or return no section.
+    `config` is the run's, with what its segments changed; `training()` opens what the model was trained on, None where
+    it is not there any more; everything else lies in `folder`: `DrawFolder.all(folder / "draws")` has what was drawn,
+    `Judged.files(folder)` figures of checkpoints and `Judged.of_draw(draw)` those of a draw. A run may lack anything
+    that its stages would have left: say what is missing, or return no section.
     """

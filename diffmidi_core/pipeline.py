@@ -7,50 +7,43 @@ scores = pipeline.sample(8, seed=0)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
 from diffmidi_core.contracts.process import Process
-from diffmidi_core.contracts.sampler import Sampler
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
-from diffmidi_core.engine.build import build
-from diffmidi_core.engine.precision import autocast, resolve_precision
-from diffmidi_core.engine.sample import draw
-from diffmidi_core.engine.trained import Trained, is_run, open_trained
-from diffmidi_core.errors import UsageError
+from diffmidi_core.draw.model import Model, open_model
+from diffmidi_core.draw.pieces import Computing, OnStep, pieces
+from diffmidi_core.draw.request import Request, requested
 from diffmidi_core.music.notes import Score
-from diffmidi_core.sections import parse_length
+from diffmidi_core.run.precision import autocast, resolve_precision
 
 if TYPE_CHECKING:
-    from diffmidi_core.engine.checkpoint import Which
+    from diffmidi_core.run.manifest import Which
 
 
 class Pipeline:
     """A trained model and what draws from it.
 
     Args:
-        trained: the model.
-        folder: where it lies.
+        model: the model.
         device: where it computes; by default the machine's accelerator, and the CPU where there is none.
 
     Attributes:
-        process: the diffusion process, with averaged weights, in evaluation mode.
-        config: the parts it has, its `length` in words, and the settings that `sample` starts from.
-        step: the iteration that the weights are of.
+        model: its parts, the length of its windows, the iteration that its weights are of, and where it lies.
+        defaults: how it draws unless it is asked otherwise.
     """
 
-    def __init__(self, trained: Trained, folder: Path, *, device: torch.device | str | None = None) -> None:
-        self.folder = folder
-        self.config = trained.config
-        self.step = trained.step
-        self._lengths = trained.lengths
+    def __init__(self, model: Model, *, device: torch.device | str | None = None) -> None:
+        self.model, self.defaults = model, model.defaults
         self.device = torch.device(device or torch.accelerator.current_accelerator(check_available=True) or "cpu")
-        self.process: Process = trained.process.to(self.device)
+        model.process.to(self.device)
 
     @classmethod
     def from_pretrained(
@@ -72,17 +65,22 @@ class Pipeline:
         Nothing in the folder is executed. Raises DiffmidiError where there is no such model, where it is damaged, or
         where a part that it needs is not installed.
         """
-        folder = Path(where)
+        folder = Path(where).expanduser()
         if not folder.is_dir():
-            from diffmidi_core.engine.hub import fetch
+            from diffmidi_core.publish.hub import fetch
 
             folder = fetch(str(where), revision)
-        return cls(open_trained(folder, checkpoint), folder, device=device)
+        return cls(open_model(folder, checkpoint), device=device)
+
+    @property
+    def process(self) -> Process:
+        """The diffusion process, with averaged weights, in evaluation mode."""
+        return self.model.process
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """Music to words and back, as the model was trained with it."""
-        return self.process.tokenizer
+        """Music to tokens and back, as the model was trained with it."""
+        return self.model.tokenizer
 
     def sample(
         self,
@@ -91,33 +89,49 @@ class Pipeline:
         seed: int = 0,
         steps: int | None = None,
         length: str | None = None,
-        on_step: Callable[[int, int | None], object] | None = None,
+        sampler: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        on_step: OnStep | None = None,
     ) -> list[Score]:
         """Draw new music.
 
         Args:
             count: how many pieces.
-            seed: the same seed, count and steps give the same pieces, and those that `diffmidi sample` gives.
-            steps: evaluations of the denoiser for each piece; by default as the run had them.
+            seed: the same seed and request give the same pieces, and those that `diffmidi sample` gives.
+            steps: evaluations of the denoiser for each window; by default the model's own, or the sampler's.
             length: "30 seconds", "8 bars", "64 notes", or as long as the "windows" or "pieces" that it was trained on;
-                by default as the run had it.
+                by default as the model has it.
+            sampler: the name of another sampler.
+            options: of the sampler.
             on_step: told (done, total) after each step; total is None where no one knows how many it takes.
 
-        Raises UsageError for a count, seed, number of steps or length that cannot be.
+        Raises UsageError for what cannot be.
         """
-        return [self.tokenizer.decode(ids) for ids in self._draw(count, seed, steps, length, on_step)]
+        request = self.request(count, seed=seed, steps=steps, length=length, sampler=sampler, options=options)
+        return [self.tokenizer.decode(ids) for ids in self.draw(request, on_step)]
 
-    def words(
+    def request(
         self,
         count: int = 1,
         *,
         seed: int = 0,
         steps: int | None = None,
         length: str | None = None,
-        on_step: Callable[[int, int | None], object] | None = None,
-    ) -> list[list[str]]:
-        """The same as words, which `tokenizer.to_ids` and `tokenizer.decode` make music of."""
-        return [self.tokenizer.to_words(ids) for ids in self._draw(count, seed, steps, length, on_step)]
+        sampler: str | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> Request:
+        """What `sample` would ask of the model, checked and with every default filled in."""
+        given = {"sample.count": count, "seed": seed, "sample.steps": steps, "sample.length": length}
+        flags = {name: value for name, value in (given | {"sampler": sampler}).items() if value is not None}
+        assignments = [f"sampler.{name}={json.dumps(value)}" for name, value in (options or {}).items()]
+        return requested(
+            self.defaults, flags, assignments, process=self.model.parts["process"], window=self.model.length
+        )
+
+    def draw(self, request: Request, on_step: OnStep | None = None) -> list[Ids]:
+        """The pieces of a request as ids, without specials: `tokenizer.to_words` shows them, `decode` makes music."""
+        computing = Computing(self._autocast, on_step=on_step)
+        return [piece.ids for some in pieces(self.model, request, computing) for piece in some]
 
     def push_to_hub(self, name: str, *, private: bool = False, license: str | None = None) -> str:
         """Publish the model as "user/name" on the Hugging Face Hub and return its address.
@@ -125,40 +139,15 @@ class Pipeline:
         A run is exported first, at the checkpoint that this pipeline opened. `license` is that of the music it was
         trained on. Raises DiffmidiError where the Hub cannot be reached or does not let you.
         """
-        from diffmidi_core.engine.hub import publish
+        from diffmidi_core.publish.hub import publish
+        from diffmidi_core.run.manifest import is_run
 
-        which = self.step if is_run(self.folder) else None
-        return publish(self.folder, name, which=which, private=private, license=license)
-
-    def _draw(
-        self,
-        count: int,
-        seed: int,
-        steps: int | None,
-        length: str | None,
-        on_step: Callable[[int, int | None], object] | None,
-    ) -> list[Ids]:
-        steps = self.config.sample.steps if steps is None else steps
-        if count < 1 or seed < 0 or steps < 1:
-            raise UsageError(f"count and steps are 1 at least and seed 0 (given: {count}, {steps}, {seed}).")
-        length = self.config.sample.length if length is None else length
-        try:
-            parse_length(length)
-        except ValueError as error:
-            raise UsageError(f"length: {error} (given: {length!r}).") from None
-        asked = self.config.sample.model_copy(update={"count": count, "steps": steps, "length": length})
-        config = self.config.model_copy(update={"seed": seed, "sample": asked})
-        batches = draw(self.process, self._sampler, config, self._lengths, autocast=self._autocast, on_step=on_step)
-        return [piece.ids for _, pieces in batches for piece in pieces]
-
-    @cached_property
-    def _sampler(self) -> Sampler:
-        sampler: Sampler = build("sampler", self.config.sampler)
-        return sampler
+        which = self.model.step if is_run(self.model.path) else None
+        return publish(self.model.path, name, which=which, private=private, license=license)
 
     @cached_property
     def _precision(self) -> str:
-        return resolve_precision(self.config.precision)
+        return resolve_precision(self.model.precision)
 
     def _autocast(self) -> AbstractContextManager[None]:
         return autocast(self._precision, self.device)

@@ -6,24 +6,27 @@ imports the class behind it and makes one. A broken package hurts only its own n
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
+import hashlib
 import importlib
 import inspect
+import json
 import re
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from diffmidi_core.declaration import Declaration, Options
 from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
-
-BUILTIN_PACKAGE = "diffmidi"
+from diffmidi_core.sections import BUILTIN_PACKAGE
+from diffmidi_core.wording import describe, did_you_mean, short
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class Offer:
         try:
             declaration = EntryPoint(self.name, self.target, KINDS[self.kind].group).load()
         except (Exception, SystemExit) as error:
-            raise self._broken(f"its declaration {self.target} cannot be imported ({_short(error)})") from error
+            raise self._broken(f"its declaration {self.target} cannot be imported ({short(error)})") from error
         if not isinstance(declaration, Declaration):
             raise self._broken(f"{self.target} is of type {type(declaration).__name__}, not a diffmidi Declaration")
         return declaration
@@ -91,6 +94,13 @@ class Offer:
             return False
         return any(fnmatch.fnmatchcase(data.lower(), pattern.lower()) for pattern in patterns)
 
+    def was(self, name: str) -> bool:
+        """Whether the part had this name once; one that cannot be loaded does not say."""
+        try:
+            return name in self.load().was
+        except BrokenPluginError:
+            return False
+
     def problem(self) -> str | None:
         """Why this offer cannot be used, or None. Imports the declaration, never the implementation."""
         try:
@@ -100,6 +110,11 @@ class Offer:
             return str(error)
         module = declaration.implementation.partition(":")[0]
         return None if _exists(module) else str(self._broken(f"its implementation {module} does not exist"))
+
+    def fingerprint(self, options: Mapping[str, Any]) -> str:
+        """Names the part's class and its options: 16 hex digits."""
+        said = [self.kind, self.package, self.load().implementation, options]
+        return hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=8).hexdigest()
 
     def options(self, values: Mapping[str, Any]) -> Options:
         """Check option values against the declaration. Raises UsageError that names the field and says why."""
@@ -112,7 +127,7 @@ class Offer:
         try:
             found = _resolve(declaration.implementation)
         except (Exception, SystemExit) as error:
-            raise self._broken(f"{declaration.implementation} cannot be imported ({_short(error)})") from error
+            raise self._broken(f"{declaration.implementation} cannot be imported ({short(error)})") from error
         contract = _resolve(KINDS[self.kind].contract)
         if not (isinstance(found, type) and issubclass(found, contract)):
             raise self._broken(f"{declaration.implementation} is not a subclass of {contract.__name__}")
@@ -136,7 +151,22 @@ class Offer:
             raise
         except Exception as error:
             raise BrokenPluginError(
-                f"{self.kind} '{self.name}' of {self.origin} cannot be built ({_short(error)})."
+                f"{self.kind} '{self.name}' of {self.origin} cannot be built ({short(error)})."
+            ) from error
+
+    @contextmanager
+    def blamed(self, doing: str) -> Iterator[None]:
+        """Whatever the part raises while it is `doing` something ("training"), as one sentence that names its package.
+
+        Leaving by SystemExit is such a failure; what it says to the user itself (DiffmidiError) stays as it is.
+        """
+        try:
+            yield
+        except DiffmidiError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise BrokenPluginError(
+                f"{self.kind} '{self.name}' of {self.origin} failed while {doing} ({short(error)})."
             ) from error
 
     def _check_needs(self, declaration: Declaration) -> None:
@@ -178,15 +208,20 @@ def forget_installed() -> None:
 def offers(kind: str) -> tuple[Offer, ...]:
     """Every installed offer of a kind, ours first; from metadata, without importing anything."""
     if kind not in KINDS:
-        raise UsageError(f"there is no kind '{kind}'.{_did_you_mean(kind, KINDS)} Kinds: {', '.join(KINDS)}.")
+        raise UsageError(f"there is no kind '{kind}'.{did_you_mean(kind, KINDS)} Kinds: {', '.join(KINDS)}.")
     return _installed()[kind]
 
 
 def find(kind: str, name: str) -> Offer:
-    """The offer that a name means: `name` (ours, or the only one) or `package:name`. Raises UsageError."""
+    """The offer that a name means: `name` (ours, or the only one) or `package:name`. Raises UsageError.
+
+    A package's part that has been renamed since is found by the name it had (`Declaration.was`), with the package.
+    """
     installed = offers(kind)
     package, _, bare = name.rpartition(":")
     matches = [offer for offer in installed if offer.name == bare and (not package or same(package, offer.package))]
+    if package and not matches:
+        matches = [offer for offer in installed if same(package, offer.package) and offer.was(bare)]
     if not package and any(offer.package == BUILTIN_PACKAGE for offer in matches):
         matches = [offer for offer in matches if offer.package == BUILTIN_PACKAGE]
     if len(matches) == 1:
@@ -197,18 +232,29 @@ def find(kind: str, name: str) -> Offer:
             f"Say which: {' or '.join(offer.spelling for offer in matches)}."
         )
     spellings = [offer.spelling for offer in installed]
-    near = _did_you_mean(name, {*spellings, *(offer.name for offer in installed)})
+    near = did_you_mean(name, {*spellings, *(offer.name for offer in installed)})
     raise UsageError(f"no {kind} '{name}' is installed.{near} Installed: {', '.join(spellings) or 'none'}.")
 
 
-def source_of(data: str) -> str:
-    """The source that takes these data (`Declaration.takes`), ours before others'; `folder` where none claims them."""
-    claims = [offer for offer in offers("source") if offer.takes(data)]
-    ours = [offer for offer in claims if offer.package == BUILTIN_PACKAGE]
-    if len(found := ours or claims) > 1:
-        names = " or ".join(f"--source {offer.spelling}" for offer in found)
-        raise UsageError(f"several sources take --data {data}: say which, {names}.")
-    return found[0].spelling if found else "folder"
+def source_of(data: str | None) -> str:
+    """The source that these data are for (`Declaration.takes`): a folder that is there is claimed with a `/` behind it.
+
+    Ours are asked before others', which are not imported where ours answer; what no one claims is for whoever takes
+    folders, to say that it is not there.
+    """
+    there = data is not None and Path(data).expanduser().is_dir()
+    text = f"{(data or '').rstrip('/')}/" if there else data or ""
+    installed = offers("source")
+    ours = [offer for offer in installed if offer.package == BUILTIN_PACKAGE]
+    found = (
+        [offer for offer in ours if offer.takes(text)]
+        or [offer for offer in installed if offer not in ours and offer.takes(text)]
+        or [offer for offer in ours if offer.takes(f"{text}/")]
+    )
+    if len(found) != 1:
+        names = " or ".join(f"--source {offer.spelling}" for offer in found or installed)
+        raise UsageError(f"{'several sources take' if found else 'no source takes'} --data {data}: say which, {names}.")
+    return found[0].spelling
 
 
 def same(package: str, other: str) -> bool:
@@ -229,31 +275,8 @@ def check_options(offer: Offer, model: type[Options], values: Mapping[str, Any])
         raise UsageError(f"{offer.kind} '{offer.name}' ({offer.origin}): {' '.join(said)}") from None
     except Exception as error:  # a plugin's validator may raise anything
         raise BrokenPluginError(
-            f"the options of {offer.kind} '{offer.name}' of {offer.origin} cannot be checked ({_short(error)})."
+            f"the options of {offer.kind} '{offer.name}' of {offer.origin} cannot be checked ({short(error)})."
         ) from error
-
-
-def describe(mistake: Mapping[str, Any], model: type[BaseModel], section: str) -> str:
-    """One pydantic error in our words: the dotted name, what is wrong with it, and the nearest right name."""
-    name = ".".join(str(part) for part in mistake["loc"])
-    dotted = f"{section}.{name}" if name else section
-    if mistake["type"] == "extra_forbidden":
-        names = list(model.model_fields)
-        return f"there is no option {dotted}.{_did_you_mean(name, names)} Options: {', '.join(names) or 'none'}."
-    if mistake["type"] == "missing":
-        return f"{dotted} must be given."
-    if mistake["type"] in ("value_error", "assertion_error"):  # a validator's own words, after pydantic's preamble
-        said = str(mistake["msg"]).partition(", ")[2] or "is not a value it takes"
-    else:
-        said = str(mistake["msg"])
-        said = said[:1].lower() + said[1:]
-    given = f" (given: {_cut(repr(mistake['input']))})" if name else ""
-    return f"{dotted}: {said.rstrip('.')}{given}."
-
-
-def _did_you_mean(name: str, names: Collection[str]) -> str:
-    near = difflib.get_close_matches(name, sorted(names), n=1)
-    return f" Did you mean '{near[0]}'?" if near else ""
 
 
 def _resolve(target: str) -> Any:
@@ -275,12 +298,3 @@ def _exists(module: str) -> bool:
             return False
         path = spec.submodule_search_locations or []
     return True
-
-
-def _short(error: BaseException) -> str:
-    text = _cut(" ".join(str(error).split()))
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def _cut(text: str, most: int = 200) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"

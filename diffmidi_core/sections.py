@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from diffmidi_core.declaration import UserPath
+
+BUILTIN_PACKAGE = "diffmidi"
+
+
+def flagged(flag: str, default: Any, **field: Any) -> Any:
+    """A field that has a flag of its own on the command line, beside `-o section.field=value`."""
+    return Field(default, json_schema_extra={"flag": flag}, **field)
 
 
 class Section(BaseModel):
@@ -15,22 +24,56 @@ class Section(BaseModel):
 
 
 class Part(Section):
-    """A chosen part: its name, as `find` takes it, and its options, all of them once the config is resolved."""
+    """A chosen part: its name, whose it is, and its options; all of it is filled in once the config is resolved.
+
+    Attributes:
+        name: as its package calls it. A user may write "package:name".
+        package: that offers it, so that another package's part of that name is never taken for it.
+        version: of the package when the config was resolved.
+        fingerprint: names its class and its options.
+    """
 
     name: str
+    package: str | None = None
+    version: str | None = None
+    fingerprint: str | None = None
     options: dict[str, Any] = {}
+
+    @property
+    def spec(self) -> str:
+        """What `find` takes: "package:name" once that is known."""
+        return f"{self.package}:{self.name}" if self.package else self.name
+
+    @property
+    def label(self) -> str:
+        """What people call it: the bare name of a built-in, else "package:name"."""
+        return self.name if self.package in (None, BUILTIN_PACKAGE) else self.spec
 
 
 class PrepareConfig(Section):
     """How music becomes a token dataset."""
 
-    heldout: float = Field(0.1, gt=0, lt=1, description="share of the pieces held out, chosen by hash")
+    heldout: float = Field(0.1, gt=0, lt=1, description="share of the pieces held out to watch training by")
+    test: float = Field(0.1, ge=0, lt=1, description="share of the pieces kept out of training, to judge the model by")
     sustain: bool = Field(False, description="notes are as long as the sustain pedal holds them, not as their keys are")
     near_duplicates: Literal["group", "drop", "ignore"] = Field(
         "group", description="versions of one piece: kept on one side of the split, or only the first kept, or ignored"
     )
-    labels: str | None = Field(None, description="CSV file with a column of labels each, and one that names the piece")
+    group: str | None = Field(
+        None,
+        description="pieces that stay on one side: those in one folder (folder), or of one value in this column of the "
+        "labels",
+    )
+    labels: UserPath | None = Field(
+        None, description="CSV file with a column of labels each, and one that names the piece"
+    )
     workers: int = Field(0, ge=0, description="processes that read and encode; 0: one, or more where that is faster")
+
+    @model_validator(mode="after")
+    def _something_to_train_on(self) -> PrepareConfig:
+        if self.heldout + self.test >= 1:
+            raise ValueError(f"heldout ({self.heldout:g}) and test ({self.test:g}) together leave nothing to train on")
+        return self
 
 
 MANY_EPOCHS, SEMITONES = 100, 5
@@ -71,18 +114,27 @@ class AugmentConfig(Section):
 class TrainConfig(Section):
     """How the process is trained."""
 
-    iterations: int = Field(400, ge=0, description="optimiser steps")
-    batch_size: int = Field(32, ge=1, description="windows per forward pass and per process")
-    accumulate: int = Field(1, ge=1, description="forward passes per optimiser step; their gradients are averaged")
-    lr: float = Field(1e-3, gt=0, description="peak learning rate of AdamW")
+    iterations: int = flagged("--iterations", 400, ge=0, description="optimiser steps")
+    batch_size: int = flagged("--batch-size", 32, ge=1, description="windows per forward pass and per process")
+    accumulate: int = flagged(
+        "--accumulate", 1, ge=1, description="forward passes per optimiser step; their gradients are averaged"
+    )
+    lr: float = flagged("--lr", 1e-3, gt=0, description="peak learning rate of AdamW")
     warmup: int = Field(20, ge=0, description="iterations over which the learning rate rises from 0")
     anneal: bool = Field(True, description="lower the learning rate linearly to 0 at the last iteration")
+    decay: int = Field(0, ge=0, description="iterations over which it is lowered, the last ones; 0: all of them")
     weight_decay: float = Field(0.0, ge=0, description="AdamW's decoupled weight decay")
     beta1: float = Field(0.9, ge=0, lt=1, description="AdamW's first-moment decay")
     beta2: float = Field(0.999, ge=0, lt=1, description="AdamW's second-moment decay")
-    compile: bool = Field(False, description="compile the backbone with torch.compile: slow to begin, faster after")
-    checkpointing: bool = Field(
-        False, description="recompute the backbone's activations in the backward pass: less memory, a third more work"
+    compile: bool = flagged(
+        "--compile/--no-compile",
+        False,
+        description="compile the backbone with torch.compile: slow to begin, faster after",
+    )
+    checkpointing: bool = flagged(
+        "--checkpointing/--no-checkpointing",
+        False,
+        description="recompute the backbone's activations in the backward pass: less memory, a third more work",
     )
     clip: float = Field(1.0, ge=0, description="largest gradient norm; 0 turns clipping off")
     ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, reached by a ramp; 0: none")
@@ -92,13 +144,25 @@ class TrainConfig(Section):
     save_every: int = Field(500, ge=1, description="iterations between checkpoints; the last is always saved")
     keep: int = Field(3, ge=1, description="checkpoints kept, besides the best; older ones are removed")
 
+    @field_validator("decay")
+    @classmethod
+    def _decay(cls, value: int, info: ValidationInfo) -> int:
+        if value and not info.data.get("anneal", True):
+            raise ValueError("without train.anneal the learning rate is not lowered at all")
+        if value > info.data.get("iterations", value):
+            raise ValueError(f"it is more than all {info.data['iterations']} iterations (train.iterations)")
+        return value
+
 
 class SampleConfig(Section):
     """How new music is drawn."""
 
-    count: int = Field(8, ge=1, description="how many pieces")
-    steps: int = Field(
-        200, ge=1, description="evaluations of the denoiser for each piece; a sampler may name another default"
+    count: int = flagged("--samples", 8, ge=1, description="how many pieces")
+    steps: int = flagged(
+        "--steps",
+        200,
+        ge=1,
+        description="evaluations of the denoiser for each piece; a sampler may name another default",
     )
     batch_size: int = Field(16, ge=1, description="pieces drawn together")
     length: str = Field(
@@ -123,8 +187,10 @@ class SampleConfig(Section):
 class EvaluateConfig(Section):
     """How the model is judged."""
 
-    windows: int = Field(64, ge=1, description="held-out windows measured")
-    levels: int | None = Field(32, ge=1, description="noise levels drawn for each window; null: all of them")
+    windows: int = flagged("--windows", 64, ge=1, description="held-out windows measured")
+    levels: int | None = Field(
+        32, ge=1, description="noise levels drawn for each window, more with few windows; null: all"
+    )
     batch_size: int = Field(16, ge=1, description="windows measured together")
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from diffmidi_core.api import Backbone, Grammar, Options, Tokenizer
+from diffmidi_core.checksums import sealed
 from diffmidi_core.diffusion.nearest import nearness
-from diffmidi_core.registry import find
+from diffmidi_core.registry import find, forget_installed
 
 from .windows import windows as windows
 
@@ -107,6 +110,16 @@ class MeanBackbone(Backbone):
 
 
 @pytest.fixture
+def rewrite():
+    """Rewrites a manifest with other values, so that it looks as if it had been written with them."""
+
+    def rewrite(file, **values):
+        file.write_text(json.dumps(sealed({**json.loads(file.read_text()), **values})))
+
+    return rewrite
+
+
+@pytest.fixture
 def make_process():
     """Makes a small process of a family by name, from seed 0: `make_process(words=8, steps=20, dim=16, ...)`."""
 
@@ -120,3 +133,42 @@ def make_process():
         )
 
     return make
+
+
+Install = Callable[..., Path]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Little distributions that are really installed: a folder on sys.path with a module and its dist-info.
+
+    `install("acme-midi", {"diffmidi.schedules": {"power": "acme:declared"}}, acme="source text")`.
+    """
+    made = 0
+    written: set[str] = set()
+
+    def install(package: str, groups: dict[str, dict[str, str]], *, version: str = "1.0", **modules: str) -> Path:
+        nonlocal made
+        made += 1
+        site = tmp_path / f"site{made}"
+        info = site / f"{package.replace('-', '_')}-{version}.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n")
+        sections = (
+            f"[{group}]\n" + "\n".join(f"{name} = {target}" for name, target in entries.items())
+            for group, entries in groups.items()
+        )
+        (info / "entry_points.txt").write_text("\n\n".join(sections) + "\n")
+        for name, source in modules.items():
+            (site / f"{name}.py").write_text(source)
+            sys.modules.pop(name, None)
+            written.add(name)
+        monkeypatch.syspath_prepend(str(site))
+        forget_installed()
+        return site
+
+    yield install
+    monkeypatch.undo()
+    for name in written:
+        sys.modules.pop(name, None)
+    forget_installed()

@@ -2,8 +2,9 @@
 
 import pytest
 
-from diffmidi_core.config import RunConfig, changed_options, parse_assignments, resolve
+from diffmidi_core.config import RunConfig, resolve
 from diffmidi_core.errors import UsageError
+from diffmidi_core.layers import assignments_of, changed_options
 from diffmidi_core.presets import DEFAULT, PRESETS, departures
 from diffmidi_core.registry import find
 
@@ -92,11 +93,9 @@ def test_another_sampler_over_a_saved_config_brings_its_own_steps(quick):
 
 
 def test_steps_that_a_sampler_brings_are_no_change_of_the_settings():
-    chosen = resolve(flags={"process": "autoregressive"}).model_dump(mode="json")
-    assert "sample.steps" not in changed_options(chosen)
-    chosen["sample"]["steps"] = 500
-    assert changed_options(chosen)["sample.steps"] == 500
-    chosen["sampler"]["name"] = "gone"
+    flags = {"process": "autoregressive"}
+    assert "sample.steps" not in changed_options(resolve(flags=flags).model_dump(mode="json"))
+    chosen = resolve(flags=flags | {"sample.steps": 500}).model_dump(mode="json")
     assert changed_options(chosen)["sample.steps"] == 500
 
 
@@ -107,9 +106,11 @@ def test_data_chooses_the_folder_source_and_its_absence_the_chorales():
 
 
 def test_options_of_one_of_several_parts_are_set_by_its_name():
-    config = resolve(flags={"renderer": ["midi", "pianoroll"]}, assignments=["renderer.pianoroll.dpi=72"])
-    assert [part.name for part in config.renderers] == ["midi", "pianoroll"]
-    assert config.renderers[1].options["dpi"] == 72
+    config = resolve(
+        flags={"no_renderer": ["wav", "waveform"], "renderer": ["midi"]}, assignments=["renderer.pianoroll.dpi=72"]
+    )
+    assert [part.name for part in config.renderers] == ["pianoroll", "midi"]
+    assert config.renderers[0].options["dpi"] == 72
 
 
 def test_a_preset_lies_over_the_defaults_and_under_everything_else():
@@ -194,7 +195,7 @@ def test_a_key_that_no_config_has_is_refused():
 
 
 def test_assignments_are_json_where_they_parse_and_text_where_not():
-    parsed = parse_assignments(["a.x=1", "a.y=true", "a.z=null", "a.w=base", "b.c.d=[1]"])
+    parsed = assignments_of(["a.x=1", "a.y=true", "a.z=null", "a.w=base", "b.c.d=[1]"])
     assert parsed == {"a": {"x": 1, "y": True, "z": None, "w": "base"}, "b": {"c.d": [1]}}
 
 

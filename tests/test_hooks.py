@@ -81,7 +81,7 @@ class Talker:
 
 def ask(*listeners):
     hooks = Hooks(listeners)
-    return hooks.emit("report_sections", folder="here", config={}, figures={}, training=lambda: None), hooks.warnings
+    return hooks.emit("report_sections", folder="here", config={}, training=lambda: None), hooks.warnings
 
 
 def test_answers_are_collected_by_name_in_the_order_of_the_listeners():

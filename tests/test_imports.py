@@ -50,7 +50,7 @@ def test_help_names_every_preset_and_which_is_the_default(tmp_path):
     _, _, said = answer(tmp_path, "run", "--help")
     words = " ".join(said.partition("--preset")[2].partition("--length")[0].split())
     assert all(f"{name} (" in words for name in PRESETS)
-    assert f"Default {DEFAULT}." in words
+    assert f"(default {DEFAULT})." in words
 
 
 @pytest.mark.parametrize(

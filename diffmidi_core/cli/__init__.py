@@ -10,6 +10,7 @@ import click
 
 from diffmidi_core import __version__
 from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.files import may_not_be_read
 
 COMMANDS = {
     "run": "Prepare, train, sample, evaluate, render and report: all of a run.",
@@ -70,6 +71,9 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("Stopped. What had been written whole is still there, and nothing half-written is left.", err=True)
         code = 130
+    except PermissionError as error:
+        click.echo(f"Error: {may_not_be_read(error.filename or error)}", err=True)
+        code = 1
     except BrokenPipeError:
         sys.stderr.close()
         code = 141

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from diffmidi_core.cli.paths import UserPath
+
 if TYPE_CHECKING:
-    from diffmidi_core.engine.compare import Record
+    from diffmidi_core.judge.judged import StoredFigure
+    from diffmidi_core.show.compare import Record
 
 Section = tuple[str, list[tuple[str, list[str]]]]
 """A heading, and rows of a name and one cell a run."""
@@ -44,12 +47,12 @@ tbody tr:hover {{ background: #f2f5f9; }}
 
 
 @click.command("compare")
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
-@click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="Also write a CSV: a line a run.")
-@click.option("--html", "html_file", type=click.Path(path_type=Path), help="Also write the table as one HTML page.")
+@click.argument("runs", nargs=-1, required=True, type=UserPath(), metavar="RUN...")
+@click.option("--csv", "csv_file", type=UserPath(), help="Also write a CSV: a line a run.")
+@click.option("--html", "html_file", type=UserPath(), help="Also write the table as one HTML page.")
 def command(runs: tuple[Path, ...], csv_file: Path | None, html_file: Path | None) -> None:
     """Show runs side by side: the settings that differ, what training took, and every figure."""
-    from diffmidi_core.engine.compare import caveats, read_runs
+    from diffmidi_core.show.compare import caveats, read_runs
 
     records = read_runs(runs)
     sections, notes = _sections(records), caveats(records)
@@ -63,47 +66,54 @@ def command(runs: tuple[Path, ...], csv_file: Path | None, html_file: Path | Non
 
 
 def _sections(records: Sequence[Record]) -> list[Section]:
-    from diffmidi_core.engine.compare import differing
+    from diffmidi_core.show.compare import differing, judged_by
 
     figures = dict.fromkeys(name for record in records for name in record.figures)
     found = [
         (
             "settings that differ",
-            [(name, [_said(r.settings.get(name)) for r in records]) for name in differing(records)],
+            [(name, [_told(r.settings.get(name)) for r in records]) for name in differing(records)],
         ),
-        ("training", [(name, [_said(r.training[name]) for r in records]) for name in records[0].training]),
+        ("training", [(name, [_told(r.training[name]) for r in records]) for name in records[0].training]),
+        ("judged", [(name, [_told(r.judged.get(name)) for r in records]) for name in judged_by(records)]),
         ("figures", [(_with_unit(name, records), [_figure(r.figures.get(name)) for r in records]) for name in figures]),
     ]
     known = [(heading, [row for row in rows if any(cell != "-" for cell in row[1])]) for heading, rows in found]
     return [(heading, rows) for heading, rows in known if rows]
 
 
-def _said(value: Any) -> str:
+def _told(value: Any) -> str:
+    """A setting as it was given, and how far training went."""
     if value is None:
         return "-"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+        return f"{value:.6g}" if abs(value) < 1000 else f"{value:,.0f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
+def _number(value: float) -> str:
+    """A figure, with three digits."""
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
 def _with_unit(name: str, records: Sequence[Record]) -> str:
-    units = {figure["unit"]: None for record in records if (figure := record.figures.get(name)) and figure.get("unit")}
+    units = {figure.unit: None for record in records if (figure := record.figures.get(name)) and figure.unit}
     return f"{name}, {' / '.join(units)}" if units else name
 
 
-def _figure(figure: Mapping[str, Any] | None) -> str:
-    """The value with its interval or its standard error, and under it what held-out music has."""
+def _figure(figure: StoredFigure | None) -> str:
+    """The value with its interval or its standard error, and under it what the music has that it stands beside."""
     if figure is None:
         return "-"
-    text = _said(figure["value"])
-    if figure.get("interval"):
-        text += " [{}, {}]".format(*map(_said, figure["interval"]))
-    elif figure.get("error") is not None:
-        text += f" ± {figure['error']:.2g}"
-    if figure.get("reference") is not None:
-        text += f"\nheld-out: {_said(figure['reference'])}"
+    text = _number(figure.value)
+    if figure.interval:
+        text += " [{}, {}]".format(*map(_number, figure.interval))
+    elif figure.error is not None:
+        text += f" ± {figure.error:.2g}"
+    if figure.reference is not None:
+        text += f"\nmusic: {_number(figure.reference)}"
     return text
 
 
@@ -130,8 +140,8 @@ def _print(records: Sequence[Record], sections: Sequence[Section], notes: Sequen
 
 def _write_csv(path: Path, records: Sequence[Record]) -> None:
     """A line a run, numbers as they were measured; `NAME.low` and `NAME.high` bound the 95 % interval."""
-    from diffmidi_core.engine.compare import differing
     from diffmidi_core.files import whole_file
+    from diffmidi_core.show.compare import differing
 
     settings = differing(records)
     lines = [dict(_values(record, settings)) for record in records]
@@ -146,17 +156,18 @@ def _values(record: Record, settings: Sequence[str]) -> Iterator[tuple[str, Any]
     yield "run", record.name
     yield from ((name, record.settings.get(name)) for name in settings)
     yield from record.training.items()
+    yield from record.judged.items()
     for name, figure in record.figures.items():
         if figure is None:
             continue
-        yield name, figure["value"]
-        if figure.get("error") is not None:
-            yield f"{name}.error", figure["error"]
-        if figure.get("interval"):
-            yield f"{name}.low", figure["interval"][0]
-            yield f"{name}.high", figure["interval"][1]
-        if figure.get("reference") is not None:
-            yield f"{name}.heldout", figure["reference"]
+        yield name, figure.value
+        if figure.error is not None:
+            yield f"{name}.error", figure.error
+        if figure.interval:
+            yield f"{name}.low", figure.interval[0]
+            yield f"{name}.high", figure.interval[1]
+        if figure.reference is not None:
+            yield f"{name}.reference", figure.reference
 
 
 def _write_html(path: Path, records: Sequence[Record], sections: Sequence[Section], notes: Sequence[str]) -> None:

@@ -7,24 +7,170 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from diffmidi_core.cli.options import CHECKPOINT, RUN, open_session, settings
+from diffmidi_core.cli.options import CHECKPOINT, EVALUATE, collect, settings
+from diffmidi_core.cli.paths import UserPath
+from diffmidi_core.errors import UsageError
 
 if TYPE_CHECKING:
-    from diffmidi_core.engine.checkpoint import Which
+    from diffmidi_core.draw.folder import DrawFolder
+    from diffmidi_core.run.folder import RunFolder
+    from diffmidi_core.run.manifest import Which
+    from diffmidi_core.run.session import Surroundings
+    from diffmidi_core.sections import EvaluateConfig, Part
 
 
 @click.command("evaluate")
-@RUN
-@settings
+@click.argument("run", required=False, type=UserPath(), metavar="[RUN]")
+@settings(EVALUATE)
 @CHECKPOINT
-def command(run: Path, checkpoint: Which, assignments: tuple[str, ...], **given: Any) -> None:
-    """Measure the model on held-out music, and its samples.
+@click.option("--draw", metavar="NAME", help="Which draw of the run to judge (default: the newest).")
+@click.option("--samples", type=UserPath(), metavar="FOLDER", help="Judge these MIDI files instead.")
+@click.option(
+    "--against",
+    type=UserPath(),
+    metavar="RUN|FOLDER",
+    help="With --samples: the run, or the folder of MIDI files, to compare them with.",
+)
+@click.option("--out", type=UserPath(), metavar="FILE.json", help="With --samples: write figures there.")
+def command(
+    run: Path | None,
+    checkpoint: Which,
+    draw: str | None,
+    samples: Path | None,
+    against: Path | None,
+    out: Path | None,
+    assignments: tuple[str, ...],
+    **given: Any,
+) -> None:
+    """Measure a checkpoint of RUN on music it was not trained on, and a draw beside that music.
 
-    Flags change the run's config, which is saved again.
+    With --data OTHER on that music instead. With --samples FOLDER --against RUN|FOLDER any MIDI files, whoever made
+    them.
     """
-    session = open_session(run, given, assignments)
+    flags = collect(given, assignments, EVALUATE)
+    if samples is not None:
+        _check_files(run, checkpoint, draw, against, flags)
+        _files(samples.expanduser(), against, out, flags, assignments)
+        return
+    if run is None or against is not None or out is not None:
+        raise UsageError("name the RUN whose checkpoint is judged, or --samples FOLDER --against RUN|FOLDER.")
+    _run(run.expanduser(), checkpoint, draw, flags, assignments)
 
-    from diffmidi_core.engine.evaluate import evaluate
 
-    evaluate(session, which=checkpoint)
-    session.folder.save(session.config)
+def _check_files(run: Path | None, checkpoint: Which, draw: str | None, against: Path | None, flags: Any) -> None:
+    if against is None:
+        raise UsageError("--samples FOLDER needs something to compare with: add --against RUN, or a folder of music.")
+    if run is not None or checkpoint is not None or draw is not None or {"data", "source"} & set(flags):
+        raise UsageError("--samples judges files, not a run: leave out RUN, --checkpoint, --draw, --data and --source.")
+
+
+def _files(samples: Path, against: Path | None, out: Path | None, flags: Any, assignments: tuple[str, ...]) -> None:
+    from diffmidi_core.cli.drawing import chosen
+
+    metrics, hooks = chosen(None, "metric", flags, assignments), chosen(None, "hook", flags, assignments)
+    options = _options(None, flags, assignments)
+
+    from diffmidi_core.judge.files import judge_files
+    from diffmidi_core.judge.metrics import Metrics
+    from diffmidi_core.run.session import Surroundings
+
+    assert against is not None
+    work = Surroundings(hooks)
+    work.tell_begin("evaluate", samples, {}, f"the files of {samples} beside {against}")
+    judging = Metrics(metrics, work.hooks.warn)
+    found = judge_files(
+        samples, against.expanduser(), judging, hooks=work.hooks, windows=options.windows, out=out and out.expanduser()
+    )
+    work.tell_end("evaluate", samples, found["figures"])
+    if out:
+        click.echo(f"Wrote {out}.")
+
+
+def _run(run: Path, which: Which, name: str | None, flags: Any, assignments: tuple[str, ...]) -> None:
+    from diffmidi_core.cli.drawing import chosen
+    from diffmidi_core.run.folder import RunFolder
+
+    folder = RunFolder.open(run)
+    metrics, hooks = chosen(folder, "metric", flags, assignments), chosen(folder, "hook", flags, assignments)
+    options = _options(folder, flags, assignments)
+    drawn = _draw(folder, name)
+
+    from diffmidi_core.draw.model import open_model
+    from diffmidi_core.judge.evaluate import evaluate
+    from diffmidi_core.run.session import Surroundings
+
+    work = Surroundings(hooks, precision=flags.get("precision", folder.config().precision))
+    model = open_model(run, which)
+    if "data" in flags or "source" in flags:
+        _other(work, folder, model, drawn, metrics, options, flags, assignments)
+    else:
+        evaluate(work, folder, model, drawn, metrics, options)
+        click.echo(f"To see all of it on the run's page: diffmidi report {run}")
+
+
+def _draw(folder: RunFolder, name: str | None) -> DrawFolder | None:
+    """The draw to judge; a run that nothing was drawn from has none."""
+    if name is None and not any(folder.draws.glob("[!s]*/request.json")):
+        click.echo(
+            f"Nothing was drawn from this run yet, so only its checkpoint is judged: diffmidi sample {folder.path}"
+        )
+        return None
+    return folder.draw(name)
+
+
+def _other(
+    work: Surroundings,
+    folder: RunFolder,
+    model: Any,
+    draw: DrawFolder | None,
+    metrics: list[Part],
+    options: EvaluateConfig,
+    flags: Any,
+    assignments: tuple[str, ...],
+) -> None:
+    from diffmidi_core.config import filled
+    from diffmidi_core.judge.evaluate import about
+    from diffmidi_core.judge.metrics import Metrics
+    from diffmidi_core.judge.music import ReferenceMusic
+    from diffmidi_core.judge.other import judge_other
+    from diffmidi_core.judge.settings import Judging
+    from diffmidi_core.layers import assignments_of
+    from diffmidi_core.registry import source_of
+    from diffmidi_core.sections import Part
+
+    data = flags.get("data")
+    values = assignments_of(assignments).get("source", {})
+    source = filled("source", Part(name=flags.get("source") or source_of(data), options=values))
+    work.tell_begin("evaluate", folder.path, {}, f"{about(model.step, draw, len(metrics))}, on {data or source.label}")
+    config = folder.config()
+    own = ReferenceMusic(folder.data, model.tokenizer, length=model.length) if folder.data.is_dir() else None
+    found = judge_other(
+        work,
+        model,
+        data,
+        source,
+        Judging(Metrics(metrics, work.hooks.warn), options),
+        draw=draw,
+        training=own.training if own else None,
+        sustain=config.prepare.sustain,
+        to=folder.figures,
+    )
+    work.tell_end("evaluate", folder.path, found["figures"])
+
+
+def _options(folder: RunFolder | None, flags: Any, assignments: tuple[str, ...]) -> EvaluateConfig:
+    """How many windows at how many levels: the run's own, with flags and -o over them."""
+    from pydantic import ValidationError
+
+    from diffmidi_core.layers import assignments_of
+    from diffmidi_core.sections import EvaluateConfig
+    from diffmidi_core.wording import describe
+
+    below = folder.config().evaluate if folder else EvaluateConfig()
+    own = {name.partition(".")[2]: value for name, value in flags.items() if name.startswith("evaluate.")}
+    values = {**below.model_dump(), **own, **assignments_of(assignments).get("evaluate", {})}
+    try:
+        return EvaluateConfig.model_validate(values)
+    except ValidationError as error:
+        told = [describe(mistake, EvaluateConfig, "evaluate") for mistake in error.errors(include_url=False)]
+        raise UsageError(" ".join(told)) from None

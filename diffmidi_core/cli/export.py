@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from diffmidi_core.cli.options import CHECKPOINT, LICENSE, RUN
+from diffmidi_core.cli.paths import UserPath
 
 if TYPE_CHECKING:
-    from diffmidi_core.engine.checkpoint import Which
+    from diffmidi_core.run.manifest import Which
 
 
 @click.command("export")
 @RUN
-@click.option("--to", type=click.Path(path_type=Path), metavar="FOLDER", help="A new folder (default: RUN/export).")
+@click.option("--to", type=UserPath(), metavar="FOLDER", help="A new folder (default: RUN/export).")
 @CHECKPOINT
 @LICENSE
 def command(run: Path, to: Path | None, checkpoint: Which, license: str | None) -> None:
@@ -23,11 +24,11 @@ def command(run: Path, to: Path | None, checkpoint: Which, license: str | None) 
 
     In Python, `diffmidi_core.api.Pipeline.from_pretrained(FOLDER)` opens it.
     """
-    from diffmidi_core.engine.folder import RunFolder
+    from diffmidi_core.run.folder import RunFolder
 
     folder = RunFolder.open(run)
 
-    from diffmidi_core.engine.export import export
+    from diffmidi_core.publish.export import export
 
     written = export(folder, to or run / "export", which=checkpoint, license=license)
     click.echo(f"Wrote {written}: README.md is its card, to be read before it is shared.")

@@ -1,34 +1,31 @@
-"""Options that several commands share: which parts, what to set, which folder."""
+"""Flags: generated from the fields of the sections that a command owns; and the session that a command works in."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 import click
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
+from diffmidi_core.cli.paths import UserPath
+from diffmidi_core.config import KINDS, SECTIONS, SINGLE, RunConfig
 from diffmidi_core.errors import UsageError
-from diffmidi_core.presets import DEFAULT
+from diffmidi_core.layers import assignments_of
 
 if TYPE_CHECKING:
-    from diffmidi_core.engine.session import Session
+    from diffmidi_core.run.session import Session
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-RUN = click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
-OUT = click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder of the new run (default: runs/TOKENIZER-BACKBONE-N)."
-)
-CONFIG = click.option(
-    "--config", type=click.Path(path_type=Path), help="A config.json to begin from; flags and -o go over it."
-)
-SET = click.option(
-    "-o",
-    "assignments",
-    multiple=True,
-    metavar="SECTION.KEY=VALUE",
-    help="Set an option of a part or a section: backbone.size=base, train.lr=3e-4. Repeatable.",
+RUN = click.argument("run", type=UserPath(), metavar="RUN")
+OUT = click.option("--out", type=UserPath(), help="Folder of the new run (default: runs/TOKENIZER-BACKBONE-N).")
+CONFIG = click.option("--config", type=UserPath(), help="A config.json to begin from; flags and -o override it.")
+EXPLAIN = click.option(
+    "--explain", "explain_only", is_flag=True, help="Only print every setting and the layer it comes from."
 )
 
 
@@ -44,7 +41,7 @@ CHECKPOINT = click.option(
     "--checkpoint",
     callback=_checkpoint,
     metavar="STEP|last|best",
-    help="Use this checkpoint (default: best, the one of the lowest held-out bound; last where no music is held out).",
+    help="Use this checkpoint (default: best on held-out music; last where none is held out).",
 )
 PROFILE = click.option(
     "--profile", is_flag=True, help="Leave in RUN/profile where the time of a few training steps goes."
@@ -55,101 +52,193 @@ LICENSE = click.option(
     help="Licence of the music it was trained on, as the Hub spells it: cc-by-4.0 (default: unknown).",
 )
 
-_PARTS = ("source", "tokenizer", "backbone", "schedule", "process", "sampler")
-_PLURALS = ("metric", "renderer", "hook")
-# Flag, where its value goes in the config, type, help.
-_DATA = (("--data", "data", str, "Folder of MIDI files, FILE.parquet or hub:NAME (default: music21's Bach chorales)."),)
-_GENERAL = (
-    (
-        *("--preset", "preset", str),
-        "Options to begin from: best (masked diffusion, the lowest bound), upgraded (Diffusion-LM and what came after "
-        f"it) or faithful (Diffusion-LM as published). Default {DEFAULT}.",
-    ),
-    ("--length", "length", int, "Words in a window, between [CLS] and [SEP] (default 128)."),
-    ("--seed", "seed", int, "Everything random follows from it (default 0)."),
-    ("--precision", "precision", click.Choice(["auto", "fp32", "bf16", "fp16"]), "Arithmetic (default auto)."),
+TRACK = "hook.track.to"
+LENGTHS = (
+    ("notes", click.IntRange(1), "Pieces of so many notes (default: as long as training windows)."),
+    ("bars", click.IntRange(1), "Pieces of so many bars, 4/4 where tokens name no metre."),
+    ("seconds", click.FloatRange(0, min_open=True), "Pieces of so many seconds, at 120 quarter notes a minute."),
 )
-_TRAIN = (
-    ("--iterations", "train.iterations", int, "Optimiser steps."),
-    ("--batch-size", "train.batch_size", int, "Windows per forward pass and process."),
-    ("--accumulate", "train.accumulate", int, "Forward passes per optimiser step."),
-    ("--lr", "train.lr", float, "Peak learning rate."),
-    ("--compile/--no-compile", "train.compile", bool, "Compile the backbone: slow to begin, faster after."),
-    ("--checkpointing/--no-checkpointing", "train.checkpointing", bool, "Save memory for a third more work."),
+_TYPES: Mapping[Any, Any] = {int: int, float: float, bool: bool, str: str, str | None: str, int | None: int}
+
+
+@dataclass(frozen=True)
+class Owned:
+    """What a command may set: values at the top of the config, parts, lists of parts, and sections."""
+
+    command: str
+    top: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What `-o` may begin with."""
+        return (*self.kinds, *self.sections)
+
+
+PREPARE = Owned("prepare", ("data",), ("source", "tokenizer", "hook"), ("prepare",))
+TRAIN = Owned(
+    "train",
+    ("preset", "length", "seed", "precision"),
+    ("backbone", "schedule", "process", "hook"),
+    ("augment", "train"),
 )
-_TRACK = "hook.track.to"
-_SAMPLE = (
-    ("--steps", "sample.steps", int, "Evaluations of the network a piece (default: the sampler's)."),
-    ("--samples", "sample.count", int, "How many pieces to draw."),
-)
-_LENGTH = "sample.length"
-_LENGTHS = (
-    ("notes", click.IntRange(1), "Draw pieces of so many notes (default: as long as training windows)."),
-    ("bars", click.IntRange(1), "Draw pieces of so many bars, 4/4 where words name no metre."),
-    ("seconds", click.FloatRange(0, min_open=True), "Draw pieces of so many seconds, at 120 quarter notes a minute."),
-)
-_ALL = (*_DATA, *_GENERAL, *_TRAIN, *_SAMPLE)
+SAMPLE = Owned("sample", ("seed", "precision"), ("sampler", "renderer", "hook"), ("sample",))
+EVALUATE = Owned("evaluate", ("data", "precision"), ("source", "metric", "hook"), ("evaluate",))
+RENDER = Owned("render", (), ("renderer", "hook"))
+REPORT = Owned("report", (), ("hook",))
+ALL = Owned("run", ("data", "preset", "length", "seed", "precision"), KINDS, SECTIONS)
+_OWNERS = (PREPARE, TRAIN, SAMPLE, EVALUATE, RENDER, REPORT)
 
 
-def settings(function: F) -> F:
-    """Every flag that sets something in the config, and -o. The command gets `flags` and `assignments`."""
-    for flag, target, value_type, said in reversed(_ALL):
-        function = click.option(flag, _parameter(target), type=value_type, default=None, help=said)(function)
-    for kind in reversed(_PLURALS):
-        said = f"Choose {kind}s. Repeatable."
-        function = click.option(f"--{kind}", _parameter(kind), multiple=True, metavar="NAME", help=said)(function)
-    for kind in reversed(_PARTS):
-        function = click.option(f"--{kind}", _parameter(kind), metavar="NAME", help=f"Choose the {kind}.")(function)
-    for unit, amount, said in reversed(_LENGTHS):
-        function = click.option(f"--{unit}", _parameter(f"{_LENGTH}.{unit}"), type=amount, help=said)(function)
-    track = "Tell an experiment tracker, such as tensorboard, wandb or mlflow. Repeatable."
-    return SET(click.option("--track", _parameter(_TRACK), multiple=True, metavar="NAME", help=track)(function))
+def settings(owned: Owned) -> Callable[[F], F]:
+    """Every flag of what a command owns, and -o. The command gets them as `given` and `assignments`."""
+
+    def decorate(function: F) -> F:
+        options = [*_top(owned), *_sections(owned), *_parts(owned)]
+        example = "backbone.size=base" if "backbone" in owned.kinds else f"{owned.names[0]}.OPTION=VALUE"
+        options.append(
+            click.option(
+                "-o",
+                "assignments",
+                multiple=True,
+                metavar="SECTION.KEY=VALUE",
+                help=f"Set an option of {', '.join(owned.names)}: {example}. Repeatable.",
+            )
+        )
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
 
 
-def collect(given: dict[str, Any]) -> dict[str, Any]:
-    """The flags that were given, under the names that `config.resolve` takes; removed from `given`."""
-    targets = [*_PARTS, *_PLURALS, _TRACK, *(target for _, target, _, _ in _ALL)]
-    values = {target: given.pop(_parameter(target)) for target in targets}
-    values[_LENGTH] = _length({unit: given.pop(_parameter(f"{_LENGTH}.{unit}")) for unit, _, _ in _LENGTHS})
-    return {name: value for name, value in values.items() if value is not None and value != ()}
+def _top(owned: Owned) -> list[Callable[[F], F]]:
+    return [_flag(name, RunConfig.model_fields[name]) for name in owned.top]
 
 
-def _length(given: Mapping[str, float | None]) -> str | None:
-    """What `sample.length` is to be, from the flags of which one at most is given."""
-    asked = {unit: amount for unit, amount in given.items() if amount is not None}
-    if len(asked) > 1:
-        flags = " and ".join(f"--{unit}" for unit in asked)
-        raise UsageError(f"{flags} both say how long pieces are: give one of them.")
-    return next((f"{amount:.12g} {unit}" for unit, amount in asked.items()), None)
+def _sections(owned: Owned) -> list[Callable[[F], F]]:
+    found: list[Callable[[F], F]] = []
+    for section in owned.sections:
+        model = RunConfig.model_fields[section].annotation
+        assert isinstance(model, type)
+        assert issubclass(model, BaseModel)
+        found += [_flag(f"{section}.{name}", field) for name, field in model.model_fields.items() if _name(field)]
+        if section == "sample":
+            found += [
+                click.option(f"--{unit}", _parameter(f"sample.length.{unit}"), type=amount, help=said)
+                for unit, amount, said in LENGTHS
+            ]
+    return found
 
 
-def open_session(run: Path, given: dict[str, Any], assignments: tuple[str, ...]) -> Session:
-    """A session on a run that was begun, with flags over its config.
+def _parts(owned: Owned) -> list[Callable[[F], F]]:
+    found: list[Callable[[F], F]] = []
+    for kind in owned.kinds:
+        if kind in SINGLE:
+            found.append(click.option(f"--{kind}", _parameter(kind), metavar="NAME", help=f"Choose the {kind}."))
+            continue
+        for flag, target, said in (
+            (f"--{kind}", kind, f"Add a {kind} to the default ones. Repeatable."),
+            (f"--no-{kind}", f"no_{kind}", f"Leave out a default {kind}, or all. Repeatable."),
+        ):
+            found.append(click.option(flag, _parameter(target), multiple=True, metavar="NAME", help=said))
+    if "hook" in owned.kinds and "train" in owned.sections:
+        said = "Tell an experiment tracker, such as tensorboard, wandb or mlflow. Repeatable."
+        found.append(click.option("--track", _parameter(TRACK), multiple=True, metavar="NAME", help=said))
+    return found
 
-    A stage saves the changed config once it has proved to fit the run: a mistaken flag must not spoil it.
+
+def _name(field: FieldInfo) -> str | None:
+    extra = field.json_schema_extra
+    return str(extra["flag"]) if isinstance(extra, dict) and "flag" in extra else None
+
+
+def _flag(target: str, field: FieldInfo) -> Callable[[F], F]:
+    choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    said = field.description or ""
+    default = "" if field.default is None else f" (default {_told(field.default)})"
+    return click.option(
+        str(_name(field)),
+        _parameter(target),
+        type=click.Choice([str(each) for each in choices]) if choices else _TYPES[field.annotation],
+        default=None,
+        help=f"{said[:1].upper()}{said[1:]}{default}.",
+    )
+
+
+def _told(value: object) -> str:
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+
+
+def collect(given: dict[str, Any], assignments: tuple[str, ...], owned: Owned) -> dict[str, Any]:
+    """The flags that were given, under the names that `config.resolve` takes; removed from `given`.
+
+    Raises UsageError where -o sets what the command does not own.
     """
-    from diffmidi_core.engine.folder import RunFolder
-    from diffmidi_core.engine.session import Session
+    for section, values in assignments_of(assignments).items():
+        if section not in owned.names:
+            owners = " and ".join(f"`diffmidi {each.command}`" for each in _OWNERS if section in each.names)
+            belongs = f"{section} belongs to {owners}" if owners else f"there is no section '{section}'"
+            raise UsageError(
+                f"-o {section}.{next(iter(values))}: {belongs}. `diffmidi {owned.command}` sets "
+                f"{', '.join(owned.names)}."
+            )
+    prefix = _parameter("")
+    values = {name: given.pop(name) for name in [name for name in given if name.startswith(prefix)]}
+    flags = {name.removeprefix(prefix).replace("__", "."): value for name, value in values.items()}
+    asked = {unit: amount for unit, _, _ in LENGTHS if (amount := flags.pop(f"sample.length.{unit}", None)) is not None}
+    if len(asked) > 1:
+        said = " and ".join(f"--{unit}" for unit in asked)
+        raise UsageError(f"{said} both say how long pieces are: give one of them.")
+    for unit, amount in asked.items():
+        flags["sample.length"] = f"{amount:.12g} {unit}"
+    return {name: value for name, value in flags.items() if value is not None and value != ()}
+
+
+def _parameter(target: str) -> str:
+    return "set__" + target.replace(".", "__")
+
+
+def open_session(run: Path, flags: Mapping[str, Any], assignments: tuple[str, ...], owned: Owned) -> Session:
+    """A session on a run that was begun. Raises DiffmidiError where flags would change what trained it."""
+    from diffmidi_core.run.folder import RunFolder
+    from diffmidi_core.run.session import Session
 
     folder = RunFolder.open(run)
-    return Session(folder, folder.config(collect(given), assignments))
+    config, changed = folder.changed(flags, assignments, kinds=owned.kinds)
+    return Session(folder, config, changed=changed)
 
 
 def new_session(
-    out: Path | None, config_file: Path | None, given: dict[str, Any], assignments: tuple[str, ...]
+    out: Path | None, file: Mapping[str, Any] | None, flags: Mapping[str, Any], assignments: tuple[str, ...]
 ) -> Session:
     """A session on a new run folder. The config is checked before anything heavy is imported."""
     from diffmidi_core.config import resolve
-    from diffmidi_core.files import read_json
 
-    config = resolve(read_json(config_file) if config_file else None, collect(given), assignments)
+    config = resolve(file, flags, assignments)
 
-    from diffmidi_core.engine.folder import RunFolder
-    from diffmidi_core.engine.ranks import done_by_main
-    from diffmidi_core.engine.session import Session
+    from diffmidi_core.run.folder import RunFolder
+    from diffmidi_core.run.ranks import done_by_main
+    from diffmidi_core.run.session import Session
 
     return Session(RunFolder(done_by_main(lambda: RunFolder.new(out, config).path)), config)
 
 
-def _parameter(target: str) -> str:
-    return "set_" + target.replace(".", "_")
+def explain(config: RunConfig) -> None:
+    """Print every setting, its value and the layer it comes from."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from diffmidi_core.layers import flat
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for heading in ("setting", "value", "from"):
+        table.add_column(heading, overflow="fold")
+    for name, value in flat(config.model_dump(mode="json")).items():
+        layer = config.origin.get(name, "default")
+        said = ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
+        table.add_row(Text(name), Text(said), Text(layer, "" if layer == "default" else "bold"))
+    Console(highlight=False).print(table)

@@ -7,7 +7,18 @@ from typing import Any
 
 import click
 
-from diffmidi_core.cli.options import CONFIG, OUT, new_session, open_session, settings
+from diffmidi_core.cli.options import (
+    CONFIG,
+    EXPLAIN,
+    OUT,
+    PREPARE,
+    collect,
+    explain,
+    new_session,
+    open_session,
+    settings,
+)
+from diffmidi_core.cli.paths import UserPath
 from diffmidi_core.errors import UsageError
 
 
@@ -21,25 +32,27 @@ def _check_leaks(context: click.Context, parameter: click.Parameter, value: tupl
 
 @click.command("prepare")
 @click.argument("folder", required=False, metavar="[FOLDER]")
-@settings
+@settings(PREPARE)
 @CONFIG
 @OUT
 @click.option(
     "--check-leaks",
     nargs=2,
-    type=click.Path(exists=True, path_type=Path),
+    type=UserPath(exists=True),
     metavar="A B",
     callback=_check_leaks,
     expose_value=False,
     is_eager=True,
-    help="Prepare nothing; say which pieces of B are in A too. Each is a run or a folder of MIDI files.",
+    help="Prepare nothing; list which pieces of B are in A too. Each is a run or a folder of MIDI files.",
 )
-@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a preparation that stopped.")
+@click.option("--resume", type=UserPath(), metavar="RUN", help="Go on with a preparation that stopped.")
+@EXPLAIN
 def command(
     folder: str | None,
     config: Path | None,
     out: Path | None,
     resume: Path | None,
+    explain_only: bool,
     assignments: tuple[str, ...],
     **given: Any,
 ) -> None:
@@ -49,9 +62,22 @@ def command(
     """
     if resume and (folder or out or config):
         raise UsageError("--resume takes the run's own music, folder and config: leave out FOLDER, --out and --config.")
-    given["set_data"] = folder or given["set_data"]
-    session = open_session(resume, given, assignments) if resume else new_session(out, config, given, assignments)
+    flags = collect(given, assignments, PREPARE)
+    if folder:
+        flags["data"] = folder
+    if explain_only:
+        from diffmidi_core.config import resolve
+        from diffmidi_core.files import read_json
 
-    from diffmidi_core.engine.stages import prepare_data
+        explain(resolve(read_json(config) if config else None, flags, assignments))
+        return
+    if resume:
+        session = open_session(resume, flags, assignments, PREPARE)
+    else:
+        from diffmidi_core.files import read_json
+
+        session = new_session(out, read_json(config) if config else None, flags, assignments)
+
+    from diffmidi_core.run.stages import prepare_data
 
     prepare_data(session)

@@ -10,7 +10,7 @@ import click
 from diffmidi_core.cli.options import CHECKPOINT, LICENSE, RUN
 
 if TYPE_CHECKING:
-    from diffmidi_core.engine.checkpoint import Which
+    from diffmidi_core.run.manifest import Which
 
 
 @click.command("push")
@@ -24,6 +24,6 @@ def command(run: Path, name: str, private: bool, checkpoint: Which, license: str
 
     Log in first: `hf auth login`. In Python, `Pipeline.from_pretrained("USER/NAME")` opens it anywhere.
     """
-    from diffmidi_core.engine.hub import publish
+    from diffmidi_core.publish.hub import publish
 
     click.echo(f"Published: {publish(run, name, which=checkpoint, private=private, license=license)}")

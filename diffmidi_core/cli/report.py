@@ -7,23 +7,30 @@ from typing import Any
 
 import click
 
-from diffmidi_core.cli.options import RUN, open_session, settings
+from diffmidi_core.cli.options import REPORT, RUN, collect, settings
 from diffmidi_core.errors import DiffmidiError
 
 
 @click.command("report")
 @RUN
-@settings
+@settings(REPORT)
 def command(run: Path, assignments: tuple[str, ...], **given: Any) -> None:
     """Write report.html, the whole run on one page that opens offline.
 
-    `diffmidi run` ends with it. Flags change the run's config, which is saved again.
+    `diffmidi run` ends with it.
     """
-    session = open_session(run, given, assignments)
+    from diffmidi_core.cli.drawing import chosen
+    from diffmidi_core.run.folder import RunFolder
 
-    from diffmidi_core.engine.report import report
+    flags = collect(given, assignments, REPORT)
+    folder = RunFolder.open(run)
+    config = folder.config().model_copy(update={"hooks": chosen(folder, "hook", flags, assignments)})
 
-    if report(session) is None:
-        chosen = ", ".join(part.name for part in session.config.hooks) or "none"
-        raise DiffmidiError(f"no hook has anything to report (chosen: {chosen}): add --hook report.")
-    session.folder.save(session.config)
+    from diffmidi_core.run.session import Session
+    from diffmidi_core.show.report import report
+
+    written = report(Session(folder, config))
+    if written is None:
+        names = ", ".join(part.label for part in config.hooks) or "none"
+        raise DiffmidiError(f"no hook has anything to report (chosen: {names}): add --hook report.")
+    click.echo(f"Wrote {written}: open it in a browser.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from diffmidi_core.cli.options import SET
+from diffmidi_core.cli.paths import UserPath
 
 if TYPE_CHECKING:
     from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
@@ -18,13 +18,19 @@ _DASH = Path("-")
 
 
 @click.command("text")
-@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("file", type=UserPath(allow_dash=True))
 @click.option("--to-midi", is_flag=True, help="FILE holds words: write them as MIDI.")
 @click.option("--tokenizer", default="mmm", show_default=True, metavar="NAME", help="Whose words.")
-@SET
+@click.option(
+    "-o",
+    "assignments",
+    multiple=True,
+    metavar="tokenizer.KEY=VALUE",
+    help="Set an option of the tokenizer: tokenizer.grid=24. Repeatable.",
+)
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, allow_dash=True),
+    type=UserPath(allow_dash=True),
     help="Where to write (words: standard output; MIDI: FILE with .mid).",
 )
 def command(file: Path, to_midi: bool, tokenizer: str, assignments: tuple[str, ...], out: Path | None) -> None:
@@ -41,11 +47,11 @@ def command(file: Path, to_midi: bool, tokenizer: str, assignments: tuple[str, .
 
 
 def _tokenizer(name: str, assignments: tuple[str, ...]) -> Tokenizer:
-    from diffmidi_core.config import parse_assignments
     from diffmidi_core.errors import UsageError
+    from diffmidi_core.layers import assignments_of
     from diffmidi_core.registry import find
 
-    options = parse_assignments(assignments)
+    options = assignments_of(assignments)
     if others := sorted(set(options) - {"tokenizer"}):
         raise UsageError(f"`diffmidi text` has only tokenizer options, such as tokenizer.grid=24 (given: {others[0]}).")
     built: Tokenizer = find("tokenizer", name).build(options.get("tokenizer"))
@@ -55,11 +61,14 @@ def _tokenizer(name: str, assignments: tuple[str, ...]) -> Tokenizer:
 def _write_words(tokenizer: Tokenizer, file: Path, out: Path | None, made_by: str) -> None:
     from diffmidi_core.errors import RefusedError
     from diffmidi_core.files import whole_file
-    from diffmidi_core.music.reading import printable, read_midi, read_midi_bytes
+    from diffmidi_core.music.reading import printable, read_midi_bytes_counted, read_midi_counted
+    from diffmidi_core.music.repairs import repairs_in
     from diffmidi_core.music.timeline_text import timeline_lines
 
     try:
-        score = read_midi_bytes(_stdin(), "standard input") if file == _DASH else read_midi(file)
+        score, counts = (
+            read_midi_bytes_counted(_stdin(), "standard input") if file == _DASH else read_midi_counted(file)
+        )
     except RefusedError as error:
         if error.reason == "not_midi":
             raise RefusedError(error.reason, f"{error} If it holds words, add --to-midi.") from None
@@ -74,6 +83,8 @@ def _write_words(tokenizer: Tokenizer, file: Path, out: Path | None, made_by: st
     else:
         with whole_file(out) as temporary:
             temporary.write_text(text, encoding="utf-8")
+    if repaired := repairs_in(counts):
+        click.echo(f"Repaired: {repaired}.", err=True)
     if changed:
         said = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in changed.items())
         click.echo(f"Not kept as it was: {said}.", err=True)
@@ -90,7 +101,7 @@ def _lines(tokenizer: Tokenizer, ids: Ids) -> list[str]:
 
 
 def _write_midi(tokenizer: Tokenizer, file: Path, out: Path | None) -> None:
-    from diffmidi_core.engine.samples import describe_words, parse_words
+    from diffmidi_core.data.text import describe_tokens, parse_tokens
     from diffmidi_core.errors import DiffmidiError, UsageError
     from diffmidi_core.music.reading import printable, write_midi
     from diffmidi_core.music.timeline_text import read_timeline
@@ -102,10 +113,10 @@ def _write_midi(tokenizer: Tokenizer, file: Path, out: Path | None) -> None:
         raise UsageError(f"{printable(target)} exists already. To replace it, say --out {printable(target)}.")
     name = "standard input" if file == _DASH else printable(file)
     text = _text(file, name)
-    ids, timeline = parse_words(tokenizer, text, name), read_timeline(text, name)
+    ids, timeline = parse_tokens(tokenizer, text, name), read_timeline(text, name)
     notes = tokenizer.count_notes(ids)
     if not notes:
-        raise DiffmidiError(f"{name} holds no complete note. {describe_words(tokenizer)}")
+        raise DiffmidiError(f"{name} holds no complete note. {describe_tokens(tokenizer)}")
     score = tokenizer.decode(ids, timeline)
     write_midi(score, target)
     if faults := tokenizer.faults(ids):

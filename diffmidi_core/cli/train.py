@@ -7,22 +7,35 @@ from typing import Any
 
 import click
 
-from diffmidi_core.cli.options import PROFILE, RUN, open_session, settings
+from diffmidi_core.cli.options import EXPLAIN, PROFILE, RUN, TRAIN, collect, explain, open_session, settings
 
 
 @click.command("train")
 @RUN
-@settings
+@settings(TRAIN)
 @click.option("--resume", is_flag=True, help="Go on from the newest checkpoint.")
 @PROFILE
-def command(run: Path, resume: bool, profile: bool, assignments: tuple[str, ...], **given: Any) -> None:
-    """Train the run's model.
+@EXPLAIN
+def command(
+    run: Path, resume: bool, profile: bool, explain_only: bool, assignments: tuple[str, ...], **given: Any
+) -> None:
+    """Train the model of RUN, which `diffmidi prepare` began.
 
-    Flags change the run's config, which is saved again.
+    Once training has begun, only what leaves its past true can change: more --iterations, how it is watched, the
+    --precision.
     """
-    session = open_session(run, given, assignments)
+    session = open_session(run, collect(given, assignments, TRAIN), assignments, TRAIN)
+    if explain_only:
+        explain(session.config)
+        return
     session.profile = profile
 
-    from diffmidi_core.engine.train import train
+    from diffmidi_core.run.build import check_parts
+
+    config = session.config
+    check_parts((kind, getattr(config, kind)) for kind in ("tokenizer", "backbone", "schedule", "process"))
+    check_parts(("hook", part) for part in config.hooks)
+
+    from diffmidi_core.train.loop import train
 
     train(session, resume=resume)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,14 +23,16 @@ class TrainingMusic:
 
     Args:
         names: what each piece is called.
-        read: the piece of that number, decoded by the run's tokenizer.
-        ids: its words, without specials.
+        read: the piece of that number, as music.
+        ids: its tokens, without specials; None where the music is no model's and has none.
     """
 
-    def __init__(self, names: Sequence[str], read: Callable[[int], Score], ids: Callable[[int], Ids]) -> None:
+    def __init__(
+        self, names: Sequence[str], read: Callable[[int], Score], ids: Callable[[int], Ids] | None = None
+    ) -> None:
         self.names = names
         self.read = read
-        self.ids = ids
+        self.ids = ids or _no_tokens
         self._derived: dict[Callable[[TrainingMusic], Any], Any] = {}
 
     def __len__(self) -> int:
@@ -44,14 +46,18 @@ class TrainingMusic:
         return found
 
 
+def _no_tokens(number: int) -> Ids:
+    raise TypeError("this music was read from files and has no tokens: a metric that asks for them says needs_tokens.")
+
+
 @dataclass(frozen=True)
 class Sample:
     """One stretch of music: generated, or a window of held-out music that is decoded in the same way.
 
     Attributes:
-        ids: its words, without specials.
+        ids: its tokens, without specials.
         score: the music that they decode to.
-        tokenizer: the one that says so.
+        tokenizer: the one that decodes them.
         training: what the model was trained on; None where that is not at hand.
         record: whole numbers that were written down when it was drawn, by name; held-out music has none.
     """
@@ -61,6 +67,13 @@ class Sample:
     tokenizer: Tokenizer
     training: TrainingMusic | None = None
     record: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of_music(cls, score: Score, training: TrainingMusic | None = None) -> Self:
+        """Music without tokens, as a file holds it: `ids` and `tokenizer` are None, and `needs_tokens` metrics are not
+        asked.
+        """
+        return cls(cast(Any, None), score, cast(Any, None), training)
 
 
 @dataclass(frozen=True)
@@ -139,9 +152,13 @@ class Metric(ABC):
     """Judges a model on held-out windows, or the music it made. Built as `Class(options)`; no state.
 
     `subject` says what `measure` is given: "likelihood" a WindowBits, "samples" a Sample.
+
+    `needs_tokens` says of one on "samples" whether it looks at more than a sample's score and training music: at its
+    tokens, its tokenizer or its record. MIDI files of unknown origin have none of these, and it is left out there.
     """
 
     subject: ClassVar[Literal["likelihood", "samples"]]
+    needs_tokens: ClassVar[bool] = False
 
     def __init__(self, options: Options) -> None:
         self.options = options

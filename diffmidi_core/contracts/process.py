@@ -65,7 +65,10 @@ class Process(nn.Module, ABC):
 
     @abstractmethod
     def bound(self, batch: Batch, generator: torch.Generator, *, levels: int | None = None) -> Bound:
-        """An estimate of the bound with `levels` noise levels drawn for each window; None: all of them, exact in t."""
+        """An estimate of the bound with `levels` noise levels drawn for each window.
+
+        None, or as many as there are: all of them, exact in t.
+        """
 
     @abstractmethod
     def oracle(self, ids: Tensor) -> Callable[..., Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from diffmidi_core.declaration import Options
 from diffmidi_core.music.notes import Score
+from diffmidi_core.music.repairs import Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,13 @@ class Source(ABC):
     @abstractmethod
     def read(self, piece: Piece) -> Score:
         """The piece as a score in ticks, drums and all. Raises RefusedError, whose sentence names the piece."""
+
+    def read_counted(self, piece: Piece) -> tuple[Score, Counts]:
+        """As `read`, and what was counted on the way: note-ons and notes, and what was repaired. By default nothing.
+
+        A source that reads MIDI gives what `read_midi_counted` or `read_midi_bytes_counted` says.
+        """
+        return self.read(piece), {}
 
     def stamp(self, piece: Piece) -> str:
         """What changes whenever the piece does, said without reading it: a file's size and time. "": no telling.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from diffmidi_core.contracts.batch import Batch
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.augment import Augmentation
+from diffmidi_core.data.duplicates import mixed
 from diffmidi_core.data.labels import Label
-from diffmidi_core.data.prepare import REPORT, TOKENS
+from diffmidi_core.data.prepare import TOKENS
 from diffmidi_core.data.ragged import ArrowFile, Column, Ragged
-from diffmidi_core.data.split import is_heldout
+from diffmidi_core.data.report import read_report
+from diffmidi_core.data.split import HELDOUT, TEST, TRAIN
 from diffmidi_core.errors import DiffmidiError
-from diffmidi_core.files import read_json
 
 BLOCK = 65_536
 """Pieces looked at together, so that what is held in passing stays small."""
@@ -43,6 +44,10 @@ class Window:
 class TokenDataset:
     """What `prepare` wrote, opened without reading it into memory.
 
+    Attributes:
+        train_pieces, heldout_pieces, test_pieces: the rows on each side of the split: what is trained on, what training
+            is watched by, and what the trained model is judged by.
+
     Args:
         folder: where it lies.
         tokenizer: the one it was written with; another is refused.
@@ -51,7 +56,7 @@ class TokenDataset:
     """
 
     def __init__(self, folder: Path, tokenizer: Tokenizer, *, length: int, augment: Augmentation | None = None) -> None:
-        self.report: dict[str, Any] = read_json(folder / REPORT)
+        self.report: dict[str, Any] = asdict(read_report(folder))
         if self.report["tokenizer"] != tokenizer.fingerprint:
             raise DiffmidiError(
                 f"{folder} was prepared with another tokenizer or other options of it: begin a new run for these."
@@ -59,8 +64,10 @@ class TokenDataset:
         self.length, self.augment = length, augment
         self._file = ArrowFile(folder / TOKENS)
         self._words, self._starts = Ragged(self._file, "ids"), Ragged(self._file, "starts")
-        held = is_heldout(self._file.numbers("key"), self.report["heldout_share"])
-        self.train_pieces, self.heldout_pieces = np.flatnonzero(~held), np.flatnonzero(held)
+        sides = self._file.numbers("side")
+        self.train_pieces, self.heldout_pieces, self.test_pieces = (
+            np.flatnonzero(sides == side) for side in (TRAIN, HELDOUT, TEST)
+        )
 
     @property
     def fingerprint(self) -> str:
@@ -86,15 +93,18 @@ class TokenDataset:
         starts = self._starts.at(pieces, boundaries)
         return _windows(pieces, starts, self._ends(pieces, starts), draws)
 
-    def heldout(self, count: int | None = None, *, seed: int = 0) -> list[Window]:
-        """Windows that tile the held-out pieces without overlap; `count` of them in an order that `seed` decides.
+    def heldout(self, count: int | None = None) -> list[Window]:
+        """Windows that tile the held-out pieces without overlap; the first `count` of them in an order by hash.
 
-        Each begins at a note boundary: of a note of more words than a window, the rest is in none.
+        The order is one of the music alone, so that every seed and every run on these data is measured on the same
+        windows, and on most of them where files were added. Each begins at a note boundary: of a note of more words
+        than a window, the rest is in none.
         """
-        tiles = self._tiles()
-        order = np.random.default_rng((seed, 0)).permutation(len(tiles[0]))[:count]
-        pieces, starts, ends = (column[order] for column in tiles)
-        return _windows(pieces, starts, ends)
+        return self._tiling(self.heldout_pieces, count)
+
+    def test(self, count: int | None = None) -> list[Window]:
+        """The same of the test pieces."""
+        return self._tiling(self.test_pieces, count)
 
     def words(self, window: Window) -> NDArray[np.int32]:
         """The ids of a window: a view of the file, or augmented."""
@@ -159,9 +169,16 @@ class TokenDataset:
         # A single note of more words than a window holds is cut where the window ends.
         return np.where(reach >= totals, totals, np.where(last > starts, last, reach))
 
-    def _tiles(self) -> tuple[Column, Column, Column]:
-        """Piece, start and end of the windows that tile the held-out pieces, in their order."""
-        pieces, starts = self.heldout_pieces, np.zeros(len(self.heldout_pieces), dtype=np.int64)
+    def _tiling(self, pieces: Column, count: int | None) -> list[Window]:
+        """The first `count` windows that tile these pieces, in the order of a hash of the notes and the start."""
+        pieces, starts, ends = self._tiles(pieces)
+        notes = self._file.hashes("notes_hash")[pieces, 0]
+        order = np.argsort(mixed(notes ^ mixed(starts.astype(np.uint64) + np.uint64(1))), kind="stable")[:count]
+        return _windows(pieces[order], starts[order], ends[order])
+
+    def _tiles(self, pieces: Column) -> tuple[Column, Column, Column]:
+        """Piece, start and end of the windows that tile these pieces, in their order."""
+        starts = np.zeros(len(pieces), dtype=np.int64)
         found = []
         while len(pieces):
             ends = self._ends(pieces, starts)

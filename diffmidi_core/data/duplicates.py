@@ -48,7 +48,7 @@ _DISTANCES = (1, 5, 19)
 _PAIRS_AT_ONCE = 1 << 10
 
 
-def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """The output step of splitmix64 (Steele, Lea and Flood 2014): every bit sways every other."""
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         numbers = (numbers ^ numbers >> np.uint64(shift)) * np.uint64(factor)
@@ -58,7 +58,7 @@ def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
 # Never to change: signatures are stored.
 _BIN = np.uint32(2**32 // SIGNATURE_LENGTH)
 """The width of a bin of the hashes."""
-_LENDERS = np.argsort(_mixed(np.arange(SIGNATURE_LENGTH**2, dtype=np.uint64).reshape(SIGNATURE_LENGTH, -1)), axis=1)
+_LENDERS = np.argsort(mixed(np.arange(SIGNATURE_LENGTH**2, dtype=np.uint64).reshape(SIGNATURE_LENGTH, -1)), axis=1)
 """[128, 128] for each column the order in which it looks for one that holds something."""
 
 
@@ -167,7 +167,7 @@ def _elements(notes: Notes) -> NDArray[np.uint32]:
     long = gaps[gaps > _LONG_GAP * (total / count)]
     usual = (total - int(long.sum())) / (count - len(long))
     begins = np.concatenate(([0], np.flatnonzero(gaps > _CHORD_GAP * usual) + 1))
-    return (_mixed(_runs(notes.pitch.astype(np.uint8), begins)) >> np.uint64(32)).astype(np.uint32)
+    return (mixed(_runs(notes.pitch.astype(np.uint8), begins)) >> np.uint64(32)).astype(np.uint32)
 
 
 def _runs(pitch: NDArray[np.uint8], begins: Rows) -> NDArray[np.uint64]:

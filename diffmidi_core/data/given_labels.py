@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
+from unicodedata import normalize
 
 from diffmidi_core.data.labels import Label
 from diffmidi_core.errors import UsageError
@@ -24,8 +25,8 @@ class GivenLabels:
     """The labels of a CSV file, by piece id.
 
     One column names the piece (`NAME_COLUMNS`): by its id, or by the file name alone where that is one piece's only;
-    the suffix .mid may be left out. Every other column with a name is a label, of numbers where all its cells are; an
-    empty cell is none.
+    the suffix .mid may be left out, and accents may be written as macOS does or as others do (NFD, NFC). Every other
+    column with a name is a label, of numbers where all its cells are; an empty cell is none.
 
     Args:
         path: the file: UTF-8, with or without a byte order mark, separated by commas, semicolons or tabs.
@@ -51,7 +52,7 @@ class GivenLabels:
                 found.setdefault(name, []).append(piece)
         self._rows: dict[str, Row] = {}
         for name, named in found.items():
-            exact = [piece for piece in named if name in (piece, _SUFFIX.sub("", piece))]
+            exact = [piece for piece in named if name in (_nfc(piece), _SUFFIX.sub("", _nfc(piece)))]
             if len(sure := exact or named) == 1:
                 self._rows[sure[0]] = rows[name]
         matched = {name for name, named in found.items() if any(piece in self._rows for piece in named)}
@@ -84,8 +85,14 @@ class GivenLabels:
         return f"labels of {printable(self.path)}: {' and '.join(said)}." if said else None
 
 
+def _nfc(text: str) -> str:
+    """With each accent part of its letter: file systems and editors write it in either way."""
+    return normalize("NFC", text)
+
+
 def _called(piece_id: str) -> Iterator[str]:
     """What a row may call a piece, from the surest on."""
+    piece_id = _nfc(piece_id)
     for name in dict.fromkeys((piece_id, piece_id.rpartition("/")[2])):
         yield name
         if (bare := _SUFFIX.sub("", name)) != name:
@@ -100,7 +107,7 @@ def _read(path: Path) -> dict[str, Row]:
             delimiter = max(_DELIMITERS, key=file.readline().count)
             file.seek(0)
             lines = csv.reader(file, delimiter=delimiter, strict=True)
-            header = [cell.strip() for cell in next(lines, [])]
+            header = [_nfc(cell.strip()) for cell in next(lines, [])]
             column = _name_column(header, said)
             rows: dict[str, list[str]] = {}
             for line in lines:
@@ -130,7 +137,7 @@ def _add(rows: dict[str, list[str]], cells: list[str], column: int, width: int, 
         raise UsageError(
             f"{where} has {len(cells)} cells, and the header {width}: quote a cell that holds a separator."
         )
-    if not (name := cells[column].replace("\\", "/").removeprefix("./")):
+    if not (name := _nfc(cells[column]).replace("\\", "/").removeprefix("./")):
         raise UsageError(f"{where} names no piece: its cell is empty.")
     if name in rows:
         raise UsageError(f"{where} is the second one for '{printable(name)}': keep one of them.")

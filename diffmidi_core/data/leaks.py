@@ -19,21 +19,28 @@ from diffmidi_core.data.duplicates import (
     notes_hash,
     signature,
 )
+from diffmidi_core.data.passages import Elements, common_passages, elements
 from diffmidi_core.errors import DiffmidiError, RefusedError
+from diffmidi_core.files import may_not_be_read
 from diffmidi_core.music.notes import notes_of
 from diffmidi_core.music.reading import printable
 from diffmidi_core.registry import find
 
-SAME_FILE, SAME_NOTES, SAME_VOICES, VERSION = KINDS = (
+SAME_FILE, SAME_NOTES, SAME_VOICES, VERSION, PASSAGE = KINDS = (
     "the same file",
     "the same notes",
     "the same outer voices (another key, tempo or arrangement)",
-    "a version (another performance, edition or excerpt)",
+    "a version (another performance or edition, or most of it)",
+    "an excerpt, or another passage in common",
 )
-"""How a piece can be in another set, the plainest first."""
+"""How a piece can be in another set, the plainest first.
+
+What can be found of an excerpt depends on its length, not on that of the whole: of 24 notes two in three, of 32 nine in
+ten, of 64 and more nearly all (benchmarks/README.md). Of an excerpt of another performance much less.
+"""
 
 _TOKENS = "tokens.arrow"
-_COLUMNS = ("id", "notes_hash", "signature")
+_COLUMNS = ("id", "notes_hash", "signature", "elements")
 
 Tick = Callable[[int, int], None]
 """Told how many pieces are done, of how many."""
@@ -47,6 +54,7 @@ class PieceSet:
         names: what the source calls them, fit to print.
         hashes: of the notes; see `notes_hash`.
         signatures: [N, 128]; see `signature`.
+        elements: of passages; see `elements`.
         files: hashes of the files' bytes; empty for a prepared set, which keeps the notes alone.
         refused: how many pieces could not be read.
     """
@@ -54,13 +62,18 @@ class PieceSet:
     names: Sequence[str]
     hashes: Sequence[bytes]
     signatures: NDArray[np.uint32]
+    elements: Sequence[Elements]
     files: Sequence[bytes] = ()
     refused: int = 0
 
 
 @dataclass(frozen=True)
 class Leak:
-    """A piece that is in both sets: its name in each, how it is the same, and the similarity of the signatures."""
+    """A piece that is in both sets: its name in each, how it is the same, and how much.
+
+    Attributes:
+        similarity: of the signatures; of an excerpt or a passage, which share of the piece the other has.
+    """
 
     piece: str
     other: str
@@ -92,6 +105,7 @@ def find_leaks(one: PieceSet, two: PieceSet, threshold: float = THRESHOLD) -> li
     agreements_needed(threshold, SIGNATURE_LENGTH)
     rows, similarity = nearest(two.signatures, one.signatures)
     files, hashes = ({each: row for row, each in enumerate(column)} for column in (one.files, one.hashes))
+    passages, parts = common_passages(two.elements, one.elements)
     leaks: list[tuple[int, float, Leak]] = []
     for row, name in enumerate(two.names):
         share = float(similarity[row])
@@ -101,6 +115,8 @@ def find_leaks(one: PieceSet, two: PieceSet, threshold: float = THRESHOLD) -> li
             kind, other, share = SAME_NOTES, hashes[two.hashes[row]], 1.0
         elif share >= threshold:
             kind, other = SAME_VOICES if share == 1 else VERSION, int(rows[row])
+        elif passages[row] >= 0:
+            kind, other, share = PASSAGE, int(passages[row]), float(parts[row])
         else:
             continue
         leaks.append((KINDS.index(kind), -share, Leak(name, one.names[other], kind, share)))
@@ -119,14 +135,18 @@ def _prepared(file: Path) -> PieceSet:
                 )
             names: list[str] = []
             hashes: list[bytes] = []
+            passages: list[Elements] = []
             signatures = [np.zeros((0, SIGNATURE_LENGTH), dtype=np.uint32)]
             for batch in stream:
                 names += batch.column("id").to_pylist()
                 hashes += batch.column("notes_hash").to_pylist()
                 signatures.append(batch.column("signature").flatten().to_numpy().reshape(-1, SIGNATURE_LENGTH).copy())
+                passages += [np.array(row.values, dtype=np.uint32) for row in batch.column("elements")]
+    except PermissionError:
+        raise may_not_be_read(file) from None
     except (pa.ArrowException, OSError) as error:
         raise DiffmidiError(f"{file} is damaged ({str(error)[:200]}): prepare it again.") from None
-    return PieceSet(names, hashes, np.concatenate(signatures))
+    return PieceSet(names, hashes, np.concatenate(signatures), passages)
 
 
 def _midi(path: Path, tick: Tick) -> PieceSet:
@@ -136,6 +156,7 @@ def _midi(path: Path, tick: Tick) -> PieceSet:
     hashes: list[bytes] = []
     files: list[bytes] = []
     signatures: list[Signature] = []
+    passages: list[Elements] = []
     for done, piece in enumerate(pieces):
         tick(done, len(pieces))
         try:
@@ -146,11 +167,12 @@ def _midi(path: Path, tick: Tick) -> PieceSet:
         notes = notes_of(score)
         hashes.append(notes_hash(notes, score.ticks_per_quarter))
         signatures.append(signature(notes))
+        passages.append(elements(notes))
         files.append(_bytes_hash(path / piece.id if path.is_dir() else path))
     tick(len(pieces), len(pieces))
     if not names:
         raise DiffmidiError(f"none of the {len(pieces)} MIDI files in {printable(path)} could be read.")
-    return PieceSet(names, hashes, np.stack(signatures), files, refused=len(pieces) - len(names))
+    return PieceSet(names, hashes, np.stack(signatures), passages, files, refused=len(pieces) - len(names))
 
 
 def _bytes_hash(file: Path) -> bytes:

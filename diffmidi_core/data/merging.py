@@ -22,12 +22,15 @@ from numpy.typing import NDArray
 from diffmidi_core.contracts.source import Piece, Source
 from diffmidi_core.data.duplicates import SIGNATURE_LENGTH, near_duplicates
 from diffmidi_core.data.given_labels import GivenLabels
+from diffmidi_core.data.groups import GroupOf, joined, named_keys
 from diffmidi_core.data.labels import LabelSummary
+from diffmidi_core.data.ragged import hashes as hashes_of
 from diffmidi_core.data.report import Report
 from diffmidi_core.data.roundtrip import Loss
 from diffmidi_core.data.shards import FOR_MERGING, SCHEMA, Shard
 from diffmidi_core.data.signature_file import SignatureFile
-from diffmidi_core.data.split import is_heldout
+from diffmidi_core.data.split import HELDOUT, SIDES, TEST, TRAIN, Sides, split
+from diffmidi_core.data.timing import Timing
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import whole_file
 from diffmidi_core.music.reading import printable
@@ -50,6 +53,7 @@ class Merging:
         near: what becomes of versions of one piece: they "group", all but the first "drop", or it does not matter
             ("ignore").
         given: labels of the user's.
+        group_of: names groups of the user's, if there are any.
     """
 
     shards: Sequence[Path]
@@ -57,13 +61,14 @@ class Merging:
     pieces: Sequence[Piece]
     near: str
     given: GivenLabels | None
+    group_of: GroupOf | None = None
 
     def write(self, folder: Path, report: Report) -> None:
         """Write tokens.arrow and split.csv into a folder and fill in the report.
 
         A row of split.csv is a kept piece, in the source's order: its name `piece`, `notes_hash` (hexadecimal, as
         `duplicates.notes_hash` says it), `group` (the split key in hexadecimal, which pieces share that must stay
-        together), and its `side`, train or heldout.
+        together), and its `side`: train, heldout or test. tokens.arrow has the `side` too, as its place in SIDES.
 
         Raises DiffmidiError where no piece is left.
         """
@@ -73,7 +78,7 @@ class Merging:
         first = _first_of_each(every.hashes)
         kept = first == np.arange(len(first))
         self._name_copies(report, every.index, first)
-        keys = every.keys
+        keys = every.keys if self.group_of is None else self._grouped(report, every, kept, self.group_of)
         if self.near != "ignore":
             group = self._versions(folder, kept)
             original = np.flatnonzero(kept)[group]  # row of the first version, for each kept row
@@ -95,18 +100,20 @@ class Merging:
                 kept[rows[again]] = False
             else:
                 keys = keys.copy()
-                keys[kept] = _joined(keys[kept], group)
-        held = np.zeros(len(kept), dtype=bool)
-        held[kept] = is_heldout(keys[kept], report.heldout_share)
-        report.kept, report.heldout = int(kept.sum()), int(held.sum())
-        self._copy(folder, report, kept, keys, held)
+                keys[kept] = joined(keys[kept], group)
+        sides = np.full(len(kept), TRAIN, dtype=np.int8)
+        sides[kept] = split(keys[kept], report.heldout_share, report.test_share)
+        counts = np.bincount(sides[kept], minlength=len(SIDES))
+        report.kept, report.heldout, report.test = int(kept.sum()), int(counts[HELDOUT]), int(counts[TEST])
+        report.largest_group = int(np.unique(keys[kept], return_counts=True)[1].max())
+        self._copy(folder, report, kept, keys, sides)
 
     def _told_apart(self, report: Report) -> _Every:
         index, keys, hashes, loss = [], [], [], Loss()
         for _, shard in self._opened():
             index.append(shard.table.column("index").to_numpy().copy())
             keys.append(shard.table.column("key").to_numpy().copy())
-            hashes.append(_hashes(shard.table.column("notes_hash")))
+            hashes.append(hashes_of(shard.table.column("notes_hash")))
             loss.merge(shard.loss)
             for reason, sentence in shard.refused:
                 report.refuse(reason, sentence)
@@ -123,6 +130,13 @@ class Merging:
 
     def _name(self, index: Any) -> str:
         return printable(self.pieces[int(index)].id)
+
+    def _grouped(self, report: Report, every: _Every, kept: NDArray[np.bool_], group_of: GroupOf) -> Rows:
+        """The split keys, those of named groups by their names."""
+        names = [group_of(self.pieces[index].id) for index in every.index.tolist()]
+        members = [name for name, stays in zip(names, kept.tolist(), strict=True) if name and stays]
+        report.grouped |= {"groups": len(set(members)), "pieces": len(members)}
+        return named_keys(every.keys, names)
 
     def _name_copies(self, report: Report, index: Rows, first: Rows) -> None:
         for row in np.flatnonzero(first != np.arange(len(first))):
@@ -143,18 +157,20 @@ class Merging:
                 begin += len(signatures)
             return near_duplicates(table)
 
-    def _copy(self, folder: Path, report: Report, kept: NDArray[np.bool_], keys: Rows, held: NDArray[np.bool_]) -> None:
+    def _copy(self, folder: Path, report: Report, kept: NDArray[np.bool_], keys: Rows, sides: Sides) -> None:
         digest = hashlib.sha256(report.tokenizer.encode())
         changed: Counter[str] = Counter()
         labels = LabelSummary()
-        schema = pa.schema([each for each in SCHEMA if each.name not in FOR_MERGING])
+        schema = pa.schema([each for each in SCHEMA if each.name not in FOR_MERGING]).append(
+            pa.field("side", pa.int8())
+        )
         seconds = 0.0
         with (
             whole_file(folder / TOKENS) as tokens,
-            whole_file(folder / SPLIT) as split,
+            whole_file(folder / SPLIT) as manifest,
             pa.OSFile(str(tokens), "wb") as file,
             pa.ipc.new_stream(file, schema) as stream,
-            split.open("w", encoding="utf-8", newline="") as text,
+            manifest.open("w", encoding="utf-8", newline="") as text,
         ):
             lines = csv.writer(text)
             lines.writerow(("piece", "notes_hash", "group", "side"))
@@ -164,7 +180,7 @@ class Merging:
                     continue
                 table = shard.table if len(here) == shard.table.num_rows else shard.table.take(pa.array(here))
                 columns = {name: table.column(name) for name in SCHEMA.names}
-                columns["key"] = pa.array(keys[rows][here])
+                columns["key"], columns["side"] = pa.array(keys[rows][here]), pa.array(sides[rows][here])
                 said = json.loads(f"[{','.join(columns['labels'].to_pylist())}]")
                 if self.given is not None:
                     at = columns["index"].to_pylist()
@@ -176,17 +192,21 @@ class Merging:
                 report.words += len(words)
                 report.notes += int(columns["notes"].to_numpy().sum())
                 report.one_velocity += columns["one_velocity"].true_count
+                for flag in Timing:
+                    report.timing[str(flag.name).lower()] += int(np.count_nonzero(columns["timing"].to_numpy() & flag))
                 seconds += float(columns["seconds"].to_numpy().sum())
                 labels.add(said)
                 for counts in filter(None, columns["changed"].to_pylist()):
                     changed.update(json.loads(counts))
+                for name, counts in zip(columns["id"].to_pylist(), columns["read"].to_pylist(), strict=True):
+                    report.add_reading(name, json.loads(counts))
                 lines.writerows(
-                    (name, code.hex(), f"{key:016x}", "heldout" if out else "train")
-                    for name, code, key, out in zip(
+                    (name, code.hex(), f"{key:016x}", SIDES[side])
+                    for name, code, key, side in zip(
                         columns["id"].to_pylist(),
                         columns["notes_hash"].to_pylist(),
                         columns["key"].to_pylist(),
-                        held[rows][here].tolist(),
+                        sides[rows][here].tolist(),
                         strict=True,
                     )
                 )
@@ -205,11 +225,6 @@ class _Every:
     hashes: NDArray[np.uint64]
 
 
-def _hashes(column: pa.Array) -> NDArray[np.uint64]:
-    data = np.frombuffer(column.buffers()[1] or b"", dtype="<u8").reshape(-1, 2)
-    return data[column.offset : column.offset + len(column)].astype(np.uint64)
-
-
 def _first_of_each(hashes: NDArray[np.uint64]) -> Rows:
     """[N] the first row that has the hash of each."""
     order = np.lexsort((hashes[:, 1], hashes[:, 0]))
@@ -218,16 +233,3 @@ def _first_of_each(hashes: NDArray[np.uint64]) -> Rows:
     # The sort is stable: the first of a run of equal hashes is the lowest row.
     first[order] = order[np.flatnonzero(new)][np.cumsum(new) - 1]
     return first
-
-
-def _joined(keys: Rows, group: Rows) -> Rows:
-    """[N] split keys in which rows of one group have one key, the lowest, and rows that had one key still do."""
-    _, named = np.unique(keys, return_inverse=True)
-    while True:
-        before = keys
-        for together in (group, named):
-            lowest = np.full(len(keys), np.iinfo(np.int64).max)
-            np.minimum.at(lowest, together, keys)
-            keys = lowest[together]
-        if (keys == before).all():
-            return keys

@@ -11,13 +11,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 from diffmidi_core import __version__
+from diffmidi_core.checksums import digests
 from diffmidi_core.contracts.source import Piece, Source
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.given_labels import GivenLabels
+from diffmidi_core.data.groups import group_of
 from diffmidi_core.data.heartbeat import Watch
 from diffmidi_core.data.merging import TOKENS, Merging
 from diffmidi_core.data.pieces import Pieces
-from diffmidi_core.data.report import Report
+from diffmidi_core.data.report import REPORT, Report, read_report
 from diffmidi_core.data.working import Make, Place, Work, work_on
 from diffmidi_core.errors import DiffmidiError, StoppedError
 from diffmidi_core.files import partial_of, read_json, whole_folder, write_json
@@ -25,7 +27,7 @@ from diffmidi_core.hooks import Hooks
 
 __all__ = ["REPORT", "TOKENIZER", "TOKENS", "Report", "prepare"]
 
-REPORT, TOKENIZER = "data.json", "tokenizer"
+TOKENIZER = "tokenizer"
 MEASURED = 64
 """Pieces whose round trip is measured, of a larger source."""
 _LOOK_EVERY = 0.2
@@ -37,8 +39,10 @@ def prepare(
     folder: Path,
     *,
     heldout: float,
+    test: float = 0.0,
     hooks: Hooks,
     near_duplicates: str = "group",
+    group: str | None = None,
     labels: Path | None = None,
     workers: int = 1,
     make: Make | None = None,
@@ -55,10 +59,11 @@ def prepare(
     Args:
         source, tokenizer: what is prepared, and how it becomes words.
         folder: is made, or replaced, at the end.
-        heldout: share of the pieces held out.
+        heldout, test: shares of the pieces held out to watch training by, and kept to judge the model by.
         hooks: are told of the progress, and of what the user should know.
         near_duplicates: versions of one piece stay on one side of the split ("group"), all but the first are left out
             ("drop"), or they are taken for different pieces ("ignore").
+        group: names groups of pieces that stay on one side as well: "folder", or a column of the labels.
         labels: a CSV file of labels to lay over the measured ones.
         workers: processes; 0: as many as the work is worth, by what the first shard takes, and cores allow.
         make: makes source and tokenizer anew in another process; can be pickled. Without it there is one process.
@@ -71,7 +76,9 @@ def prepare(
     """
     pieces = Pieces(source.pieces())
     given = GivenLabels(labels, (piece.id for piece in pieces)) if labels else None
-    plan = _plan(source, tokenizer, pieces, heldout=heldout, near_duplicates=near_duplicates, labels=labels)
+    groups = None if group is None else group_of(group, given)
+    options = {"heldout": heldout, "test": test, "near_duplicates": near_duplicates, "group": group}
+    plan = _plan(source, tokenizer, pieces, labels=labels, **options)
     beside = partial_of(folder)
     finished = _Finished(folder, plan)
 
@@ -98,8 +105,16 @@ def prepare(
         else:
             tell(len(pieces))
             shards = [place.shard(number) for number in range(work.shards)]
-            merging = Merging(shards, source, pieces, near_duplicates, given)
-            report = Report(found=len(pieces), heldout_share=heldout, tokenizer=tokenizer.fingerprint, plan=plan)
+            merging = Merging(shards, source, pieces, near_duplicates, given, groups)
+            report = Report(
+                found=len(pieces),
+                heldout_share=heldout,
+                test_share=test,
+                in_seconds=tokenizer.time_stretch(1.5) is not None,
+                grouped={"by": group} if group else {},
+                tokenizer=tokenizer.fingerprint,
+                plan=plan,
+            )
             _finish(merging, report, tokenizer, folder, place)
     shutil.rmtree(beside, ignore_errors=True)
     report = finished.report()
@@ -118,7 +133,7 @@ class _Finished:
         return self.file.exists() and read_json(self.file).get("plan") == self.plan
 
     def report(self) -> Report:
-        return Report(**read_json(self.file))
+        return read_report(self.file.parent)
 
 
 def _plan(
@@ -160,6 +175,7 @@ def _finish(merging: Merging, report: Report, tokenizer: Tokenizer, folder: Path
             if merging.given is not None and (remark := merging.given.remark()) is not None:
                 report.warnings.append(remark)
             tokenizer.save(temporary / TOKENIZER)
+            report.files = digests(temporary)
             write_json(temporary / REPORT, asdict(report))
     except DiffmidiError:
         if not report.kept and place.ranks == 1:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.files import may_not_be_read
 
 Column = NDArray[np.int64]
 
@@ -25,21 +26,40 @@ class ArrowFile:
         try:
             buffer = pa.memory_map(str(path)).read_buffer()
             self.batches = [batch for batch in pa.ipc.open_stream(buffer) if batch.num_rows]
+        except PermissionError:
+            raise may_not_be_read(path) from None
         except (pa.ArrowInvalid, OSError) as error:
             raise DiffmidiError(f"{path} cannot be read as Arrow ({error}): prepare the data again.") from None
+        self.path = path
         self.address = int(buffer.address)
         self.int32: NDArray[np.int32] = np.frombuffer(buffer, dtype=np.int32, count=len(buffer) // 4)
         self._rows_before = np.cumsum([0, *(batch.num_rows for batch in self.batches)])
 
     def numbers(self, name: str) -> Column:
-        """A column of int64, copied into memory."""
-        columns = [batch.column(name).to_numpy() for batch in self.batches]
+        """A column of integers, copied into memory as int64. Raises DiffmidiError where there is none of that name."""
+        if self.batches and name not in self.batches[0].schema.names:
+            raise DiffmidiError(
+                f"{self.path} was written by another version of diffmidi, and does not say '{name}': "
+                "prepare the data again."
+            )
+        columns = [batch.column(name).to_numpy().astype(np.int64) for batch in self.batches]
         return np.concatenate(columns) if columns else np.zeros(0, dtype=np.int64)
+
+    def hashes(self, name: str) -> NDArray[np.uint64]:
+        """[N, 2] a column of 16 bytes, copied into memory."""
+        columns = [hashes(batch.column(name)) for batch in self.batches]
+        return np.concatenate(columns) if columns else np.zeros((0, 2), dtype=np.uint64)
 
     def value(self, name: str, row: int) -> Any:
         """One value of a column, as Python has it."""
         batch = int(np.searchsorted(self._rows_before, row, side="right")) - 1
         return self.batches[batch].column(name)[row - int(self._rows_before[batch])].as_py()
+
+
+def hashes(column: Any) -> NDArray[np.uint64]:
+    """[N, 2] an Arrow array of 16 bytes each as numbers."""
+    data = np.frombuffer(column.buffers()[1] or b"", dtype="<u8").reshape(-1, 2)
+    return data[column.offset : column.offset + len(column)].astype(np.uint64)
 
 
 class Ragged:

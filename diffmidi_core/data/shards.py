@@ -18,11 +18,14 @@ from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.duplicates import SIGNATURE_LENGTH, notes_hash, signature
 from diffmidi_core.data.labels import folder_label
 from diffmidi_core.data.labels import measured as measured_labels
+from diffmidi_core.data.passages import elements
 from diffmidi_core.data.roundtrip import Loss
 from diffmidi_core.data.split import split_key
+from diffmidi_core.data.timing import timing_of
 from diffmidi_core.errors import DiffmidiError, RefusedError
 from diffmidi_core.files import whole_file
 from diffmidi_core.music.notes import notes_of
+from diffmidi_core.music.pedal import has_pedal
 from diffmidi_core.music.reading import printable
 from diffmidi_core.music.tempo import seconds
 
@@ -40,14 +43,17 @@ SCHEMA = pa.schema(
         "seconds": pa.float64(),
         "notes_hash": pa.binary(16),
         "signature": pa.list_(pa.uint32(), SIGNATURE_LENGTH),
+        "elements": pa.list_(pa.uint32()),
         "labels": pa.string(),
         # What follows is for the merging, and does not stay.
         "index": pa.int64(),
         "one_velocity": pa.bool_(),
         "changed": pa.string(),
+        "timing": pa.int8(),
+        "read": pa.string(),
     }
 )
-FOR_MERGING = ("index", "one_velocity", "changed")
+FOR_MERGING = ("index", "one_velocity", "changed", "timing", "read")
 
 
 @dataclass
@@ -122,7 +128,7 @@ def make_shard(
 def _row(source: Source, tokenizer: Tokenizer, piece: Piece, loss: Loss | None) -> dict[str, Any]:
     name = printable(piece.id)
     try:
-        score = source.read(piece)
+        score, counts = source.read_counted(piece)
         notes = notes_of(score)
         encoded = tokenizer.encode_piece(score, notes)
         if not encoded.notes:
@@ -140,9 +146,12 @@ def _row(source: Source, tokenizer: Tokenizer, piece: Piece, loss: Loss | None) 
             "seconds": float(seconds(score, (notes.onset + notes.duration).max(keepdims=True))[0]),
             "notes_hash": name_of_notes,
             "signature": signature(notes),
+            "elements": elements(notes),
             "labels": json.dumps({**folder_label(piece.id), **measured_labels(score, notes)}, ensure_ascii=False),
             "one_velocity": bool((notes.velocity == notes.velocity[0]).all()),
             "changed": json.dumps(dict(encoded.changed)) if encoded.changed else "",
+            "timing": int(timing_of(score, notes)),
+            "read": json.dumps({**counts, "with_pedal": int(has_pedal(score))}),
         }
     except DiffmidiError:
         raise

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from diffmidi_core.contracts.source import Piece, Source
 from diffmidi_core.music.notes import Score
 from diffmidi_core.music.pedal import sustained
+from diffmidi_core.music.repairs import Counts
 
 
 class Sustained(Source):
@@ -22,7 +23,18 @@ class Sustained(Source):
 
     def read(self, piece: Piece) -> Score:
         """The piece with its notes lengthened. Raises RefusedError where the other source does."""
-        return sustained(self._source.read(piece))
+        return self.read_counted(piece)[0]
+
+    def read_counted(self, piece: Piece) -> tuple[Score, Counts]:
+        """As `read`; `sustained` counts the notes that were lengthened."""
+        score, counts = self._source.read_counted(piece)
+        heard = sustained(score)
+        longer = sum(
+            int((new.notes.numpy()["duration"] > old.notes.numpy()["duration"]).sum())
+            for new, old in zip(heard.tracks, score.tracks, strict=True)
+            if heard is not score
+        )
+        return heard, {**counts, "sustained": longer}
 
     def stamp(self, piece: Piece) -> str:
         """The other source's."""

@@ -76,7 +76,7 @@ class Judge:
         if model is not None and not (model.process.exact and model.tokenizer.vocab == self.tokenizer.vocab):
             raise SystemExit("--judge takes a run of process autoregressive with the same words.")
         dataset = TokenDataset(run / "data", self.tokenizer, length=pipeline.config.length)
-        chosen = dataset.heldout(windows, seed=pipeline.config.seed)
+        chosen = dataset.heldout(windows)
         whole = [window for window in chosen if window.end - window.start >= WHOLE * pipeline.config.length]
         self.overlap: Metric = find("metric", "overlap_area").build({})
         self.heldout = [dataset.words(window) for window in whole]

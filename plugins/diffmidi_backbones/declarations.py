@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from diffmidi_core.api import Declaration, Field, Options
+from diffmidi_core.api import Declaration, Field, Options, UserPath
 
 
 class EncoderOptions(Options):
@@ -32,7 +31,7 @@ class EncoderOptions(Options):
     initializer_range: float = Field(0.02, gt=0, description="standard deviation of the initial weights")
     layer_norm_eps: float = Field(1e-12, gt=0, description="added to the variance in LayerNorm")
     max_positions: int = Field(0, ge=0, description="size of the position table; 0: as many as the run's windows have")
-    pretrained: Path | None = Field(None, description="folder with local weights (config.json, model.safetensors)")
+    pretrained: UserPath | None = Field(None, description="folder with local weights (config.json, model.safetensors)")
 
     @model_validator(mode="before")
     @classmethod

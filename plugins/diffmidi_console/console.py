@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console as Terminal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from diffmidi_console.prepared import prepared
 from diffmidi_core.api import Options, hookimpl, read_json
@@ -26,22 +27,12 @@ class Console:
         self.progress_bar: Progress | None = None
         self.task: Any = None
         self.what = ""
-        self.paths: list[Path] = []
         self.last_line = time.monotonic()
 
     @hookimpl
-    def run_started(self, folder: Path, config: Mapping[str, Any], stage: str) -> None:
+    def run_started(self, stage: str, about: str) -> None:
         """A heading for each stage."""
-        said = {
-            "prepare": f"{config['source']['name']} {config['data'] or ''} as {config['tokenizer']['name']} words",
-            "train": f"{config['process']['name']} on {config['backbone']['name']}, "
-            f"{config['train']['iterations']} iterations of {config['train']['batch_size']} windows",
-            "sample": f"{config['sample']['count']} pieces ({config['sample']['length']}) "
-            f"by {config['sampler']['name']} in {config['sample']['steps']} steps",
-            "evaluate": f"{len(config['metrics'])} metrics",
-            "render": ", ".join(part["name"] for part in config["renderers"]),
-        }.get(stage, "")
-        self.terminal.print(f"[bold]{stage}[/bold]  {said.strip()}", highlight=False)
+        self.terminal.print(f"[bold]{stage}[/bold]  {about}".strip(), highlight=False)
 
     @hookimpl
     def progress(self, what: str, done: int, total: int | None) -> None:
@@ -81,14 +72,10 @@ class Console:
             self.progress_bar.update(self.task, figures=shown)
 
     @hookimpl
-    def samples_written(self, paths: list[Path]) -> None:
-        """Remember what to list at the end."""
-        self.paths += paths
-
-    @hookimpl
-    def warned(self, message: str) -> None:
+    def warned(self, message: str) -> bool:
         """A warning in yellow."""
-        self.terminal.print(f"[yellow]Warning:[/yellow] {message}", highlight=False)
+        self.terminal.print(Text.assemble(("Warning: ", "yellow"), message))
+        return True
 
     @hookimpl
     def run_finished(self, folder: Path, figures: Mapping[str, Any], stage: str) -> None:
@@ -100,8 +87,6 @@ class Console:
             self._table(figures)
         elif stage == "report":
             self.terminal.print(f"  {folder / 'report.html'}: open it in a browser", highlight=False)
-        elif stage == "run":
-            self._list(folder)
 
     def _dataset(self, folder: Path, figures: Mapping[str, Any]) -> None:
         if (report := folder / "data.json").exists():
@@ -122,18 +107,6 @@ class Console:
             self.terminal.print(f"  Nothing to measure for {without}.", highlight=False)
         for number, note in enumerate(notes, 1):
             self.terminal.print(f"  {_mark(number)} {note}", highlight=False)
-
-    def _list(self, folder: Path) -> None:
-        table = Table(title=f"Music in {folder / 'samples'}", title_justify="left", show_header=False)
-        table.add_column(no_wrap=True)
-        table.add_column()
-        by_stem: dict[str, list[str]] = {}
-        for path in self.paths:
-            stem = path.name.split(".")[0]
-            by_stem.setdefault(stem, []).append(path.name.removeprefix(stem))
-        for stem, suffixes in by_stem.items():
-            table.add_row(stem, " ".join(dict.fromkeys(suffixes)))
-        self.terminal.print(table)
 
     def _plain_line(self, done: int, total: int | None) -> None:
         """A log file gets a line now and then, since it cannot show a moving bar."""

@@ -12,6 +12,13 @@ from rich.table import Table
 NAMED = 3
 """Pieces that are named for each reason; data.json names them all."""
 
+TIMING = (
+    ("off_grid", "keep no beat", "pieces whose onsets fit no grid, as performances'"),
+    ("late", "begin off the beat", "pieces all of whose onsets are late by the same amount, which is not rhythm"),
+    ("one_beat", "bars of one beat", "pieces in a metre such as 1/4, which is read as none"),
+)
+"""What of a file's timing is not believed."""
+
 Row = tuple[str, str, str]
 
 
@@ -30,9 +37,16 @@ def prepared(folder: Path, report: Mapping[str, Any]) -> Table:
 
 def _pieces(report: Mapping[str, Any]) -> Iterator[Row]:
     yield "found", _number(report["found"]), ""
-    yield "kept", _number(report["kept"]), f"{_number(report['heldout'])} of them held out"
+    yield (
+        "kept",
+        _number(report["kept"]),
+        f"{_number(report['heldout'])} of them held out, {_number(report['test'])} to test",
+    )
     if report["copies"]:
         yield "copies left out", _number(len(report["copies"])), _named(_pairs(report["copies"]))
+    if (grouped := report["grouped"]).get("groups"):
+        said = f"in {_number(grouped['groups'])} groups by {grouped['by']}, each on one side of the split"
+        yield "grouped", _number(grouped["pieces"]), said
     near = report["near_duplicates"]
     if near.get("dropped"):
         yield "versions left out", _number(len(near["dropped"])), _named(_pairs(near["dropped"]))
@@ -43,15 +57,30 @@ def _pieces(report: Mapping[str, Any]) -> Iterator[Row]:
         yield "largest group", _number(near["largest"]), _named(near["in_largest"], near["largest"])
     for reason, sentences in sorted(report["refused"].items(), key=lambda each: -len(each[1])):
         yield f"refused: {reason.replace('_', ' ')}", _number(len(sentences)), _named(sentences)
+    for what, pieces in sorted(report.get("repaired", {}).items(), key=lambda each: -len(each[1])):
+        yield f"repaired: {what.replace('_', ' ')}", _number(len(pieces)), _named(pieces)
 
 
 def _music(report: Mapping[str, Any]) -> Iterator[Row]:
     yield "hours of music", f"{report['hours']:,.2f}", ""
     yield "notes", _number(report["notes"]), ""
+    read = report.get("read", {})
+    if read.get("note_ons"):
+        yield "note-ons", _number(read["note_ons"]), f"in the files, and {_number(read['notes_read'])} notes read"
+    if read.get("with_pedal"):
+        many = f"{_number(read['with_pedal'])} pieces"
+        if "sustained" in read:
+            longer = 100 * read["sustained"] / max(report["notes"], 1)
+            yield "under the pedal", f"{longer:.3g} %", f"of the notes are longer than their keys are held, in {many}"
+        else:
+            yield "with a pedal", many, "which is left out: notes are as long as their keys are held"
     yield "words", _number(report["words"]), f"{report['words'] / max(report['notes'], 1):.2f} a note"
 
 
 def _losses(report: Mapping[str, Any]) -> Iterator[Row]:
+    for what, name, said in TIMING:
+        if report["timing"][what]:
+            yield name, _number(report["timing"][what]), said
     for what, count in report["changed"].items():
         yield what.replace("_", " "), _number(count), "changed by the tokenizer"
     loss = report["round_trip"]

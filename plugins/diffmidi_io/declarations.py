@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diffmidi_core.api import Declaration, Field, Options
+from diffmidi_core.api import Declaration, Field, Options, UserPath
 
 
 class FolderOptions(Options):
@@ -35,7 +35,7 @@ class HubOptions(ParquetOptions):
 class SoundOptions(Options):
     """Options of what makes sound."""
 
-    soundfont: str | None = Field(
+    soundfont: UserPath | None = Field(
         None, description="path of a SoundFont (.sf2); null: the General MIDI one that comes with pretty_midi"
     )
     peak: float = Field(-1.0, ge=-40, le=0, description="loudness: the level of the loudest sample, in dBFS")
@@ -62,10 +62,12 @@ folder = Declaration(
     summary="every MIDI file below a folder (--data FOLDER), or one MIDI file",
     implementation="diffmidi_io.folder:Folder",
     options=FolderOptions,
+    takes=("*/", "*.mid", "*.midi", "*.kar", "*.rmi"),
 )
 chorales = Declaration(
     summary="the 410 pieces by Bach, most of them four-part chorales, that come with music21",
     implementation="diffmidi_io.chorales:Chorales",
+    takes=("",),
 )
 parquet = Declaration(
     summary="rows of a Parquet file, or of a folder of them, that hold MIDI files or notes (--data FILE.parquet)",

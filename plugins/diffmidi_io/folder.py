@@ -5,16 +5,30 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from unicodedata import normalize
 
-from diffmidi_core.api import DiffmidiError, Piece, RefusedError, Score, Source, UsageError, printable, read_midi
+from diffmidi_core.api import (
+    DiffmidiError,
+    Piece,
+    RefusedError,
+    Score,
+    Source,
+    UsageError,
+    printable,
+    read_midi_counted,
+)
 from diffmidi_io.declarations import FolderOptions
 
 SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
 _APPLE_DOUBLE = "._"
 """How macOS names the file that holds the attributes of another one."""
+
+_MARKS = ({"config.json", "data"}, {"config.json", "checkpoints"}, {"request.json", "record.jsonl"})
+"""What a folder holds that is a run of ours, or a draw."""
+_OURS = {"config.json", "request.json"}
 
 
 class Folder(Source):
@@ -22,6 +36,7 @@ class Folder(Source):
 
     Links to files are followed, links to directories are not: they may lead back up. What is met and cannot be read,
     a directory without permission among it, is still a piece, which `read` refuses: it is counted, not passed over.
+    Runs and draws of ours are left out, unless one is named itself.
     """
 
     options: FolderOptions
@@ -44,10 +59,14 @@ class Folder(Source):
 
     def read(self, piece: Piece) -> Score:
         """The file as a score. Raises RefusedError."""
+        return self.read_counted(piece)[0]
+
+    def read_counted(self, piece: Piece) -> tuple[Score, Mapping[str, int]]:
+        """The file as a score, and what was counted as it was read. Raises RefusedError."""
         path = self._path(piece)
         if piece.id.endswith("/"):
             raise RefusedError("unreadable", f"the folder {printable(path)} may not be read: permission denied.")
-        return read_midi(path)
+        return read_midi_counted(path)
 
     def stamp(self, piece: Piece) -> str:
         """Its size and when it was last written."""
@@ -76,16 +95,20 @@ class Folder(Source):
     def _data(self) -> Path:
         if self.data is None:
             raise UsageError("the source 'folder' needs to know where the music is: give --data FOLDER.")
-        return Path(self.data)
+        return Path(self.data).expanduser()
 
     def _wanted(self, name: str) -> bool:
-        return name.endswith("/") or fnmatch.fnmatchcase(name, self.options.pattern)
+        # macOS writes an accent as a character of its own, and keyboards one with its letter.
+        return name.endswith("/") or fnmatch.fnmatchcase(normalize("NFC", name), normalize("NFC", self.options.pattern))
 
 
 def _walk(top: Path, *, hidden: bool) -> Iterator[str]:
     """Paths below `top` of MIDI files, and, ending in "/", of directories that cannot be listed."""
     denied: list[OSError] = []
     for folder, below, files in os.walk(top, onerror=denied.append):
+        if Path(folder) != top and _OURS & {*below, *files} and any(marks <= {*below, *files} for marks in _MARKS):
+            below.clear()  # music that diffmidi drew must not become music it learns from
+            continue
         path = Path(folder).relative_to(top).as_posix()
         inside = "" if path == "." else f"{path}/"
         if not hidden:

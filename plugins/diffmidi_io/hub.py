@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,10 @@ class Hub(Source):
 
     def read(self, piece: Piece) -> Score:
         """The row as a score. Raises RefusedError."""
+        return self.read_counted(piece)[0]
+
+    def read_counted(self, piece: Piece) -> tuple[Score, Mapping[str, int]]:
+        """The row as a score, and what was counted as it was read. Raises RefusedError."""
         split, row = row_of(piece.id)
         if split != self.options.split or row >= len(self._rows):
             raise no_such_row(piece.id)

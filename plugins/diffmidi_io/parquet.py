@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -49,6 +49,10 @@ class Parquet(Source):
 
     def read(self, piece: Piece) -> Score:
         """The row as a score. Raises RefusedError."""
+        return self.read_counted(piece)[0]
+
+    def read_counted(self, piece: Piece) -> tuple[Score, Mapping[str, int]]:
+        """The row as a score, and what was counted as it was read. Raises RefusedError."""
         name, row = row_of(piece.id)
         if row >= self._rows.get(name, 0):
             raise no_such_row(piece.id)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from diffmidi_core.api import Notes, RefusedError, Score, UsageError, printable, read_midi_bytes, score_of
+from diffmidi_core.api import Notes, RefusedError, Score, UsageError, printable, read_midi_bytes_counted, score_of
 
 USUAL = ("midi", "bytes", "content", "file", "data", "notes")
 """What a column of music is usually called; where several fit, the first of these."""
@@ -53,15 +53,18 @@ def music_column(schema: pa.Schema, chosen: str | None, table: str) -> str:
     return (usual or fitting)[0]
 
 
-def score_in(cell: Any, name: str) -> Score:
-    """The score in a cell, as Python sees it; `name` is what error messages call it. Raises RefusedError."""
+def score_in(cell: Any, name: str) -> tuple[Score, Mapping[str, int]]:
+    """The score in a cell, as Python sees it, and what was counted as it was read; `name` is what errors call it.
+
+    Raises RefusedError.
+    """
     if isinstance(cell, Mapping) and "bytes" in cell:
         if cell["bytes"] is None and cell.get("path"):
             raise RefusedError("missing", f"{name} is a path ({cell['path']}) and not the file's bytes.")
         cell = cell["bytes"]
     if cell is None:
         raise RefusedError("missing", f"{name} has no music: its cell is null.")
-    return read_midi_bytes(cell, name) if isinstance(cell, bytes) else _from_notes(cell, name)
+    return read_midi_bytes_counted(cell, name) if isinstance(cell, bytes) else (_from_notes(cell, name), {})
 
 
 def _from_notes(cell: Any, name: str) -> Score:

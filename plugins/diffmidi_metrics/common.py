@@ -1,7 +1,9 @@
 """What the metrics share: figures of means and of ratios with their intervals, and the notes of a sample in quarters.
 
-Intervals are 95 % percentile bootstrap intervals (Efron 1979) over the items, from one fixed seed. Items are put in
-order first, so that the order in which ranks gather them changes nothing.
+Intervals are 95 % percentile bootstrap intervals (Efron 1979) over the items, from one fixed seed, expanded for few
+items (Hesterberg 2015, "What Teachers Should Know About the Bootstrap"). Of fewer than FEWEST items none is given: it
+would leave the true value out far more often than once in 20 times. Items are put in order first, so that the order in
+which ranks gather them changes nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import NormalDist
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -22,6 +25,9 @@ Interval = tuple[float, float]
 
 RESAMPLES = 2000
 """How many bootstrap samples an interval is read from; its ends are then known to a few hundredths of its width."""
+FEWEST = 8
+"""Items that an interval is given for. Measured on windows whose bits vary as music's do: 93 % of the intervals from 8
+hold the true value, of those from 4 (as expanded) 87 %, from 3 73 %, from 2 half."""
 
 ABOVE, BELOW = "above", "below"
 
@@ -31,24 +37,46 @@ def resampled(count: int, stream: int = 0) -> NDArray[np.int64]:
     return np.random.default_rng(stream).integers(count, size=(RESAMPLES, count))
 
 
-def between(values: Array) -> Interval:
-    """The middle 95 % of bootstrapped values."""
-    low, high = np.quantile(values, (0.025, 0.975))
+def between(values: Array, count: int) -> Interval:
+    """The middle 95 % of bootstrapped values, or more of them: of what was bootstrapped from `count` items, two at
+    least.
+
+    A bootstrap sample of n items varies by √((n−1)/n) too little, and normal quantiles are too near for so few: the
+    tails that are cut off are Φ(−√(n/(n−1)) t), t the 97.5 % quantile of Student's distribution with n − 1 degrees of
+    freedom (Hesterberg 2015).
+    """
+    tail = NormalDist().cdf(-math.sqrt(count / (count - 1)) * student(count - 1))
+    low, high = np.quantile(values, (tail, 1 - tail))
     return float(low), float(high)
 
 
-def around(value: float, values: Array, least: float, most: float) -> tuple[float, Interval]:
-    """The standard deviation of bootstrapped values, and value ± 1.96 of it, cut to what the value can be.
+def student(freedom: int) -> float:
+    """The 97.5 % quantile of Student's t, from the normal one (Abramowitz and Stegun 1964, 26.7.5)."""
+    z = NormalDist().inv_cdf(0.975)
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+    )
+    return z + sum(term / freedom**power for power, term in enumerate(terms, 1))
+
+
+def around(value: float, values: Array, least: float, most: float, count: int) -> tuple[float, Interval | None]:
+    """The standard deviation of values bootstrapped from `count` items, and value ± 1.96 of it (more for few items),
+    cut to what the value can be; no interval for fewer than FEWEST.
 
     For figures at the edge of what they can be, such as an overlap near 1: drawing anew can only lower them, so that
     the middle of what was drawn may miss the value itself (Efron and Tibshirani 1993, chapter 13).
     """
     error = float(values.std(ddof=1))
-    return error, (max(least, value - 1.96 * error), min(most, value + 1.96 * error))
+    if count < FEWEST:
+        return error, None
+    reach = student(count - 1) * math.sqrt(count / (count - 1)) * error
+    return error, (max(least, value - reach), min(most, value + reach))
 
 
 def ratio(rows: Sequence[Row], above: str = ABOVE, below: str = BELOW) -> tuple[float, float | None, Interval | None]:
-    """sum(above) / sum(below), its standard error and its interval over the rows (None for fewer than two).
+    """sum(above) / sum(below), its standard error (None for fewer than two rows) and interval (fewer than FEWEST).
 
     The error is that of a ratio estimator (Cochran 1977, Sampling Techniques, eq. 2.39), s over √n:
     √(n/(n−1) Σ (above − ratio·below)²) / Σ below.
@@ -59,9 +87,14 @@ def ratio(rows: Sequence[Row], above: str = ABOVE, below: str = BELOW) -> tuple[
     if n < 2:
         return value, None, None
     error = math.sqrt(n / (n - 1) * ((pairs[:, 0] - value * pairs[:, 1]) ** 2).sum()) / total
-    sums = pairs[resampled(n)].sum(1)
+    return value, float(error), interval_of(pairs) if n >= FEWEST else None
+
+
+def interval_of(pairs: Array) -> Interval:
+    """The interval of Σ above / Σ below over pairs [n, 2] of both, two at least, in an order of their own."""
+    sums = pairs[resampled(len(pairs))].sum(1)
     some = sums[sums[:, 1] > 0]
-    return value, float(error), between(some[:, 0] / some[:, 1])
+    return between(some[:, 0] / some[:, 1], len(pairs))
 
 
 class OfSamples(Metric):

@@ -129,7 +129,7 @@ class _Compared(OfSamples):
         for name, value in found.items():
             figure = Figure(value, self.unit, count, "samples", reference=beside[name], skipped=len(rows) - count)
             if count > 1:
-                error, interval = around(value, spread[name], 0, self.most)
+                error, interval = around(value, spread[name], 0, self.most, count)
                 figure = replace(figure, error=error, interval=interval)
             figures[name] = figure
         return figures

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffmidi_core.api import Figure, Notes, Row, Sample, Score, Summary, TrainingMusic, notes_of
-from diffmidi_metrics.common import ABOVE, BELOW, Array, OfSamples, between, ratio_figure, resampled
+from diffmidi_metrics.common import ABOVE, BELOW, FEWEST, Array, OfSamples, between, ratio_figure, resampled
 
 Codes = NDArray[np.int64]
 
@@ -149,9 +149,9 @@ class Originality(OfSamples):
         if len(theirs):
             skipped = len(rows) - len(mine)
             drawn = zip(resampled(len(mine)), resampled(len(theirs), 1), strict=True)
-            pairs = [(mine[some], theirs[others]) for some, others in drawn] if len(mine) > 1 else []
+            pairs = [(mine[some], theirs[others]) for some, others in drawn] if len(mine) >= FEWEST else []
             for name, judge, by_nature in (("percentile", _percentile, 50.0), ("copied", _copied, 0.0)):
-                interval = between(np.array([judge(*pair) for pair in pairs])) if pairs else None
+                interval = between(np.array([judge(*pair) for pair in pairs]), len(mine)) if pairs else None
                 unit = {"percentile": "% of held-out", "copied": "% of samples"}[name]
                 figures[name] = Figure(
                     judge(mine, theirs),

@@ -104,7 +104,7 @@ class SelfSimilarity(OfSamples):
                 judged = Figure(value, "score", len(mine), "samples", skipped=len(rows) - len(mine), reference=1.0)
                 known = spread[~np.isnan(spread[:, index]), index] if several else np.zeros(0)
                 if len(known) > 1:
-                    error, interval = around(value, known, 0, 1)
+                    error, interval = around(value, known, 0, 1, min(len(ours), len(held)))
                     judged = replace(judged, error=error, interval=interval)
                 figures |= {
                     f"{name}_{what}": judged,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from diffmidi_core.api import Row, Sample, Summary
 from diffmidi_metrics.common import ABOVE, BELOW, OfSamples, ratio_figure
@@ -13,6 +14,8 @@ class GrammarFaults(OfSamples):
 
     A fault is a word that the tokenizer's grammar does not allow where it stands, and an end in the middle of a note.
     """
+
+    needs_tokens: ClassVar[bool] = True
 
     def of(self, sample: Sample) -> Row:
         """Faults and words of one sample."""
@@ -29,6 +32,8 @@ class GrammarChanges(OfSamples):
     It is what the sampler wrote down: in how many places the most probable legal text differs from what each position
     would say by itself. Samples that say nothing of it are left out.
     """
+
+    needs_tokens: ClassVar[bool] = True
 
     def of(self, sample: Sample) -> Row:
         """Changed words and words of one sample."""

@@ -8,8 +8,10 @@ from diffmidi_core.api import Declaration, Field, Options
 class ReportOptions(Options):
     """Options of `report`."""
 
-    samples: int = Field(8, ge=0, description="how many samples it shows, the first ones by name")
-    megabytes: float = Field(6.0, gt=0, le=500, description="most sound it holds; long samples are dulled, then cut")
+    samples: int = Field(8, ge=0, description="how many pieces of each draw it shows, the first ones")
+    megabytes: float = Field(
+        6.0, gt=0, le=500, description="how large the page becomes at most: sound is dulled, then cut, then left out"
+    )
 
 
 report = Declaration(

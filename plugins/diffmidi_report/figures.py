@@ -1,17 +1,23 @@
-"""Figures as the table and the bars show them."""
+"""Figures as the tables and the bars show them; each table is of one checkpoint or of one draw."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-
-Figures = Mapping[str, Mapping[str, Any] | None]
+from diffmidi_core.api import Judged, StoredFigure
+from diffmidi_report.run import Draw
+from diffmidi_report.words import number
 
 BY_TYPE = "bits_by_type"
-"""The metric whose figures, one a word type, have a section of their own."""
+"""The metric whose figures, one a token type, have a section of their own."""
+PIECES = "samples"
+"""What metrics call the pieces of a draw."""
+_MUSIC = {"test": "test music", "heldout": "held-out music", "all": "other music"}
+_SPLITS = {
+    "test": "Test music was kept out of training and out of the choice of the checkpoint.",
+    "heldout": "No piece was kept for the test: held-out music is what the checkpoint was chosen by.",
+}
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Bar:
-    """One word type: its bits, and how long its bar is (percent of the longest)."""
+    """One token type: its bits, and how long its bar is (percent of the longest)."""
 
     name: str
     value: str
@@ -39,62 +45,116 @@ class Bar:
     share: float
 
 
-def groups(figures: Figures) -> dict[str, list[Line]]:
-    """Figures by what they were measured on ("64 held-out windows", "8 samples"), in the order of the config."""
-    found: dict[str, list[Line]] = {}
-    marks = {note: number for number, note in enumerate(notes(figures), 1)}
-    for name, figure in _shown(figures):
-        of = f"{figure['count'] + int(figure.get('skipped') or 0):,} {figure['of']}"
-        found.setdefault(of, []).append(_line(name, figure, marks.get(figure.get("note") or "")))
-    return found
+@dataclass(frozen=True)
+class Group:
+    """Lines that were measured on the same things.
+
+    Attributes:
+        title: what they were measured on.
+        beside: what the reference is of; empty where no line has one.
+    """
+
+    title: str
+    beside: str
+    lines: list[Line]
 
 
-def notes(figures: Figures) -> list[str]:
-    """What a reader must know before quoting figures, each said once."""
-    return list(dict.fromkeys(figure["note"] for _, figure in _shown(figures) if figure.get("note")))
+@dataclass(frozen=True)
+class Found:
+    """All tables of one checkpoint, or of one draw.
+
+    Attributes:
+        title: which it is.
+        about: how it was measured, a sentence each.
+        notes: what a reader must know before quoting figures; lines refer to them by number.
+    """
+
+    title: str
+    about: list[str]
+    groups: list[Group]
+    notes: list[str]
 
 
-def bars(figures: Figures) -> list[Bar]:
-    """Bits by word type, the dearest first."""
-    found = {name.partition("/")[2]: each for name, each in figures.items() if each and name.startswith(BY_TYPE + "/")}
-    longest = max((each["value"] for each in found.values()), default=0) or 1
+def of_checkpoint(judged: Judged) -> Found:
+    """What a checkpoint is worth, on the run's music or on other."""
+    on = f" on {judged.other}" if judged.other else ""
+    drawn = f" Samples are those of draw {judged.drawn}." if judged.drawn else ""
+    return _found(judged, f"Checkpoint of iteration {judged.checkpoint:,}{on}", judged.drawn, drawn)
+
+
+def of_draw(draw: Draw, judged: Judged) -> Found:
+    """What a draw is worth."""
+    return _found(judged, f"{draw.title}: {draw.about}", draw.name, "")
+
+
+def bars(judged: Judged) -> list[Bar]:
+    """Bits by token type, the dearest first."""
+    found = {name.partition("/")[2]: each for name, each in judged.known.items() if name.startswith(BY_TYPE + "/")}
+    longest = max((each.value for each in found.values()), default=0) or 1
     return [
-        Bar(name, _number(each["value"]), _spread(each), 100 * max(0.0, each["value"]) / longest)
-        for name, each in sorted(found.items(), key=lambda item: -item[1]["value"])
+        Bar(name, number(each.value), _spread(each), 100 * max(0.0, each.value) / longest)
+        for name, each in sorted(found.items(), key=lambda item: -item[1].value)
     ]
 
 
-def _shown(figures: Figures) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    return ((name, each) for name, each in figures.items() if each and not name.startswith(BY_TYPE + "/"))
+def music(judged: Judged) -> str:
+    """The music that figures are on, or beside."""
+    return judged.other or _MUSIC.get(judged.split or "", "other music")
 
 
-def _line(name: str, figure: Mapping[str, Any], mark: int | None) -> Line:
-    reference = figure.get("reference")
+def _found(judged: Judged, title: str, draw: str, more: str) -> Found:
+    shown = list(_shown(judged))
+    notes = list(dict.fromkeys(figure.note for _, figure in shown if figure.note))
+    marks = {note: place for place, note in enumerate(notes, 1)}
+    by_title: dict[str, list[tuple[str, StoredFigure]]] = {}
+    for name, figure in shown:
+        by_title.setdefault(_title(judged, figure, draw), []).append((name, figure))
+    groups = [
+        Group(
+            of,
+            music(judged) if any(figure.reference is not None for _, figure in some) else "",
+            [_line(name, figure, marks.get(figure.note)) for name, figure in some],
+        )
+        for of, some in by_title.items()
+    ]
+    ranges = "Ranges are 95 % confidence intervals; ± is one standard error."
+    split = "" if judged.other else _SPLITS.get(judged.split or "", "")
+    return Found(title, [each for each in (ranges, split, more.strip()) if each], groups, notes)
+
+
+def _title(judged: Judged, figure: StoredFigure, draw: str) -> str:
+    count = figure.count + figure.skipped
+    if figure.of == PIECES:
+        return f"{count:,} piece{'' if count == 1 else 's'} of draw {draw}"
+    if figure.of.endswith("windows"):
+        return f"{count:,} windows of {music(judged)}"
+    return f"{count:,} {figure.of}"
+
+
+def _shown(judged: Judged) -> Iterator[tuple[str, StoredFigure]]:
+    return ((name, each) for name, each in judged.known.items() if not name.startswith(BY_TYPE + "/"))
+
+
+def _line(name: str, figure: StoredFigure, mark: int | None) -> Line:
     metric, _, part = name.partition("/")
     return Line(
         metric=metric,
         part=part,
-        unit=figure["unit"],
-        value=_number(figure["value"]),
+        unit=figure.unit,
+        value=number(figure.value),
         spread=_spread(figure),
-        reference="" if reference is None else _number(reference),
-        reference_spread=_interval(figure.get("reference_interval")),
-        skipped=int(figure.get("skipped") or 0),
+        reference="" if figure.reference is None else number(figure.reference),
+        reference_spread=_interval(figure.reference_interval),
+        skipped=figure.skipped,
         mark=mark,
     )
 
 
-def _spread(figure: Mapping[str, Any]) -> str:
-    if figure.get("interval"):
-        return _interval(figure["interval"])
-    return "" if figure.get("error") is None else f"± {_number(figure['error'], 2)}"
+def _spread(figure: StoredFigure) -> str:
+    if figure.interval:
+        return _interval(figure.interval)
+    return "" if figure.error is None else f"± {number(figure.error, 2)}"
 
 
 def _interval(ends: Sequence[float] | None) -> str:
-    return "" if not ends else f"{_number(ends[0], 3)} to {_number(ends[1], 3)}"
-
-
-def _number(value: float, digits: int = 4) -> str:
-    # Never 5.9e-05, which few read at a glance.
-    said = np.format_float_positional(value, precision=digits, fractional=False, unique=True, trim="-")
-    return said.replace("-", "\N{MINUS SIGN}")
+    return "" if not ends else f"{number(ends[0])} to {number(ends[1])}"

@@ -14,21 +14,17 @@ if TYPE_CHECKING:
 
 
 class Report:
-    """Overview, samples, figures, training and words. jinja2 and matplotlib are imported when a report is written."""
+    """Overview, samples, figures, training and tokens. jinja2 and matplotlib are imported when a report is written."""
 
     def __init__(self, options: ReportOptions) -> None:
         self.options = options
 
     @hookimpl
     def report_sections(
-        self,
-        folder: Path,
-        config: Mapping[str, Any],
-        figures: Mapping[str, Any],
-        training: Callable[[], TrainingMusic | None],
+        self, folder: Path, config: Mapping[str, Any], training: Callable[[], TrainingMusic | None]
     ) -> list[Section]:
         """The built-in sections, of as much as the folder holds."""
         from diffmidi_report.run import Run
         from diffmidi_report.sections import sections
 
-        return sections(Run.read(folder, config, figures), training, self.options)
+        return sections(Run.read(folder, config), training, self.options)

@@ -4,51 +4,141 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from diffmidi_core.api import DiffmidiError, curves_part, read_json
+from diffmidi_core.api import DiffmidiError, DrawFolder, Judged, PieceRecord, StoredRequest, curves_part, read_json
+from diffmidi_core.api import printable as printed
+from diffmidi_report.story import segments_of
+from diffmidi_report.words import length, many
 
 HELDOUT, TRAIN = "heldout/bound_bpw", "train/bound_bpw"
-FEWEST_LOOKS = 5
-"""Under which nothing is said about where the curves part."""
+FEWEST_PASSES = 5
+"""Validation passes under which nothing is said about overfitting."""
 Points = tuple[list[float], list[float]]
 """Iterations, and a value at each."""
 
 
 @dataclass(frozen=True)
+class Draw:
+    """One draw: what was asked, what came, and what it is worth.
+
+    Attributes:
+        pieces: those that came so far; none where it was stopped before the first.
+        judged: None where it was not.
+        problems: sentences about what of it cannot be read.
+    """
+
+    folder: DrawFolder
+    stored: StoredRequest
+    pieces: Sequence[PieceRecord]
+    judged: Judged | None
+    problems: Sequence[str]
+
+    @property
+    def name(self) -> str:
+        """As its folder is called."""
+        return printed(self.folder.path.name)
+
+    @property
+    def checkpoint(self) -> int:
+        """The iteration of the weights that drew it."""
+        return self.stored.model.step
+
+    @property
+    def title(self) -> str:
+        """What the page calls it."""
+        if self.folder.while_training:
+            return f"Draw {self.name}, made while training"
+        return f"Draw {self.name}"
+
+    @property
+    def size(self) -> str:
+        """How many pieces there are, of which length."""
+        asked, came = self.stored.request.count, len(self.pieces)
+        count = many(asked, "piece") if came == asked else f"{came} of {many(asked, 'piece')}"
+        return f"{count}{length(self.stored.request.length)}"
+
+    @property
+    def about(self) -> str:
+        """All that was asked, on one line."""
+        asked = self.stored.request
+        return (
+            f"{self.size}, by {asked.sampler.label} in {many(asked.steps, 'step')}, seed {asked.seed}, "
+            f"iteration {self.checkpoint:,}"
+        )
+
+
+@dataclass(frozen=True)
 class Run:
-    """A run's files, read; what is missing is empty, what is damaged is named in `damaged`."""
+    """A run's files, read; what is missing is empty, what is damaged is named in `damaged`.
+
+    Attributes:
+        checkpoints: figures of each checkpoint that was judged, the newest first.
+        draws: the newest first.
+    """
 
     folder: Path
     config: Mapping[str, Any]
     facts: Mapping[str, Any]
-    figures: Mapping[str, Mapping[str, Any] | None]
-    checkpoint: int | None
-    rows: Mapping[str, Mapping[str, Mapping[str, float]]]
-    """Sample to metric to that sample's own row."""
     log: list[dict[str, float]]
+    checkpoints: list[Judged]
+    draws: list[Draw]
     damaged: list[str]
 
     @classmethod
-    def read(cls, folder: Path, config: Mapping[str, Any], figures: Mapping[str, Any]) -> Run:
-        """Everything but the samples."""
+    def read(cls, folder: Path, config: Mapping[str, Any]) -> Run:
+        """Everything but the music."""
         damaged: list[str] = []
 
-        def found(name: str) -> Mapping[str, Any]:
-            try:
-                content = read_json(folder / name) if (folder / name).exists() else {}
-            except DiffmidiError as error:
-                damaged.append(str(error))
-                return {}
-            return content if isinstance(content, Mapping) else {}
+        def named(error: DiffmidiError) -> str:
+            return str(error).replace(f"{folder}/", "").replace(str(folder), printed(folder.resolve().name))
 
-        measured = found("figures.json")
-        rows = measured.get("samples") or {}
-        log = _log(folder / "metrics.jsonl")
-        return cls(folder, config, found("run.json"), figures, measured.get("checkpoint"), rows, log, damaged)
+        facts: Any = {}
+        try:
+            facts = read_json(folder / "run.json") if (folder / "run.json").exists() else {}
+        except DiffmidiError as error:
+            damaged.append(named(error))
+        checkpoints = []
+        for file in Judged.files(folder):
+            try:
+                checkpoints.append(Judged.of_checkpoint(file))
+            except DiffmidiError as error:
+                damaged.append(named(error))
+        draws = []
+        for drawn in _all_draws(folder / "draws"):
+            try:
+                draws.append(_draw(drawn, named))
+            except DiffmidiError as error:
+                damaged.append(named(error))
+        facts = facts if isinstance(facts, Mapping) else {}
+        return cls(folder, config, facts, _log(folder / "metrics.jsonl"), checkpoints, draws, damaged)
+
+    @cached_property
+    def newest(self) -> Draw | None:
+        """The newest draw that somebody asked for and that has music."""
+        asked = (each for each in self.draws if each.pieces and not each.folder.while_training)
+        return next(asked, None)
+
+    @property
+    def others(self) -> list[Draw]:
+        """The other draws: those that were asked for, then those made while training."""
+        rest = [each for each in self.draws if each is not self.newest]
+        return sorted(rest, key=lambda each: each.folder.while_training)
+
+    @property
+    def judged(self) -> Judged | None:
+        """The newest checkpoint that was judged, on the run's own music."""
+        return next((each for each in self.checkpoints if not each.other), None)
+
+    @property
+    def machine(self) -> Mapping[str, Any]:
+        """Where it was trained last: versions, device, precision and what else the last segment says."""
+        segments = segments_of(self.facts)
+        return {**self.facts, **(segments[-1] if segments else {})}
 
     def curve(self, name: str) -> Points:
         """What was logged under that name, where it is a finite number."""
@@ -56,13 +146,32 @@ class Run:
         return [step for step, _ in points], [value for _, value in points]
 
     def parted(self) -> int | None:
-        """The iteration where the training and the held-out curve part, if they do."""
+        """The iteration from which on the model overfits, if it does."""
         return curves_part(self.log)
 
-    def samples(self) -> list[Path]:
-        """Each sample's path without a suffix, by name."""
-        folder = self.folder / "samples"
-        return sorted({path.with_suffix("") for suffix in (".txt", ".mid") for path in folder.glob(f"*{suffix}")})
+
+def _all_draws(draws: Path) -> list[DrawFolder]:
+    """The newest first; those whose request cannot be read come last, to be named."""
+    known = DrawFolder.all(draws)
+    paths = {each.path for each in known}
+    unread = [DrawFolder(file.parent) for file in sorted(draws.glob("*/request.json")) if file.parent not in paths]
+    return [*known, *unread]
+
+
+def _draw(folder: DrawFolder, named: Any) -> Draw:
+    problems: list[str] = []
+    stored = folder.request()
+    pieces: list[PieceRecord] = []
+    judged = None
+    try:
+        pieces = folder.pieces()
+    except DiffmidiError as error:
+        problems.append(named(error))
+    try:
+        judged = Judged.of_draw(folder)
+    except DiffmidiError as error:
+        problems.append(named(error))
+    return Draw(folder, stored, pieces, judged, [f"{each[0].upper()}{each[1:]}" for each in problems])
 
 
 def _log(path: Path) -> list[dict[str, float]]:

@@ -1,30 +1,31 @@
-"""Samples as cards: what is heard, what is seen, what is said of each; and a sample's words."""
+"""Pieces as cards: what is heard, what is seen, what is said of each; and a piece's tokens."""
 
 from __future__ import annotations
 
 import base64
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from diffmidi_core.api import DiffmidiError, Score, TrainingMusic, printable, read_midi
-from diffmidi_report.declarations import ReportOptions
+from diffmidi_core.api import DiffmidiError, PieceRecord, Score, TrainingMusic, printable, read_midi
 from diffmidi_report.roll import LEFT, PASSAGE_HEIGHT, WIDTH, Roll, around, columns, draw, ends
-from diffmidi_report.run import Run
+from diffmidi_report.run import Draw
 from diffmidi_report.sound import Sound, small
 
 WAVE_HEIGHT = 44.0
-_BASE64 = 4 / 3
+MOST_TOKENS = 2000
+"""Tokens of a piece that are shown; a long piece has more than anybody reads."""
+BASE64 = 4 / 3
 _TYPE = re.compile(r"\D*")
-"""What a word's type is told by: all before its number."""
+"""What a token's type is told by: all before its number."""
 
 
 @dataclass(frozen=True)
 class Nearest:
-    """The training passage that is nearest to a sample, as the metric `originality` found it."""
+    """The training passage that is nearest to a piece, as the metric `originality` found it."""
 
     notes: int
     piece: str = ""
@@ -34,9 +35,19 @@ class Nearest:
 
 @dataclass
 class Card:
-    """One sample, as far as its files go; `missing` says what is not there, and what to do."""
+    """One piece, as far as its files go; `missing` says what is not there, and what to do.
+
+    Attributes:
+        name: what it is called in its draw.
+        full_name: what it is called anywhere on the page.
+        file: what it is saved as.
+        wav: its sound file, where there is one.
+    """
 
     name: str
+    full_name: str
+    file: str
+    wav: Path | None = None
     roll: Roll | None = None
     wave: str = ""
     sound: Sound | None = None
@@ -46,61 +57,65 @@ class Card:
     missing: list[str] = field(default_factory=list)
 
 
-def cards(
-    run: Run, paths: Sequence[Path], training: Callable[[], TrainingMusic | None], options: ReportOptions
-) -> list[Card]:
-    """A card for each sample; together their sound stays below `options.megabytes` in the page."""
-    most = int(options.megabytes * 1e6 / _BASE64 / max(1, len(paths)))
-    matches = {path: run.rows.get(path.name, {}).get("originality") or {} for path in paths}
-    music = training() if any(matches.values()) else None
-    return [_card(path, most, matches[path], music) for path in paths]
+Training = Callable[[], TrainingMusic | None]
 
 
-def _card(path: Path, most_bytes: int, match: Mapping[str, float], music: TrainingMusic | None) -> Card:
-    card = Card(printable(path.name))
-    card.sound, score = _sound(path, most_bytes, card), _score(path, card)
+def card(drawn: Draw, piece: PieceRecord, training: Training, *, most_bytes: int = 0) -> Card:
+    """A piece's card, with as much of its sound as fits into `most_bytes` of the page; by default without."""
+    name = f"Piece {piece.number}"
+    made = Card(name, f"piece {piece.number} of draw {drawn.name}", f"{drawn.name}-{piece.stem}.mid")
+    path = drawn.folder.path
+    if "short" in piece.record:
+        made.missing.append(
+            f"It got stuck before it was {drawn.stored.request.length} long, and was kept as it is: train longer, or "
+            "ask for another length."
+        )
+    made.sound, score = _sound(path / f"{piece.stem}.wav", most_bytes, made), _score(path / f"{piece.stem}.mid", made)
     # Notes and sound share one axis of time, so that they stand below each other.
-    seconds = max(card.sound.seconds if card.sound else 0.0, ends(columns(score)) if score is not None else 0.0)
+    seconds = max(made.sound.seconds if made.sound else 0.0, ends(columns(score)) if score is not None else 0.0)
     if score is not None:
         notes = columns(score)
-        start, count = (int(match["start"]), int(match["match"])) if match else (0, 0)
-        card.roll = draw(notes, seconds, marked=(start, count))
-        if 0 <= start < start + count <= len(notes["time"]):
-            card.nearest = _nearest(match, music, float(notes["time"][start]), seconds)
-    if card.sound is not None:
-        card.wave = _outline(card.sound, seconds)
-    return card
+        match = drawn.judged.pieces.get(piece.stem, {}).get("originality", {}) if drawn.judged else {}
+        start, count = (int(match.get(each, 0)) for each in ("start", "match"))
+        made.roll = draw(notes, seconds, marked=(start, count))
+        if match and 0 <= start < start + count <= len(notes["time"]):
+            made.nearest = _nearest(match, training(), float(notes["time"][start]), seconds)
+    if made.sound is not None:
+        made.wave = _outline(made.sound, seconds)
+    return made
 
 
-def _sound(path: Path, most_bytes: int, card: Card) -> Sound | None:
-    wav = path.with_name(path.name + ".wav")
+def _sound(wav: Path, most_bytes: int, card: Card) -> Sound | None:
+    if not wav.exists():
+        card.missing.append(f"No sound: there is no {printable(wav.name)}, which the renderer wav makes.")
+        return None
+    card.wav = wav
+    if not most_bytes:
+        return None
     try:
-        if not wav.exists():
-            raise DiffmidiError(f"No sound: there is no {printable(wav.name)}, which the renderer wav makes.")
-        found = small(wav, most_bytes)
-        card.audio = _data_url("audio/wav", found.data)
+        found = small(wav, int(most_bytes / BASE64))
     except DiffmidiError as error:
         card.missing.append(str(error))
         return None
+    card.audio = _data_url("audio/wav", found.data)
     return found
 
 
-def _score(path: Path, card: Card) -> Score | None:
-    midi = path.with_name(path.name + ".mid")
+def _score(midi: Path, card: Card) -> Score | None:
     try:
         if not midi.exists():
             raise DiffmidiError(f"No piano roll: there is no {printable(midi.name)}.")
         found = read_midi(midi)
         card.midi = _data_url("audio/midi", midi.read_bytes())
     except DiffmidiError as error:
-        card.missing.append(str(error))
+        card.missing.append(str(error).replace(f"{midi.parent}/", ""))
         return None
     return found
 
 
 def _nearest(match: Mapping[str, float], music: TrainingMusic | None, at: float, seconds: float) -> Nearest:
-    """The training passage drawn so that what it shares with the sample stands right below it, from second `at` on."""
-    notes, piece, first = int(match["match"]), int(match["piece"]), int(match["note"])
+    """The training passage drawn so that what it shares with the piece stands right below it, from second `at` on."""
+    notes, piece, first = (int(match.get(each, 0)) for each in ("match", "piece", "note"))
     there = columns(music.read(piece)) if music is not None and piece < len(music) else None
     if music is None or there is None or first + notes > len(there["time"]):
         return Nearest(notes)
@@ -109,22 +124,23 @@ def _nearest(match: Mapping[str, float], music: TrainingMusic | None, at: float,
     return Nearest(notes, printable(music.names[piece]), first + 1, roll)
 
 
-def words(path: Path) -> dict[str, Any] | None:
-    """The words of a sample with the number of each one's type, and the types with their counts; None: no text."""
-    text = path.with_name(path.name + ".txt")
-    if not text.is_file():
-        return None
-    lines = text.read_text(encoding="utf-8", errors="replace").splitlines()
-    said = [word for line in lines for word in line.partition("#")[0].split()]
-    about = " ".join(line.removeprefix("#").strip() for line in lines if line.startswith("#"))
-    counts = Counter(_type(word) for word in said)
+def tokens(piece: PieceRecord) -> dict[str, Any]:
+    """The first tokens of a piece with the number of each one's type, the types of all with their counts, and how many
+    are not shown.
+    """
+    counts = Counter(map(_type, piece.tokens))
     number = {kind: index for index, kind in enumerate(counts)}
-    return {"about": about, "types": counts.items(), "words": [(word, number[_type(word)]) for word in said]}
+    shown = piece.tokens[:MOST_TOKENS]
+    return {
+        "types": counts.items(),
+        "tokens": [(printable(token), number[_type(token)]) for token in shown],
+        "left_out": len(piece.tokens) - len(shown),
+    }
 
 
-def _type(word: str) -> str:
-    found = _TYPE.match(word)
-    return found[0].rstrip("_-") if found and found[0] else word
+def _type(token: str) -> str:
+    found = _TYPE.match(token)
+    return found[0].rstrip("_-") if found and found[0] else token
 
 
 def _outline(sound: Sound, seconds: float) -> str:

@@ -4,43 +4,52 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from diffmidi_core.api import Section, TrainingMusic, changed_options, departures, printable
+from diffmidi_core.api import Section, TrainingMusic, changed_options, departures, flat
 from diffmidi_report.curves import chart
 from diffmidi_report.declarations import ReportOptions
-from diffmidi_report.figures import BY_TYPE, bars, groups, notes
+from diffmidi_report.figures import BY_TYPE, bars, music, of_checkpoint, of_draw
 from diffmidi_report.roll import HEIGHT, LEFT, PASSAGE_HEIGHT, WIDTH
-from diffmidi_report.run import FEWEST_LOOKS, HELDOUT, TRAIN, Run
-from diffmidi_report.samples import WAVE_HEIGHT, cards, words
+from diffmidi_report.room import FRAME, fitted
+from diffmidi_report.run import FEWEST_PASSES, HELDOUT, TRAIN, Draw, Run
+from diffmidi_report.samples import WAVE_HEIGHT, Card, tokens
+from diffmidi_report.story import story
+from diffmidi_report.words import number, placeless, short, told
 
-PARTS = ("source", "tokenizer", "backbone", "schedule", "process", "sampler")
+PARTS = ("source", "tokenizer", "backbone", "schedule", "process")
+MOST_NAMED = 50
+"""Draws that are named where there is no room to show them, and checkpoints whose figures are folded."""
+
+Template = Callable[..., Markup]
 
 
 def sections(run: Run, training: Callable[[], TrainingMusic | None], options: ReportOptions) -> list[Section]:
     """All that the run has something for."""
     template = _templates()
-    paths = run.samples()
     found = [
         Section("Overview", [template("style.html"), template("overview.html", run=run, **_overview(run))]),
-        Section(
-            "Samples",
-            [template("samples.html", cards=cards(run, paths[: options.samples], training, options), count=len(paths))],
-        ),
-        Section("Figures", [template("figures.html", run=run, groups=groups(run.figures), notes=notes(run.figures))]),
+        Section("Figures", [template("figures.html", **_figures(run, template))]),
     ]
-    if by_type := bars(run.figures):
-        found.append(Section("Bits by word type", [template("types.html", bars=by_type, name=BY_TYPE)]))
+    if run.judged and (by_type := bars(run.judged)):
+        types = template("types.html", bars=by_type, name=BY_TYPE, judged=run.judged, music=music(run.judged))
+        found.append(Section("Bits by token type", [types]))
     found.append(Section("Training", [template("training.html", **_training(run))]))
-    if paths and (said := words(paths[0])):
-        found.append(Section("Words", [template("words.html", name=printable(paths[0].name), **said)]))
+    if run.newest:
+        first = run.newest.pieces[0]
+        written = template("tokens.html", draw=run.newest, piece=first, **tokens(first))
+        found.append(Section("Tokens", [written]))
+    taken = sum(len(str(content).encode()) for section in found for content in section.content)
+    room = int(options.megabytes * 1e6) - FRAME - taken
+    found.insert(1, Section("Samples", [_samples(run, training, options, room, template)]))
     return found
 
 
-def _templates() -> Callable[..., Markup]:
+def _templates() -> Template:
     environment = Environment(
         loader=PackageLoader("diffmidi_report"),
         autoescape=True,
@@ -51,6 +60,7 @@ def _templates() -> Callable[..., Markup]:
 
     environment.filters["breakable"] = lambda name: escape(name).replace("_", Markup("_<wbr>"))
     environment.filters["pretty"] = lambda config: json.dumps(config, indent=2, ensure_ascii=False)
+    environment.filters["told"] = told
     environment.globals |= {
         "width": WIDTH,
         "height": HEIGHT,
@@ -66,35 +76,98 @@ def _templates() -> Callable[..., Markup]:
 
 
 def _overview(run: Run) -> dict[str, Any]:
-    data, facts = run.facts.get("data") or {}, run.facts
-    bound = run.figures.get("bound_bpw")
+    data = run.facts.get("data")
+    data = data if isinstance(data, Mapping) else {}
+    judged, config = run.judged, placeless(run.config)
+    bound = judged.known.get("bound_bpw") if judged else None
+    values = flat(config)
     tiles = [
-        (f"{bound['value']:.3g}", "bits per word on held-out music, at most") if bound else None,
-        (_short(facts["parameters"]), "parameters") if "parameters" in facts else None,
-        (_short(data["notes"]), f"notes in {data.get('kept', '?')} pieces") if "notes" in data else None,
-        (f"{int(run.log[-1]['step']):,}", _iterations(facts)) if run.log else None,
+        (number(bound.value), f"bits per token, at most, on {music(judged)}, at iteration {judged.checkpoint:,}")
+        if judged and bound
+        else None,
+        (short(run.facts["parameters"]), "parameters") if "parameters" in run.facts else None,
+        (short(data["notes"]), f"notes in {data.get('kept', '?')} pieces") if "notes" in data else None,
+        (f"{int(run.log[-1]['step']):,}", _iterations(run.facts)) if run.log else None,
     ]
-    config = dict(run.config)
     return {
         "tiles": [tile for tile in tiles if tile],
-        "parts": {kind: config[kind]["name"] for kind in PARTS if kind in config},
+        "parts": {kind: values[kind] for kind in PARTS if kind in values},
+        "config": {name: value for name, value in config.items() if name != "origin"},
         "data": data,
-        "changed": changed_options(config),
-        "departures": departures(config),
+        "changed": placeless(changed_options(run.config)),
+        "departures": departures(run.config),
+        "story": story(run.facts),
+        "machine": placeless(run.machine),
     }
 
 
 def _iterations(facts: Mapping[str, Any]) -> str:
     if "epochs" not in facts:
         return "iterations"
-    keys = f"transposed by up to {facts['transpose']} semitones" if facts.get("transpose") else "in its own keys"
+    keys = f"transposed by up to {facts['transpose']} semitones" if facts.get("transpose") else "not transposed"
     epochs = facts["epochs"]
     often = f"{epochs:.2g}" if epochs < 10 else f"{epochs:,.0f}"
     return f"iterations, {often} times through the music, {keys}"
 
 
+def _samples(
+    run: Run,
+    training: Callable[[], TrainingMusic | None],
+    options: ReportOptions,
+    room: int,
+    template: Template,
+) -> Markup:
+    def write(card: Card) -> Markup:
+        return template("card.html", card=card)
+
+    def below(draw: Draw) -> Markup:
+        judged = [of_draw(draw, draw.judged)] if draw.judged else []
+        return Markup("").join(template("table.html", found=each) for each in judged)
+
+    newest, others, left = fitted(
+        run.newest, run.others, training, most=options.samples, room=room, write=write, below=below
+    )
+    return template(
+        "samples.html",
+        newest=newest,
+        others=others,
+        left=left[:MOST_NAMED],
+        more=len(left[MOST_NAMED:]),
+        none=options.samples == 0,
+        asked=_asked,
+    )
+
+
+def _asked(draw: Draw) -> dict[str, Any]:
+    """What was asked of a draw: name to words."""
+    request = draw.stored.request
+    options = ", ".join(f"{name} {told(value)}" for name, value in request.sampler.options.items())
+    return {
+        "Pieces": draw.size,
+        "Sampler": f"{request.sampler.label}{f' ({options})' if options else ''}",
+        "Steps": f"{request.steps:,}",
+        "Seed": str(request.seed),
+        "Checkpoint": f"iteration {draw.checkpoint:,}",
+        "Drawn": f"{draw.stored.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+    }
+
+
+def _figures(run: Run, template: Template) -> dict[str, Any]:
+    """The newest checkpoint and the newest draw that were judged, each in tables of its own; the other checkpoints."""
+    draws = [draw for draw in run.draws if draw.judged and not draw.folder.while_training]
+    shown = [of_checkpoint(run.judged)] if run.judged else []
+    shown += [of_draw(draw, draw.judged) for draw in draws[:1] if draw.judged]
+    others = [of_checkpoint(judged) for judged in run.checkpoints if judged is not run.judged][:MOST_NAMED]
+    waiting = run.newest if run.newest and not run.newest.judged else None
+
+    def table(found: Any) -> Markup:
+        return template("table.html", found=found)
+
+    return {"shown": shown, "others": others, "waiting": waiting, "table": table}
+
+
 def _training(run: Run) -> dict[str, Any]:
-    parted = run.parted()
+    overfits = run.parted()
     loss, heldout, trained_on = run.curve("loss"), run.curve(HELDOUT), run.curve(TRAIN)
     charts = []
     if len(loss[0]) > 1:
@@ -110,20 +183,13 @@ def _training(run: Run) -> dict[str, Any]:
     if len(heldout[0]) > 1:
         lowest = min(range(len(heldout[0])), key=heldout[1].__getitem__)
         alt = (
-            f"Held-out bound, from {heldout[1][0]:.3g} bits per word at iteration {heldout[0][0]:g} to "
+            f"Bound on held-out music, from {heldout[1][0]:.3g} bits per token at iteration {heldout[0][0]:g} to "
             f"{heldout[1][-1]:.3g} at {heldout[0][-1]:g}; lowest {heldout[1][lowest]:.3g} at {heldout[0][lowest]:g}."
         )
-        if parted is not None:
-            alt += f" The curves part at iteration {parted}."
+        if overfits is not None:
+            alt += f" The model overfits from iteration {overfits} on."
         curves = {"held-out music": heldout} | ({"training music": trained_on} if trained_on[0] else {})
-        marks = [] if parted is None else [(float(parted), f"they part at {parted:,}")]
-        charts.append(("Bound on what a word costs", chart(curves, "bits per word", alt, marks=marks)))
-    looks = sum(step > 0 for step in trained_on[0])
-    return {"charts": charts, "parted": parted, "looks": looks, "fewest": FEWEST_LOOKS}
-
-
-def _short(number: int) -> str:
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if number >= size:
-            return f"{number / (1e3 if letter == 'k' else size):.3g} {letter}"
-    return f"{number:,}"
+        marks = [] if overfits is None else [(float(overfits), f"overfits from {overfits:,}")]
+        charts.append(("Bits per token, at most", chart(curves, "bits per token", alt, marks=marks)))
+    passes = sum(step > 0 for step in trained_on[0])
+    return {"charts": charts, "overfits": overfits, "passes": passes, "fewest": FEWEST_PASSES}

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import field_validator, model_validator
 
-from diffmidi_core.api import Declaration, Field, Options
+from diffmidi_core.api import Declaration, Field, Options, UserPath
 
 
 class MmmOptions(Options):
@@ -143,7 +143,7 @@ class MiditokOptions(RemiOptions):
     use_position_toks: bool = Field(
         False, description="PerTok only: `Position` in the bar in place of `TimeShift` since the note before"
     )
-    pretrained: str = Field(
+    pretrained: UserPath = Field(
         "", description="a tokenizer.json that MidiTok's `save` wrote, BPE and all; it decides every other option"
     )
 

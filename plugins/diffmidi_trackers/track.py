@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import atexit
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from diffmidi_core.api import hookimpl, read_json
+from diffmidi_core.api import DrawFolder, Judged, flat, hookimpl
 from diffmidi_trackers.declarations import TrackOptions
 from diffmidi_trackers.trackers import Tracker, open_tracker
 
@@ -31,8 +30,8 @@ class Track:
 
     @hookimpl
     def run_started(self, folder: Path, config: Mapping[str, Any], stage: str) -> None:
-        """Remember which run this is."""
-        self.folder, self.config, self.stage = folder, config, stage
+        """Remember which run this is: music that is drawn from a run is told to the run's trackers."""
+        self.folder, self.config, self.stage = DrawFolder(folder).run or folder, config, stage
 
     @hookimpl
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
@@ -42,22 +41,25 @@ class Track:
 
     @hookimpl
     def samples_written(self, paths: Sequence[Path]) -> None:
-        """The first samples, where they have been rendered, at the step of the checkpoint that drew them."""
+        """The first pieces, where they have been rendered, at the step of the checkpoint that drew them."""
         music = [path for path in paths if path.suffix in _MUSIC]
         chosen = list(dict.fromkeys(_stem(path) for path in music))[: self.options.samples]
         for path in (each for each in music if _stem(each) in chosen):
-            step = _checkpoint(path.with_name(f"{_stem(path)}.txt"))
+            draw = DrawFolder(path.parent)
+            # The draws of one training stand under one name, so that they are heard over its steps.
+            above = "training" if draw.while_training else path.parent.name
+            name = path.name.removesuffix(path.suffix).replace(".", "/")
+            step = draw.request().model.step
             for tracker in self._opened():
-                tracker.show("samples/" + path.name.removesuffix(path.suffix).replace(".", "/"), path, step)
+                tracker.show(f"samples/{above}/{name}", path, step)
 
     @hookimpl
     def run_finished(self, folder: Path, figures: Mapping[str, Any], stage: str) -> None:
         """What was measured, at the step of the checkpoint it was measured on; and with the run, the end."""
-        if stage == "evaluate":
-            step = read_json(folder / "figures.json")["checkpoint"] if (folder / "figures.json").exists() else None
-            values = {f"figures/{name}": each["value"] for name, each in figures.items() if each is not None}
-            for tracker in self._opened():
-                tracker.log(values, step or 0)
+        if stage == "evaluate" and self.options.to:
+            for step, values in by_step(folder, figures).items():
+                for tracker in self._opened():
+                    tracker.log(values, step)
         elif stage == "run":
             self.close()
 
@@ -77,31 +79,44 @@ class Track:
                 tracker = open_tracker(name, self.folder, self.options.project, step)
                 self.trackers.append(tracker)
                 if self.stage == "train":
-                    tracker.configure(dict(flat(self.config)))
+                    tracker.configure(dict(settings(self.config)))
         yield from self.trackers
 
 
-def flat(config: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, bool | int | float | str]]:
+def settings(config: Mapping[str, Any]) -> Iterator[tuple[str, bool | int | float | str]]:
     """Dotted names to values that every tracker takes; a part is told by its name and its options."""
-    for name, value in config.items():
-        dotted = f"{above}{name}"
-        if isinstance(value, Mapping) and set(value) == {"name", "options"}:
-            yield dotted, value["name"]
-            yield from flat(value["options"], f"{dotted}.")
-        elif isinstance(value, Mapping):
-            yield from flat(value, f"{dotted}.")
-        elif isinstance(value, list) and all(isinstance(each, Mapping) and "name" in each for each in value):
-            yield dotted, ", ".join(each["name"] for each in value)
+    for name, value in flat(config).items():
+        if isinstance(value, list) and all(isinstance(each, str) for each in value):
+            yield name, ", ".join(value)
         else:
-            yield dotted, value if isinstance(value, bool | int | float | str) else json.dumps(value)
+            yield name, value if isinstance(value, bool | int | float | str) else json.dumps(value)
+
+
+def by_step(run: Path, figures: Mapping[str, Any]) -> dict[int, dict[str, float]]:
+    """Figures that `evaluate` found, by the step of the checkpoint that they are of, as the files it wrote say.
+
+    A checkpoint and a draw are judged at once, and the draw may be of another checkpoint. On other music than the
+    run's own they have its name.
+    """
+    files = [*Judged.files(run), *(draw.figures_file for draw in DrawFolder.all(run / "draws"))]
+    written = sorted((file for file in files if file.exists()), key=lambda file: -file.stat().st_mtime_ns)
+    found: dict[int, dict[str, float]] = {}
+    left = {name: figure["value"] for name, figure in figures.items() if figure is not None}
+    for file in written:
+        if not left:
+            break
+        drawn = DrawFolder(file.parent)
+        judged = Judged.of_draw(drawn) if file == drawn.figures_file else Judged.of_checkpoint(file)
+        if judged is None:
+            continue
+        known = {name: figure.value for name, figure in judged.known.items()}
+        its = {name: value for name, value in left.items() if known.get(name) == value}
+        above = f"figures/{judged.other}" if judged.other else "figures"
+        if its:
+            found.setdefault(judged.checkpoint, {}).update({f"{above}/{name}": each for name, each in its.items()})
+        left = {name: value for name, value in left.items() if name not in its}
+    return found
 
 
 def _stem(path: Path) -> str:
     return path.name.partition(".")[0]
-
-
-def _checkpoint(words: Path) -> int:
-    """The step that a sample's words say they were drawn at; 0 where they do not."""
-    first = words.read_text(encoding="utf-8", errors="replace").partition("\n")[0] if words.is_file() else ""
-    found = re.search(r"\bcheckpoint=(\d+)", first)
-    return int(found[1]) if found else 0

@@ -13,6 +13,8 @@ REPORT = {
     "found": 1300,
     "kept": 1200,
     "heldout": 120,
+    "test": 118,
+    "grouped": {"by": "set", "groups": 7, "pieces": 90},
     "refused": {
         "corrupt": [f"{n}[x].mid is damaged; export it again." for n in range(6)],
         "empty": ["e.mid is empty."],
@@ -22,6 +24,7 @@ REPORT = {
     "hours": 41.5,
     "notes": 1_000_000,
     "words": 4_000_000,
+    "timing": {"off_grid": 303, "late": 0, "one_beat": 2},
     "changed": {"clamped_duration": 12},
     "round_trip": {
         **{"pieces": 400, "notes": 300_000, "lost": 3000},
@@ -47,7 +50,14 @@ def shown(tmp_path):
 
 def test_it_says_what_was_kept_and_left_out_and_names_the_first(shown, tmp_path):
     said = " ".join(shown(REPORT, {}).replace("│", " ").split())
-    for text in ("Token dataset in", "1,300", "120 of them held out", "b.mid (of a.mid)", "50 in 20 groups"):
+    for text in (
+        "Token dataset in",
+        "1,300",
+        "120 of them held out, 118 to test",
+        "b.mid (of a.mid)",
+        "50 in 20 groups",
+        "90 in 7 groups by set",
+    ):
         assert text in said
     assert "refused: corrupt 6 0[x].mid is damaged; export it again.; 1[x].mid" in said
     assert "3 more in data.json" in said
@@ -60,6 +70,13 @@ def test_it_says_what_the_words_lose(shown):
     assert "clamped duration 12" in said
     assert "notes lost 1 % there and back, measured on 400 pieces drawn by hash" in said
     assert "onset error 4.3 ms on average; for 99 % of the notes at most 38 ms" in said
+
+
+def test_it_says_what_of_the_timing_is_not_believed(shown):
+    said = " ".join(shown(REPORT, {}).replace("│", " ").split())
+    assert "keep no beat 303 pieces whose onsets fit no grid" in said
+    assert "bars of one beat 2" in said
+    assert "begin off the beat" not in said
 
 
 def test_it_fits_a_hundred_columns(shown):

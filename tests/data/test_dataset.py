@@ -1,8 +1,10 @@
 """Windows and batches: cut at note boundaries, padded, and a function of (seed, step) alone."""
 
 import itertools
+import shutil
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from diffmidi_core.api import Notes, score_of
@@ -85,7 +87,46 @@ def test_heldout_windows_tile_their_pieces(dataset):
         assert mine[0].start == 0
         assert mine[-1].end == 4 * (5 + 7 * int(piece))
         assert all(one.end == two.start for one, two in itertools.pairwise(mine))
-    assert dataset.heldout(2, seed=4) == dataset.heldout(seed=4)[:2]
+    assert dataset.heldout(2) == dataset.heldout()[:2]
+
+
+def test_test_windows_tile_the_test_pieces(tmp_path, tokenizer):
+    prepare(Scores(SCORES), tokenizer, tmp_path / "data", heldout=0.2, test=0.3, hooks=Hooks())
+    dataset = TokenDataset(tmp_path / "data", tokenizer, length=64)
+    sides = [set(each.tolist()) for each in (dataset.train_pieces, dataset.heldout_pieces, dataset.test_pieces)]
+    assert list(map(len, sides)) == [6, 2, 4]
+    assert set.union(*sides) == set(range(len(SCORES)))
+    for windows, pieces in ((dataset.heldout(), sides[1]), (dataset.test(), sides[2])):
+        assert {window.piece for window in windows} == pieces
+        assert sum(window.end - window.start for window in windows) == sum(len(dataset.piece(each)) for each in pieces)
+    assert dataset.test(3) == dataset.test()[:3]
+
+
+def test_windows_are_in_an_order_of_the_music_alone(tmp_path, tokenizer):
+    """The same pieces under other names, backwards and beside others: the windows of both sets come in one order."""
+    pieces = list(SCORES.values())
+    more = [piece_of(seed, 60) for seed in range(50, 58)]
+    orders = []
+    for name, scores in (("one", pieces), ("two", [*reversed(pieces), *more])):
+        named = {f"{name} {number}": score for number, score in enumerate(scores)}
+        prepare(Scores(named), tokenizer, tmp_path / name, heldout=0.5, hooks=Hooks())
+        dataset = TokenDataset(tmp_path / name, tokenizer, length=64)
+        windows = dataset.heldout()
+        assert windows != sorted(windows, key=lambda each: (each.piece, each.start))
+        orders.append([bytes(dataset.words(window)) for window in windows])
+    one, two = ([each for each in order if each in orders[0] and each in orders[1]] for order in orders)
+    assert one == two
+    assert len(one) > 10
+
+
+def test_a_dataset_that_does_not_say_the_sides_is_refused(folder, tokenizer, tmp_path):
+    shutil.copytree(folder, tmp_path / "old")
+    with pa.memory_map(str(folder / "tokens.arrow")) as file, pa.ipc.open_stream(file) as stream:
+        table = stream.read_all().drop_columns(["side"])
+    with pa.OSFile(str(tmp_path / "old" / "tokens.arrow"), "wb") as file, pa.ipc.new_stream(file, table.schema) as out:
+        out.write_table(table)
+    with pytest.raises(DiffmidiError, match="does not say 'side': prepare the data again"):
+        TokenDataset(tmp_path / "old", tokenizer, length=64)
 
 
 def test_the_rest_of_a_note_of_more_words_than_a_window_is_in_no_tile(tmp_path):

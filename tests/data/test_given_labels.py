@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unicodedata import normalize
 
 import pytest
 
@@ -83,6 +84,18 @@ def test_the_id_itself_goes_before_the_file_name(given):
 def test_a_dot_in_an_id_is_no_suffix(given):
     labels = given("id,mood\nbwv10.7,calm\n", "bwv10.7", "bwv10.8")
     assert (labels.of("bwv10.7"), labels.of("bwv10.8")) == ({"mood": "calm"}, {})
+
+
+@pytest.mark.parametrize(("in_file", "on_disk"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_accents_are_the_same_however_they_are_written(given, in_file: str, on_disk: str):
+    """macOS' HFS+ and some of its programs write an accent as a character of its own."""
+    text = normalize(in_file, "file,mood,größe\nfaure/Après un rêve.mid,müde,1\nDvořák,calm,2\n")
+    ids = [normalize(on_disk, name) for name in ("faure/Après un rêve.mid", "deep/Dvořák.mid")]
+    labels = given(text, *ids)
+    assert [labels.of(each)["größe"] for each in ids] == [1, 2]
+    assert labels.unmatched_rows == []
+    with pytest.raises(UsageError, match="is the second one for"):
+        given("id,mood\n" + normalize("NFC", "rêve,calm\n") + normalize("NFD", "rêve,wild\n"), ids[0])
 
 
 def test_what_does_not_match_is_counted_and_said(given):

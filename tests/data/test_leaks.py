@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from diffmidi_core.api import DiffmidiError, score_of, write_midi
 from diffmidi_core.cli.prepare import command
-from diffmidi_core.data.leaks import SAME_FILE, SAME_NOTES, SAME_VOICES, VERSION, find_leaks, read_set
+from diffmidi_core.data.leaks import PASSAGE, SAME_FILE, SAME_NOTES, SAME_VOICES, VERSION, find_leaks, read_set
 
 from .test_duplicates import music, performed, with_wrong_notes, without_a_bar
 
@@ -42,6 +42,7 @@ def as_prepared(pieces, folder):
             "id": pieces.names,
             "notes_hash": pa.array(pieces.hashes, pa.binary(16)),
             "signature": pa.FixedSizeListArray.from_arrays(pa.array(pieces.signatures.ravel()), 128),
+            "elements": pa.array(pieces.elements, pa.list_(pa.uint32())),
         }
     )
     with pa.OSFile(str(folder / "tokens.arrow"), "wb") as file, pa.ipc.new_stream(file, table.schema) as stream:
@@ -85,10 +86,28 @@ def test_a_run_that_the_command_prepared_is_a_set(sets, tmp_path):
 
 def test_the_most_alike_is_named_and_the_threshold_decides(sets):
     one, two = map(read_set, sets)
-    found_at = {threshold: {leak.piece for leak in find_leaks(one, two, threshold)} for threshold in (0.08, 0.99)}
-    assert found_at[0.08] - found_at[0.99] == {"played.mid"}
+    kinds = {threshold: found(find_leaks(one, two, threshold)) for threshold in (0.08, 0.99)}
+    assert kinds[0.08]["played.mid"] == (VERSION, "piece 3.mid")
+    # With less alike than asked for, what is left is that it has passages in common.
+    assert kinds[0.99] == kinds[0.08] | {"played.mid": (PASSAGE, "piece 3.mid")}
     with pytest.raises(ValueError, match="threshold"):
         find_leaks(one, two, 0)
+
+
+def test_an_excerpt_is_found_in_either_set_and_how_much_of_the_piece_it_is(tmp_path):
+    whole, part = music(0), music(0)
+    part = part[(part.onset >= 20 * 1920) & (part.onset < 24 * 1920)]
+    for name, pieces in (("one", {"whole.mid": whole, "other.mid": music(1)}), ("two", {"part.mid": part})):
+        (tmp_path / name).mkdir()
+        for file, notes in pieces.items():
+            write_midi(score_of(notes), tmp_path / name / file)
+    sets = [read_set(tmp_path / name) for name in ("one", "two")]
+    (leak,) = find_leaks(*sets)
+    assert (leak.piece, leak.other, leak.kind) == ("part.mid", "whole.mid", PASSAGE)
+    assert leak.similarity > 0.9
+    (leak,) = find_leaks(*reversed(sets))
+    assert (leak.piece, leak.other, leak.kind) == ("whole.mid", "part.mid", PASSAGE)
+    assert leak.similarity < 0.2
 
 
 def test_short_pieces_are_the_same_only_by_their_notes(tmp_path):

@@ -2,14 +2,13 @@
 
 import csv
 import gzip
-import itertools
 from dataclasses import asdict
 
 import numpy as np
 import pytest
 
 from diffmidi_core.api import Notes, score_of, write_midi
-from diffmidi_core.data.merging import NAMED, _first_of_each, _joined
+from diffmidi_core.data.merging import NAMED, _first_of_each
 from diffmidi_core.data.prepare import prepare
 from diffmidi_core.data.ragged import ArrowFile
 from diffmidi_core.data.report import figures
@@ -81,6 +80,22 @@ def test_versions_share_a_side_and_a_key(tmp_path, tokenizer):
     assert sum(row["side"] == "heldout" for row in rows) == report.heldout
 
 
+def test_a_split_that_groups_put_off_is_remarked_on(tmp_path, tokenizer):
+    scores = {f"piece {seed}": melody(seed) for seed in range(40)}
+    groups = {name: str(min(int(name[6:]) // 13, 2)) for name in scores}
+    report, rows = prepared(tmp_path / "data", scores, tokenizer, groups=groups, heldout=0.1, test=0.1)
+    assert (report.largest_group, report.heldout, report.test) == (14, 13, 13)
+    assert [row["side"] for row in rows].count("test") == 13
+    said = [remark for remark in report.warnings if "asked for" in remark]
+    assert said == [
+        f"32 % of the pieces are {what}, where 10 % was asked for: groups of pieces stay whole, and the largest has 14."
+        for what in ("held out", "test")
+    ]
+    even, _ = prepared(tmp_path / "even", scores, tokenizer, heldout=0.1, test=0.1)
+    assert (even.heldout, even.test) == (4, 4)
+    assert not any("asked for" in remark for remark in even.warnings)
+
+
 @pytest.mark.parametrize("near", ["drop", "ignore"])
 def test_versions_can_be_left_out_or_ignored(tmp_path, tokenizer, near):
     scores = {f"{seed}{name}": melody(seed, key) for seed in range(4) for name, key in (("a", 0), ("b", 5))}
@@ -115,13 +130,3 @@ def test_the_first_of_equal_hashes_is_the_lowest_row():
     hashes = rng.integers(0, 3, (50, 2)).astype(np.uint64)
     expected = [next(i for i, each in enumerate(hashes.tolist()) if each == row) for row in hashes.tolist()]
     assert _first_of_each(hashes).tolist() == expected
-
-
-def test_keys_are_joined_through_chains_of_groups():
-    keys = np.array([5, 7, 7, 3, 9, 9, 1])
-    group = np.array([0, 0, 2, 2, 4, 5, 6])
-    joined = _joined(keys, group)
-    assert joined.tolist() == [3, 3, 3, 3, 9, 9, 1]
-    for one, two in itertools.combinations(range(7), 2):
-        if group[one] == group[two] or keys[one] == keys[two]:
-            assert joined[one] == joined[two]

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unicodedata import normalize
 
 import pytest
 
@@ -52,6 +53,13 @@ def test_a_pattern_chooses_among_paths(tmp_path: Path, music: bytes):
     assert ids(tmp_path, pattern="*/a.mid") == ["test/a.mid", "train/a.mid"]
     with pytest.raises(DiffmidiError, match=r"no .mid, .midi, .kar, .rmi files that match 'no\*' in"):
         ids(tmp_path, pattern="no*")
+
+
+@pytest.mark.parametrize(("typed", "on_disk"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_pattern_finds_accents_however_they_are_written(tmp_path: Path, music: bytes, typed: str, on_disk: str):
+    put(tmp_path, music, normalize(on_disk, "Fauré/rêve.mid"), "Faure/reve.mid")
+    assert ids(tmp_path, pattern=normalize(typed, "Fauré/*")) == [normalize(on_disk, "Fauré/rêve.mid")]
+    assert ids(tmp_path, pattern=normalize(typed, "*r[ê]ve*")) == [normalize(on_disk, "Fauré/rêve.mid")]
 
 
 def test_links_to_directories_are_not_followed_and_links_to_files_are(tmp_path: Path, music: bytes):

@@ -20,6 +20,11 @@ SMALL = shlex.split(
     "-o evaluate.windows=6 -o evaluate.levels=2"
 )
 """A whole run of any process in a second or two."""
+TRAINED = shlex.split(
+    "--iterations 6 --batch-size 4 --length 32 --precision fp32 -o backbone.size=tiny -o train.log_every=2 "
+    "-o train.evaluate_every=3 -o train.save_every=2"
+)
+"""What of it `train` takes: six iterations of the default process."""
 GAUSSIAN = ("--process", "gaussian", "-o", "process.steps=20")
 TINY = [*SMALL, *GAUSSIAN]
 
@@ -59,6 +64,25 @@ def diffmidi(monkeypatch, capfd, tmp_path):
         return Said(int(left.value.code or 0), out, err)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def finished(music, tmp_path_factory) -> Path:
+    """A whole run of six iterations with a draw of two pieces, to be copied by `mine`."""
+    folder = tmp_path_factory.mktemp("finished") / "mine"
+    words = ["run", "--data", str(music), "--out", str(folder), *TRAINED, "--steps", "3", "--samples", "2"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["diffmidi", *words])
+        with pytest.raises(SystemExit) as left:
+            main()
+    assert not left.value.code
+    return folder
+
+
+@pytest.fixture
+def mine(finished, diffmidi) -> Path:
+    """A copy of the finished run in the folder where `diffmidi` is called."""
+    return Path(shutil.copytree(finished, "mine"))
 
 
 @pytest.fixture(scope="session")

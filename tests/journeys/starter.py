@@ -75,9 +75,9 @@ def serve():
     import accelerate  # noqa: F401
     import pandas  # noqa: F401
 
-    import diffmidi_core.engine.sample
-    import diffmidi_core.engine.stages
-    import diffmidi_core.engine.train  # noqa: F401
+    import diffmidi_core.draw.sample
+    import diffmidi_core.run.stages
+    import diffmidi_core.train.loop  # noqa: F401
     from diffmidi_core.registry import find
 
     used = {"tokenizer": "mmm", "backbone": "bert", "schedule": "sqrt", "process": "gaussian", "sampler": "ddpm"}

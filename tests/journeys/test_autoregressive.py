@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from diffmidi_core.engine.samples import read_samples
+from diffmidi_core.draw.samples import read_samples
 from diffmidi_core.registry import find
 
 from .conftest import SMALL

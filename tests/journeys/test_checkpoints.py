@@ -12,15 +12,19 @@ def measured(run):
     return json.loads(Path(run, "figures.json").read_text())["checkpoint"]
 
 
-def mark_as_best(run, step):
-    """Let the newest manifest say so."""
-    newest = sorted(Path(run, "checkpoints").iterdir())[-1] / "manifest.json"
-    manifest = json.loads(newest.read_text())
-    manifest["best"]["step"] = step
-    newest.write_text(json.dumps(manifest))
+@pytest.fixture
+def mark_as_best(rewrite):
+    """Lets the newest manifest say so."""
+
+    def mark(run, step):
+        newest = sorted(Path(run, "checkpoints").iterdir())[-1] / "manifest.json"
+        training = json.loads(newest.read_text())["training"]
+        rewrite(newest, training={**training, "best": {**training["best"], "step": step}})
+
+    return mark
 
 
-def test_the_best_is_taken_unless_another_is_asked_for(diffmidi, music):
+def test_the_best_is_taken_unless_another_is_asked_for(diffmidi, music, mark_as_best):
     diffmidi("run", "--data", music, "--out", "mine", *TINY)
     mark_as_best("mine", 4)
     for words, taken in ([(), 4], [("best",), 4], [("last",), 6], [("2",), 2]):

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from diffmidi_core.api import Pipeline, UsageError
-from diffmidi_core.engine.length import bars, seconds
-from diffmidi_core.engine.samples import read_record, read_samples
+from diffmidi_core.draw.length import bars, seconds
+from diffmidi_core.draw.samples import read_record, read_samples
 from diffmidi_core.registry import find
 
 from .conftest import GAUSSIAN, SMALL

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from diffmidi_core.engine.samples import read_samples
+from diffmidi_core.draw.samples import read_samples
 from diffmidi_core.registry import find
 
 from .conftest import SMALL

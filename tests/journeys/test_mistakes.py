@@ -93,14 +93,14 @@ def test_a_damaged_checkpoint(diffmidi, music):
     weights.write_bytes(weights.read_bytes()[:100])
     expect_complaint(diffmidi("sample", "mine"), "is damaged")
     weights.unlink()
-    expect_complaint(diffmidi("sample", "mine"), "is missing: the checkpoint is not whole")
+    expect_complaint(diffmidi("sample", "mine"), "is missing: mine/checkpoints/step-000006 is not whole")
     assert diffmidi("sample", "mine", "--checkpoint", "4").code == 0
 
 
 def test_a_checkpoint_of_another_tokenizer_or_model(diffmidi, music):
     diffmidi("run", "--data", music, "--out", "mine", *TINY)
     expect_complaint(diffmidi("sample", "mine", "-o", "tokenizer.grid=24"), "trained with another tokenizer")
-    expect_complaint(diffmidi("sample", "mine", "-o", "backbone.layers=3"), "does not fit this model")
+    expect_complaint(diffmidi("sample", "mine", "-o", "backbone.layers=3"), ", which this model has")
     assert diffmidi("sample", "mine").code == 0, "a mistaken flag does not spoil the run"
 
 

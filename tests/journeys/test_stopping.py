@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from diffmidi_core.engine.train import Trainer
+from diffmidi_core.train.loop import Trainer
 
 from .conftest import TINY
 from .test_run import lines, tensors

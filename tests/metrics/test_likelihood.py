@@ -7,6 +7,7 @@ import pytest
 
 from diffmidi_core.api import Sample
 from diffmidi_core.registry import find
+from diffmidi_metrics.common import FEWEST, interval_of, student
 
 
 @pytest.fixture
@@ -41,14 +42,40 @@ def test_the_standard_error_is_the_ratio_estimators(figure, windows):
     assert figure("bound_bpw", windows[:1]).interval is None
 
 
-def test_the_interval_is_where_the_truth_lies_19_times_in_20(figure, window):
+def held(count, *, trials=400):
+    """How often the interval of `count` windows, bits by words, holds the true 3.4 bits a word.
+
+    Windows of music differ by a fifth of their bits a word; one in five is the short end of a piece.
+    """
     rng = np.random.default_rng(0)
-    held = 0
-    for _ in range(100):
-        drawn = [window(1, diffusion=[0, *rng.exponential(2.0, 4), 0]) for _ in range(40)]
-        low, high = figure("bound_bpw", drawn).interval
-        held += low < 2.0 < high
-    assert 88 <= held <= 99
+    inside = 0
+    for _ in range(trials):
+        words = np.where(rng.random(count) < 0.2, rng.integers(20, 128, count), 128)
+        pairs = np.stack([words * rng.gamma(25, 3.4 / 25, count), words], axis=1)
+        low, high = interval_of(pairs[np.argsort(pairs[:, 0])])
+        inside += low < 3.4 < high
+    return inside / trials
+
+
+@pytest.mark.parametrize("count", [FEWEST, 12, 24, 40])
+def test_the_interval_is_where_the_truth_lies_19_times_in_20(count):
+    assert held(count) == pytest.approx(0.95, abs=0.04)
+
+
+def test_intervals_of_fewer_windows_would_leave_the_truth_out_too_often(figure, window):
+    assert held(2) < 0.6
+    assert held(FEWEST // 2) < 0.9
+    rng = np.random.default_rng(0)
+    windows = [window(1, diffusion=[0, *rng.exponential(2.0, 4), 0]) for _ in range(FEWEST)]
+    few, enough = figure("bound_bpw", windows[1:]), figure("bound_bpw", windows)
+    assert few.interval is None
+    assert few.error > 0
+    assert enough.interval[0] < enough.value < enough.interval[1]
+
+
+def test_students_quantiles():
+    for freedom, quantile in ((7, 2.365), (9, 2.262), (19, 2.093), (1000, 1.962)):
+        assert student(freedom) == pytest.approx(quantile, abs=2e-3)
 
 
 def test_bits_by_type_are_those_of_the_words_of_the_type(figure, window):

@@ -4,6 +4,8 @@ import math
 
 import pytest
 
+from diffmidi_metrics.common import FEWEST
+
 
 def line(*pitches, length=1.0):
     return [(float(i), length, pitch) for i, pitch in enumerate(pitches)]
@@ -48,14 +50,19 @@ def test_the_mean_over_samples_its_error_and_what_was_skipped(figure, sample):
     found = figure("pitch_range", [sample(line(60, 64)), sample([]), sample(line(60, 72))])
     assert (found.value, found.count, found.skipped, found.of) == (8.0, 2, 1, "samples")
     assert found.error == pytest.approx(4 / math.sqrt(1) * math.sqrt(2) / math.sqrt(2))  # s = 4√2, over √2
-    assert found.interval == (4.0, 12.0)
+    assert found.interval is None, "two samples say little of the spread"
     assert found.reference is None
 
 
 def test_held_out_music_stands_beside_it(figure, sample):
     found = figure("pitch_range", [sample(line(60, 64))], [sample(line(60, 67)), sample([]), sample(line(60, 69))])
-    assert (found.value, found.reference, found.reference_interval) == (4.0, 8.0, (7.0, 9.0))
+    assert (found.value, found.reference, found.reference_interval) == (4.0, 8.0, None)
     assert found.interval is None, "one sample says nothing of the spread"
+    many = [sample(line(60, 64 + step)) for step in range(FEWEST)]
+    found = figure("pitch_range", many, many)
+    assert found.interval == found.reference_interval
+    assert 4 < found.interval[0] < found.value < found.interval[1] < 11
+    assert figure("pitch_range", many[1:]).interval is None
 
 
 def test_only_empty_samples_give_no_figure(figure, sample):

@@ -3,7 +3,7 @@
 import pytest
 
 from diffmidi_core.api import Picture, Section, Table
-from diffmidi_core.engine.report import write
+from diffmidi_core.show.report import write
 
 from .conftest import fill, music, tone
 from .test_sections import built

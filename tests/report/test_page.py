@@ -4,8 +4,8 @@ import pytest
 from markupsafe import Markup
 
 from diffmidi_core.api import Picture, Section, Table, hookimpl
-from diffmidi_core.engine.report import collect, write
 from diffmidi_core.hooks import Hooks
+from diffmidi_core.show.report import collect, write
 
 PNG = b"\x89PNG\r\n\x1a\n rest"
 
@@ -21,7 +21,7 @@ class Talker:
 
 def asked(**listeners):
     hooks = Hooks((name, Talker(answer)) for name, answer in listeners.items())
-    found = collect(hooks, folder=None, config={}, figures={}, training=lambda: None)
+    found = collect(hooks, folder=None, config={}, training=lambda: None)
     return [section.title for section in found], hooks.warnings
 
 

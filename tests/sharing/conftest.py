@@ -10,12 +10,13 @@ import pytest
 from diffmidi_core.api import Notes, score_of, write_midi
 from diffmidi_core.cli import main
 from diffmidi_core.config import resolve
-from diffmidi_core.engine.evaluate import evaluate
-from diffmidi_core.engine.folder import RunFolder
-from diffmidi_core.engine.sample import sample
-from diffmidi_core.engine.session import Session
-from diffmidi_core.engine.stages import prepare_data
-from diffmidi_core.engine.train import train
+from diffmidi_core.draw.model import open_model
+from diffmidi_core.draw.sample import sample
+from diffmidi_core.judge.evaluate import evaluate
+from diffmidi_core.run.folder import RunFolder
+from diffmidi_core.run.session import Session
+from diffmidi_core.run.stages import prepare_data
+from diffmidi_core.train.loop import train
 
 from .stand_in import Hub
 
@@ -38,17 +39,19 @@ def trained(tmp_path_factory) -> Path:
         "process": "gaussian",
         "length": 32,
         "precision": "fp32",
-        "hook": [],
+        "no_hook": ["all"],
+        "no_metric": ["all"],
+        "metric": ["bound_bpw", "rounding_bpw", "grammar_faults"],
     }
-    flags |= {"metric": ["bound_bpw", "rounding_bpw", "grammar_faults"]}
     config = resolve(None, flags, SMALL)
     session = Session(RunFolder.new(folder / "run", config), config)
     prepare_data(session)
     train(session)
-    sample(session)
-    evaluate(session)
+    model = open_model(folder / "run")
+    draw = sample(session, model, model.defaults, session.folder.draws)
+    evaluate(session, session.folder, model, draw, config.metrics, config.evaluate)
     for suffix in ("roll.png", "wave.png", "wav"):
-        (folder / "run" / "samples" / f"sample-0-000.{suffix}").write_bytes(suffix.encode())
+        (draw.path / f"001.{suffix}").write_bytes(suffix.encode())
     return folder / "run"
 
 

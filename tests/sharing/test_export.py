@@ -8,11 +8,11 @@ from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 
 from diffmidi_core.config import resolve
-from diffmidi_core.engine import export as exporting
-from diffmidi_core.engine.export import export
-from diffmidi_core.engine.folder import RunFolder
-from diffmidi_core.engine.trained import open_trained
+from diffmidi_core.draw.model import open_model
 from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.publish import export as exporting
+from diffmidi_core.publish.export import export
+from diffmidi_core.run.folder import RunFolder
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +28,6 @@ def exported(once, tmp_path):
 
 def part(name, package, version, **options):
     return {"name": name, "package": package, "version": version, "options": options}
-
-
-def change(exported, **values):
-    file = exported / "config.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), **values}))
 
 
 def test_it_holds_what_the_hub_expects_and_the_averaged_weights(once, trained):
@@ -57,7 +52,7 @@ def test_the_card_says_what_is_known_and_invents_no_licence(once, trained):
     card = ModelCard.load(once / "README.md")
     assert (card.data.library_name, card.data.license) == ("diffmidi", "unknown")
     assert {"midi", "bert", "mmm", "gaussian"} <= set(card.data.tags)
-    figure = json.loads((trained / "figures.json").read_text())["figures"]["bound_bpw"]
+    figure = json.loads((trained / "figures" / "step-000004.json").read_text())["figures"]["bound_bpw"]
     low, high = figure["interval"]
     assert f"| bound_bpw | {figure['value']:.4g} | {low:.4g} to {high:.4g} |" in card.text
     for said in ("| pieces | 4 |", "folder, music |", "Pipeline.from_pretrained", "32 words", "sample.wav"):
@@ -75,22 +70,23 @@ def test_the_card_says_the_licence_and_the_name_that_were_given(run, tmp_path):
 
 
 def test_figures_and_samples_of_another_checkpoint_are_not_this_ones(run, tmp_path):
-    measured = json.loads((run / "figures.json").read_text())["checkpoint"]
+    (measured,) = (json.loads(file.read_text())["checkpoint"] for file in (run / "figures").iterdir())
     other = {2: 4, 4: 2}[measured]
     folder = export(RunFolder.open(run), tmp_path / "to", which=other)
     text = ModelCard.load(folder / "README.md").text
-    assert f"what was measured is the one of iteration {measured}, and this is {other}" in text
+    assert "None: this checkpoint was not measured" in text
+    assert f"the moving average at iteration {other}" in text
     assert "bound_bpw" not in text
     assert not list(folder.glob("sample*"))
 
 
 def test_a_run_that_only_trained_is_exported_too(run, tmp_path):
-    for path in ("samples", "data"):
+    for path in ("draws", "figures", "data"):
         shutil.rmtree(run / path)
-    for path in ("figures.json", "run.json", "metrics.jsonl"):
+    for path in ("run.json", "metrics.jsonl"):
         (run / path).unlink()
     card = ModelCard.load(export(RunFolder.open(run), tmp_path / "to") / "README.md")
-    assert "this model was not measured" in card.text
+    assert "this checkpoint was not measured" in card.text
 
 
 def test_long_sound_stays_at_home(run, tmp_path, monkeypatch):
@@ -114,7 +110,7 @@ def test_nothing_is_overwritten(run, tmp_path, diffmidi):
 def test_a_part_built_from_files_of_this_machine_is_refused():
     config = resolve(None, {}, ("backbone.pretrained=/home/ann/bert",))
     with pytest.raises(DiffmidiError, match=r"cannot be exported: backbone\.pretrained is /home/ann/bert"):
-        exporting._check_portable(config)
+        exporting._check_portable({"tokenizer": config.tokenizer, "backbone": config.backbone})
 
 
 def test_no_run_and_no_checkpoint_are_said_in_a_sentence(run, diffmidi):
@@ -127,32 +123,57 @@ def test_no_run_and_no_checkpoint_are_said_in_a_sentence(run, diffmidi):
     ("harm", "sentence"),
     [
         (lambda at: (at / "config.json").unlink(), "there is no model in"),
-        (lambda at: (at / "config.json").write_text("{"), "is not valid JSON"),
-        (lambda at: (at / "config.json").write_text("[]"), "is not of a model that diffmidi exported"),
-        (lambda at: (at / "config.json").write_text('{"model_type": "bert"}'), "is not of a model that diffmidi"),
-        (lambda at: change(at, length=-3), "is not the config of a run"),
-        (lambda at: change(at, format=2, library_version="9.1"), "by diffmidi 9.1, which is newer than this one"),
-        (lambda at: change(at, tokenizer_fingerprint="0"), r"other words than tokenizer 'mmm' has"),
+        (lambda at: (at / "config.json").write_text("{"), "is not valid JSON.*: export or fetch the model again"),
+        (lambda at: (at / "config.json").write_text("[]"), "does not describe a diffmidi model"),
+        (lambda at: (at / "config.json").write_text('{"model_type": "bert"}'), "does not describe a diffmidi model"),
+        (lambda at: (at / "model.safetensors").unlink(), r"model\.safetensors is missing: .* so export or fetch"),
+        (lambda at: (at / "model.safetensors").write_bytes(b"\x80\x04pickled"), r"model\.safetensors is damaged"),
+        (lambda at: (at / "vocab.txt").write_text("[PAD]"), r"vocab\.txt is damaged \(it is not as it was written\)"),
         (
-            lambda at: change(at, backbone=part("x:mamba", "x", "3")),
-            r"needs backbone 'x:mamba' of x 3, which is not installed: pip install x==3",
+            lambda at: (at / "config.json").write_text((at / "config.json").read_text().replace("fp32", "bf16")),
+            r"config\.json is damaged",
         ),
-        (
-            lambda at: change(at, schedule=part("sqrt", "other", "3")),
-            r"needs schedule 'sqrt' of other 3, which is not installed",
-        ),
-        (lambda at: change(at, process=part("gaussian", "diffmidi", "0", z=1)), r"there is no option process\.z"),
-        (lambda at: (at / "model.safetensors").unlink(), r"there is no model\.safetensors in"),
-        (lambda at: (at / "model.safetensors").write_bytes(b"\x80\x04pickled"), "is damaged"),
-        (lambda at: change(at, length=12), "does not fit this model"),
     ],
 )
 def test_a_folder_that_is_no_good_is_said_in_a_sentence(exported, harm, sentence):
     harm(exported)
     with pytest.raises(DiffmidiError, match=sentence):
-        open_trained(exported)
+        open_model(exported)
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"length": -3}, r"\(length: input should be greater than or equal to 1\)"),
+        ({"step": None}, r"\(step: input should be a valid integer\)"),
+        ({"precision": "int8"}, r"\(precision: input should be 'auto'"),
+        ({"lengths": {"windows": [3, 2]}}, "windows are rising lengths"),
+        ({"lengths": {"windows": []}}, "there are windows"),
+        ({"lengths": 3}, r"\(lengths: "),
+        ({"files": {"../secret": "0"}}, "is not a file of this folder"),
+        ({"files": {}}, r"does not hold model\.safetensors"),
+        ({"backbone": "bert"}, r"\(backbone: "),
+        ({"sample": {"steps": 0}}, r"\(sample\.steps: "),
+        ({"format": 2, "library_version": "9.1"}, "by diffmidi 9.1, which is newer than this one"),
+        ({"tokenizer_fingerprint": "0"}, r"another vocabulary than tokenizer 'mmm' has"),
+        (
+            {"backbone": part("mamba", "x", "3")},
+            r"needs backbone 'mamba' of x 3, which is not installed: pip install x==3",
+        ),
+        ({"schedule": part("sqrt", "other", "3")}, r"needs schedule 'sqrt' of other 3, which is not installed"),
+        ({"process": part("gaussian", "diffmidi", "0", z=1)}, r"there is no option process\.z"),
+        (
+            {"backbone": part("bert", "diffmidi", "0.0.9", size="small")},
+            r"in this model: export or fetch the model again; it was made with backbone 'bert' of diffmidi 0\.0",
+        ),
+    ],
+)
+def test_a_manifest_that_is_no_good_is_said_in_a_sentence(exported, rewrite, values, sentence):
+    rewrite(exported / "config.json", **values)
+    with pytest.raises(DiffmidiError, match=sentence):
+        open_model(exported)
 
 
 def test_an_exported_folder_has_no_checkpoints_to_choose_from(exported):
     with pytest.raises(DiffmidiError, match="leave out the checkpoint"):
-        open_trained(exported, "last")
+        open_model(exported, "last")

@@ -8,9 +8,9 @@ import pytest
 from huggingface_hub import ModelCard, constants
 
 from diffmidi_core.api import Pipeline
-from diffmidi_core.engine.export import export
-from diffmidi_core.engine.folder import RunFolder
 from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.publish.export import export
+from diffmidi_core.run.folder import RunFolder
 
 
 def test_what_is_published_opens_anywhere_by_its_name(hub, trained, tmp_path, monkeypatch):
@@ -22,8 +22,10 @@ def test_what_is_published_opens_anywhere_by_its_name(hub, trained, tmp_path, mo
     assert card.data.license == "cc0-1.0"
     assert 'from_pretrained("ann/bach")' in card.text
     fetched = Pipeline.from_pretrained("ann/bach")
-    assert fetched.step == 2
-    assert fetched.words(2, seed=3) == pipeline.words(2, seed=3)
+    assert fetched.model.step == 2
+    asked = pipeline.request(2, seed=3)
+    assert fetched.request(2, seed=3) == asked
+    assert [ids.tolist() for ids in fetched.draw(asked)] == [ids.tolist() for ids in pipeline.draw(asked)]
     assert not list((tmp_path / "cache").rglob("README.md")), "only what is needed is fetched"
 
 

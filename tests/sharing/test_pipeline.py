@@ -1,23 +1,26 @@
 """Pipeline: a trained model in three lines, and the same music as `diffmidi sample` gives."""
 
-import json
 import shutil
 
 import pytest
 from accelerate.state import AcceleratorState
 
 from diffmidi_core.api import Pipeline
-from diffmidi_core.config import resolve
-from diffmidi_core.engine.export import export
-from diffmidi_core.engine.folder import RunFolder
-from diffmidi_core.engine.sample import sample
-from diffmidi_core.engine.session import Session
+from diffmidi_core.draw.sample import sample
 from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.publish.export import export
+from diffmidi_core.run.folder import RunFolder
+from diffmidi_core.run.session import Surroundings
 
 
-def drawn(run, seed=0):
-    """The words that the stage `sample` wrote."""
-    return [path.read_text().splitlines()[1].split() for path in sorted((run / "samples").glob(f"sample-{seed}-*.txt"))]
+def drawn(run):
+    """The tokens of the newest draw that the stage `sample` made."""
+    return [piece.tokens for piece in RunFolder.open(run).draw().pieces()]
+
+
+def tokens(pipeline, count, on_step=None, **asked):
+    """Those that a pipeline draws itself."""
+    return [pipeline.tokenizer.to_words(ids) for ids in pipeline.draw(pipeline.request(count, **asked), on_step)]
 
 
 def test_a_run_and_its_export_draw_what_the_stage_drew(trained, tmp_path):
@@ -25,10 +28,10 @@ def test_a_run_and_its_export_draw_what_the_stage_drew(trained, tmp_path):
     assert len(drawn(trained)) == 3
     for where in (str(trained), tmp_path / "to"):
         pipeline = Pipeline.from_pretrained(where, device="cpu")
-        assert pipeline.words(3, seed=0) == drawn(trained)
-        scores = [pipeline.tokenizer.decode(pipeline.tokenizer.to_ids(words)) for words in drawn(trained)]
+        assert tokens(pipeline, 3, seed=0) == drawn(trained)
+        scores = [pipeline.tokenizer.decode(pipeline.tokenizer.to_ids(each)) for each in drawn(trained)]
         assert [score.dumps_midi() for score in pipeline.sample(3)] == [score.dumps_midi() for score in scores]
-        assert pipeline.words(3, seed=1) != drawn(trained)
+        assert tokens(pipeline, 3, seed=1) != drawn(trained)
 
 
 @pytest.fixture
@@ -39,35 +42,33 @@ def anew():
     AcceleratorState._reset_state(reset_partial_state=True)
 
 
-def test_in_bf16_too_and_with_other_steps(run, anew):
-    flags = {"precision": "bf16", "seed": 5, "sample.steps": 4, "hook": []}
-    config = resolve(json.loads((run / "config.json").read_text()), flags)
-    sample(Session(RunFolder.open(run), config))
-    (run / "config.json").write_text(json.dumps(config.model_dump(mode="json") | {"seed": 0}))
-    assert Pipeline.from_pretrained(run, device="cpu").words(3, seed=5, steps=4) == drawn(run, seed=5)
+def test_in_bf16_too_and_with_other_steps(run, anew, rewrite):
+    rewrite(run / "checkpoints" / "step-000004" / "manifest.json", precision="bf16")
+    pipeline = Pipeline.from_pretrained(run, device="cpu")
+    asked = pipeline.request(3, seed=5, steps=4)
+    sample(Surroundings(precision="bf16"), pipeline.model, asked, run / "draws")
+    assert [pipeline.tokenizer.to_words(ids) for ids in pipeline.draw(asked)] == drawn(run)
 
 
 def test_a_checkpoint_can_be_chosen(trained):
     first, last = (Pipeline.from_pretrained(trained, checkpoint=which) for which in (2, "last"))
-    assert (first.step, last.step) == (2, 4)
-    assert first.words(2) != last.words(2)
+    assert (first.model.step, last.model.step) == (2, 4)
+    assert tokens(first, 2) != tokens(last, 2)
 
 
-def test_a_run_opens_without_its_data_and_whatever_its_listeners_were(run):
-    shutil.rmtree(run / "data")
-    said = json.loads((run / "config.json").read_text())
-    gone = {"name": "gone", "options": {}}
-    (run / "config.json").write_text(json.dumps({**said, "hooks": [gone], "metrics": [gone], "source": gone}))
-    assert Pipeline.from_pretrained(run).words(3) == drawn(run)
+def test_a_run_opens_from_its_checkpoint_alone(run, trained):
+    for path in ("data", "draws", "figures", "run.json", "metrics.jsonl", "config.json"):
+        shutil.rmtree(run / path) if (run / path).is_dir() else (run / path).unlink()
+    assert tokens(Pipeline.from_pretrained(run), 3) == drawn(trained)
 
 
 def test_steps_are_told_and_music_goes_there_and_back(trained):
     told = []
     pipeline = Pipeline.from_pretrained(trained)
-    words = pipeline.words(3, steps=2, on_step=lambda done, total: told.append((done, total)))
+    drew = tokens(pipeline, 3, lambda done, total: told.append((done, total)), steps=2)
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    assert pipeline.tokenizer.to_words(pipeline.tokenizer.to_ids(words[0])) == words[0]
-    assert [len(each) for each in words] == [32, 32, 32]
+    assert pipeline.tokenizer.to_words(pipeline.tokenizer.to_ids(drew[0])) == drew[0]
+    assert [len(each) for each in drew] == [32, 32, 32]
 
 
 @pytest.mark.parametrize("asked", [{"count": 0}, {"steps": 0}, {"seed": -1}, {"steps": 21}])

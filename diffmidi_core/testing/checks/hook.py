@@ -12,8 +12,8 @@ from typing import Any
 from diffmidi_core import hookspecs
 from diffmidi_core.config import resolve
 from diffmidi_core.contracts.metric import Figure
-from diffmidi_core.engine.report import collect
 from diffmidi_core.hooks import Hooks
+from diffmidi_core.show.report import collect
 from diffmidi_core.testing.component import Component
 from diffmidi_core.testing.expect import expect
 
@@ -51,7 +51,7 @@ def _warnings(listener: object) -> list[str]:
         figure = asdict(Figure(2.5, "bits per word", 6, "held-out windows", error=0.1))
         figures: dict[str, Any] = {"prepare": {"pieces": 3}, "evaluate": {"bound_bpw": figure, "nothing": None}}
         for stage in STAGES:
-            hooks.emit("run_started", folder=folder, config=config, stage=stage)
+            hooks.emit("run_started", folder=folder, config=config, stage=stage, about="what it is about")
             hooks.emit("progress", what=stage, done=1, total=2)
             hooks.emit("progress", what=stage, done=2, total=None)
             if stage == "train":
@@ -60,11 +60,9 @@ def _warnings(listener: object) -> list[str]:
                 hooks.emit("scalars", step=2, values={"heldout/bound_bpw": 3.0, "train/bound_bpw": 2.9})
                 hooks.emit("checkpoint_saved", step=2, path=folder / "checkpoints" / "step-000002")
             if stage == "sample":
-                hooks.emit("samples_written", paths=[folder / "samples" / "0.mid"])
+                hooks.emit("samples_written", paths=[folder / "draws" / "1" / "001.mid"])
             hooks.emit("run_finished", folder=folder, figures=figures.get(stage, {}), stage=stage)
-        unmeasured: dict[str, Any] = {}
-        for measured in (unmeasured, figures["evaluate"]):  # of a folder that has nothing else in it
-            collect(hooks, folder=folder, config=config, figures=measured, training=lambda: None)
+        collect(hooks, folder=folder, config=config, training=lambda: None)  # of a folder that has nothing in it
         hooks.emit("run_finished", folder=folder, figures={}, stage="run")
         failed = list(hooks.warnings)
         hooks.warn("something the user should know")

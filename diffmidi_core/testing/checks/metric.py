@@ -36,6 +36,19 @@ def check_subject_is_known(component: Component) -> None:
 
 
 @whatever_the_options
+def check_music_is_enough(component: Component) -> None:
+    """Unless `needs_tokens` says otherwise, a sample's row follows from its music and the training music alone."""
+    metric: Metric = component.build()
+    if metric.subject != "samples" or metric.needs_tokens:
+        return
+    for item in _items(metric):
+        assert isinstance(item, Sample)
+        with never_raises("measuring music without tokens, which needs_tokens = False promises,"):
+            row = metric.measure(Sample.of_music(item.score, item.training))
+        expect(row == metric.measure(item), "an item's row depends on its tokens: set needs_tokens = True")
+
+
+@whatever_the_options
 def check_rows_are_numbers(component: Component) -> None:
     """measure gives names and finite numbers, which ranks can send to each other."""
     for row in _rows(component.build()):

@@ -51,6 +51,7 @@ overwrites = _declare("Overwrites", family="gaussian")
 homeless = _declare("Overwrites", family="no such family")
 
 last_row = _declare("LastRow")
+counts_tokens = _declare("CountsTokens")
 twins = _declare("Twins")
 in_place = _declare("InPlace")
 raises = _declare("Raises")

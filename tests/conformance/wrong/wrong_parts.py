@@ -175,6 +175,18 @@ class LastRow(Metric):
         return Figure(float(rows[-1]["words"]), "words", len(rows), "held-out windows")
 
 
+class CountsTokens(Metric):
+    """Does not tell that it needs them."""
+
+    subject = "samples"
+
+    def measure(self, item):
+        return {"tokens": len(item.ids)}
+
+    def summarise(self, rows, reference=()):
+        return Figure(sum(row["tokens"] for row in rows) / len(rows), "tokens", len(rows), "samples") if rows else None
+
+
 class Twins(Source):
     def pieces(self):
         if self.data:

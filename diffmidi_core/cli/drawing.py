@@ -1,0 +1,151 @@
+"""What commands that draw share: which model, what is asked of it, where it goes, and what is told at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from diffmidi_core.config import RunConfig, filled
+from diffmidi_core.draw.folder import DrawFolder
+from diffmidi_core.draw.request import Request, requested
+from diffmidi_core.errors import DiffmidiError, UsageError
+from diffmidi_core.layers import assignments_of
+from diffmidi_core.registry import find
+from diffmidi_core.run.folder import RunFolder
+from diffmidi_core.run.manifest import Which, is_run, read_model
+from diffmidi_core.sections import Part
+
+if TYPE_CHECKING:
+    from diffmidi_core.draw.model import Model
+    from diffmidi_core.run.session import Surroundings
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A draw before it begins.
+
+    Attributes:
+        folder: the run, or the exported model.
+        which: the checkpoint that was asked for.
+        run: the folder as a run; None where it is an exported model.
+        request: what is asked.
+        renderers, hooks: the chosen parts, filled in.
+        precision: what to compute in.
+    """
+
+    folder: Path
+    which: Which
+    run: RunFolder | None
+    request: Request
+    renderers: Sequence[Part]
+    hooks: Sequence[Part]
+    precision: str
+
+    @property
+    def draws(self) -> Path:
+        """Below which the draw lies: in the run, or in the working folder."""
+        return self.run.draws if self.run else Path("draws")
+
+    @cached_property
+    def work(self) -> Surroundings:
+        """Listeners and devices."""
+        from diffmidi_core.run.session import Surroundings
+
+        return Surroundings(self.hooks, precision=self.precision)
+
+    def open(self) -> Model:
+        """The model itself."""
+        from diffmidi_core.draw.model import open_model
+
+        return open_model(self.folder, self.which)
+
+
+def plan(model: Path, which: Which, flags: Mapping[str, Any], assignments: Sequence[str]) -> Plan:
+    """What is to be drawn, checked before torch is imported. Raises DiffmidiError."""
+    folder = model.expanduser()
+    manifest = read_model(folder, which)
+    run = RunFolder(folder) if is_run(folder) else None
+    below = Request(**manifest.sample.model_dump(), sampler=manifest.sampler)
+    request = requested(below, flags, assignments, process=manifest.process, window=manifest.length)
+    return Plan(
+        folder,
+        which,
+        run,
+        request,
+        renderers=chosen(run, "renderer", flags, assignments),
+        hooks=chosen(run, "hook", flags, assignments),
+        precision=flags.get("precision", manifest.precision),
+    )
+
+
+def find_draw(where: Path, name: str | None) -> tuple[DrawFolder, RunFolder | None]:
+    """The draw that a folder is, or a draw of the run that it is: of that name, or the newest."""
+    folder = where.expanduser()
+    draw = DrawFolder(folder)
+    if draw.request_file.is_file():
+        if name is not None:
+            raise UsageError(f"{where} is a draw itself: leave out --draw.")
+        above = RunFolder(folder.resolve().parent.parent)
+        return draw, above if above.config_file.is_file() else None
+    run = RunFolder.open(folder)
+    return run.draw(name), run
+
+
+def chosen(run: RunFolder | None, kind: str, flags: Mapping[str, Any], assignments: Sequence[str] = ()) -> list[Part]:
+    """Listeners, renderers or metrics: a run's own, or the default ones, with flags and `-o` over them.
+
+    One of the run's own that cannot be used any more is named and left out; one that is asked for is refused.
+    """
+    many = f"{kind}s"
+    parts: list[Part] = list(getattr(run.config(), many)) if run else list(RunConfig.model_fields[many].default)
+    known = {name: part for part in parts for name in (part.label, part.name)}
+    without = set(flags.get(f"no_{kind}", ()))
+    if unknown := without - {*known, "all"}:
+        names = ", ".join(part.label for part in parts) or "none"
+        raise UsageError(f"--no-{kind} {min(unknown)}: it is not chosen. Chosen: {names}.")
+    found = []
+    for part in parts:
+        if "all" in without or {part.label, part.name} & without:
+            continue
+        try:
+            found.append(filled(kind, part))
+        except DiffmidiError as error:
+            click.echo(f"Warning: {error} It is left out.", err=True)
+    added = [filled(kind, Part(name=name)) for name in flags.get(kind, ())]
+    found += [part for part in added if part.spec not in (each.spec for each in found)]
+    return _with_options(kind, found, assignments)
+
+
+def _with_options(kind: str, parts: Sequence[Part], assignments: Sequence[str]) -> list[Part]:
+    """`-o renderer.wav.peak=-3` on the chosen parts."""
+    changed = {part.label: part for part in parts}
+    for dotted, value in assignments_of(assignments).get(kind, {}).items():
+        name, _, key = dotted.rpartition(".")
+        if name not in changed:
+            names = ", ".join(changed) or "none"
+            raise UsageError(
+                f"-o {kind}.{dotted}: say {kind}.NAME.option=value, where NAME is one of the chosen ones: {names}."
+            )
+        part = changed[name]
+        merged = find(kind, part.spec).load().options.merged(part.options, {key: value})
+        changed[name] = filled(kind, part.model_copy(update={"options": merged}))
+    return list(changed.values())
+
+
+def wrote(draw: DrawFolder, copies: Sequence[Path], run: RunFolder | None) -> None:
+    """Print where the music is, and what can be done with it."""
+    pieces = draw.pieces()
+    many = f"{len(pieces)} piece" + "s" * (len(pieces) > 1)
+    click.echo(f"Wrote {many}:")
+    for piece in pieces:
+        files = sorted(path.name.removeprefix(piece.stem) for path in draw.path.glob(f"{piece.stem}.*"))
+        click.echo(f"  {draw.path / piece.stem}{files[0] if len(files) == 1 else '{' + ','.join(files) + '}'}")
+    for path in copies:
+        click.echo(f"  {path}")
+    if run:
+        click.echo(f"To see and hear them on the run's page: diffmidi report {run.path}")

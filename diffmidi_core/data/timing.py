@@ -1,0 +1,58 @@
+"""What a file says about beats that the music in it does not keep: found out by `prepare`, and said."""
+
+from __future__ import annotations
+
+from enum import IntFlag
+
+import numpy as np
+
+from diffmidi_core.music.metre import LATTICES, LEAST_CONCENTRATION, SHORTEST_BAR, resultants
+from diffmidi_core.music.notes import Column, Notes, Score
+
+_FROM_COARSE = np.array([1, 2, 3, 4, 6, 8, 12, 24])
+"""Points in a quarter note, the coarsest first."""
+_WRITTEN = np.isin(_FROM_COARSE, LATTICES)
+_KEEPS = 0.8
+"""Concentration of onsets on a lattice that they keep to."""
+
+
+class Timing(IntFlag):
+    """What of a piece's timing is not to be believed.
+
+    OFF_GRID: the onsets fit no grid, as in a performance recorded against a clock: its quarter notes are not beats.
+    LATE: all onsets lie beside the beats by the same amount, which is where the file begins and no rhythm.
+    ONE_BEAT: most notes are in bars of a single beat, such as 1/4, which is no metre.
+    """
+
+    OFF_GRID = 1
+    LATE = 2
+    ONE_BEAT = 4
+
+
+def timing_of(score: Score, notes: Notes) -> Timing:
+    """The flags of a score with one note at least, as `notes_of` gives them."""
+    found = Timing.ONE_BEAT if _of_one_beat(score, notes.onset) else Timing(0)
+    mean = resultants(notes.onset, score.ticks_per_quarter, _FROM_COARSE)
+    concentration = abs(mean)
+    if concentration[_WRITTEN].max() < LEAST_CONCENTRATION:
+        return found | Timing.OFF_GRID
+    keeps = np.flatnonzero(concentration >= _KEEPS)
+    if len(keeps):
+        # On the coarsest lattice a shift of half a beat is a shift, on a finer one none at all.
+        phase = np.angle(mean[keeps[0]]) / (2 * np.pi * _FROM_COARSE[keeps[0]])  # in quarter notes
+        beside = abs(phase * _FROM_COARSE[-1] - round(phase * _FROM_COARSE[-1])) / _FROM_COARSE[-1]
+        if beside > max(1 / 240, 1 / score.ticks_per_quarter):
+            found |= Timing.LATE
+    return found
+
+
+def _of_one_beat(score: Score, onset: Column) -> bool:
+    """Whether most onsets lie in bars of a single beat."""
+    signs = score.time_signatures.numpy()
+    short = 4 * signs["numerator"].astype(np.int64) < SHORTEST_BAR * signs["denominator"]
+    if not short.any():
+        return False
+    order = np.argsort(signs["time"], kind="stable")
+    # Before the first signature, MIDI means 4/4.
+    in_short = np.append(False, short[order])[np.searchsorted(signs["time"][order], onset, side="right")]
+    return bool(2 * np.count_nonzero(in_short) > len(onset))

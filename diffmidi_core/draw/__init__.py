@@ -1,0 +1,1 @@
+"""Drawing: a model and a request make new music."""

@@ -1,0 +1,202 @@
+"""DrawFolder: one request to a model, and the pieces that came of it. Light: no torch is needed to read one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from diffmidi_core import __version__
+from diffmidi_core.draw.request import Request
+from diffmidi_core.errors import DiffmidiError, UsageError
+from diffmidi_core.files import read_json, write_json
+
+WHILE_TRAINING = "step-"
+"""How the names of draws begin that training makes by itself; they are never the default of anything."""
+_NAME = re.compile(r"[\w][\w.-]*")
+
+
+class ModelReference(BaseModel):
+    """Which model was asked: where it lies, the iteration of its weights, and what names these."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    step: int
+    fingerprint: str
+
+
+class StoredRequest(BaseModel):
+    """request.json: what was asked, of what, when."""
+
+    model_config = ConfigDict(frozen=True)
+
+    diffmidi: str = __version__
+    at: datetime
+    model: ModelReference
+    request: Request
+
+
+class PieceRecord(BaseModel):
+    """A line of record.jsonl: one piece that was drawn.
+
+    Attributes:
+        number: from 1 on, as its files are called.
+        tokens: the piece, without specials.
+        notes: how many notes they make.
+        record: whole numbers that tell how it came about: `seam_1`, ... (tokens before a join of two windows),
+            `short` (1: it did not get as far as was asked), and what the sampler tells.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    notes: int
+    record: dict[str, int]
+    tokens: list[str]
+
+    @property
+    def stem(self) -> str:
+        """What the names of its files begin with."""
+        return f"{self.number:03d}"
+
+
+class DrawFolder:
+    """`draws/NAME/{request.json, record.jsonl, 001.mid, 001.wav, ..., figures.json}`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.request_file = path / "request.json"
+        self.record_file = path / "record.jsonl"
+        self.figures_file = path / "figures.json"
+
+    @classmethod
+    def claim(cls, draws: Path, name: str | None = None) -> DrawFolder:
+        """A new folder below `draws`: of that name, or of the next number. Taken by making it: no two have the same.
+
+        Raises UsageError for a name that is taken, or cannot be one.
+        """
+        if name is not None:
+            if not _NAME.fullmatch(name) or name.isdecimal() or name.startswith(WHILE_TRAINING):
+                raise UsageError(
+                    f"--name {name!r}: a draw's name is of letters, digits, '.', '_' and '-', is no number (draws "
+                    f"without a name count up) and does not begin with {WHILE_TRAINING} (draws of training do)."
+                )
+            if not _made(draws / name):
+                raise UsageError(f"there is a draw {draws / name} already: choose another --name.")
+            return cls(draws / name)
+        taken = [int(each.name) for each in draws.glob("*") if each.name.isdecimal()]
+        number = max(taken, default=0) + 1
+        while not _made(draws / str(number)):
+            number += 1
+        return cls(draws / str(number))
+
+    @classmethod
+    def choose(cls, draws: Path, name: str | None, otherwise: str) -> DrawFolder:
+        """The draw of a name; by default the newest that somebody asked for. DiffmidiError where there is none."""
+        if name is not None:
+            found = cls(draws / name)
+            if not found.request_file.is_file():
+                known = ", ".join(each.path.name for each in cls.all(draws)) or "none"
+                raise DiffmidiError(f"there is no draw {name!r} in {draws}. There are: {known}.")
+            return found
+        asked = [each for each in cls.all(draws) if not each.while_training]
+        if not asked:
+            raise DiffmidiError(f"nothing has been drawn yet in {draws}: {otherwise}.")
+        return asked[0]
+
+    @classmethod
+    def all(cls, draws: Path) -> list[DrawFolder]:
+        """Every draw that was begun, the newest first; those whose request cannot be read are left out."""
+        found = []
+        for path in draws.glob("*/request.json"):
+            draw = cls(path.parent)
+            try:
+                found.append((draw.request().at, draw.path.name, draw))
+            except DiffmidiError:
+                continue
+        return [draw for _, _, draw in sorted(found, key=lambda each: each[:2], reverse=True)]
+
+    @property
+    def while_training(self) -> bool:
+        """Whether training drew it by itself, and nobody asked for it."""
+        return self.path.name.startswith(WHILE_TRAINING)
+
+    @property
+    def run(self) -> Path | None:
+        """The folder of the run that it lies in; None where it lies in a working folder."""
+        above = self.path.parent.parent
+        is_run = (above / "config.json").is_file() and (above / "checkpoints").is_dir()
+        return above if self.path.parent.name == "draws" and is_run else None
+
+    def begin(self, model: ModelReference, request: Request) -> None:
+        """Write down what is asked."""
+        stored = StoredRequest(at=datetime.now(UTC), model=model, request=request)
+        write_json(self.request_file, stored.model_dump(mode="json"))
+
+    def add(self, piece: PieceRecord) -> None:
+        """Append a piece to the record."""
+        try:
+            with self.record_file.open("a", encoding="utf-8") as file:
+                file.write(piece.model_dump_json() + "\n")
+        except OSError as error:
+            raise DiffmidiError(f"{self.record_file} cannot be written: {error.strerror or error}.") from error
+
+    def request(self) -> StoredRequest:
+        """What was asked. Raises DiffmidiError where that cannot be read."""
+        try:
+            return StoredRequest.model_validate(read_json(self.request_file))
+        except ValidationError as error:
+            raise DiffmidiError(f"{self.request_file} is not the request of a draw ({_first(error)}).") from None
+
+    def pieces(self) -> list[PieceRecord]:
+        """The pieces that came so far. A line that a killed process left half-written is no piece.
+
+        Raises DiffmidiError where there is none, or where the record is damaged.
+        """
+        try:
+            lines = self.record_file.read_text(encoding="utf-8").split("\n")
+        except FileNotFoundError:
+            lines = [""]
+        except (OSError, UnicodeDecodeError) as error:
+            raise DiffmidiError(f"{self.record_file} cannot be read: {error}.") from error
+        found = []
+        for number, line in enumerate(lines[:-1], start=1):
+            try:
+                found.append(PieceRecord.model_validate_json(line))
+            except ValidationError as error:
+                raise DiffmidiError(f"{self.record_file}, line {number}: not a piece ({_first(error)}).") from None
+        if not found:
+            raise DiffmidiError(f"there is no piece in {self.path}: its drawing was stopped before the first was done.")
+        return found
+
+    def files(self, pieces: Sequence[PieceRecord], suffix: str) -> list[Path]:
+        """The files of pieces that end in `suffix`, as far as they are there."""
+        paths = [self.path / f"{piece.stem}{suffix}" for piece in pieces]
+        return [path for path in paths if path.is_file()]
+
+    def figures(self) -> Mapping[str, Any]:
+        """What `evaluate` found; nothing where it has not run."""
+        found = read_json(self.figures_file) if self.figures_file.exists() else {}
+        if not isinstance(found, Mapping):
+            raise DiffmidiError(f"{self.figures_file} does not hold one JSON object: it was not written by diffmidi.")
+        return found
+
+
+def _made(path: Path) -> bool:
+    try:
+        path.mkdir(parents=True)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise DiffmidiError(f"{path} cannot be written: {error.strerror or error}.") from error
+    return True
+
+
+def _first(error: ValidationError) -> str:
+    mistake = error.errors(include_url=False)[0]
+    return f"{'.'.join(map(str, mistake['loc'])) or 'all of it'}: {mistake['msg'].lower()}"

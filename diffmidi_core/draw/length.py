@@ -1,0 +1,188 @@
+"""How long a piece is to be: as long as the data's windows or pieces are, or so many notes, bars or seconds."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
+from diffmidi_core.data.dataset import TokenDataset
+from diffmidi_core.draw.lengths import DataLengths
+from diffmidi_core.errors import UsageError
+from diffmidi_core.music.metre import FOUR_FOUR, Metre, Stretch
+from diffmidi_core.music.notes import Score, notes_of
+from diffmidi_core.run.seeds import generator_for
+from diffmidi_core.sections import parse_length
+
+QUANTILES = 100
+WINDOWS = 1000
+"""Training windows that the quantiles of their lengths are taken from."""
+
+
+def lengths_of(dataset: TokenDataset) -> DataLengths:
+    """How long the music of a dataset is that something can be trained on."""
+    windows = [window.end - window.start for window in dataset.draw(WINDOWS, seed=0, step=0, plain=True)]
+    tokens, notes = dataset.report["words"], dataset.report["notes"]
+    return DataLengths(_quantiles(windows), _quantiles(dataset.words_of_pieces()), tokens / notes if notes else None)
+
+
+def _quantiles(lengths: Any) -> tuple[int, ...]:
+    places = (np.arange(QUANTILES) + 0.5) / QUANTILES
+    found: list[int] = np.quantile(lengths, places, method="inverted_cdf").tolist()
+    return tuple(int(each) for each in found)
+
+
+UNKNOWN = 2**31
+"""Words that are still missing where no one knows how many."""
+
+
+class Goal(ABC):
+    """When one piece is long enough, and where it is cut."""
+
+    @abstractmethod
+    def left(self, ids: Ids) -> int:
+        """How many more words it probably takes; 0 where there are enough."""
+
+    @abstractmethod
+    def done(self, ids: Ids) -> float:
+        """How long the piece is, in the unit that was asked for; what stands still for long never gets there."""
+
+    @abstractmethod
+    def cut(self, ids: Ids) -> Ids:
+        """What the piece is in the end, of words that are enough."""
+
+
+@dataclass(frozen=True)
+class Words(Goal):
+    """As many words as a window or a piece of the data has, but for the last few that are too few for a note."""
+
+    words: int
+    shortest: int
+
+    def left(self, ids: Ids) -> int:
+        """Exactly."""
+        missing = self.words - len(ids)
+        return missing if missing >= min(self.shortest, self.words) else 0
+
+    def done(self, ids: Ids) -> float:
+        """In words."""
+        return len(ids)
+
+    def cut(self, ids: Ids) -> Ids:
+        """The first so many."""
+        return ids[: self.words]
+
+
+@dataclass(frozen=True)
+class NoteCount(Goal):
+    """So many whole notes."""
+
+    notes: int
+    tokenizer: Tokenizer
+    words_per_note: float | None
+
+    def left(self, ids: Ids) -> int:
+        """By the words that a note takes in the data."""
+        missing = self.notes - self.tokenizer.count_notes(ids)
+        if missing <= 0:
+            return 0
+        return UNKNOWN if self.words_per_note is None else math.ceil(missing * self.words_per_note)
+
+    def done(self, ids: Ids) -> float:
+        """In notes."""
+        return self.tokenizer.count_notes(ids)
+
+    def cut(self, ids: Ids) -> Ids:
+        """The fewest words that say the notes; fewer notes where a word or the grammar joins the last with others."""
+        count = self.tokenizer.count_notes
+        end = bisect_left(range(len(ids) + 1), self.notes, key=lambda words: count(ids[:words]))
+        if count(ids[:end]) > self.notes or self.tokenizer.faults(ids[:end]) > self.tokenizer.faults(ids):
+            ends = [each for each in _boundaries(self.tokenizer, ids) if each < end]
+            end = max(ends[-1], min(end, 1))
+        return ids[:end]
+
+
+@dataclass(frozen=True)
+class Until(Goal):
+    """Music up to a time: no note begins later, though the last ones may sound on. The first note always stays.
+
+    Attributes:
+        end: the time, and
+        times: [N] the time at which each note of a score begins, in the same unit, counted from its tick 0.
+    """
+
+    end: float
+    tokenizer: Tokenizer
+    times: Callable[[Score], NDArray[np.float64]]
+
+    def left(self, ids: Ids) -> int:
+        """No one knows: another window, until some note begins later."""
+        return 0 if self.done(ids) >= self.end else UNKNOWN
+
+    def done(self, ids: Ids) -> float:
+        """Where the last note begins."""
+        return float(self.times(self.tokenizer.decode(ids)).max(initial=0))
+
+    def cut(self, ids: Ids) -> Ids:
+        """Up to the last boundary between notes before the first note that begins too late."""
+        ends = _boundaries(self.tokenizer, ids)
+        late = bisect_left(ends, True, key=lambda end: self.done(ids[:end]) >= self.end)
+        return ids[: ends[max(late - 1, min(1, len(ends) - 1))]]
+
+
+def goals_for(
+    asked: str, count: int, *, tokenizer: Tokenizer, lengths: DataLengths, seed: int
+) -> tuple[list[Goal], int | None]:
+    """What each of `count` pieces is to be, and the words that they all begin with where these are known.
+
+    Args:
+        asked: as `sample.length` has it.
+        count: how many pieces; what piece i is to be follows from (seed, i).
+        tokenizer: whose words they are made of.
+        lengths: of the data.
+        seed: decides which of the data's lengths are taken.
+
+    Raises UsageError where lengths of pieces are asked for and not known.
+    """
+    unit, amount = parse_length(asked)
+    if unit == "notes":
+        goal = NoteCount(int(amount), tokenizer, lengths.words_per_note)
+        return [goal] * count, goal.left(np.zeros(0, dtype=np.int32)) if lengths.words_per_note else None
+    if unit in ("bars", "seconds"):
+        return [Until(amount, tokenizer, bars if unit == "bars" else seconds)] * count, None
+    known = lengths.windows if unit == "windows" else lengths.pieces
+    if not known:
+        raise UsageError(
+            "this model does not say how long the pieces were that it was trained on: ask for --notes, --bars or "
+            "--seconds instead."
+        )
+    drawn = (torch.rand(1, generator=generator_for(seed, "length", piece)).item() for piece in range(count))
+    shortest = tokenizer.grammar.shortest()
+    return [Words(known[int(each * len(known))], shortest) for each in drawn], None
+
+
+def bars(score: Score) -> NDArray[np.float64]:
+    """[N] in which bar each note begins, the first one 0; bars are 4/4 where the words name no metre."""
+    said = {sign.time: (sign.numerator, sign.denominator) for sign in score.time_signatures} or {0: FOUR_FOUR}
+    metre = Metre(tuple(Stretch(time, signature) for time, signature in sorted(said.items())))
+    return metre.bars(notes_of(score).onset, score.ticks_per_quarter)[1].astype(np.float64)
+
+
+def seconds(score: Score) -> NDArray[np.float64]:
+    """[N] when each note begins, at the tempo of the score: 120 quarter notes a minute as decoded."""
+    timed: Any = score.to("second")
+    columns = [track.notes.numpy()["time"] for track in timed.tracks if len(track.notes)]
+    return np.concatenate([np.zeros(0), *columns]).astype(np.float64)
+
+
+def _boundaries(tokenizer: Tokenizer, ids: Ids) -> list[int]:
+    """Where the words may be cut between notes, from 0 to their end."""
+    return [*tokenizer.starts(ids).tolist(), len(ids)]

@@ -1,0 +1,118 @@
+"""Model: a trained model as something to draw from and to judge, from a run's folder or one that `export` wrote.
+
+It opens from its manifest alone: the run's config, its data, hooks and metrics are not needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from diffmidi_core.contracts.process import Process
+from diffmidi_core.contracts.tokenizer import Tokenizer
+from diffmidi_core.draw.lengths import DataLengths
+from diffmidi_core.draw.request import Request
+from diffmidi_core.errors import DiffmidiError, UsageError
+from diffmidi_core.registry import find
+from diffmidi_core.run import checkpoint as checkpoints
+from diffmidi_core.run.build import build_process, build_tokenizer
+from diffmidi_core.run.manifest import AGAIN, ANOTHER, PARTS, Manifest, Which, model_folder
+from diffmidi_core.run.manifest import CONFIG as CONFIG
+from diffmidi_core.run.manifest import is_run as is_run
+from diffmidi_core.sections import Part
+
+WEIGHTS, TOKENIZER, VOCAB = checkpoints.MODEL, checkpoints.TOKENIZER, "vocab.txt"
+"""What an exported folder holds beside CONFIG; `TOKENIZER` is a folder, which only some tokenizers need."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model.
+
+    Attributes:
+        process: with averaged weights, in evaluation mode, on the CPU.
+        parts: what it was built from: tokenizer, backbone, schedule and process.
+        length: tokens in a window.
+        precision: what it computes in, as `--precision` takes it.
+        step: the iteration that its weights are of.
+        lengths: of the music that it was trained on.
+        defaults: how it draws unless it is asked otherwise.
+        fingerprint: of its weights.
+        path: the run or the exported folder.
+        manifest: all that was saved of it beside the tensors.
+    """
+
+    process: Process
+    parts: Mapping[str, Part]
+    length: int
+    precision: Literal["auto", "fp32", "bf16", "fp16"]
+    step: int
+    lengths: DataLengths
+    defaults: Request
+    fingerprint: str
+    path: Path
+    manifest: Manifest
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """Music to tokens and back, as the model was trained with it."""
+        return self.process.tokenizer
+
+
+def open_model(where: Path, checkpoint: Which = None) -> Model:
+    """The model of a run, at a `checkpoint` as `choose` takes it, or of an exported folder, which has only one.
+
+    Raises DiffmidiError in one sentence where the folder is neither, where a file of it is missing, damaged or not
+    finite, or where it needs a part that is not installed.
+    """
+    path = model_folder(where, checkpoint)
+    if is_run(where):
+        manifest = checkpoints.opened(path)
+        process = _built(manifest, path)
+        checkpoints.load_averaged(path, process, remedy=_remedy(ANOTHER, manifest))
+    else:
+        manifest = Manifest.read(path / CONFIG, AGAIN)
+        manifest.verify(path, (WEIGHTS,), AGAIN)
+        process = _built(manifest, path)
+        checkpoints.load_weights(path / WEIGHTS, process, remedy=_remedy(AGAIN, manifest))
+    return Model(
+        process=process.eval(),
+        parts={kind: manifest.part(kind) for kind in PARTS},
+        length=manifest.length,
+        precision=manifest.precision,
+        step=manifest.step,
+        lengths=manifest.lengths,
+        defaults=Request(**dict(manifest.sample), sampler=manifest.sampler),
+        fingerprint=manifest.weights,
+        path=where,
+        manifest=manifest,
+    )
+
+
+def _remedy(remedy: str, manifest: Manifest) -> str:
+    return f"{remedy[:-1]}{manifest.differences()}."
+
+
+def _built(manifest: Manifest, folder: Path) -> Process:
+    """The process that a manifest describes, from parts of the very packages it names, with weights yet to come."""
+    for kind in PARTS:
+        part = manifest.part(kind)
+        try:
+            find(kind, part.spec)
+        except UsageError as error:
+            where = "" if part.package is None else f": pip install {part.package}=={part.version}"
+            raise DiffmidiError(
+                f"{folder} needs {kind} '{part.name}' of {part.package} {part.version}, which is not installed{where}."
+            ) from error
+    saved = folder / TOKENIZER
+    has_own = any(name.startswith(f"{TOKENIZER}/") for name in manifest.files)
+    tokenizer = build_tokenizer(manifest, saved if has_own else None)
+    if tokenizer.fingerprint != manifest.tokenizer_fingerprint:
+        part = manifest.tokenizer
+        raise DiffmidiError(
+            f"{folder} was made with another vocabulary than tokenizer '{part.name}' has here "
+            f"({find('tokenizer', part.spec).origin}): install {part.package}=={part.version}."
+        )
+    return build_process(manifest, tokenizer)

@@ -1,0 +1,131 @@
+"""pieces: what a model makes of a request, batch by batch. The one way to draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+
+from diffmidi_core.contracts.batch import Canvas
+from diffmidi_core.contracts.sampler import Sampler
+from diffmidi_core.diffusion.rows import RowGenerators
+from diffmidi_core.draw.length import Goal, goals_for
+from diffmidi_core.draw.long import Drawn, Filled, Frame, grow
+from diffmidi_core.draw.model import Model
+from diffmidi_core.draw.request import Request
+from diffmidi_core.run.build import blamed, build
+from diffmidi_core.run.memory import Halves
+from diffmidi_core.run.ranks import gathered
+from diffmidi_core.run.seeds import generator_for
+
+OnStep = Callable[[int, int | None], object]
+"""Told (done, total) after each reverse step of a window; total is None where no one knows how many it takes."""
+
+
+@dataclass(frozen=True)
+class Computing:
+    """How a draw is computed: mixed precision, which rank this is of how many, and whom to tell.
+
+    `warn` is told that memory holds fewer pieces than a batch has, and how many are drawn together from then on.
+    """
+
+    autocast: Callable[[], AbstractContextManager[None]]
+    rank: int = 0
+    ranks: int = 1
+    on_step: OnStep | None = None
+    warn: Callable[[str], None] = lambda message: None
+
+
+def pieces(model: Model, request: Request, computing: Computing) -> Iterator[list[Drawn]]:
+    """`request.count` pieces in their order, some at a time, on every rank alike.
+
+    Piece i is a function of the seed and i, whatever is drawn beside it, up to the rounding of the device's arithmetic.
+    Raises UsageError for a length that this model cannot give, BrokenPluginError where the sampler or the model fails.
+    """
+    goals, first = goals_for(
+        request.length, request.count, tokenizer=model.tokenizer, lengths=model.lengths, seed=request.seed
+    )
+    draw = _Draw(model, request, computing, goals, first)
+    ranks = computing.ranks
+    for begin in range(0, len(draw.batches), ranks):
+        index = begin + computing.rank
+        with blamed("sampler", request.sampler, "drawing"):
+            mine = [(index, draw.batch(index))] if index < len(draw.batches) else []
+        yield gathered(mine) if ranks > 1 else mine[0][1]
+
+
+class _Draw:
+    """What the batches of a request share."""
+
+    def __init__(
+        self, model: Model, request: Request, computing: Computing, goals: Sequence[Goal], first: int | None
+    ) -> None:
+        self.process, self.request, self.computing = model.process, request, computing
+        self.goals, self.first = goals, first
+        self.sampler: Sampler = build("sampler", request.sampler)
+        self.device = next(model.process.parameters()).device
+        self.frame = Frame.of(model.tokenizer, model.length, request.overlap)
+        size, count = request.batch_size, request.count
+        self.batches = [range(begin, min(begin + size, count)) for begin in range(0, count, size)]
+        windows = [[self.frame.windows(goals[piece]) for piece in batch] for batch in self.batches]
+        self.progress = _Progress(windows, request.steps, computing.on_step)
+        self.halves = Halves("piece", computing.warn)
+
+    def batch(self, index: int) -> list[Drawn]:
+        """The pieces of a batch, together as far as memory holds them."""
+        self.progress.begin(index)
+        batch = self.batches[index]
+        return self.halves(len(batch), lambda begin, end, _: self._grown(batch[begin:end]))
+
+    def _grown(self, pieces: Sequence[int]) -> list[Drawn]:
+        def fill(canvas: Canvas, rows: Sequence[int], window: int) -> Filled:
+            return self._filled(canvas, [pieces[row] for row in rows], window)
+
+        return grow([self.goals[piece] for piece in pieces], fill, self.frame, first=self.first)
+
+    def _filled(self, canvas: Canvas, pieces: Sequence[int], window: int) -> Filled:
+        seed, device = self.request.seed, self.device
+        generator = RowGenerators([generator_for(seed, "sample", piece, window, device=device) for piece in pieces])
+        with torch.inference_mode(), self.computing.autocast():
+            tokens, record = self.sampler.sample_with_record(
+                self.process,
+                canvas.to(device),
+                steps=self.request.steps,
+                generator=generator,
+                on_step=self.progress.tell,
+            )
+        self.progress.next_window()
+        return tokens.cpu().numpy(), {name: values.tolist() for name, values in record.items()}
+
+
+class _Progress:
+    """Reverse steps done, of those of all batches.
+
+    Args:
+        windows: of each piece of each batch, None where no one knows.
+        steps: for each window.
+        on_step: told of each step.
+    """
+
+    def __init__(self, windows: Sequence[Sequence[int | None]], steps: int, on_step: OnStep | None) -> None:
+        known = [max(each or 0 for each in batch) for batch in windows]
+        self.before = [steps * sum(known[:index]) for index in range(len(known))]
+        self.total = None if any(each is None for batch in windows for each in batch) else steps * sum(known)
+        self.steps, self.on_step = steps, on_step
+        self.done = 0
+
+    def begin(self, batch: int) -> None:
+        """Batches are done in their order, though other ranks may do those between."""
+        self.done = max(self.done, self.before[batch])
+
+    def tell(self, done: int, steps: int) -> None:
+        """So many steps of this window are done."""
+        if self.on_step is not None:
+            now = self.done + done
+            self.on_step(now, None if self.total is None else max(now, self.total))
+
+    def next_window(self) -> None:
+        """All of them are."""
+        self.done += self.steps

@@ -1,0 +1,64 @@
+"""Request: what is asked of a model. Light: a mistake in it is found before anything heavy is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from diffmidi_core.config import check_sampler, filled, steps_of
+from diffmidi_core.errors import UsageError
+from diffmidi_core.layers import assignments_of
+from diffmidi_core.registry import find
+from diffmidi_core.sections import Part, SampleConfig
+from diffmidi_core.wording import describe
+
+
+class Request(SampleConfig):
+    """How many pieces, how long, by which sampler in how many steps, and from which seed."""
+
+    seed: int = Field(0, ge=0, description="everything random follows from it")
+    sampler: Part
+
+
+def requested(
+    below: Request,
+    flags: Mapping[str, Any],
+    assignments: Sequence[str] = (),
+    *,
+    process: Part,
+    window: int,
+) -> Request:
+    """A model's own request with flags and `-o` over it, checked whole.
+
+    Args:
+        below: how the model draws unless it is asked otherwise.
+        flags: "seed", "sampler", and "sample.NAME", as `config.resolve` takes them.
+        assignments: `sampler.option=value` and `sample.name=value` texts.
+        process: the model's, which the sampler must fit.
+        window: tokens that the model sees at once.
+
+    Raises UsageError in one sentence.
+    """
+    given = assignments_of(assignments)
+    values = below.model_dump(mode="json")
+    replaced = flags.get("sampler", below.sampler.label) not in (below.sampler.label, below.sampler.spec)
+    sampler = Part(name=flags["sampler"]) if replaced else below.sampler
+    if options := given.get("sampler"):
+        merged = find("sampler", sampler.spec).load().options.merged(sampler.options, options)
+        sampler = sampler.model_copy(update={"options": merged})
+    sampler = filled("sampler", sampler)
+    if replaced:
+        values["steps"] = steps_of(sampler, window)
+    own = {name.partition(".")[2]: value for name, value in flags.items() if name.startswith("sample.")}
+    values |= {**own, **given.get("sample", {}), "sampler": sampler.model_dump(mode="json")}
+    if "seed" in flags:
+        values["seed"] = flags["seed"]
+    try:
+        request = Request.model_validate(values)
+    except ValidationError as error:
+        told = [describe(mistake, Request, "sample") for mistake in error.errors(include_url=False)]
+        raise UsageError(" ".join(told)) from None
+    check_sampler(process, sampler, steps=request.steps, length=window)
+    return request

@@ -1,0 +1,93 @@
+"""sample: a request to a model, and what comes of it, in a folder of its own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from diffmidi_core.contracts.tokenizer import Tokenizer
+from diffmidi_core.draw.folder import DrawFolder, ModelReference, PieceRecord
+from diffmidi_core.draw.long import Drawn
+from diffmidi_core.draw.model import Model
+from diffmidi_core.draw.pieces import Computing, pieces
+from diffmidi_core.draw.request import Request
+from diffmidi_core.music.reading import write_midi
+from diffmidi_core.run.ranks import done_by_main
+from diffmidi_core.run.session import Surroundings
+
+MIDI = ".mid"
+
+
+def sample(work: Surroundings, model: Model, request: Request, draws: Path, *, name: str | None = None) -> DrawFolder:
+    """Draw the pieces into a new folder below `draws`, each written as it comes; the same ones for any number of ranks.
+
+    Raises UsageError for a name that is taken, and what `pieces` raises.
+    """
+    accelerator = work.accelerator
+    draw = DrawFolder(done_by_main(lambda: DrawFolder.claim(draws, name).path))
+    work.tell_begin("sample", draw.path, request.model_dump(mode="json"), _about(request))
+    model.process.to(accelerator.device)
+    computing = Computing(
+        work.autocast,
+        accelerator.process_index,
+        accelerator.num_processes,
+        on_step=lambda done, total: work.hooks.emit("progress", what="reverse steps", done=done, total=total),
+        warn=work.hooks.warn,
+    )
+    written: list[PieceRecord] = []
+    main = accelerator.is_main_process
+    if main:
+        draw.begin(ModelReference(path=str(model.path), step=model.step, fingerprint=model.fingerprint), request)
+    for some in pieces(model, request, computing):
+        if main:
+            written += _written(draw, some, model.tokenizer, first=len(written) + 1)
+    if main:
+        _warn_of_short(work, written, request)
+        work.hooks.emit("samples_written", paths=draw.files(written, MIDI))
+    accelerator.wait_for_everyone()
+    work.tell_end("sample", draw.path)
+    return draw
+
+
+def copy_to(draw: DrawFolder, out: Path) -> list[Path]:
+    """Copy the pieces as `out` too: one piece as that file, several as NAME-1.mid, NAME-2.mid ..."""
+    found = draw.files(draw.pieces(), MIDI)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    one = len(found) == 1
+    targets = [out if one else out.with_name(f"{out.stem}-{number}{out.suffix}") for number in range(1, len(found) + 1)]
+    for path, target in zip(found, targets, strict=True):
+        shutil.copyfile(path, target)
+    return targets
+
+
+def _written(draw: DrawFolder, some: Sequence[Drawn], tokenizer: Tokenizer, *, first: int) -> list[PieceRecord]:
+    records = []
+    for number, piece in enumerate(some, start=first):
+        record = PieceRecord(
+            number=number,
+            notes=tokenizer.count_notes(piece.ids),
+            record=dict(piece.record),
+            tokens=tokenizer.to_words(piece.ids),
+        )
+        write_midi(tokenizer.decode(piece.ids), draw.path / f"{record.stem}{MIDI}")
+        draw.add(record)  # after its file: what the record names is there
+        records.append(record)
+    return records
+
+
+def _about(request: Request) -> str:
+    many = f"{request.count} piece" + "s" * (request.count > 1)
+    long = {"windows": "as long as training windows", "pieces": "as long as training pieces"}
+    steps = f"{request.steps} step" + "s" * (request.steps > 1)
+    return f"{many}, {long.get(request.length, f'of {request.length}')}, by {request.sampler.label} in {steps}"
+
+
+def _warn_of_short(work: Surroundings, written: Sequence[PieceRecord], request: Request) -> None:
+    short = sum("short" in piece.record for piece in written)
+    if short:
+        which = "The piece" if len(written) == 1 else f"{short} of {len(written)} pieces"
+        work.hooks.warn(
+            f"{which} got stuck before {request.length} were reached, and stays as it is: train longer, or ask for "
+            "another length."
+        )

@@ -1,1 +1,0 @@
-"""The runner: stages over a run folder, driven by Accelerate."""

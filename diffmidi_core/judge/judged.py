@@ -1,0 +1,107 @@
+"""Judged: what `evaluate` wrote of a checkpoint or of a draw, read back. Light: no torch is needed to read it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from diffmidi_core.draw.folder import DrawFolder
+from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.files import read_json
+
+FIGURES = "figures"
+"""The folder in a run's that holds the figures of its checkpoints."""
+_FILE = re.compile(r"step-(\d+)(?:\.(.+))?\.json")
+
+
+class StoredFigure(BaseModel):
+    """A Figure (contracts/metric.py) as JSON holds it."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    value: float
+    unit: str
+    count: int
+    of: str
+    error: float | None = None
+    note: str = ""
+    interval: tuple[float, float] | None = None
+    reference: float | None = None
+    reference_interval: tuple[float, float] | None = None
+    skipped: int = 0
+
+
+class Judged(BaseModel):
+    """Figures of one checkpoint or of one draw, never of two.
+
+    Attributes:
+        other: the music that it was judged on, where that is not the run's own.
+        checkpoint: the iteration of the weights.
+        weights: what names them.
+        split: "test", "heldout" where no piece was kept for the test, "all" of other music; None: beside no music.
+        windows: of that music.
+        figures: by full name ("bits_by_type/pitch"); None where there was nothing to measure.
+        pieces: what each piece of a draw has by metric, by the stem of its files ("001").
+        drawn: the name of the draw, where figures of a checkpoint on other music have some of a draw among them.
+        versions: of what measured, by package.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    other: str = ""
+    checkpoint: int
+    weights: str
+    split: str | None = None
+    windows: int = 0
+    figures: dict[str, StoredFigure | None]
+    pieces: dict[str, dict[str, dict[str, float]]] = {}
+    drawn: str = ""
+    versions: dict[str, str] = Field({})
+
+    @classmethod
+    def files(cls, run: Path) -> list[Path]:
+        """The files of all checkpoints that were judged, the newest checkpoint first, on the run's own music first."""
+        found = [(path, name) for path in (run / FIGURES).glob("*.json") if (name := _FILE.fullmatch(path.name))]
+        return [path for path, _ in sorted(found, key=lambda each: (-int(each[1][1]), each[1][2] or ""))]
+
+    @classmethod
+    def of_checkpoint(cls, file: Path) -> Self:
+        """Read one of these files. Raises DiffmidiError where it does not hold figures."""
+        name = _FILE.fullmatch(file.name)
+        found = _read(file)
+        drawn = found.get("draw")
+        named = {"other": name[2] or "" if name else "", "drawn": drawn.get("name") if isinstance(drawn, dict) else ""}
+        return cls._checked({**found, **named}, file)
+
+    @classmethod
+    def of_draw(cls, draw: DrawFolder) -> Self | None:
+        """What a draw is worth; None where it was not judged. Raises DiffmidiError where its file is damaged."""
+        if not draw.figures_file.exists():
+            return None
+        model = draw.request().model
+        named = {"checkpoint": model.step, "weights": model.fingerprint}
+        return cls._checked({**_read(draw.figures_file), **named}, draw.figures_file)
+
+    @classmethod
+    def _checked(cls, found: Mapping[str, Any], file: Path) -> Self:
+        try:
+            return cls.model_validate(found)
+        except ValidationError as error:
+            where = ".".join(map(str, error.errors(include_url=False)[0]["loc"]))
+            raise DiffmidiError(f"{file} holds no figures ({where}): run `diffmidi evaluate` again.") from None
+
+    @property
+    def known(self) -> dict[str, StoredFigure]:
+        """The figures that there are."""
+        return {name: figure for name, figure in self.figures.items() if figure is not None}
+
+
+def _read(file: Path) -> dict[str, Any]:
+    found = read_json(file)
+    if not isinstance(found, dict):
+        raise DiffmidiError(f"{file} does not hold one JSON object: it was not written by diffmidi.")
+    return found

@@ -1,0 +1,107 @@
+"""The bound on windows of music, shared out over ranks and gathered."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from diffmidi_core.contracts.metric import TrainingMusic, WindowBits
+from diffmidi_core.contracts.process import Process
+from diffmidi_core.data.dataset import TokenDataset, Window
+from diffmidi_core.judge.music import samples_of
+from diffmidi_core.run.memory import Halves
+from diffmidi_core.run.ranks import gathered
+from diffmidi_core.run.seeds import generator_for
+from diffmidi_core.run.session import Surroundings
+from diffmidi_core.sections import EvaluateConfig
+
+SEED = 0
+"""Of the noise that the bound is estimated with. It is no run's own: models are compared under the same noise."""
+
+ENOUGH = 32
+"""Windows that the levels asked for are meant for: fewer get more levels, so that their noise is no larger."""
+
+Terms = Mapping[str, NDArray[np.float64]]
+
+
+def window_bits(
+    work: Surroundings,
+    process: Process,
+    dataset: TokenDataset,
+    windows: Sequence[Window],
+    *,
+    levels: int | None,
+    batch_size: int = EvaluateConfig().batch_size,
+    report: bool = True,
+    training: TrainingMusic | None = None,
+) -> list[WindowBits]:
+    """Bits of each window under the process, in the order of the windows, on every rank.
+
+    The windows are cut into the same batches, with the same noise, whatever the number of ranks and the seed of the
+    training; each rank takes its share of them.
+    """
+    accelerator = work.accelerator
+    batches = [windows[begin : begin + batch_size] for begin in range(0, len(windows), batch_size)]
+    mine: list[tuple[int, list[Terms]]] = []
+    halves = Halves("window", work.hooks.warn)
+    process.eval()
+
+    def tell(done: int) -> None:
+        if report:
+            work.hooks.emit("progress", what="windows", done=done, total=len(windows))
+
+    for index in range(accelerator.process_index, len(batches), accelerator.num_processes):
+        tell(index * batch_size)
+
+        def terms(begin: int, end: int, path: tuple[int, ...], index: int = index) -> list[Terms]:
+            return _terms(work, process, dataset, batches[index][begin:end], (index, *path), levels)
+
+        mine.append((index, halves(len(batches[index]), terms)))
+    tell(len(windows))
+    music = samples_of(dataset, windows, process.tokenizer, training)
+    return [WindowBits(terms, window) for terms, window in zip(gathered(mine), music, strict=True)]
+
+
+def _terms(
+    work: Surroundings,
+    process: Process,
+    dataset: TokenDataset,
+    windows: Sequence[Window],
+    where: tuple[int, ...],
+    levels: int | None,
+) -> list[Terms]:
+    """Bits of each position of each window, by term; `where` decides the noise."""
+    device = work.accelerator.device
+    generator = generator_for(SEED, "bound", *where, device=device)
+    with torch.no_grad(), work.autocast():
+        bound = process.bound(dataset.batch(windows).to(device), generator, levels=levels)
+    terms: dict[str, NDArray[np.float64]] = {name: bits.double().cpu().numpy() for name, bits in bound.terms.items()}
+    lengths = [window.end - window.start + 2 for window in windows]
+    return [{name: bits[row, :length] for name, bits in terms.items()} for row, length in enumerate(lengths)]
+
+
+def levels_for(levels: int | None, windows: int) -> int | None:
+    """How many levels are drawn in each of so many windows: with fewer than ENOUGH, more of them.
+
+    The network is asked as often as for ENOUGH windows, so that the noise of the levels does not grow in the figure: of
+    few windows it would be most of what is uncertain, and no interval would show it.
+    """
+    return levels if levels is None else levels * max(1, -(-ENOUGH // max(1, windows)))
+
+
+def bits_per_word(rows: Sequence[WindowBits]) -> tuple[float, float | None]:
+    """The bound over all windows, in bits per token of music, and its standard error; None for fewer than two windows.
+
+    The error is that of a ratio estimator, s over √n (Cochran 1977, Sampling Techniques, eq. 2.39). It holds how windows
+    differ and the noise of the levels: another model on the same windows, under the same noise, differs by less.
+    """
+    bits, words = np.array([(row.bits, row.words) for row in rows], dtype=np.float64).reshape(-1, 2).T
+    total, n = max(1.0, float(words.sum())), len(rows)
+    value = float(bits.sum()) / total
+    if n < 2:
+        return value, None
+    return value, math.sqrt(n / (n - 1) * float(((bits - value * words) ** 2).sum())) / total

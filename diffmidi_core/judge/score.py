@@ -1,0 +1,212 @@
+"""How likely a piece is under a model: its bits in all, by note, by token, by type of token, and note by note."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from diffmidi_core.contracts.batch import Batch, Canvas
+from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
+from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.judge.likelihood import SEED
+from diffmidi_core.music.notes import Score, notes_of
+from diffmidi_core.music.reading import printable, read_midi
+from diffmidi_core.run.build import blamed
+from diffmidi_core.run.seeds import generator_for
+from diffmidi_core.sections import EvaluateConfig
+
+if TYPE_CHECKING:
+    from diffmidi_core.draw.model import Model
+
+Bits = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TypeBits:
+    """What all tokens of one type cost, and how many there are."""
+
+    bits: float
+    tokens: int
+
+
+@dataclass(frozen=True)
+class NoteBits:
+    """What the tokens of one note cost, those of the time before it among them.
+
+    Attributes:
+        pitch: as MIDI counts it.
+        onset: when it begins, in quarter notes from the beginning of the piece as its tokens decode.
+        bits: what it costs.
+        together: with how many notes its tokens are shared, itself among them: `bits` is an equal part of theirs.
+    """
+
+    pitch: int
+    onset: float
+    bits: float
+    together: int = 1
+
+
+@dataclass(frozen=True)
+class PieceScore:
+    """The bits of a piece: −log2 p(its tokens | how many there are in each window).
+
+    The model sees a window at a time, so that the first notes of each cost more than they would in the whole piece.
+
+    Attributes:
+        bits: all of them: those of the tokens, and of [CLS] and [SEP] around each window.
+        kind: "exact", the likelihood itself, or "bound": it is at most so many bits.
+        levels: noise levels that the bound was estimated with in each window; None: all of them, or it is exact.
+        notes, tokens, windows: how many there are.
+        by_type: by type of token as the grammar has them; "special" is [CLS] and [SEP].
+        by_note: note by note, in order; None where the notes of the tokens cannot be told apart. With `other` they are
+            all bits.
+        other: bits of what belongs to no note.
+        changed: what became another when the piece was written as tokens, by what happened to it.
+    """
+
+    bits: float
+    kind: Literal["exact", "bound"]
+    levels: int | None
+    notes: int
+    tokens: int
+    windows: int
+    by_type: Mapping[str, TypeBits]
+    by_note: Sequence[NoteBits] | None
+    other: float
+    changed: Mapping[str, int]
+
+    @property
+    def per_note(self) -> float:
+        """Bits per note."""
+        return self.bits / max(1, self.notes)
+
+    @property
+    def per_token(self) -> float:
+        """Bits per token of music."""
+        return self.bits / max(1, self.tokens)
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as plain values."""
+        return {**asdict(self), "per_note": self.per_note, "per_token": self.per_token}
+
+
+def score(
+    model: Model,
+    music: Score | Path | str,
+    *,
+    exact: bool = False,
+    levels: int | None = EvaluateConfig().levels,
+    batch_size: int = EvaluateConfig().batch_size,
+    autocast: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> PieceScore:
+    """The bits of a piece under a model, over windows that tile all of it, each beginning at a note boundary.
+
+    Args:
+        model: computes where its process lies.
+        music: a score, or a MIDI file.
+        exact: take every noise level of the bound, which takes long, and not a few that are drawn. (Other noise is
+            still drawn, always the same.) For a process whose likelihood is exact, nothing is drawn.
+        levels: how many are drawn for each window, unless `exact`.
+        batch_size: windows at once.
+        autocast: within it the model computes.
+
+    Raises RefusedError for a file that cannot be read, DiffmidiError for music that has no token in this model, or a
+    note of more tokens than a window holds.
+    """
+    piece, name = (music, "the score") if isinstance(music, Score) else (read_midi(Path(music)), printable(str(music)))
+    tokenizer = model.tokenizer
+    ids, changed = tokenizer.encode_counted(piece)
+    if not len(ids):
+        raise DiffmidiError(f"{name} holds nothing that this model has tokens for: choose music with notes of a piano.")
+    ends = _ends(tokenizer, ids, model.length)
+    asked = None if exact or model.process.exact else levels
+    specials, bits = 0.0, []
+    windows = [ids[begin:end] for begin, end in zip([0, *ends[:-1]], ends, strict=True)]
+    for begin in range(0, len(windows), batch_size):
+        for row in _window_bits(model, windows[begin : begin + batch_size], begin, asked, autocast):
+            specials += float(row[0] + row[-1])
+            bits.append(row[1:-1])
+    by_token = np.concatenate(bits)
+    by_note, other = _by_note(tokenizer, ids, by_token)
+    return PieceScore(
+        bits=float(by_token.sum()) + specials,
+        kind="exact" if model.process.exact else "bound",
+        levels=asked,
+        notes=tokenizer.count_notes(ids),
+        tokens=len(ids),
+        windows=len(windows),
+        by_type=_by_type(tokenizer, ids, by_token) | {"special": TypeBits(specials, 2 * len(windows))},
+        by_note=by_note,
+        other=other + specials,
+        changed={what: count for what, count in changed.items() if count},
+    )
+
+
+def _ends(tokenizer: Tokenizer, ids: Ids, length: int) -> list[int]:
+    """Where the windows of at most `length` tokens end that tile a piece, at note boundaries."""
+    boundaries = np.append(tokenizer.starts(ids), len(ids))
+    ends, begin = [], 0
+    while begin < len(ids):
+        end = int(boundaries[np.searchsorted(boundaries, begin + length, side="right") - 1])
+        if end <= begin:
+            raise DiffmidiError(
+                f"a note of the piece takes more tokens than the model's windows hold ({length}), after token {begin} "
+                "of it: choose a model with a larger --length."
+            )
+        ends.append(end)
+        begin = end
+    return ends
+
+
+def _window_bits(
+    model: Model,
+    windows: Sequence[Ids],
+    first: int,
+    levels: int | None,
+    autocast: Callable[[], AbstractContextManager[None]],
+) -> list[Bits]:
+    """[N + 2] bits of each window, [CLS] and [SEP] at the ends; the number of the first one decides the noise."""
+    device = next(model.process.parameters()).device
+    lengths = [len(each) for each in windows]
+    canvas = Canvas.begun(windows, lengths, width=model.length)
+    batch = Batch(canvas.ids, canvas.keep, torch.tensor(lengths)).to(device)
+    with blamed("process", model.parts["process"], "estimating its bound"), torch.no_grad(), autocast():
+        bound = model.process.bound(batch, generator_for(SEED, "score", first, device=device), levels=levels)
+    bits = torch.stack(list(bound.terms.values())).sum(0).double().cpu().numpy()
+    return [row[: length + 2] for row, length in zip(bits, lengths, strict=True)]
+
+
+def _by_type(tokenizer: Tokenizer, ids: Ids, bits: Bits) -> dict[str, TypeBits]:
+    grammar = tokenizer.grammar
+    types = grammar.type_of[ids]
+    return {
+        grammar.types[kind]: TypeBits(float(bits[types == kind].sum()), int((types == kind).sum()))
+        for kind in np.unique(types).tolist()
+    }
+
+
+def _by_note(tokenizer: Tokenizer, ids: Ids, bits: Bits) -> tuple[list[NoteBits] | None, float]:
+    """Bits note by note, and those of what belongs to no note.
+
+    Between two of the tokenizer's boundaries stand the tokens of a note, or of several that begin together.
+    """
+    starts = tokenizer.starts(ids)
+    decoded = tokenizer.decode(ids)
+    notes = notes_of(decoded)
+    counts = np.array([tokenizer.count_notes(part) for part in np.split(ids, starts[1:])])
+    if counts.sum() != len(notes):  # the tokens hold notes that the score does not, or the other way round
+        return None, float(bits.sum())
+    sums = np.add.reduceat(bits, starts)
+    owner = np.repeat(np.arange(len(starts)), counts)
+    found = [
+        NoteBits(pitch, onset / decoded.ticks_per_quarter, float(sums[part] / counts[part]), int(counts[part]))
+        for pitch, onset, part in zip(notes.pitch.tolist(), notes.onset.tolist(), owner.tolist(), strict=True)
+    ]
+    return found, float(sums[counts == 0].sum())

@@ -1,0 +1,370 @@
+"""The events of a MIDI file as columns, fast enough to look at every file beside the library that reads its notes.
+
+Most events of a track are alike: a delta time, perhaps a status byte, and two data bytes. Of these only the first bytes
+of the delta time and the status byte have their high bit set, so that the *low* bytes of such a stretch come in threes
+(end of the delta time, first and second data byte) and a whole stretch is checked by a few array operations. What is
+not of that kind (meta events, system exclusives, programs, damage) is read byte by byte, and ends a stretch.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffmidi_core.music.notes import INT32_MAX, Column
+
+NOTE_OFF, NOTE_ON, CONTROL = 8, 9, 11
+ALL_SOUND_OFF, ALL_NOTES_OFF = 120, 123
+"""Controllers that let go of every key of their channel."""
+END = b"\xff\x2f\x00"
+_DATA_BYTES = {8: 2, 9: 2, 10: 2, 11: 2, 12: 1, 13: 1, 14: 2}
+_SYSTEM = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0, **dict.fromkeys(range(0xF8, 0xFF), 0)}
+"""Data bytes of messages that have no place in a file; what they are followed by can still be read."""
+_REGULAR = np.zeros(256, dtype=bool)
+_REGULAR[0x80:0xC0] = _REGULAR[0xE0:0xF0] = True
+_LONGEST_DELTA = 4
+
+
+class DamagedError(Exception):
+    """The events of a track cannot be followed; `reason` is that of the refusal."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Run:
+    """So many events of two data bytes, one after another.
+
+    Attributes:
+        first: which low byte of the file ends the delta time of the first; that of the next is the third after it.
+        start: where the first begins.
+        status: of the first.
+    """
+
+    first: int
+    count: int
+    start: int
+    status: int
+
+
+@dataclass(frozen=True)
+class Other:
+    """An event of another kind, by where its delta time begins and ends, and its bytes; `b""` where it is left out."""
+
+    start: int
+    delta: int
+    event: bytes
+
+
+@dataclass
+class Track:
+    """A track: where its events begin, where the last of them (its End-of-Track) ends, and what they are."""
+
+    begin: int
+    end: int
+    runs: list[Run] = field(default_factory=list)
+    others: list[Other] = field(default_factory=list)
+    ended: bool = False
+    left_out: int = 0
+    after_sysex: bool = False
+
+
+@dataclass(frozen=True)
+class Events:
+    """Events of two data bytes, in the order of the file.
+
+    Attributes:
+        track: [N] the number of its track.
+        delta: [N] where its delta time ends: events of a file are in this order.
+        status, data: [N] and [2, N], as MIDI has them; `place` is where data[0] stands in the file.
+    """
+
+    track: Column
+    delta: Column
+    status: NDArray[np.uint8]
+    place: Column
+    data: NDArray[np.uint8]
+
+    @cached_property
+    def channel(self) -> Column:
+        """[N] from 0 to 15."""
+        return (self.status & 15).astype(np.int64)
+
+    @cached_property
+    def is_on(self) -> NDArray[np.bool_]:
+        """[N] whether a key is struck: a note-on, and none of velocity 0."""
+        struck: NDArray[np.bool_] = (self.status >> 4 == NOTE_ON) & (self.data[1] > 0)
+        return struck
+
+    @cached_property
+    def is_control(self) -> NDArray[np.bool_]:
+        """[N] whether it is a controller's."""
+        control: NDArray[np.bool_] = self.status >> 4 == CONTROL
+        return control
+
+    @cached_property
+    def silences(self) -> NDArray[np.bool_]:
+        """[N] whether it lets go of every key of its channel."""
+        number = self.data[0]
+        silent: NDArray[np.bool_] = self.is_control & ((number == ALL_SOUND_OFF) | (number == ALL_NOTES_OFF))
+        return silent
+
+    def __getitem__(self, rows: NDArray[np.bool_] | NDArray[np.integer]) -> Events:
+        return Events(self.track[rows], self.delta[rows], self.status[rows], self.place[rows], self.data[:, rows])
+
+
+class Scan:
+    """All tracks of a file. Raises DamagedError where their events cannot be followed, or end too soon.
+
+    Attributes:
+        tracks: those that are there, however many the header counts.
+        long: whether a track says that it is longer than it is: it has its End-of-Track nonetheless.
+        whole: whether the file holds nothing else but what it says, so that any program reads the same.
+    """
+
+    def __init__(self, data: bytes, at: int, announced: int) -> None:
+        self.data = data
+        self.bytes = np.frombuffer(data, dtype=np.uint8)
+        self.tracks: list[Track] = []
+        self.long = False
+        self.whole = True
+        self._read(at, announced)
+
+    @cached_property
+    def struck(self) -> int:
+        """How many keys are struck, on all channels."""
+        return int(np.count_nonzero(self.events.is_on))
+
+    @property
+    def left_out(self) -> int:
+        """How many events are left out, because they hold bytes that are not MIDI."""
+        return sum(track.left_out for track in self.tracks)
+
+    @property
+    def after_sysex(self) -> bool:
+        """Whether a running status goes on after a system exclusive, of which readers make different things."""
+        return any(track.after_sysex for track in self.tracks)
+
+    @cached_property
+    def events(self) -> Events:
+        """Those of two data bytes, of all tracks."""
+        runs = [(number, run) for number, track in enumerate(self.tracks) for run in track.runs]
+        if not runs:
+            nothing = np.empty(0, dtype=np.int64)
+            return Events(nothing, nothing, nothing.astype(np.uint8), nothing, np.empty((2, 0), dtype=np.uint8))
+        counts = [run.count for _, run in runs]
+        rows = np.concatenate([self._rows(run) for _, run in runs])
+        first = np.cumsum([0, *counts[:-1]])
+        delta, gap, status = self._lows.low[rows], self._lows.gap[rows], self._lows.status[rows]
+        status[first] = [run.status for _, run in runs]
+        # A status byte holds until the next one.
+        said = np.where(gap == 2, np.arange(len(rows)), 0)
+        said[first] = first
+        place = delta + gap
+        return Events(
+            np.repeat([number for number, _ in runs], counts),
+            delta,
+            status[np.maximum.accumulate(said)],
+            place,
+            np.stack([self.bytes[place], self.bytes[place + 1]]),
+        )
+
+    def ticks(self) -> tuple[Column, list[list[int]]]:
+        """[N] ticks of `events`, and of each track those of its `others`. Raises DamagedError past 2^31."""
+        told, others = [np.empty(0, dtype=np.int64)], []
+        for track in self.tracks:
+            starts = [np.array([other.start for other in track.others], dtype=np.int64)]
+            deltas = [np.array([other.delta for other in track.others], dtype=np.int64)]
+            for run in track.runs:
+                rows = self._rows(run)
+                deltas.append(self._lows.low[rows])
+                starts.append(np.append(run.start, self._lows.low[rows[1:] - 1] + 1))
+            start, delta = (np.concatenate(each) for each in (starts, deltas))
+            order = np.argsort(delta)
+            ticks = np.empty(len(order), dtype=np.int64)
+            ticks[order] = np.cumsum(self._delta_times(start[order], delta[order]))
+            if len(ticks) and ticks.max() > INT32_MAX:
+                raise DamagedError("time_overflow")
+            others.append(ticks[: len(track.others)].tolist())
+            told.append(ticks[len(track.others) :])
+        return np.concatenate(told), others
+
+    def _delta_times(self, start: Column, end: Column) -> Column:
+        value = self.bytes[end].astype(np.int64)
+        for back in range(1, _LONGEST_DELTA):
+            more = end - back >= start
+            if not more.any():
+                break
+            value[more] |= (self.bytes[end[more] - back].astype(np.int64) & 127) << 7 * back
+        return value
+
+    def _read(self, at: int, announced: int) -> None:
+        data, alien = self.data, False
+        while at < len(data):
+            missing = len(self.tracks) < announced
+            left = len(data) - at - 8
+            kind, length = struct.unpack_from(">4sI", data, at) if left >= 0 else (b"", 0)
+            if kind == b"MTrk":
+                at = self._chunk(at + 8, at + 8 + length)
+            elif kind == b"MThd" or not (missing or (kind.isascii() and kind.decode("ascii").isprintable() and kind)):
+                break  # another file, or what is no chunk
+            elif length > left or left < 0:
+                if missing:
+                    raise DamagedError("truncated")
+                break
+            else:
+                at, alien = at + 8 + length, True
+        if alien and len(self.tracks) < announced:
+            # Perhaps a track whose name is damaged.
+            raise DamagedError("corrupt")
+        self.whole &= at == len(data) and len(self.tracks) == announced
+
+    def _chunk(self, begin: int, end: int) -> int:
+        """Read a track that says that it goes from `begin` to `end`; where the next chunk begins."""
+        cut = end > len(self.data)
+        try:
+            track = self._walked(begin, min(end, len(self.data)))
+        except DamagedError:
+            raise DamagedError("truncated" if cut else "corrupt") from None
+        if cut and not track.ended:
+            raise DamagedError("truncated")
+        if track.left_out and not (track.ended and track.end == end):
+            # What was left out may have been more than it seemed.
+            raise DamagedError("truncated" if cut else "corrupt")
+        self.tracks.append(track)
+        if track.ended and track.end < end and (cut or self.data[track.end : track.end + 4] == b"MTrk"):
+            self.long, self.whole = True, False
+            return track.end
+        return end
+
+    def _walked(self, at: int, end: int) -> Track:
+        data, track = self.data, Track(at, at)
+        status, sysex = 0, False
+        while at < end:
+            start = at
+            while at < end and data[at] >= 0x80:
+                at += 1
+            delta, at = at, at + 1
+            if at >= end or at - start > _LONGEST_DELTA:
+                raise DamagedError("corrupt")
+            first = data[at]
+            if first >= 0xF0:
+                begin, at = at, _after_system(data, at, end)
+                is_meta = first == 0xFF
+                sysex |= not is_meta
+                is_end = is_meta and data[begin + 1] == END[1]
+                track.left_out += first in _SYSTEM
+                track.others.append(Other(start, delta, data[begin:at] if is_meta and not is_end else b""))
+                if is_end:
+                    track.ended = True
+                    break
+                continue
+            if first >= 0x80:
+                status, sysex, at = first, False, at + 1
+            elif not status and track.runs:
+                status = self._last_status(track.runs[-1])
+            elif not status:
+                raise DamagedError("corrupt")
+            track.after_sysex |= sysex
+            size = _DATA_BYTES[status >> 4]
+            told = data[at : at + size]
+            if at + size > end:
+                raise DamagedError("corrupt")
+            if size == 2 and told.isascii():
+                at, status = self._run(track, start, delta, end, status), 0
+                continue
+            at += size
+            if told.isascii():
+                track.others.append(Other(start, delta, bytes([status]) + told))
+                continue
+            track.left_out += 1
+            if status >> 4 == NOTE_ON or (status >> 4 == NOTE_OFF and told[0] >= 0x80):
+                raise DamagedError("corrupt")
+            # How fast a key is let go is not kept; that it is let go is.
+            kept = bytes([status, told[0], 64]) if status >> 4 == NOTE_OFF else b""
+            track.others.append(Other(start, delta, kept))
+        track.end = at
+        return track
+
+    def _run(self, track: Track, start: int, delta: int, end: int, status: int) -> int:
+        """Add all regular events from one on, whose delta time ends at `delta` and whose status is given; their end."""
+        first = self._lows.before(delta)
+        count = self._lows.regular(first, self._lows.before(end))
+        track.runs.append(Run(first, count, start, status))
+        return int(self._lows.low[first + 3 * count - 1]) + 1
+
+    def _last_status(self, run: Run) -> int:
+        rows = self._rows(run)[1:]
+        said = np.flatnonzero(self._lows.gap[rows] == 2)
+        return int(self._lows.status[rows[said[-1]]]) if len(said) else run.status
+
+    def _rows(self, run: Run) -> Column:
+        """[count] the low bytes at which the delta times of a run end."""
+        return np.arange(run.first, run.first + 3 * run.count, 3)
+
+    @cached_property
+    def _lows(self) -> _Lows:
+        return _Lows(self.bytes)
+
+
+class _Lows:
+    """The low bytes of a file, and for each whether an event of two data bytes may have its delta time end there.
+
+    Attributes:
+        low: [N] where they stand.
+        gap: [N-1] how far it is to the next one: 1, or 2 where a status byte lies between.
+        status: [N-1] the byte that follows.
+    """
+
+    def __init__(self, data: NDArray[np.uint8]) -> None:
+        self.low = np.flatnonzero(data < 0x80)
+        self.gap = np.diff(self.low)
+        self.status = data[self.low[:-1] + 1]
+        direct = self.gap == 1
+        begun = direct | ((self.gap == 2) & _REGULAR[self.status])
+        self._broken = ~(begun[:-1] & direct[1:])
+        self._broken[1:] |= self.gap[:-2] > _LONGEST_DELTA
+        self._breaks: dict[int, Column] = {}
+
+    def before(self, place: int) -> int:
+        """How many low bytes there are before a place."""
+        return int(np.searchsorted(self.low, place))
+
+    def regular(self, first: int, end: int) -> int:
+        """How many events go on like the one whose delta time ends at low byte `first`, up to low byte `end`."""
+        row, which = divmod(first, 3)
+        breaks = self._breaks.get(which)
+        if breaks is None:
+            breaks = self._breaks[which] = np.flatnonzero(self._broken[which::3])
+        place = int(np.searchsorted(breaks, row, side="right"))
+        most = (end - first) // 3
+        return min(most, int(breaks[place]) - row) if place < len(breaks) else most
+
+
+def _after_system(data: bytes, at: int, end: int) -> int:
+    """Where a meta event, a system exclusive or another system message ends, which begins at `at`."""
+    kind = data[at]
+    if kind in _SYSTEM:
+        at += 1 + _SYSTEM[kind]
+    elif kind in (0xF0, 0xF7, 0xFF):
+        at += 1 + (kind == 0xFF)
+        length = 0
+        for _ in range(_LONGEST_DELTA):
+            byte = data[at] if at < end else 0x80
+            at, length = at + 1, length << 7 | byte & 127
+            if byte < 0x80:
+                break
+        else:
+            raise DamagedError("corrupt")
+        at += length
+    else:
+        raise DamagedError("corrupt")
+    if at > end:
+        raise DamagedError("corrupt")
+    return at

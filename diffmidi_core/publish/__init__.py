@@ -1,0 +1,1 @@
+"""Publishing: a model as a folder for others."""

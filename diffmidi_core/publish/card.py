@@ -1,0 +1,103 @@
+"""The model card of an exported model: what it is, what it heard, what was measured, and how to use it.
+
+It says what the run's own files say, and where they say nothing, that nothing is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from diffmidi_core.files import read_json
+from diffmidi_core.music.reading import printable
+from diffmidi_core.run.folder import RunFolder
+from diffmidi_core.run.manifest import Manifest
+from diffmidi_core.train.overfitting import curves_part
+
+UNKNOWN = "unknown"
+"""What the Hub calls a licence that nobody has named."""
+
+
+def write_card(
+    to: Path,
+    run: RunFolder,
+    about: Manifest,
+    *,
+    parameters: int,
+    figures: Mapping[str, Any],
+    shown: Mapping[str, str],
+    license: str | None,
+    name: str | None,
+) -> None:
+    """Write README.md into the folder `to`.
+
+    `figures` are those of these weights; `shown` names the files of one sample there, by what they are.
+    """
+    from huggingface_hub import ModelCard, ModelCardData
+
+    parts = (about.backbone, about.process, about.tokenizer)
+    data = ModelCardData(
+        library_name=about.library_name,
+        license=license or UNKNOWN,
+        tags=["music", "midi", "symbolic-music", "diffusion", *(part.name for part in parts)],
+    )
+    config, facts = (_said(file) for file in (run.config_file, run.facts_file))
+    body = (
+        _environment()
+        .get_template("card.md")
+        .render(
+            title=printable(name or run.path.resolve().name),
+            name=name,
+            about=about,
+            parameters=parameters,
+            shown=shown,
+            license=license,
+            music=_music(config, facts.get("data") or {}),
+            figures={each: figure for each, figure in figures.items() if figure is not None},
+            versions=facts.get("versions") or {},
+            overfits=curves_part(run.read_log()),
+        )
+    )
+    ModelCard(f"---\n{data.to_yaml()}\n---\n\n{body}").save(to / "README.md")
+
+
+def _said(file: Path) -> Mapping[str, Any]:
+    """What a JSON file of a run says; nothing where the run has not come to it."""
+    said = read_json(file) if file.exists() else {}
+    return said if isinstance(said, Mapping) else {}
+
+
+def _music(config: Mapping[str, Any], counts: Mapping[str, Any]) -> dict[str, str]:
+    """What it heard, in the words of `prepare`. Of a path only its end: the rest is nobody else's business."""
+    source = (config.get("source") or {}).get("name", UNKNOWN)
+    place = f", {printable(PurePath(config['data']).name)}" if config.get("data") else ""
+    told = {"source": f"{source}{place}"}
+    for key, said in (("kept", "pieces"), ("heldout", "of them held out"), ("notes", "notes"), ("words", "words")):
+        if isinstance(counts.get(key), int):
+            told[said] = f"{counts[key]:,}"
+    return told
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("diffmidi_core.publish", "page"),
+        autoescape=False,  # Markdown; the Hub cleans the HTML in it
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["cell"] = _cell
+    return environment
+
+
+def _cell(value: Any) -> str:
+    """A value in a Markdown table, where a bar would end the cell."""
+    if value is None:
+        return ""
+    if isinstance(value, list | tuple):
+        return " to ".join(map(_cell, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value).replace("|", "\\|")

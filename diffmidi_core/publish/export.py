@@ -1,0 +1,111 @@
+"""export: a run's model as a folder that others can open: config.json, model.safetensors, tokenizer, model card."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from diffmidi_core.checksums import digests
+from diffmidi_core.contracts.process import Process
+from diffmidi_core.draw.folder import WHILE_TRAINING, DrawFolder, PieceRecord
+from diffmidi_core.draw.model import CONFIG, TOKENIZER, VOCAB, WEIGHTS, Model, open_model
+from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.files import read_json, whole_folder
+from diffmidi_core.publish.card import write_card
+from diffmidi_core.registry import find
+from diffmidi_core.run import checkpoint
+from diffmidi_core.run.folder import RunFolder
+from diffmidi_core.sections import Part
+
+MOST_SOUND = 8 * 2**20
+"""Bytes of the sample's sound; longer sound is left out, since the Hub shows a card and is no place to keep music."""
+
+
+def export(
+    run: RunFolder, to: Path, *, which: checkpoint.Which = None, license: str | None = None, name: str | None = None
+) -> Path:
+    """Write the averaged weights of a checkpoint and all that is needed to draw from them into a new folder.
+
+    Args:
+        run: what was trained.
+        to: the new folder, there whole or not at all.
+        which: the checkpoint, as `checkpoint.choose` takes it.
+        license: of the music that it was trained on, as the Hub spells it; it stands on the card.
+        name: what the card tells others to load it by; by default its place is left open.
+
+    Raises DiffmidiError where `to` holds something already, since nothing is ever overwritten, and where a part is
+    built from files that the new folder would not have.
+    """
+    if to.exists() and not (to.is_dir() and not any(to.iterdir())):
+        raise DiffmidiError(f"{to} is there already: choose another --to, or remove it first.")
+    model = open_model(run.path, which)
+    _check_portable(model.parts)
+    process = model.process
+    with whole_folder(to) as temporary:
+        checkpoint.write_tensors(process.state_dict(), temporary / WEIGHTS)
+        process.tokenizer.save(temporary / TOKENIZER)
+        (temporary / VOCAB).write_text("".join(f"{word}\n" for word in process.tokenizer.vocab), encoding="utf-8")
+        about = model.manifest.model_copy(update={"files": digests(temporary), "training": None})
+        about.write(temporary / CONFIG)
+        # The card and its sample are no part of the model: whoever publishes it may edit them.
+        draw = _draw_of(run, model)
+        write_card(
+            temporary,
+            run,
+            about,
+            parameters=_count(process),
+            figures=_figures(run, model, draw),
+            shown=_one_sample(draw, temporary) if draw else {},
+            license=license,
+            name=name,
+        )
+    return to
+
+
+def _check_portable(parts: Mapping[str, Part]) -> None:
+    """A tokenizer saves its own files; of other parts an option that is a path would not be found elsewhere."""
+    for kind, part in parts.items():
+        for name, value in () if kind == "tokenizer" else find(kind, part.spec).options(part.options):
+            if isinstance(value, Path):
+                raise DiffmidiError(
+                    f"this model cannot be exported: {kind}.{name} is {value}, and elsewhere it could not be built "
+                    "without that."
+                )
+
+
+def _count(process: Process) -> int:
+    return sum(each.numel() for each in process.parameters())
+
+
+def _draw_of(run: RunFolder, model: Model) -> DrawFolder | None:
+    """The newest draw that these weights made because somebody asked for it."""
+    for draw in DrawFolder.all(run.draws):
+        by_itself = draw.path.name.startswith(WHILE_TRAINING)
+        if not by_itself and draw.request().model.fingerprint == model.fingerprint:
+            return draw
+    return None
+
+
+def _one_sample(draw: DrawFolder, to: Path) -> dict[str, str]:
+    """Copy the first piece of a draw: "music", "sound" and "picture", as far as they are there."""
+    stem = PieceRecord(number=1, notes=0, record={}, tokens=[]).stem
+    pictures = sorted(draw.path.glob(f"{stem}.*png"))
+    found = {"music": draw.path / f"{stem}.mid", "sound": draw.path / f"{stem}.wav"}
+    found |= {"picture": pictures[0]} if pictures else {}
+    shown: dict[str, str] = {}
+    for what, file_path in found.items():
+        if file_path.is_file() and (what != "sound" or file_path.stat().st_size <= MOST_SOUND):
+            shown[what] = f"sample{file_path.suffix}"
+            shutil.copyfile(file_path, to / shown[what])
+    return shown
+
+
+def _figures(run: RunFolder, model: Model, draw: DrawFolder | None) -> dict[str, Any]:
+    """What was measured of these weights, and of the draw."""
+    file = run.figures / f"step-{model.step:06d}.json"
+    measured = read_json(file) if file.exists() else {}
+    if not isinstance(measured, Mapping) or measured.get("weights") != model.fingerprint:
+        measured = {}
+    return {**(measured.get("figures") or {}), **((draw.figures().get("figures") or {}) if draw else {})}

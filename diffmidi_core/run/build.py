@@ -1,0 +1,71 @@
+"""From a run's config, or a saved model's manifest, to the parts it names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diffmidi_core.contracts.tokenizer import Tokenizer
+from diffmidi_core.errors import BrokenPluginError, DiffmidiError
+from diffmidi_core.registry import find
+from diffmidi_core.sections import Part
+
+if TYPE_CHECKING:
+    # It brings torch, which reading music does not need.
+    from diffmidi_core.config import RunConfig
+    from diffmidi_core.contracts.process import Process
+    from diffmidi_core.run.manifest import Manifest
+
+    Parts = RunConfig | Manifest
+
+
+def build(kind: str, part: Part, **context: Any) -> Any:
+    """One part, with what its kind is given (contracts/ say what)."""
+    return find(kind, part.spec).build(part.options, **context)
+
+
+def check_parts(parts: Iterable[tuple[str, Part]]) -> None:
+    """Import the class of every chosen part, so that one that is broken is found before any work is done for it.
+
+    Raises BrokenPluginError.
+    """
+    for kind, part in parts:
+        find(kind, part.spec).implementation()
+
+
+def blamed(kind: str, part: Part, doing: str) -> AbstractContextManager[None]:
+    """Whatever a part raises within, told in one sentence that names its package (`Offer.blamed`)."""
+    return find(kind, part.spec).blamed(doing)
+
+
+def build_tokenizer(parts: Parts, saved: Path | None = None) -> Tokenizer:
+    """The tokenizer: as `saved` has it, where that folder is there, else from its options."""
+    if saved is None or not saved.is_dir():
+        built: Tokenizer = build("tokenizer", parts.tokenizer)
+        return built
+    offer = find("tokenizer", parts.tokenizer.spec)
+    try:
+        restored: Tokenizer = offer.implementation().restored(offer.options(parts.tokenizer.options), saved)
+    except DiffmidiError:
+        raise
+    except Exception as error:
+        raise BrokenPluginError(
+            f"tokenizer '{offer.name}' of {offer.origin} cannot be restored from {saved} "
+            f"({type(error).__name__}: {str(error)[:200]})."
+        ) from error
+    return restored
+
+
+def build_process(parts: Parts, tokenizer: Tokenizer, *, seed: int = 0) -> Process:
+    """The process around its backbone, with weights that the seed decides."""
+    import torch
+
+    # Weights start from torch's global generator; every other draw has a generator of its own.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        backbone = build("backbone", parts.backbone, length=parts.length + 2)
+        schedule = build("schedule", parts.schedule)
+        process: Process = build("process", parts.process, tokenizer=tokenizer, backbone=backbone, schedule=schedule)
+    return process

@@ -1,0 +1,189 @@
+"""RunFolder: what a run leaves behind, and where."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from diffmidi_core.config import KINDS, PLURAL, RunConfig, read_config, resolve
+from diffmidi_core.draw.folder import DrawFolder
+from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.files import partial_of, read_json, whole_file, write_json
+from diffmidi_core.layers import asked
+from diffmidi_core.run import changes
+from diffmidi_core.run.ranks import is_main
+
+
+class RunFolder:
+    """`runs/NAME/{config.json, run.json, data/, metrics.jsonl, checkpoints/, draws/, figures/, report.html}`.
+
+    config.json holds what was asked for preparing and training. It is written when the run begins, and for the last
+    time when training does. What changes afterwards is a segment in run.json. Every process may hold a RunFolder; only
+    the main process writes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config_file = path / "config.json"
+        self.facts_file = path / "run.json"
+        self.metrics_file = path / "metrics.jsonl"
+        self.report_file = path / "report.html"
+        self.data = path / "data"
+        self.checkpoints = path / "checkpoints"
+        self.draws = path / "draws"
+        self.figures = path / "figures"
+
+    @classmethod
+    def new(cls, path: Path | None, config: RunConfig) -> RunFolder:
+        """A folder for a new run: `path`, or the next free name under runs/ after the chosen parts.
+
+        The name is taken by making the folder, so that two runs never choose the same. A folder whose preparation was
+        stopped is taken up again. Raises DiffmidiError where `path` already holds more of a run than that: nothing is
+        ever overwritten.
+        """
+        if path is None:
+            path = _claimed(f"{config.tokenizer.label}-{config.backbone.label}".replace(":", "-"))
+        folder = cls(path)
+        if folder.config_file.exists() and not folder._only_begun():
+            raise DiffmidiError(
+                f"{path} already holds a run: choose another --out, or go on with it by --resume {path}."
+            )
+        folder._save(config)
+        return folder
+
+    def _only_begun(self) -> bool:
+        left = {each.name for each in self.path.iterdir() if not each.name.startswith(".")}
+        return left <= {self.config_file.name, partial_of(self.data).name}
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """The folder of a run that was begun. Raises DiffmidiError where there is none."""
+        folder = cls(path)
+        if not folder.config_file.is_file():
+            raise DiffmidiError(
+                f"there is no run in {path} (no config.json): `diffmidi prepare --out {path}` begins one."
+            )
+        return folder
+
+    @property
+    def frozen(self) -> bool:
+        """Whether training has begun: then nothing writes config.json any more."""
+        return bool(self.segments())
+
+    def segments(self) -> list[dict[str, Any]]:
+        """The stretches that training was done in, as run.json has them."""
+        found = self.facts().get("segments") or []
+        return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+    def config(self) -> RunConfig:
+        """The run's config, with what its segments changed. What is installed is not looked at."""
+        return read_config(self._tree(), self.config_file)
+
+    def _tree(self) -> dict[str, Any]:
+        tree = read_json(self.config_file)
+        if not isinstance(tree, dict):
+            raise DiffmidiError(f"{self.config_file} does not hold one JSON object: it was not written by diffmidi.")
+        for segment in self.segments():
+            tree = changes.apply(tree, segment.get("changed") or {})
+        return tree
+
+    def changed(
+        self, flags: Mapping[str, Any], assignments: tuple[str, ...] = (), *, kinds: Collection[str] = KINDS
+    ) -> tuple[RunConfig, dict[str, Any]]:
+        """The config with flags over it, and what they change of a run that has begun to train (run/changes.py).
+
+        Raises UsageError where they would change what prepared the run, or what trains it.
+        """
+        before = self.config()
+        if not flags and not assignments:
+            return before, {}
+        tree = before.model_dump(mode="json")
+        if self.frozen:
+            after = resolve(tree, flags, assignments, kinds=kinds)
+            return after, changes.check(self.path, tree, after.model_dump(mode="json"), trained=True)
+        # Another preset or process brings its own parts, so that only what was asked before is laid under.
+        kinds = {*kinds, "sampler"}
+        others = {name: tree[name] for kind in KINDS if (name := PLURAL.get(kind, kind)) and kind not in kinds}
+        after = resolve(asked(tree) | others, flags, assignments, kinds=kinds)
+        if self.data.exists():
+            changes.check(self.path, tree, after.model_dump(mode="json"), trained=False)
+        return after, {}
+
+    def freeze(self, config: RunConfig) -> None:
+        """Write the config for the last time, as training begins; afterwards it stays as it is."""
+        if not self.frozen:
+            self._save(config)
+
+    def _save(self, config: RunConfig) -> None:
+        if is_main():
+            write_json(self.config_file, config.model_dump(mode="json"))
+
+    def draw(self, name: str | None = None) -> DrawFolder:
+        """A draw by its name; by default the newest that was asked for. Raises DiffmidiError where there is none."""
+        return DrawFolder.choose(self.draws, name, f"run `diffmidi sample {self.path}` first")
+
+    def facts(self) -> dict[str, Any]:
+        """What run.json says: what happened, as opposed to what was asked."""
+        facts = read_json(self.facts_file) if self.facts_file.exists() else {}
+        if not isinstance(facts, dict):
+            raise DiffmidiError(f"{self.facts_file} does not hold one JSON object: it was not written by diffmidi.")
+        return facts
+
+    def note(self, **facts: Any) -> None:
+        """Add to run.json (versions, hardware, times)."""
+        if is_main():
+            write_json(self.facts_file, {**self.facts(), **facts})
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Append a line to metrics.jsonl."""
+        if not is_main():
+            return
+        line = json.dumps({"step": step, **values}, allow_nan=True)
+        try:
+            with self.metrics_file.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+        except OSError as error:
+            raise DiffmidiError(f"{self.metrics_file} cannot be written: {error.strerror or error}.") from error
+
+    def read_log(self) -> list[dict[str, float]]:
+        """The lines of metrics.jsonl, without what a killed run left half-written; empty where nothing was logged."""
+        if not self.metrics_file.exists():
+            return []
+        try:
+            lines = self.metrics_file.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise DiffmidiError(f"{self.metrics_file} cannot be read: {error}.") from error
+        return [json.loads(line) for line in lines if math.isfinite(_step_of(line))]
+
+    def truncate_log(self, step: int) -> None:
+        """Drop what a run that was cut off had logged after the step it goes on from."""
+        if not (is_main() and self.metrics_file.exists()):
+            return
+        lines = self.metrics_file.read_text(encoding="utf-8").splitlines()
+        with whole_file(self.metrics_file) as temporary:
+            temporary.write_text("".join(f"{line}\n" for line in lines if _step_of(line) <= step), encoding="utf-8")
+
+
+def _claimed(name: str) -> Path:
+    """runs/NAME-1, or the first number after it that no one has."""
+    number = 1
+    while True:
+        path = Path("runs") / f"{name}-{number}"
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            raise DiffmidiError(f"{path} cannot be written: {error.strerror or error}.") from error
+        else:
+            return path
+
+
+def _step_of(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")  # the half-written last line of a killed run

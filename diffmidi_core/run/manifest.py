@@ -1,0 +1,271 @@
+"""Manifest: what a saved model is, and the checksums of its files. The model opens from it, and from nothing else.
+
+It is manifest.json in a checkpoint and config.json in an exported folder. A file that is not as it was written is
+refused, and so is the manifest itself. Light: it is read before torch is imported.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from diffmidi_core import __version__
+from diffmidi_core.checksums import sealed, verify
+from diffmidi_core.config import RunConfig
+from diffmidi_core.draw.lengths import DataLengths
+from diffmidi_core.errors import DiffmidiError, UnreadableError, UsageError
+from diffmidi_core.files import read_json, write_json
+from diffmidi_core.registry import find
+from diffmidi_core.sections import Part, SampleConfig
+
+PARTS = ("tokenizer", "backbone", "schedule", "process")
+"""Kinds of parts that a model is built from."""
+FORMAT = 1
+"""Rises when an older diffmidi could not read what a newer one writes."""
+ANOTHER = "use another one of the same run (--checkpoint STEP), or remove its folder to go on from the one before."
+AGAIN = "export or fetch the model again."
+"""What to do about a damaged checkpoint, and about a damaged export."""
+MANIFEST, CONFIG = "manifest.json", "config.json"
+"""What it is called in a checkpoint, and in an exported folder."""
+Which = int | Literal["last", "best"] | None
+"""A step, the newest, the best; None: the best where one is known, else the newest."""
+_NAME = re.compile(r"step-(\d{6,})")
+
+
+def _plausible(lengths: DataLengths) -> DataLengths:
+    for name, values in (("windows", lengths.windows), ("pieces", lengths.pieces)):
+        if list(values) != sorted(values) or min(values, default=1) < 1:
+            raise ValueError(f"{name} are rising lengths of 1 or more")
+    if not lengths.windows or (lengths.words_per_note is not None and lengths.words_per_note <= 0):
+        raise ValueError("there are windows, and tokens to a note")
+    return lengths
+
+
+def _inside(files: dict[str, str]) -> dict[str, str]:
+    for name in files:
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise ValueError(f"{name} is not a file of this folder")
+    return files
+
+
+class _Said(BaseModel):
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+
+class Began(_Said):
+    """What a run began from, where it did not begin from nothing.
+
+    Attributes:
+        run: the other run's folder.
+        step: of its checkpoint.
+        iterations: that its weights had been trained for by then, in that run and those before it.
+        weights: their fingerprint.
+    """
+
+    run: str
+    step: int = Field(ge=0)
+    iterations: int = Field(ge=0)
+    weights: str
+
+
+class BestSaid(_Said):
+    """The best validation pass so far (train/overfitting.py)."""
+
+    step: int = Field(ge=1)
+    bound_bpw: float
+    looks_since: int = Field(ge=0)
+
+
+class Training(_Said):
+    """What training alone goes on from, beside the tensors.
+
+    Attributes:
+        data_fingerprint: of the token dataset.
+        regular: saved at its time, not because it was the best or because training was stopped.
+        best: None before the first validation pass.
+        transpose: by how many semitones training windows are transposed at most, once that was decided.
+        scaler: state of the gradient scaler of fp16.
+        stateless: parameters that the optimiser has no state of, since they never had a gradient.
+        began: None for a run that began from nothing.
+    """
+
+    data_fingerprint: str
+    regular: bool
+    best: BestSaid | None
+    transpose: int
+    scaler: dict[str, int | float] | None = None
+    stateless: tuple[str, ...] = ()
+    began: Began | None = None
+
+
+class Manifest(_Said):
+    """All that is needed to open a model and to draw from it.
+
+    Attributes:
+        step: the iteration that the weights are of.
+        sampler, sample: how it draws unless it is asked otherwise.
+        length: tokens in a window.
+        lengths: of the music that it was trained on.
+        weights: names the weights; an export has that of its checkpoint.
+        files: SHA-256 of every other file that the model opens from, by its path in the folder.
+        training: what only a checkpoint has.
+    """
+
+    library_name: Literal["diffmidi"] = "diffmidi"
+    library_version: str = __version__
+    format: int = FORMAT
+    step: int = Field(ge=0)
+    tokenizer: Part
+    backbone: Part
+    schedule: Part
+    process: Part
+    sampler: Part
+    sample: SampleConfig
+    length: int = Field(ge=1)
+    precision: Literal["auto", "fp32", "bf16", "fp16"]
+    tokenizer_fingerprint: str
+    lengths: Annotated[DataLengths, AfterValidator(_plausible)]
+    weights: str = ""
+    files: Annotated[dict[str, str], AfterValidator(_inside)] = {}
+    training: Training | None = None
+
+    @classmethod
+    def of(
+        cls, config: RunConfig, step: int, tokenizer_fingerprint: str, lengths: DataLengths, training: Training
+    ) -> Self:
+        """Of what a run trains; the files are filled in when they are written."""
+        return cls(
+            step=step,
+            tokenizer=config.tokenizer,
+            backbone=config.backbone,
+            schedule=config.schedule,
+            process=config.process,
+            sampler=config.sampler,
+            sample=config.sample,
+            length=config.length,
+            precision=config.precision,
+            tokenizer_fingerprint=tokenizer_fingerprint,
+            lengths=lengths,
+            training=training,
+        )
+
+    @classmethod
+    def read(cls, file: Path, remedy: str = ANOTHER) -> Self:
+        """Read one. Raises DiffmidiError, which ends with the `remedy`, unless it is as it was written."""
+        try:
+            said = read_json(file)
+        except UnreadableError:
+            raise
+        except DiffmidiError as error:
+            raise DiffmidiError(f"{str(error).rstrip('.')}: {remedy}") from None
+        said = said if isinstance(said, dict) else {}
+        if isinstance(said.get("format"), int) and said["format"] > FORMAT:
+            raise DiffmidiError(
+                f"{file} was written by diffmidi {said.get('library_version')}, which is newer than this one: "
+                "pip install --upgrade diffmidi."
+            )
+        try:
+            manifest = cls.model_validate(said)
+        except ValidationError as error:
+            mistake = first_mistake(error)
+            raise DiffmidiError(f"{file} does not describe a diffmidi model ({mistake}): {remedy}") from None
+        if said != sealed(said):
+            raise DiffmidiError(f"{file} is damaged (it is not as it was written): {remedy}")
+        return manifest
+
+    def write(self, file: Path) -> None:
+        """Write it, with a checksum of its own."""
+        write_json(file, sealed(self.model_dump(mode="json")))
+
+    def verify(self, folder: Path, needed: tuple[str, ...], remedy: str = ANOTHER) -> None:
+        """Raises DiffmidiError that names a file which is missing, or is not as it was written."""
+        for name in {*needed} - self.files.keys():
+            raise DiffmidiError(f"{folder} does not hold {name}: it is not whole, so {remedy}")
+        verify(folder, self.files, remedy)
+
+    def differences(self) -> str:
+        """Of which parts another version is installed than the model was made with, as a sentence's end."""
+        return "".join(
+            f"; it was made with {kind} '{part.label}' of {part.package} {part.version}, and {offer.version} is here"
+            for kind in PARTS
+            if (part := self.part(kind)).version != (offer := find(kind, part.spec)).version
+        )
+
+    def part(self, kind: str) -> Part:
+        """The part of a kind."""
+        part: Part = getattr(self, kind)
+        return part
+
+
+def steps(folder: Path) -> list[int]:
+    """The steps of all checkpoints in a folder, rising."""
+    found = [_NAME.fullmatch(path.name) for path in folder.glob("step-*") if path.is_dir()]
+    return sorted(int(match[1]) for match in found if match)
+
+
+def checkpoint_at(folder: Path, step: int) -> Path:
+    """Where the checkpoint of a step lies among others."""
+    return folder / f"step-{step:06d}"
+
+
+def choose(folder: Path, which: Which = None) -> Path:
+    """The checkpoint of a step, "last" or "best" (the lowest held-out bound, as the newest manifest says).
+
+    None is the best where one is known; a run without held-out music has none, and then the last is all there is.
+    Raises DiffmidiError where there is no such checkpoint.
+    """
+    known = steps(folder)
+    if not known:
+        raise DiffmidiError(f"there is no checkpoint in {folder}: run `diffmidi train {folder.parent}` first.")
+    if isinstance(which, int):
+        step = which
+    else:
+        best = None if which == "last" else _best(checkpoint_at(folder, known[-1]))
+        if best is None and which == "best":
+            raise DiffmidiError(f"{folder} has no best checkpoint, as no held-out music was looked at: take the last.")
+        step = known[-1] if best is None else best
+    if step not in known:
+        raise DiffmidiError(
+            f"there is no checkpoint of step {step} in {folder}. There are: {', '.join(map(str, known))}."
+        )
+    return checkpoint_at(folder, step)
+
+
+def _best(path: Path) -> int | None:
+    training = Manifest.read(path / MANIFEST).training
+    return training.best.step if training and training.best else None
+
+
+def is_run(folder: Path) -> bool:
+    """Whether it is the folder of a run, trained or not, and not one that `export` wrote."""
+    return any((folder / name).is_dir() for name in ("checkpoints", "data", "data.partial"))
+
+
+def model_folder(folder: Path, which: Which = None) -> Path:
+    """Where the files of a model lie: a checkpoint of a run, as `choose` takes it, or an exported folder itself.
+
+    Raises DiffmidiError where there is no model, UsageError where there is nothing to choose from.
+    """
+    if is_run(folder):
+        return choose(folder / "checkpoints", which)
+    if which is not None:
+        raise UsageError(f"{folder} holds one model and no checkpoints to choose from: leave out the checkpoint.")
+    if not (folder / CONFIG).is_file():
+        raise DiffmidiError(f"there is no model in {folder} (no {CONFIG}): name a run or a folder that was exported.")
+    return folder
+
+
+def read_model(folder: Path, which: Which = None) -> Manifest:
+    """What a model is that `open_model` would open, without opening its tensors."""
+    where = model_folder(folder, which)
+    return Manifest.read(where / MANIFEST) if is_run(folder) else Manifest.read(where / CONFIG, AGAIN)
+
+
+def first_mistake(error: ValidationError) -> str:
+    """Where pydantic's first error is, and what is wrong there."""
+    mistake = error.errors(include_url=False)[0]
+    said = str(mistake["msg"]).removeprefix("Value error, ")
+    return f"{'.'.join(map(str, mistake['loc'])) or 'all of it'}: {said[:1].lower()}{said[1:]}"

@@ -1,0 +1,135 @@
+"""What a command works in: its listeners, its precision and its devices; and with them, the run it works on."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diffmidi_core.config import RunConfig
+from diffmidi_core.contracts.tokenizer import Tokenizer
+from diffmidi_core.data.prepare import TOKENIZER
+from diffmidi_core.hooks import Hooks
+from diffmidi_core.run.build import build, build_tokenizer
+from diffmidi_core.run.folder import RunFolder
+from diffmidi_core.run.ranks import is_main, on_cpu, started_alone
+from diffmidi_core.sections import Part, TrainConfig
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+
+class Surroundings:
+    """Listeners, precision and accelerator; each is made when a stage first needs it.
+
+    Args:
+        listeners: the chosen hooks.
+        precision: what to compute in, as `--precision` has it.
+        training: how a model is trained, where one is: a sharded one is set up by it.
+    """
+
+    def __init__(
+        self, listeners: Sequence[Part] = (), *, precision: str = "auto", training: TrainConfig | None = None
+    ) -> None:
+        self.listeners, self.asked_precision, self.training = listeners, precision, training or TrainConfig()
+
+    @cached_property
+    def hooks(self) -> Hooks:
+        """The chosen listeners; only the main process has any."""
+        if not is_main():
+            return Hooks(silent=True)
+        hooks = Hooks((part.label, build("hook", part)) for part in self.listeners)
+        if (remark := started_alone()) is not None:
+            hooks.warn(remark)
+        return hooks
+
+    @cached_property
+    def precision(self) -> str:
+        """What to compute in: "fp32", "bf16" or "fp16"."""
+        from diffmidi_core.run.precision import resolve_precision
+
+        return resolve_precision(self.asked_precision)
+
+    @cached_property
+    def accelerator(self) -> Accelerator:
+        """Device, ranks and mixed precision, as `accelerate launch`, torchrun or plain Python started us."""
+        from accelerate import Accelerator
+
+        from diffmidi_core.train.deepspeed import check_installed, is_chosen
+        from diffmidi_core.train.sharding import allow_for
+
+        check_installed()
+        precision = self.precision
+        # DeepSpeed's own way would cast all weights; it is told to leave that to autocast.
+        ours = precision == "fp32" or is_chosen()
+        return allow_for(
+            Accelerator(cpu=on_cpu(), mixed_precision="no" if ours else precision), self.training, precision
+        )
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """Mixed precision outside of training. (The accelerator's knows nothing of it where DeepSpeed trains.)"""
+        from diffmidi_core.run.precision import autocast
+
+        return autocast(self.precision, self.accelerator.device)
+
+    def machine(self) -> dict[str, Any]:
+        """What computes: versions, system, device, processes, precision."""
+        return {
+            "versions": _versions(("diffmidi", "torch", "transformers", "accelerate", "symusic", "numpy")),
+            "python": platform.python_version(),
+            "machine": platform.platform(),
+            "device": str(self.accelerator.device),
+            "processes": self.accelerator.num_processes,
+            "precision": self.precision,
+        }
+
+    def tell_begin(self, stage: str, folder: Path, config: Mapping[str, Any], about: str = "") -> None:
+        """Tell the listeners that a stage begins, what governs it, and what it is about in a few words."""
+        self.hooks.emit("run_started", folder=folder, config=config, stage=stage, about=about)
+
+    def tell_end(self, stage: str, folder: Path, figures: Mapping[str, Any] | None = None) -> None:
+        """Tell the listeners that it ended well."""
+        self.hooks.emit("run_finished", folder=folder, figures=figures or {}, stage=stage)
+
+
+@dataclass
+class Session(Surroundings):
+    """One command's work on a run: its folder and its config.
+
+    Attributes:
+        changed: what this command changed of a run that had begun to train, dotted name to [old, new].
+        profile: whether training is to leave a profile of a few steps (train/profile.py).
+        begin_from: the run and the checkpoint that a new run takes its weights from.
+    """
+
+    folder: RunFolder
+    config: RunConfig
+    changed: Mapping[str, Any] = field(default_factory=dict)
+    profile: bool = False
+    begin_from: tuple[Path, Any] | None = None
+
+    def __post_init__(self) -> None:
+        super().__init__(self.config.hooks, precision=self.config.precision, training=self.config.train)
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The run's tokenizer, as it was when the data were prepared."""
+        return build_tokenizer(self.config, self.folder.data / TOKENIZER)
+
+    def begin(self, stage: str, about: str = "") -> None:
+        """Tell the listeners that a stage of the run begins."""
+        self.tell_begin(stage, self.folder.path, self.config.model_dump(mode="json"), about)
+
+    def end(self, stage: str, figures: Mapping[str, Any] | None = None) -> None:
+        """Tell the listeners that it ended well."""
+        self.tell_end(stage, self.folder.path, figures)
+
+
+def _versions(packages: Iterable[str]) -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {package: version(package) for package in packages}

@@ -1,0 +1,104 @@
+"""The stages of a run, in order, over one session."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from diffmidi_core.config import PLURAL, SINGLE, RunConfig
+from diffmidi_core.contracts.source import Source
+from diffmidi_core.contracts.tokenizer import Tokenizer
+from diffmidi_core.data.augment import Augmentation, settled
+from diffmidi_core.data.prepare import REPORT, TOKENIZER, prepare
+from diffmidi_core.data.sustained import Sustained
+from diffmidi_core.errors import DiffmidiError, StoppedError
+from diffmidi_core.run.build import build, build_tokenizer, check_parts
+from diffmidi_core.run.ranks import rank, world_size
+from diffmidi_core.run.session import Session
+from diffmidi_core.run.stop import Stop
+from diffmidi_core.train.deepspeed import check_installed
+
+
+def prepare_data(session: Session, *, command: str = "prepare") -> None:
+    """Music to a token dataset, in the run's folder; every process does its share.
+
+    Raises StoppedError after Ctrl-C or SIGTERM, which says how to go on by `command`.
+    """
+    config, options = session.config, session.config.prepare
+    session.begin("prepare", f"{config.source.label} {config.data or ''} as {config.tokenizer.label} tokens")
+    # What training cannot do is said before any music is read for it.
+    check_installed()
+    Augmentation(settled(config.augment, epochs=0), session.tokenizer)
+    source = _source(config)
+    with Stop() as stop:
+        try:
+            report = prepare(
+                source,
+                session.tokenizer,
+                session.folder.data,
+                heldout=options.heldout,
+                test=options.test,
+                hooks=session.hooks,
+                near_duplicates=options.near_duplicates,
+                group=options.group,
+                labels=Path(options.labels) if options.labels else None,
+                workers=options.workers,
+                make=partial(_parts, config, session.folder.data / TOKENIZER),
+                rank=rank(),
+                ranks=world_size(),
+                stop=lambda: stop.asked,
+            )
+        except StoppedError as stopped:
+            raise StoppedError(f"{stopped} Go on with: diffmidi {command} --resume {session.folder.path}") from None
+    session.end("prepare", report.summary())
+
+
+def _parts(config: RunConfig, saved: Path) -> tuple[Source, Tokenizer]:
+    """What a worker process reads and encodes with: the same parts, found by their names again."""
+    return _source(config), build_tokenizer(config, saved)
+
+
+def _source(config: RunConfig) -> Source:
+    source: Source = build("source", config.source, data=config.data)
+    return Sustained(source) if config.prepare.sustain else source
+
+
+def run(session: Session, *, resume: bool = False) -> None:
+    """All stages, from prepare to report. With `resume`, what is done already is not done again."""
+    config = session.config
+    # A broken part is found before the work that comes before its turn.
+    check_parts((kind, getattr(config, kind)) for kind in SINGLE)
+    check_parts((kind, part) for kind, many in PLURAL.items() for part in getattr(config, many))
+
+    from diffmidi_core.draw.model import open_model
+    from diffmidi_core.draw.request import Request
+    from diffmidi_core.draw.sample import sample
+    from diffmidi_core.judge.evaluate import evaluate
+    from diffmidi_core.show.render import render
+    from diffmidi_core.show.report import report
+    from diffmidi_core.train.loop import train
+
+    # Before the accelerator: reading music needs none, and mistakes in the data come out at once.
+    if not (resume and (session.folder.data / REPORT).exists()):
+        prepare_data(session, command="run")
+    train(session, resume=resume)
+    model = open_model(session.folder.path)
+    request = Request(**config.sample.model_dump(), seed=config.seed, sampler=config.sampler)
+    draw = _drawn(session, model.fingerprint, request) or sample(session, model, request, session.folder.draws)
+    evaluate(session, session.folder, model, draw, config.metrics, config.evaluate)
+    if session.accelerator.is_main_process:
+        render(session, draw, config.renderers)
+        report(session)
+    session.accelerator.wait_for_everyone()
+    session.end("run")
+
+
+def _drawn(session: Session, fingerprint: str, request: object) -> object | None:
+    """The newest draw, where it is already what is asked: a run that was stopped after drawing draws nothing again."""
+    try:
+        draw = session.folder.draw()
+        stored = draw.request()
+        done = len(draw.pieces()) == stored.request.count
+    except DiffmidiError:
+        return None
+    return draw if done and stored.request == request and stored.model.fingerprint == fingerprint else None

@@ -1,0 +1,1 @@
+"""Showing: sound, pictures, the report, runs side by side."""

@@ -1,0 +1,47 @@
+"""render: the pieces of a draw as sound and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from diffmidi_core.contracts.renderer import Renderer
+from diffmidi_core.draw.folder import DrawFolder
+from diffmidi_core.errors import BrokenPluginError
+from diffmidi_core.music.reading import read_midi
+from diffmidi_core.run.build import blamed, build
+from diffmidi_core.run.session import Surroundings
+from diffmidi_core.sections import Part
+
+
+def render(work: Surroundings, draw: DrawFolder, renderers: Sequence[Part], *, most: int | None = None) -> list[Path]:
+    """Write the first `most` pieces (None: all) with each renderer, and return the paths.
+
+    A renderer that fails is named and left out; the others go on.
+    """
+    pieces = draw.pieces()[:most]
+    work.tell_begin("render", draw.path, {}, ", ".join(part.label for part in renderers))
+    using: list[tuple[Part, Renderer]] = []
+    for part in renderers:
+        try:
+            using.append((part, build("renderer", part)))
+        except BrokenPluginError as error:
+            work.hooks.warn(f"{error} It is left out.")
+    paths: list[Path] = []
+    for done, piece in enumerate(pieces):
+        work.hooks.emit("progress", what="pieces", done=done, total=len(pieces))
+        score = read_midi(draw.path / f"{piece.stem}.mid")
+        for part, renderer in list(using):
+            path = draw.path / f"{piece.stem}{renderer.suffix}"
+            try:
+                with blamed("renderer", part, f"rendering piece {piece.number}"):
+                    renderer.render(score, path, title=f"{draw.path.name}, piece {piece.number}")
+            except BrokenPluginError as error:
+                work.hooks.warn(f"{error} It is left out.")
+                using.remove((part, renderer))
+            else:
+                paths.append(path)
+    work.hooks.emit("progress", what="pieces", done=len(pieces), total=len(pieces))
+    work.hooks.emit("samples_written", paths=paths)
+    work.tell_end("render", draw.path)
+    return paths

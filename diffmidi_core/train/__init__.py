@@ -1,0 +1,1 @@
+"""Training: the loop, a step of it, its data feed, and what watches over it."""

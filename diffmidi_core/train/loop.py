@@ -1,0 +1,306 @@
+"""train: the loop. Batch k is a function of (seed, k) alone, so a resumed run goes on as if it had never stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+import torch
+
+from diffmidi_core.contracts.process import Process
+from diffmidi_core.data.augment import Augmentation, settled
+from diffmidi_core.data.dataset import TokenDataset
+from diffmidi_core.data.report import check_files, figures
+from diffmidi_core.draw.length import lengths_of
+from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.files import sweep
+from diffmidi_core.judge.likelihood import bits_per_word, window_bits
+from diffmidi_core.run import checkpoint
+from diffmidi_core.run.build import build_process
+from diffmidi_core.run.folder import RunFolder
+from diffmidi_core.run.lock import hold
+from diffmidi_core.run.manifest import ANOTHER, Began, BestSaid, Manifest, Training
+from diffmidi_core.run.memory import peak_memory_mb
+from diffmidi_core.run.ranks import done_by_main, said_once
+from diffmidi_core.run.seeds import seed_for
+from diffmidi_core.run.session import Session
+from diffmidi_core.run.stop import Stop
+from diffmidi_core.sections import AugmentConfig
+from diffmidi_core.train import segments
+from diffmidi_core.train.agreement import Agreement
+from diffmidi_core.train.beginning import open_origin, origin_of
+from diffmidi_core.train.clock import Clock
+from diffmidi_core.train.feed import Feed
+from diffmidi_core.train.optimiser import Ema, ema_decay, make_optimiser
+from diffmidi_core.train.overfitting import HELDOUT, TRAIN, Best
+from diffmidi_core.train.profile import profiled
+from diffmidi_core.train.sharding import name_layers, whole
+from diffmidi_core.train.step import Stepper
+from diffmidi_core.train.telling import known_reason, not_finite, remarks_at_the_end, stopped
+
+LOOK_WINDOWS, LOOK_LEVELS = 32, 8
+"""How much of the held-out and of the training music a look takes; `evaluate` measures properly."""
+OLD = 3600.0
+"""Seconds after which a half-written file of the run is a killed process's, and not one that is being written."""
+
+
+class Trainer:
+    """One training of a process: model, optimiser, average and data, and where they stand."""
+
+    def __init__(self, session: Session) -> None:
+        self.session, self.config, self.accelerator = session, session.config, session.accelerator
+        config, device = session.config.train, session.accelerator.device
+        done_by_main(lambda: check_files(session.folder.data))
+        self.dataset = TokenDataset(session.folder.data, session.tokenizer, length=session.config.length)
+        self.feed = Feed(
+            self.dataset,
+            seed=self.config.seed,
+            rows=config.batch_size * config.accumulate,
+            rank=self.accelerator.process_index,
+            ranks=self.accelerator.num_processes,
+            pin=device.type == "cuda",
+        )
+        self.epochs = config.iterations * self.feed.words_a_step / max(1, int(self.dataset.words_of_pieces().sum()))
+        self._vary(settled(session.config.augment, self.epochs))
+        process = build_process(session.config, session.tokenizer, seed=self.config.seed).to(device)
+        if config.checkpointing:
+            process.backbone.checkpointing(True)
+        if config.compile:
+            process.backbone.compile()
+        name_layers(process)
+        model, self.optimiser = self.accelerator.prepare(process, make_optimiser(process, config))
+        self.process: Process = self.accelerator.unwrap_model(model)
+        self.stepper = Stepper(self.accelerator, model, self.optimiser, session.config, self._say_smaller)
+        self.ema = Ema(self.process)
+        self.step = 0
+        self.best = Best()
+        self.began: Began | None = None
+        self.lengths = lengths_of(self.dataset)
+        # Of the data and not of the run's seed: runs that differ by their seed look at the same music.
+        self.heldout = self.dataset.heldout(LOOK_WINDOWS)
+        self.trained_on = self.dataset.draw(len(self.heldout), seed=seed_for(0, "look"), step=0, plain=True)
+
+    def _vary(self, how: AugmentConfig) -> None:
+        """Vary training windows by a config that is settled."""
+        self.varied = how
+        self.dataset.augment = Augmentation(how, self.session.tokenizer, self.session.hooks.warn)
+
+    def resume(self) -> None:
+        """Go on from the newest checkpoint. Raises DiffmidiError where it was trained on other data than are here."""
+        path = checkpoint.choose(self.session.folder.checkpoints, "last")
+        manifest = done_by_main(lambda: checkpoint.opened(path))
+        checkpoint.check_data(manifest, self.dataset)
+        said = self._take(path, manifest, ANOTHER)
+        self.step, self.began = manifest.step, said.began
+        self.best = Best.of(said.best.model_dump() if said.best else None)
+        # More iterations than were asked at first must not change what the others were.
+        if self.config.augment.transpose == "auto" and said.transpose != self.varied.transpose:
+            self._vary(self.varied.model_copy(update={"transpose": said.transpose}))
+
+    def begin_from(self, began: Began) -> None:
+        """Begin from another run's checkpoint (train/beginning.py)."""
+        path, manifest = open_origin(began)
+        self._take(path, manifest, "a run begins from another only with its tokenizer, backbone and process.")
+        self.began = began
+
+    def _take(self, path: Path, manifest: Manifest, remedy: str) -> Training:
+        checkpoint.check_tokenizer(manifest, self.session.tokenizer, path)
+        if (said := manifest.training) is None:
+            raise DiffmidiError(f"{path} is an exported model, from which training cannot go on: {remedy}")
+        checkpoint.load_training(path, manifest, self.process, self.ema, self.optimiser, remedy=remedy)
+        if self.accelerator.scaler is not None and said.scaler:
+            self.accelerator.scaler.load_state_dict(said.scaler)
+        return said
+
+    @property
+    def before(self) -> int:
+        """Iterations that the weights had been trained for when the run began."""
+        return self.began.iterations if self.began else 0
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is anything left to train."""
+        return self.step < self.config.train.iterations and not self.best.exhausted(self.config.train.patience)
+
+    def run(self) -> None:
+        """Train to `train.iterations`, or until `train.patience` looks have not lowered the held-out bound.
+
+        Raises StoppedError after Ctrl-C or SIGTERM, with a checkpoint saved.
+        """
+        if self.step == 0:
+            self._look()
+        begun, agreement = self.step, Agreement()
+        with Stop() as stop, self.feed, profiled(self.session) as step_done:
+            try:
+                self._loop(stop, agreement, step_done)
+            except (RuntimeError, MemoryError) as error:
+                known = known_reason(error, self.config.train, self.session.folder.path, self.step + 1)
+                if known is None:
+                    raise
+                raise known from error
+            was_asked = agreement.settled(stop.asked)
+        if self.step > begun:
+            log = self.session.folder.read_log() if self.accelerator.is_main_process else None
+            for remark in remarks_at_the_end(self.best, self.step, self.config.train.iterations, log):
+                self.session.hooks.warn(remark)
+        if was_asked:
+            raise said_once(stopped(self.session.folder.path, self.step, self.config.train.iterations))
+
+    def save(self, *, regular: bool = True) -> None:
+        """Write a checkpoint and tell the listeners; one that is not `regular` makes room for newer ones first."""
+        self._check_finite()
+        tensors = checkpoint.gather(self.process, self.ema, self.optimiser, keep=self.accelerator.is_main_process)
+        done_by_main(lambda: self._write(tensors, regular))
+
+    def _loop(self, stop: Stop, agreement: Agreement, step_done: Callable[[], None]) -> None:
+        config, clock = self.config.train, Clock(self.step, self.feed)
+        while self.goes_on:
+            losses = self._update()
+            step_done()
+            self.step += 1
+            last = self.step == config.iterations
+            if self.step % config.log_every == 0 or last:
+                self._log({**self._read(losses), **clock.read(self.step)})
+            self.session.hooks.emit("progress", what="iterations", done=self.step, total=config.iterations)
+            better = False
+            if self.step % config.evaluate_every == 0 or last:
+                better = self._look()
+                clock.restart(self.step)
+            done = last or self.best.exhausted(config.patience)
+            stopping = agreement.any(stop.asked) and not done
+            regular = self.step % config.save_every == 0 or last
+            if regular or better or done or stopping:
+                self.save(regular=regular)
+            if stopping:
+                raise said_once(stopped(self.session.folder.path, self.step, config.iterations))
+
+    def _update(self) -> dict[str, torch.Tensor]:
+        total = self.before + self.step
+        losses = self.stepper.take(self.step, self.feed.batch(total), before=self.before)
+        self.ema.update(self.process, ema_decay(total, self.config.train.ema))
+        return losses
+
+    def _read(self, losses: dict[str, torch.Tensor]) -> dict[str, float]:
+        """The means over all processes, on the host: here the loop waits for the device."""
+        self._check_finite()
+        means = self.accelerator.reduce(torch.stack([value.float() for value in losses.values()]), "mean").tolist()
+        return {**dict(zip(losses, means, strict=True)), "lr": self.optimiser.param_groups[0]["lr"]}
+
+    def _check_finite(self) -> None:
+        """Raises DiffmidiError that names the first step whose loss or gradient was not finite, and its windows."""
+        watch = self.stepper.watch
+        first = int(self.accelerator.gather(watch.first[None]).min())
+        if not watch.happened(first):
+            return
+        step, row = self.stepper.blamed(first, self.feed.rows * self.feed.ranks)
+        windows = self.feed.windows(step)
+        if row is not None:
+            windows = windows[row : row + self.stepper.rows_a_pass]
+        what = "gradient" if row is None else "loss"
+        raise said_once(not_finite(what, step + 1 - self.before, self.dataset, windows, self.session.folder))
+
+    def _write(self, tensors: checkpoint.Tensors, regular: bool) -> None:
+        scaler, folder, best = self.accelerator.scaler, self.session.folder, self.best.state()
+        training = Training(
+            data_fingerprint=self.dataset.fingerprint,
+            regular=regular,
+            best=None if best is None else BestSaid(**best),
+            transpose=self.varied.transpose,
+            scaler=None if scaler is None else scaler.state_dict(),
+            began=self.began,
+        )
+        tokenizer = self.session.tokenizer
+        manifest = Manifest.of(self.config, self.step, tokenizer.fingerprint, self.lengths, training)
+        path = checkpoint.save(folder.checkpoints, tensors, tokenizer, manifest)
+        checkpoint.prune(folder.checkpoints, self.config.train.keep, self.best.step)
+        memory = peak_memory_mb(self.accelerator.device)
+        folder.note(iterations=self.step, peak_memory_mb=memory, **segments.reached(folder, self.step))
+        self.session.hooks.emit("checkpoint_saved", step=self.step, path=path)
+
+    def _look(self) -> bool:
+        """Log the bound on held-out and on training music; whether the held-out one is the lowest so far."""
+        if not self.heldout:
+            return False
+        # A look's batches have shapes of their own: compiling for them would take longer than they do.
+        eagerly = torch.compiler.set_stance("force_eager") if self.config.train.compile else nullcontext()
+        with self._averaged() as process, eagerly:
+            heldout, trained_on = (
+                bits_per_word(
+                    window_bits(self.session, process, self.dataset, windows, levels=LOOK_LEVELS, report=False)
+                )
+                for windows in (self.heldout, self.trained_on)
+            )
+        self._log({HELDOUT: heldout, TRAIN: trained_on})
+        return self.best.look(self.step, heldout)
+
+    @contextmanager
+    def _averaged(self) -> Iterator[Process]:
+        """The process with averaged weights, in evaluation mode, whole on each process."""
+        if not self.accelerator.is_fsdp2:
+            with self.ema.applied(self.process):
+                yield self.process
+            return
+        # A sharded one would have all processes in step, and each looks at windows of its own.
+        process = build_process(self.config, self.session.tokenizer).to(self.accelerator.device)
+        averaged = self.process.state_dict() | self.ema.average
+        process.load_state_dict({name: whole(tensor) for name, tensor in averaged.items()})
+        yield process.eval()
+
+    def _say_smaller(self, rows: int, passes: int) -> None:
+        self.session.folder.note(pass_size=rows, passes=passes)
+        self.session.hooks.warn(
+            f"out of memory: going on with {passes} passes of at most {rows} windows for each iteration and process. "
+            "The iterations stay the same."
+        )
+
+    def _log(self, values: dict[str, float]) -> None:
+        self.session.folder.log(self.step, values)
+        self.session.hooks.emit("scalars", step=self.step, values=values)
+
+
+def train(session: Session, *, resume: bool = False) -> None:
+    """Train the run's process: from nothing, from another run's checkpoint, or on from its own newest one.
+
+    While it does, no other process can prepare or train this run (run/lock.py).
+    """
+    with hold(session.folder.path, "train"):
+        _train(session, resume=resume)
+
+
+def _train(session: Session, *, resume: bool) -> None:
+    folder = session.folder
+    known = checkpoint.steps(folder.checkpoints)
+    if not resume and known:
+        raise DiffmidiError(
+            f"{folder.path} holds checkpoints already: go on from the newest with --resume, "
+            "or begin a new run in another folder."
+        )
+    segments.check_windows(session)
+    session.begin("train")
+    done_by_main(lambda: _sweep(folder))
+    trainer = Trainer(session)
+    if resume and known:
+        trainer.resume()
+    elif (began := origin_of(folder)) is not None:
+        trainer.begin_from(began)
+    # What was logged after the checkpoint, or before there was any, will be logged again.
+    folder.truncate_log(trainer.step if trainer.step else -1)
+    folder.freeze(session.config)
+    if trainer.goes_on:
+        if (said := segments.remark(session.changed, session.config.train, trainer.step)) is not None:
+            session.hooks.warn(said)
+        segments.begin(session, trainer.step)
+    folder.note(
+        parameters=sum(each.numel() for each in trainer.process.parameters()),
+        data=figures(trainer.dataset.report),
+        epochs=round(trainer.epochs, 2),
+        transpose=trainer.varied.transpose,
+    )
+    trainer.run()
+    session.end("train")
+
+
+def _sweep(folder: RunFolder) -> None:
+    sweep(folder.checkpoints)
+    sweep(folder.path, older=OLD)

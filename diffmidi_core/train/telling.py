@@ -1,0 +1,73 @@
+"""What training tells the user: why it ended, what a bad step was, and whether the model overfits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from diffmidi_core.data.dataset import TokenDataset, Window
+from diffmidi_core.errors import DiffmidiError, StoppedError
+from diffmidi_core.run.checkpoint import steps
+from diffmidi_core.run.folder import RunFolder
+from diffmidi_core.run.memory import out_of_memory
+from diffmidi_core.sections import TrainConfig
+from diffmidi_core.train.overfitting import Best, curves_part
+
+NAMED = 3
+"""Windows of a bad step that are named; the others are counted."""
+
+
+def not_finite(
+    what: str, iteration: int, dataset: TokenDataset, windows: Sequence[Window], folder: RunFolder
+) -> DiffmidiError:
+    """That the loss or the gradient of an iteration was no number, on which windows, and what is left to go on from."""
+    said = [f"{dataset.name(each.piece)} (words {each.start} to {each.end})" for each in windows[:NAMED]]
+    more = len(windows) - len(said)
+    named = ", ".join(said) + (f" and {more} more windows" if more else "")
+    known = steps(folder.checkpoints)
+    last = f"The checkpoint of iteration {known[-1]} is whole" if known else "No checkpoint was written yet"
+    return DiffmidiError(
+        f"the {what} is not a finite number at iteration {iteration}, on {named}: lower the learning rate (--lr) or "
+        f"use --precision fp32. {last}."
+    )
+
+
+def known_reason(error: Exception, config: TrainConfig, run: Path, iteration: int) -> DiffmidiError | None:
+    """The sentence for an error that ended training, where one is known."""
+    if out_of_memory(error):
+        size, passes = max(1, config.batch_size // 2), 2 * config.accumulate
+        return DiffmidiError(
+            f"memory ran out at iteration {iteration}: go on with `diffmidi run --resume {run} "
+            f"--batch-size {size} --accumulate {passes}`, whose iterations are the same."
+        )
+    if config.compile and type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+        said = " ".join(str(error).split())[:200]
+        return DiffmidiError(
+            f"torch.compile cannot compile this backbone here ({said}): leave out --compile. On a CPU it needs a C++ "
+            "compiler."
+        )
+    return None
+
+
+def stopped(run: Path, step: int, iterations: int) -> StoppedError:
+    """That training was stopped, and how to go on."""
+    return StoppedError(
+        f"Stopped at iteration {step} of {iterations}; everything is saved. Go on with: diffmidi run --resume {run}"
+    )
+
+
+def remarks_at_the_end(
+    best: Best, step: int, iterations: int, log: Sequence[Mapping[str, float]] | None
+) -> Iterator[str]:
+    """That it ended early, and that it overfitted; where no `log` is given, nothing of the second."""
+    if step < iterations:
+        yield (
+            f"training stopped at iteration {step} of {iterations}: {best.looks_since} looks have not lowered the "
+            f"held-out bound, whose best is {best.bound:.3f} bits per word at iteration {best.step}."
+        )
+    if log is not None and (parted := curves_part(log)) is not None:
+        yield (
+            f"the model overfits from iteration {parted} on: what it trains on goes on getting easier for it, and "
+            "held-out music harder. `sample` and `evaluate` take the checkpoint of that iteration unless told "
+            "otherwise by --checkpoint; more music would help."
+        )

@@ -1,0 +1,44 @@
+"""Mistakes in words: what is wrong with a value, the nearest right name, an exception on one line."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+
+def describe(mistake: Mapping[str, Any], model: type[BaseModel], section: str) -> str:
+    """One pydantic error in our words: the dotted name, what is wrong with it, and the nearest right name."""
+    name = ".".join(str(part) for part in mistake["loc"])
+    dotted = f"{section}.{name}" if name else section
+    if mistake["type"] == "extra_forbidden":
+        names = list(model.model_fields)
+        return f"there is no option {dotted}.{did_you_mean(name, names)} Options: {', '.join(names) or 'none'}."
+    if mistake["type"] == "missing":
+        return f"{dotted} must be given."
+    if mistake["type"] in ("value_error", "assertion_error"):  # a validator's own words, after pydantic's preamble
+        said = str(mistake["msg"]).partition(", ")[2] or "is not a value it takes"
+    else:
+        said = str(mistake["msg"])
+        said = said[:1].lower() + said[1:]
+    given = f" (given: {cut(repr(mistake['input']))})" if name else ""
+    return f"{dotted}: {said.rstrip('.')}{given}."
+
+
+def did_you_mean(name: str, names: Collection[str]) -> str:
+    """ " Did you mean 'bert'?" where a right name is near; else nothing."""
+    near = difflib.get_close_matches(name, sorted(names), n=1)
+    return f" Did you mean '{near[0]}'?" if near else ""
+
+
+def short(error: BaseException) -> str:
+    """An exception on one line: its type and its message."""
+    text = cut(" ".join(str(error).split()))
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def cut(text: str, most: int = 200) -> str:
+    """At most so many characters."""
+    return text if len(text) <= most else text[: most - 1] + "…"

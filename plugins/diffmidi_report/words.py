@@ -1,0 +1,60 @@
+"""Numbers, places and lengths as the page says them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+_LENGTHS = {"windows": ", as long as training windows", "pieces": ", as long as training pieces"}
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Three digits: 0.00121, 3.39, 6e-06; and 12,345."""
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"
+    return text.replace("-", "\N{MINUS SIGN}", 1) if value < 0 else text
+
+
+def short(count: int) -> str:
+    """3.55 M, 104 k, 9,999."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if count >= size:
+            return f"{count / (1e3 if letter == 'k' else size):.3g} {letter}"
+    return f"{count:,}"
+
+
+def many(count: int, what: str) -> str:
+    """1 piece, 2 pieces."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def length(asked: str) -> str:
+    """A request's length, to stand right behind its pieces: " of 8 bars"."""
+    return _LENGTHS.get(asked, f" of {asked}")
+
+
+def placeless(value: Any) -> Any:
+    """The value without the places that are nobody else's business: of an absolute path only its end, at any depth."""
+    if isinstance(value, Mapping):
+        return {name: placeless(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [placeless(each) for each in value]
+    if isinstance(value, str):
+        for path in (PurePosixPath(value), PureWindowsPath(value)):
+            if path.is_absolute() or value.startswith("~"):
+                return path.name or "a folder"
+    return value
+
+
+def told(value: Any) -> str:
+    """A setting's value, or the names of chosen parts."""
+    value = placeless(value)
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Mapping):
+        return str(value.get("name", ", ".join(value)))
+    if isinstance(value, list):
+        return ", ".join(map(told, value)) or "none"
+    return str(value)

@@ -1,0 +1,37 @@
+"""`--precision auto` takes bf16 only where this machine gains by it."""
+
+import pytest
+import torch
+
+from diffmidi_core.errors import UsageError
+from diffmidi_core.run import precision
+
+
+@pytest.mark.parametrize(("fp32", "bf16", "chosen"), [(2.0, 1.0, "bf16"), (1.2, 1.0, "fp32"), (1.0, 5.0, "fp32")])
+def test_a_cpu_is_judged_by_how_fast_it_multiplies(monkeypatch, fp32, bf16, chosen):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.delenv("ACCELERATE_MIXED_PRECISION", raising=False)
+    seconds = {torch.float32: fp32, torch.bfloat16: bf16}
+    monkeypatch.setattr(precision, "_matmul_seconds", seconds.__getitem__)
+    assert precision.resolve_precision("auto") == chosen
+
+
+@pytest.mark.parametrize("asked", ["fp32", "bf16", "fp16"])
+def test_what_is_asked_is_taken(asked, monkeypatch):
+    monkeypatch.setattr(precision, "on_cpu", lambda: False)
+    assert precision.resolve_precision(asked) == asked
+
+
+@pytest.mark.parametrize(("asked", "launched"), [("fp16", "no"), ("auto", "fp16")])
+def test_a_cpu_refuses_fp16(asked, launched, monkeypatch):
+    monkeypatch.setattr(precision, "on_cpu", lambda: True)
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", launched)
+    with pytest.raises(UsageError, match="fp16 needs a GPU"):
+        precision.resolve_precision(asked)
+
+
+def test_accelerate_launch_decides_where_nothing_else_is_asked(monkeypatch):
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    assert precision.resolve_precision("auto") == "bf16"
+    assert precision.resolve_precision("fp32") == "fp32"
