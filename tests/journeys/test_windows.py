@@ -15,7 +15,7 @@ def test_a_run_saves_resumes_and_exports(diffmidi, music, windows):
         ("run", "--data", music, "--out", "mine", *words),
         ("run", "--resume", "mine", "--iterations", "8"),
         ("export", "mine", "--to", "out"),
-        ("prepare", "--data", music, "--out", "other", *words),
+        ("prepare", music, "--out", "other"),
         ("prepare", "--check-leaks", "mine", "other"),
         ("text", music / "piece 0.mid", "--out", "words.txt"),
     ):
