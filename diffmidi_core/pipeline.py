@@ -25,6 +25,7 @@ from diffmidi_core.music.notes import Score
 from diffmidi_core.run.precision import autocast, resolve_precision
 
 if TYPE_CHECKING:
+    from diffmidi_core.judge.score import PieceScore
     from diffmidi_core.run.manifest import Which
 
 
@@ -132,6 +133,19 @@ class Pipeline:
         """The pieces of a request as ids, without specials: `tokenizer.to_words` shows them, `decode` makes music."""
         computing = Computing(self._autocast, on_step=on_step)
         return [piece.ids for some in pieces(self.model, request, computing) for piece in some]
+
+    def score(self, music: Score | str | Path, *, exact: bool = False) -> PieceScore:
+        """The bits of a piece: in all, per note, per token, by type of token, and note by note.
+
+        Args:
+            music: a score, or a MIDI file.
+            exact: sum over all noise levels instead of a draw of them: slower, and without noise.
+
+        Raises DiffmidiError where the file cannot be read, or holds no note that the tokenizer can tell.
+        """
+        from diffmidi_core.judge.score import score
+
+        return score(self.model, music, exact=exact, autocast=self._autocast)
 
     def push_to_hub(self, name: str, *, private: bool = False, license: str | None = None) -> str:
         """Publish the model as "user/name" on the Hugging Face Hub and return its address.

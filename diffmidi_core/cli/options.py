@@ -201,21 +201,30 @@ def _parameter(target: str) -> str:
 
 
 def open_session(run: Path, flags: Mapping[str, Any], assignments: tuple[str, ...], owned: Owned) -> Session:
-    """A session on a run that was begun. Raises DiffmidiError where flags would change what trained it."""
+    """A session on a run that was begun, which the command holds until it ends.
+
+    Raises DiffmidiError where flags would change what trained it, or where somebody else works on it.
+    """
     from diffmidi_core.run.folder import RunFolder
+    from diffmidi_core.run.lock import hold
     from diffmidi_core.run.session import Session
 
     folder = RunFolder.open(run)
     config, changed = folder.changed(flags, assignments, kinds=owned.kinds)
+    click.get_current_context().with_resource(hold(folder.path, owned.command))
     return Session(folder, config, changed=changed)
 
 
 def new_session(
-    out: Path | None, file: Mapping[str, Any] | None, flags: Mapping[str, Any], assignments: tuple[str, ...]
+    out: Path | None,
+    file: Mapping[str, Any] | None,
+    flags: Mapping[str, Any],
+    assignments: tuple[str, ...],
+    owned: Owned,
 ) -> Session:
-    """A session on a new run folder. The config is checked before anything heavy is imported.
+    """A session on a new run folder, which the command holds until it ends.
 
-    The folder is held until the command ends, so that of two which begin a run in it one is refused.
+    The config is checked before anything heavy is imported.
     """
     from diffmidi_core.config import resolve
 
@@ -226,13 +235,10 @@ def new_session(
     from diffmidi_core.run.ranks import done_by_main
     from diffmidi_core.run.session import Session
 
-    context = click.get_current_context()
-    what = str(context.info_name)
-    if out is not None:
-        context.with_resource(hold(out, what))
-    path = done_by_main(lambda: RunFolder.new(out, config).path)
-    context.with_resource(hold(path, what))
-    return Session(RunFolder(path), config)
+    folder = RunFolder(done_by_main(lambda: RunFolder.claim(out, config).path))
+    click.get_current_context().with_resource(hold(folder.path, owned.command))
+    done_by_main(lambda: folder.begin(config))
+    return Session(folder, config)
 
 
 def explain(config: RunConfig) -> None:

@@ -20,6 +20,7 @@ from diffmidi_core.cli.options import (
 )
 from diffmidi_core.cli.paths import UserPath
 from diffmidi_core.errors import UsageError
+from diffmidi_core.files import read_json
 
 
 def _check_leaks(context: click.Context, parameter: click.Parameter, value: tuple[Path, Path] | None) -> None:
@@ -67,16 +68,13 @@ def command(
         flags["data"] = folder
     if explain_only:
         from diffmidi_core.config import resolve
-        from diffmidi_core.files import read_json
 
         explain(resolve(read_json(config) if config else None, flags, assignments))
         return
     if resume:
         session = open_session(resume, flags, assignments, PREPARE)
     else:
-        from diffmidi_core.files import read_json
-
-        session = new_session(out, read_json(config) if config else None, flags, assignments)
+        session = new_session(out, read_json(config) if config else None, flags, assignments, PREPARE)
 
     from diffmidi_core.run.stages import prepare_data
 

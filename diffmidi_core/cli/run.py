@@ -60,13 +60,18 @@ def command(
     if explain_only:
         explain(_resolved(resume, file, flags, assignments))
         return
-    session = open_session(resume, flags, assignments, ALL) if resume else new_session(out, file, flags, assignments)
+    session = (
+        open_session(resume, flags, assignments, ALL) if resume else new_session(out, file, flags, assignments, ALL)
+    )
     session.profile = profile
     session.begin_from = (source, step) if source else None
 
+    from diffmidi_core.cli.drawing import wrote
     from diffmidi_core.run.stages import run
 
-    run(session, resume=resume is not None)
+    draw = run(session, resume=resume is not None)
+    if draw is not None:
+        wrote(draw, [], session.folder)
 
 
 def _parted(begin_from: str | None) -> tuple[Path | None, int | None]:

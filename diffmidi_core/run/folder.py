@@ -37,22 +37,33 @@ class RunFolder:
         self.figures = path / "figures"
 
     @classmethod
-    def new(cls, path: Path | None, config: RunConfig) -> RunFolder:
+    def claim(cls, path: Path | None, config: RunConfig) -> RunFolder:
         """A folder for a new run: `path`, or the next free name under runs/ after the chosen parts.
 
-        The name is taken by making the folder, so that two runs never choose the same. A folder whose preparation was
-        stopped is taken up again. Raises DiffmidiError where `path` already holds more of a run than that: nothing is
-        ever overwritten.
+        The name is taken by making the folder, so that two runs never choose the same.
         """
         if path is None:
             path = _claimed(f"{config.tokenizer.label}-{config.backbone.label}".replace(":", "-"))
-        folder = cls(path)
-        if folder.config_file.exists() and not folder._only_begun():
+        return cls(path)
+
+    def begin(self, config: RunConfig) -> None:
+        """Begin a run here; whoever does holds the lock (run/lock.py).
+
+        A folder whose preparation was stopped is taken up again. Raises DiffmidiError where it holds more of a run than
+        that: nothing is ever overwritten.
+        """
+        if self.config_file.exists() and not self._only_begun():
             raise DiffmidiError(
-                f"{path} already holds a run: choose another --out, or go on with it by --resume {path}."
+                f"{self.path} already holds a run: choose another --out, or go on with it by --resume {self.path}."
             )
-        folder.facts_file.unlink(missing_ok=True)
-        folder._save(config)
+        self.facts_file.unlink(missing_ok=True)
+        self._save(config)
+
+    @classmethod
+    def new(cls, path: Path | None, config: RunConfig) -> RunFolder:
+        """Claim a folder and begin a run in it."""
+        folder = cls.claim(path, config)
+        folder.begin(config)
         return folder
 
     def _only_begun(self) -> bool:

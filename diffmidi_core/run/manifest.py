@@ -77,6 +77,7 @@ class BestSaid(_Said):
     step: int = Field(ge=1)
     bound_bpw: float
     looks_since: int = Field(ge=0)
+    error: float | None = Field(None, ge=0)
 
 
 class Training(_Said):

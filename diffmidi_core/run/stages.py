@@ -11,10 +11,13 @@ from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.augment import Augmentation, settled
 from diffmidi_core.data.prepare import REPORT, TOKENIZER, prepare
 from diffmidi_core.data.sustained import Sustained
+from diffmidi_core.draw.folder import DrawFolder
+from diffmidi_core.draw.request import Request
 from diffmidi_core.errors import DiffmidiError, StoppedError
 from diffmidi_core.run.build import build, build_tokenizer, check_parts
+from diffmidi_core.run.folder import RunFolder
 from diffmidi_core.run.lock import hold
-from diffmidi_core.run.ranks import rank, world_size
+from diffmidi_core.run.ranks import done_by_main, rank, world_size
 from diffmidi_core.run.session import Session
 from diffmidi_core.run.stop import Stop
 from diffmidi_core.train.deepspeed import check_installed
@@ -64,15 +67,17 @@ def _source(config: RunConfig) -> Source:
     return Sustained(source) if config.prepare.sustain else source
 
 
-def run(session: Session, *, resume: bool = False) -> None:
-    """All stages, from prepare to report. With `resume`, what is done already is not done again."""
+def run(session: Session, *, resume: bool = False) -> DrawFolder | None:
+    """All stages, from prepare to report. With `resume`, what is done already is not done again.
+
+    Returns the draw on the main process, None on the others.
+    """
     config = session.config
     # A broken part is found before the work that comes before its turn.
     check_parts((kind, getattr(config, kind)) for kind in SINGLE)
     check_parts((kind, part) for kind, many in PLURAL.items() for part in getattr(config, many))
 
     from diffmidi_core.draw.model import open_model
-    from diffmidi_core.draw.request import Request
     from diffmidi_core.draw.sample import sample
     from diffmidi_core.judge.evaluate import evaluate
     from diffmidi_core.show.render import render
@@ -88,21 +93,23 @@ def run(session: Session, *, resume: bool = False) -> None:
     train(session, resume=resume)
     model = open_model(session.folder.path)
     request = Request(**config.sample.model_dump(), seed=config.seed, sampler=config.sampler)
-    draw = _drawn(session, model.fingerprint, request) or sample(session, model, request, session.folder.draws)
+    done = done_by_main(lambda: _drawn(session.folder, model.fingerprint, request))
+    draw = DrawFolder(done) if done else sample(session, model, request, session.folder.draws)
     evaluate(session, session.folder, model, draw, config.metrics, config.evaluate)
     if session.accelerator.is_main_process:
         render(session, draw, config.renderers)
         report(session)
     session.accelerator.wait_for_everyone()
     session.end("run")
+    return draw if session.accelerator.is_main_process else None
 
 
-def _drawn(session: Session, fingerprint: str, request: object) -> object | None:
+def _drawn(folder: RunFolder, fingerprint: str, request: Request) -> Path | None:
     """The newest draw, where it is already what is asked: a run that was stopped after drawing draws nothing again."""
     try:
-        draw = session.folder.draw()
+        draw = folder.draw()
         stored = draw.request()
         done = len(draw.pieces()) == stored.request.count
     except DiffmidiError:
         return None
-    return draw if done and stored.request == request and stored.model.fingerprint == fingerprint else None
+    return draw.path if done and stored.request == request and stored.model.fingerprint == fingerprint else None

@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -144,3 +147,46 @@ def test_help_shows_the_flags_of_one_stage(diffmidi, monkeypatch, command):
     assert foreign.get(command, "--iterations") not in said.out
     if command in ("sample", "render", "report"):
         assert len(said.out.splitlines()) <= 40
+
+
+def test_a_run_that_somebody_works_on_is_left_to_him(diffmidi, mine, music):
+    from diffmidi_core.run.lock import hold
+
+    before = (mine / "config.json").read_bytes()
+    holding = subprocess.Popen(
+        [sys.executable, "-c", HOLDING, str(mine)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert holding.stdout.readline() == "held\n"
+        for words in (("train", mine, "--resume"), ("run", "--resume", mine), ("run", "--data", music, "--out", mine)):
+            said = diffmidi(*words)
+            assert said.code == 1
+            assert f"mine is in use: process {holding.pid} on " in said.err
+        assert diffmidi("sample", mine, *DRAWS, "--render", "none").code == 0
+    finally:
+        holding.kill()
+        holding.communicate()
+    assert (mine / "config.json").read_bytes() == before
+    with hold(mine):
+        pass
+
+
+HOLDING = """
+import sys
+from pathlib import Path
+from diffmidi_core.run.lock import hold
+with hold(Path(sys.argv[1]), "train"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_two_runs_without_a_name_never_choose_the_same(tmp_path, monkeypatch):
+    from diffmidi_core.config import resolve
+    from diffmidi_core.run.folder import RunFolder
+
+    monkeypatch.chdir(tmp_path)
+    config = resolve()
+    with ThreadPoolExecutor(8) as at_once:
+        claimed = list(at_once.map(lambda _: RunFolder.claim(None, config).path, range(16)))
+    assert len(set(claimed)) == 16

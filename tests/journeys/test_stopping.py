@@ -47,15 +47,13 @@ def test_a_stopped_run_goes_on_as_if_it_had_never_stopped(diffmidi, music, monke
         assert Path("whole", file).read_bytes() == Path("halved", file).read_bytes(), file
 
 
-def test_a_finished_run_resumed_is_left_as_it_is(diffmidi, music):
-    diffmidi("run", "--data", music, "--out", "mine", *TINY)
+def test_a_finished_run_resumed_is_left_as_it_is(diffmidi, mine):
     before = tensors("mine")
     assert diffmidi("run", "--resume", "mine").code == 0
     assert tensors("mine") == before
 
 
-def test_more_iterations_go_on_from_the_newest_checkpoint(diffmidi, music):
-    diffmidi("run", "--data", music, "--out", "mine", *TINY)
+def test_more_iterations_go_on_from_the_newest_checkpoint(diffmidi, mine):
     assert diffmidi("train", "mine", "--resume", "--iterations", "8").code == 0
     assert sorted(os.listdir("mine/checkpoints"))[-1] == "step-000008"
 

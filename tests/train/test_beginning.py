@@ -7,7 +7,7 @@ import pytest
 
 from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.run.manifest import Manifest
-from diffmidi_core.train.beginning import remember_origin
+from diffmidi_core.train.beginning import origin_of, remember_origin
 from diffmidi_core.train.loop import Trainer, train
 
 FEW = ("train.save_every=2", "train.evaluate_every=12", "train.log_every=12", "augment.transpose=0", "train.keep=9")
@@ -113,8 +113,6 @@ def test_the_average_goes_on_from_where_it_was(fork):
     session = fork("forked", "train.iterations=2")
     trainer = Trainer(session)
     assert trainer.before == 0
-    from diffmidi_core.train.beginning import origin_of
-
     trainer.begin_from(origin_of(session.folder))
     assert (trainer.before, trainer.step) == (6, 0)
     assert trainer.best.step is None

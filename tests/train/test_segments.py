@@ -1,9 +1,10 @@
 """run.json says in which stretches a run was trained, and what was changed for each."""
 
 import json
-from dataclasses import replace
+import os
 
 import pytest
+from filelock import FileLock, Timeout
 
 from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.run import checkpoint
@@ -98,24 +99,20 @@ def test_a_step_stays_of_as_many_windows(trainer, monkeypatch):
         train(going_on(session, batch_size=3, iterations=8), resume=True)
 
 
-def test_a_run_that_is_trained_is_not_trained_by_another(trainer):
-    from diffmidi_core.run import lock
+def test_a_run_that_is_trained_is_not_trained_by_another(trainer, monkeypatch):
+    """That processes keep each other out is in tests/run/test_lock.py."""
+
+    def taken(lock, **_):
+        raise Timeout(lock.lock_file)
 
     session = trainer("run", *FEW).session
-    with pytest.MonkeyPatch.context() as patch:
-        from filelock import FileLock, Timeout
-
-        patch.setattr(FileLock, "acquire", lambda self, **_: (_ for _ in ()).throw(Timeout(self.lock_file)))
-        with pytest.raises(DiffmidiError, match="is in use"):
-            train(session)
+    monkeypatch.setattr(FileLock, "acquire", taken)
+    with pytest.raises(DiffmidiError, match="run is in use: another process is at it"):
+        train(session)
     assert not session.folder.checkpoints.exists()
-    assert lock.LOCK
-    assert replace
 
 
 def test_what_a_killed_process_left_is_swept(trainer):
-    import os
-
     session = trainer("run", *FEW).session
     old, new = session.folder.path / ".writing-old.json", session.folder.path / ".writing-new.json"
     for file in (old, new):
