@@ -12,9 +12,12 @@ from diffmidi_core.declaration import UserPath
 BUILTIN_PACKAGE = "diffmidi"
 
 
-def flagged(flag: str, default: Any, **field: Any) -> Any:
-    """A field that has a flag of its own on the command line, beside `-o section.field=value`."""
-    return Field(default, json_schema_extra={"flag": flag}, **field)
+def flagged(flag: str, default: Any, *, shown: bool = True, **field: Any) -> Any:
+    """A field that has a flag of its own on the command line, beside `-o section.field=value`.
+
+    Its help shows the default, unless the default is decided by something else (`shown`).
+    """
+    return Field(default, json_schema_extra={"flag": flag, "shown": shown}, **field)
 
 
 class Section(BaseModel):
@@ -165,8 +168,9 @@ class SampleConfig(Section):
     steps: int = flagged(
         "--steps",
         200,
+        shown=False,
         ge=1,
-        description="evaluations of the denoiser for each piece; a sampler may name another default",
+        description="evaluations of the denoiser for each window; by default as many as suit the sampler",
     )
     batch_size: int = Field(16, ge=1, description="pieces drawn together")
     length: str = Field(

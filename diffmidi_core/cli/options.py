@@ -157,7 +157,9 @@ def _name(field: FieldInfo) -> str | None:
 def _flag(target: str, field: FieldInfo) -> Callable[[F], F]:
     choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
     said = field.description or ""
-    default = "" if field.default is None else f" (default {_told(field.default)})"
+    extra = field.json_schema_extra
+    told = field.default is not None and isinstance(extra, dict) and extra["shown"]
+    default = f" (default {_told(field.default)})" if told else ""
     return click.option(
         str(_name(field)),
         _parameter(target),
