@@ -50,6 +50,7 @@ class Report:
         in_seconds: whether the tokens count seconds, not beats.
         round_trip: what decoding the words of `pieces` pieces again loses: absolute errors, and notes `lost`.
         labels: what labels there are, as `LabelSummary` says it.
+        typical: the median `tempo` and the commonest `metre` of the training pieces, as `TypicalSummary` says it.
         heldout_share, test_share: what share of the pieces was to be held out, and to test.
         heldout, test: how many pieces are.
         grouped: `by` what groups were named that had to stay on one side, how many `groups` and `pieces` in them.
@@ -76,6 +77,7 @@ class Report:
     in_seconds: bool = False
     round_trip: dict[str, Any] = field(default_factory=dict)
     labels: dict[str, dict[str, Any]] = field(default_factory=dict)
+    typical: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     heldout_share: float = 0.1
     heldout: int = 0

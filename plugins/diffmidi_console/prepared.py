@@ -74,6 +74,11 @@ def _music(report: Mapping[str, Any]) -> Iterator[Row]:
             yield "under the pedal", f"{longer:.3g} %", f"of the notes are longer than their keys are held, in {many}"
         else:
             yield "with a pedal", many, "which is left out: notes are as long as their keys are held"
+    typical = report.get("typical", {})
+    if "tempo" in typical:
+        yield "tempo", f"{typical['tempo']:.3g}", "quarter notes a minute, the median of the training pieces"
+    if "metre" in typical:
+        yield "metre", "/".join(map(str, typical["metre"])), "the commonest of the training pieces"
     yield "words", _number(report["words"]), f"{report['words'] / max(report['notes'], 1):.2f} a note"
 
 

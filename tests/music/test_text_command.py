@@ -127,7 +127,7 @@ def test_what_encoding_changed_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"t0 p60\nv8 d12\nt0 p200 v8 d12", r"a\.txt, line 3: 'p200' is not a word. Words are p21\.\.p108"),
+        (b"t0 p60\nv8 d12\nt0 p200 v8 d12", r"a\.txt, line 3: 'p200' is not a token. Tokens are p21\.\.p108"),
         (b"# nothing\n", "holds no complete note"),
         (b"t0 p60 v8", "holds no complete note"),
         (b"MThd\xff\xfe", "is not text"),
