@@ -42,7 +42,8 @@ class Report:
             where that was asked for.
         read: what reading counted, of all kept pieces: `note_ons` in their files and `notes_read` of them, how many
             pieces have a sustain pedal (`with_pedal`), how many notes it lengthens (`sustained`, where that was asked
-            for), and repairs, as `repairs.Counts` names them.
+            for), how many notes are in tracks that are not the piano's (`other_notes`) and in how many pieces
+            (`with_others`), and repairs, as `repairs.Counts` names them.
         repaired: the pieces in whose files something was repaired, by what it was.
         changed: notes (or what else it says) that the tokenizer changed, by what it did.
         one_velocity: pieces all of whose notes are equally loud.
@@ -151,6 +152,11 @@ class Report:
             yield (
                 f"{_percent(pedal, self.kept)} of the pieces have a sustain pedal, and notes are as long as their keys "
                 "are held: with -o prepare.sustain=true they are as long as they are heard."
+            )
+        if others := self.read.get("other_notes", 0):
+            yield (
+                f"{others:,} notes in {self.read['with_others']:,} of the pieces are other instruments', and were left "
+                "out: --tracks says which tracks are the piano's, and `--tracks all` takes every one."
             )
         lost, measured = self.round_trip.get("lost", 0), self.round_trip.get("notes", 0)
         if lost * 50 > measured:

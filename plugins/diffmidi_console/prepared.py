@@ -67,6 +67,9 @@ def _music(report: Mapping[str, Any]) -> Iterator[Row]:
     read = report.get("read", {})
     if read.get("note_ons"):
         yield "note-ons", _number(read["note_ons"]), f"in the files, and {_number(read['notes_read'])} notes read"
+    if read.get("other_notes"):
+        pieces = f"{_number(read['with_others'])} pieces"
+        yield "other instruments", _number(read["other_notes"]), f"notes in {pieces}, left out; see --tracks"
     if read.get("with_pedal"):
         many = f"{_number(read['with_pedal'])} pieces"
         if "sustained" in read:
