@@ -27,7 +27,7 @@ class PrepareConfig(Section):
     heldout: float = Field(0.1, gt=0, lt=1, description="share of the pieces held out, chosen by hash")
     sustain: bool = Field(
         False,
-        description="notes are as long as the sustain pedal (down from value 64 on) holds them, not as their keys are held",
+        description="notes are as long as the sustain pedal holds them (down from 64 on), not as their keys are",
     )
     near_duplicates: Literal["group", "drop", "ignore"] = Field(
         "group", description="versions of one piece: kept on one side of the split, or only the first kept, or ignored"
