@@ -33,7 +33,8 @@ def run_started(folder: Path, config: Mapping[str, Any], stage: str, about: str)
 def scalars(step: int, values: Mapping[str, float]) -> None:
     """Numbers of a training step: the loss and its parts, lr, steps_per_second.
 
-    A look is a call of its own: "heldout/bound_bpw" and "train/bound_bpw", the bound on music held out and trained on.
+    A look is a call of its own: "heldout/bound_bpw" and "train/bound_bpw", the bound on music held out and trained on,
+    and "heldout/bound_bpw_error", the standard error of the first.
     """
 
 

@@ -55,7 +55,11 @@ class PrepareConfig(Section):
 
     heldout: float = Field(0.1, gt=0, lt=1, description="share of the pieces held out to watch training by")
     test: float = Field(0.1, ge=0, lt=1, description="share of the pieces kept out of training, to judge the model by")
-    sustain: bool = Field(False, description="notes are as long as the sustain pedal holds them, not as their keys are")
+    sustain: bool = Field(
+        False,
+        description="notes are as long as the sustain pedal (down from value 64 on) holds them, not as their keys are "
+        "held",
+    )
     near_duplicates: Literal["group", "drop", "ignore"] = Field(
         "group", description="versions of one piece: kept on one side of the split, or only the first kept, or ignored"
     )

@@ -71,8 +71,8 @@ class TokenDataset:
 
     @property
     def fingerprint(self) -> str:
-        """Names the words of all pieces."""
-        return str(self.report["fingerprint"])
+        """Names all that training sees of the pieces: their tokens, what is known of them, and how they are split."""
+        return str(self.report["files"][TOKENS][:16])
 
     def draw(self, count: int, *, seed: int, step: int, plain: bool = False) -> list[Window]:
         """`count` training windows, uniform over note boundaries: a function of (seed, step) alone.

@@ -69,12 +69,12 @@ def diffusion_bits(
 ) -> Tensor:
     """[B, L] the sum over all levels in bits, summed over channels, 0 at positions that are not kept.
 
-    `count` None, or not below the number of levels, takes every level once. Else `count` levels are drawn for each row, stratified, with probabilities p_t,
-    and each counts 1/(count p_t): unbiased. p is uniform, as words are settled within a narrow band of levels which
-    the weights, steepest where there is hardly noise, would miss; but a share of it follows the weights, so that no
-    level counts for more than 1/DEFENSIVE of its own weight, however bad the model. The draws depend on the shapes and
-    the generator alone: two models given one seed see the same levels and noise, and their difference is known better
-    than either.
+    `count` None, or not below the number of levels, takes every level once. Else `count` levels are drawn for each row,
+    stratified, with probabilities p_t, and each counts 1/(count p_t): unbiased. p is uniform, as words are settled
+    within a narrow band of levels which the weights, steepest where there is hardly noise, would miss; but a share of
+    it follows the weights, so that no level counts for more than 1/DEFENSIVE of its own weight, however bad the model.
+    The draws depend on the shapes and the generator alone: two models given one seed see the same levels and noise, and
+    their difference is known better than either.
     """
     drops = snr_drops(levels, start_std)
     rows = len(clean)

@@ -137,8 +137,8 @@ class MaskedProcess(Process):
     def bound(self, batch: Batch, generator: torch.Generator, *, levels: int | None = None) -> Bound:
         """The bound above, in the one term "diffusion"; with `levels` numbers k of hidden words for each window.
 
-        They are drawn stratified; None, or as many as there are words, takes each k once. Which words are hidden is drawn either way. Raises
-        DiffmidiError where words stand that the support leaves out.
+        They are drawn stratified; None, or as many as there are words, takes each k once. Which words are hidden is
+        drawn either way. Raises DiffmidiError where words stand that the support leaves out.
         """
         is_word = _is_word(batch)
         if self.support is not None:
@@ -175,7 +175,8 @@ def _is_word(batch: Batch) -> Tensor:
 def _numbers_hidden(words: Tensor, levels: int | None, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """[K, B] how many of the words [B] are hidden, 1 to N, and the weights with which the words' −log p add up.
 
-    They are drawn uniformly, one in each of `levels` equal shares, and weigh N / (levels · k); None, or N and more: each, and 1 / k.
+    They are drawn uniformly, one in each of `levels` equal shares, and weigh N / (levels · k); None, or N and more:
+    each, and 1 / k.
     """
     rows, device = len(words), words.device
     if levels is None or levels >= int(words.max()):

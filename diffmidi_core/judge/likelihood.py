@@ -94,10 +94,10 @@ def levels_for(levels: int | None, windows: int) -> int | None:
 
 
 def bits_per_word(rows: Sequence[WindowBits]) -> tuple[float, float | None]:
-    """The bound over all windows, in bits per token of music, and its standard error; None for fewer than two windows.
+    """The bound over all windows, in bits per token of music, and its standard error: None for fewer than two of them.
 
-    The error is that of a ratio estimator, s over √n (Cochran 1977, Sampling Techniques, eq. 2.39). It holds how windows
-    differ and the noise of the levels: another model on the same windows, under the same noise, differs by less.
+    The error is that of a ratio estimator, s over √n (Cochran 1977, Sampling Techniques, eq. 2.39). Both the
+    windows' differences and the noise of the levels are in it; two models on the same windows differ by less.
     """
     bits, words = np.array([(row.bits, row.words) for row in rows], dtype=np.float64).reshape(-1, 2).T
     total, n = max(1.0, float(words.sum())), len(rows)

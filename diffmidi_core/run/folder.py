@@ -56,6 +56,7 @@ class RunFolder:
             raise DiffmidiError(
                 f"{self.path} already holds a run: choose another --out, or go on with it by --resume {self.path}."
             )
+        self.facts_file.unlink(missing_ok=True)
         self._save(config)
 
     @classmethod
@@ -67,7 +68,7 @@ class RunFolder:
 
     def _only_begun(self) -> bool:
         left = {each.name for each in self.path.iterdir() if not each.name.startswith(".")}
-        return left <= {self.config_file.name, partial_of(self.data).name}
+        return left <= {self.config_file.name, self.facts_file.name, partial_of(self.data).name}
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -94,12 +95,13 @@ class RunFolder:
         return read_config(self._tree(), self.config_file)
 
     def _tree(self) -> dict[str, Any]:
-        tree = read_json(self.config_file)
+        tree: Any = read_json(self.config_file)
         if not isinstance(tree, dict):
             raise DiffmidiError(f"{self.config_file} does not hold one JSON object: it was not written by diffmidi.")
+        found: dict[str, Any] = tree
         for segment in self.segments():
-            tree = changes.apply(tree, segment.get("changed") or {})
-        return tree
+            found = changes.apply(found, segment.get("changed") or {})
+        return found
 
     def changed(
         self, flags: Mapping[str, Any], assignments: tuple[str, ...] = (), *, kinds: Collection[str] = KINDS

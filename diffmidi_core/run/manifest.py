@@ -77,6 +77,7 @@ class BestSaid(_Said):
     step: int = Field(ge=1)
     bound_bpw: float
     looks_since: int = Field(ge=0)
+    error: float | None = Field(None, ge=0)
 
 
 class Training(_Said):
@@ -186,6 +187,19 @@ class Manifest(_Said):
             raise DiffmidiError(f"{folder} does not hold {name}: it is not whole, so {remedy}")
         verify(folder, self.files, remedy)
 
+    def check_installed(self, folder: Path) -> None:
+        """Raises DiffmidiError that names the first part of the model which is not installed."""
+        for kind in PARTS:
+            part = self.part(kind)
+            try:
+                find(kind, part.spec)
+            except UsageError as error:
+                where = "" if part.package is None else f": pip install {part.package}=={part.version}"
+                raise DiffmidiError(
+                    f"{folder} needs {kind} '{part.name}' of {part.package} {part.version}, which is not installed"
+                    f"{where}."
+                ) from error
+
     def differences(self) -> str:
         """Of which parts another version is installed than the model was made with, as a sentence's end."""
         return "".join(
@@ -259,9 +273,11 @@ def model_folder(folder: Path, which: Which = None) -> Path:
 
 
 def read_model(folder: Path, which: Which = None) -> Manifest:
-    """What a model is that `open_model` would open, without opening its tensors."""
+    """What a model is that `open_model` would open, without opening its tensors; raises what can be told so early."""
     where = model_folder(folder, which)
-    return Manifest.read(where / MANIFEST) if is_run(folder) else Manifest.read(where / CONFIG, AGAIN)
+    manifest = Manifest.read(where / MANIFEST) if is_run(folder) else Manifest.read(where / CONFIG, AGAIN)
+    manifest.check_installed(where)
+    return manifest
 
 
 def first_mistake(error: ValidationError) -> str:

@@ -16,6 +16,7 @@ from diffmidi_core.draw.request import Request
 from diffmidi_core.errors import DiffmidiError, StoppedError
 from diffmidi_core.run.build import build, build_tokenizer, check_parts
 from diffmidi_core.run.folder import RunFolder
+from diffmidi_core.run.lock import hold
 from diffmidi_core.run.ranks import done_by_main, rank, world_size
 from diffmidi_core.run.session import Session
 from diffmidi_core.run.stop import Stop
@@ -33,7 +34,7 @@ def prepare_data(session: Session, *, command: str = "prepare") -> None:
     check_installed()
     Augmentation(settled(config.augment, epochs=0), session.tokenizer)
     source = _source(config)
-    with Stop() as stop:
+    with hold(session.folder.path, "prepare"), Stop() as stop:
         try:
             report = prepare(
                 source,
@@ -81,8 +82,11 @@ def run(session: Session, *, resume: bool = False) -> DrawFolder | None:
     from diffmidi_core.judge.evaluate import evaluate
     from diffmidi_core.show.render import render
     from diffmidi_core.show.report import report
+    from diffmidi_core.train.beginning import remember_origin
     from diffmidi_core.train.loop import train
 
+    if session.begin_from is not None:
+        remember_origin(session)
     # Before the accelerator: reading music needs none, and mistakes in the data come out at once.
     if not (resume and (session.folder.data / REPORT).exists()):
         prepare_data(session, command="run")

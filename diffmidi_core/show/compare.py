@@ -18,7 +18,7 @@ from diffmidi_core.judge.judged import Judged, StoredFigure
 from diffmidi_core.layers import MANY, flat
 from diffmidi_core.run import changes
 from diffmidi_core.run.folder import RunFolder
-from diffmidi_core.train.overfitting import HELDOUT, Best, curves_part
+from diffmidi_core.train.overfitting import ERROR, HELDOUT, Best, curves_part
 
 _LEFT_OUT = ("sampler", "sample", "evaluate", *MANY, *MANY.values())
 """What changes nothing about a trained model; of a draw its own request is shown."""
@@ -181,7 +181,7 @@ def _training(
     best = Best()
     for line in log:
         if HELDOUT in line:
-            best.look(int(line["step"]), line[HELDOUT])
+            best.look(int(line["step"]), line[HELDOUT], line.get(ERROR))
     train, began = config.get("train"), facts.get("began")
     return {
         "parameters": facts.get("parameters"),
@@ -195,6 +195,7 @@ def _training(
         "iterations": facts.get("iterations", int(log[-1]["step"]) if log else None),
         "iterations asked": train.get("iterations") if isinstance(train, Mapping) else None,
         "lowest held-out bound": best.bound if best.step is not None else None,
+        "its standard error": best.error,
         "at iteration": best.step,
         "overfits from iteration": curves_part(log),
     }

@@ -15,7 +15,7 @@ from diffmidi_core.data.report import check_files, figures
 from diffmidi_core.draw.length import lengths_of
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import sweep
-from diffmidi_core.judge.likelihood import bits_per_word, window_bits
+from diffmidi_core.judge.likelihood import bits_per_word, levels_for, window_bits
 from diffmidi_core.run import checkpoint
 from diffmidi_core.run.build import build_process
 from diffmidi_core.run.folder import RunFolder
@@ -33,7 +33,7 @@ from diffmidi_core.train.beginning import open_origin, origin_of
 from diffmidi_core.train.clock import Clock
 from diffmidi_core.train.feed import Feed
 from diffmidi_core.train.optimiser import Ema, ema_decay, make_optimiser
-from diffmidi_core.train.overfitting import HELDOUT, TRAIN, Best
+from diffmidi_core.train.overfitting import ERROR, HELDOUT, TRAIN, Best
 from diffmidi_core.train.profile import profiled
 from diffmidi_core.train.sharding import name_layers, whole
 from diffmidi_core.train.step import Stepper
@@ -225,14 +225,13 @@ class Trainer:
         # A look's batches have shapes of their own: compiling for them would take longer than they do.
         eagerly = torch.compiler.set_stance("force_eager") if self.config.train.compile else nullcontext()
         with self._averaged() as process, eagerly:
-            heldout, trained_on = (
-                bits_per_word(
-                    window_bits(self.session, process, self.dataset, windows, levels=LOOK_LEVELS, report=False)
-                )
+            levels = levels_for(LOOK_LEVELS, len(self.heldout))
+            (heldout, error), (trained_on, _) = (
+                bits_per_word(window_bits(self.session, process, self.dataset, windows, levels=levels, report=False))
                 for windows in (self.heldout, self.trained_on)
             )
-        self._log({HELDOUT: heldout, TRAIN: trained_on})
-        return self.best.look(self.step, heldout)
+        self._log({HELDOUT: heldout, TRAIN: trained_on} | ({} if error is None else {ERROR: error}))
+        return self.best.look(self.step, heldout, error)
 
     @contextmanager
     def _averaged(self) -> Iterator[Process]:

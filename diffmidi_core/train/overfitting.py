@@ -13,6 +13,8 @@ from typing import Any
 
 HELDOUT, TRAIN = "heldout/bound_bpw", "train/bound_bpw"
 """The two curves in metrics.jsonl, bits per word: the same noise on as many windows, the same ones at every look."""
+ERROR = f"{HELDOUT}_error"
+"""The standard error of the first, by the windows it is over. Between two looks at the same windows it is smaller."""
 FEWEST = 5
 """Looks under which nothing is said of a curve: its noise could not be told from its shape."""
 
@@ -25,18 +27,20 @@ class Best:
         step: the iteration of the lowest held-out bound; None before the first look after training began.
         bound: that bound, bits per word.
         looks_since: looks that did not lower it.
+        error: the standard error of that bound; None where one window is all there is.
     """
 
     step: int | None = None
     bound: float = math.inf
     looks_since: int = 0
+    error: float | None = None
 
-    def look(self, step: int, bound: float) -> bool:
+    def look(self, step: int, bound: float, error: float | None = None) -> bool:
         """Take a look into account; whether it is the best. The untrained model, step 0, is no candidate."""
         if step == 0:
             return False
         if bound < self.bound:
-            self.step, self.bound, self.looks_since = step, bound, 0
+            self.step, self.bound, self.looks_since, self.error = step, bound, 0, error
             return True
         self.looks_since += 1
         return False
@@ -49,12 +53,14 @@ class Best:
         """What a manifest keeps; None where there was no look."""
         if self.step is None:
             return None
-        return {"step": self.step, "bound_bpw": self.bound, "looks_since": self.looks_since}
+        return {"step": self.step, "bound_bpw": self.bound, "looks_since": self.looks_since, "error": self.error}
 
     @classmethod
     def of(cls, state: Mapping[str, Any] | None) -> Best:
         """From what a manifest keeps."""
-        return cls(int(state["step"]), float(state["bound_bpw"]), int(state["looks_since"])) if state else cls()
+        if not state:
+            return cls()
+        return cls(int(state["step"]), float(state["bound_bpw"]), int(state["looks_since"]), state["error"])
 
 
 def curves_part(log: Sequence[Mapping[str, float]]) -> int | None:

@@ -61,9 +61,10 @@ def remarks_at_the_end(
 ) -> Iterator[str]:
     """That it ended early, and that it overfitted; where no `log` is given, nothing of the second."""
     if step < iterations:
+        error = "" if best.error is None else f" ± {best.error:.2g}"
         yield (
             f"training stopped at iteration {step} of {iterations}: {best.looks_since} looks have not lowered the "
-            f"held-out bound, whose best is {best.bound:.3f} bits per word at iteration {best.step}."
+            f"held-out bound, whose best is {best.bound:.3f}{error} bits per word at iteration {best.step}."
         )
     if log is not None and (parted := curves_part(log)) is not None:
         yield (

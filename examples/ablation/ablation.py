@@ -70,7 +70,7 @@ def folder_name(row: str, seed: int) -> str:
 def trained(row: str, seed: int, out: Path, common: list[str], threads: int) -> Path:
     """The run of a row, begun, gone on with or found finished."""
     run = out / folder_name(row, seed)
-    if (run / "figures.json").exists():
+    if found(run) is not None:
         return run
     flags, options = ROWS[row]
     new = [*common, "--seed", str(seed), *flags, *(word for option in options for word in ("-o", option))]
@@ -85,12 +85,26 @@ def trained(row: str, seed: int, out: Path, common: list[str], threads: int) -> 
     return run
 
 
+def found(run: Path) -> dict[str, Any] | None:
+    """The figures of a run's checkpoint and of its first draw; None where it has not come so far."""
+    draw = run / "draws" / "1" / "figures.json"
+    if not draw.exists():
+        return None
+    files = [max((run / "figures").glob("step-*.json"), key=lambda file: file.stat().st_mtime), draw]
+    return {name: said for file in files for name, said in read(file)["figures"].items()}
+
+
+def read(file: Path) -> dict[str, Any]:
+    said: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return said
+
+
 def measured(row: str, seed: int, run: Path) -> Row | None:
     """A line of the table; None where the run has not come so far."""
-    if not (run / "figures.json").exists():
+    figures = found(run)
+    if figures is None:
         return None
-    figures = json.loads((run / "figures.json").read_text(encoding="utf-8"))["figures"]
-    facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    facts = read(run / "run.json")
     log = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     speeds = [line["steps_per_second"] for line in log if "steps_per_second" in line]
     return {
@@ -145,8 +159,8 @@ def main() -> None:
     chosen = [(row, seed) for seed in given.seeds for row in given.only or ROWS]
     with ThreadPoolExecutor(given.jobs) as pool:
         runs = list(pool.map(lambda each: trained(*each, given.out, common, threads), chosen))
-    found = (measured(*each, run) for each, run in zip(chosen, runs, strict=True))
-    lines = [line for line in found if line is not None]
+    all_lines = (measured(*each, run) for each, run in zip(chosen, runs, strict=True))
+    lines = [line for line in all_lines if line is not None]
     with (given.out / "table.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, HEADER)
         writer.writeheader()

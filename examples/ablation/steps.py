@@ -34,7 +34,7 @@ import numpy as np
 import torch
 
 from diffmidi_core.api import Batch, Canvas, Metric, Pipeline, RowDraws, Sample, Sampler, Tokenizer
-from diffmidi_core.data.dataset import TokenDataset
+from diffmidi_core.judge.music import ReferenceMusic
 from diffmidi_core.registry import find
 
 Row = dict[str, Any]
@@ -64,22 +64,19 @@ PANELS = {
     "entropy": "entropy of words in their type, bits",
     "faults": "grammar faults before rounding, %",
 }
-WHOLE = 0.75
-"""Windows at least so long, against what is drawn, are compared with; others are the ends of pieces."""
 
 
 class Judge:
-    """Compares samples with the run's held-out windows of their length."""
+    """Compares samples with windows of their length, of music that the run was not trained on."""
 
     def __init__(self, run: Path, pipeline: Pipeline, windows: int, *, model: Pipeline | None = None) -> None:
         self.pipeline, self.tokenizer, self.model = pipeline, pipeline.tokenizer, model
         if model is not None and not (model.process.exact and model.tokenizer.vocab == self.tokenizer.vocab):
             raise SystemExit("--judge takes a run of process autoregressive with the same words.")
-        dataset = TokenDataset(run / "data", self.tokenizer, length=pipeline.config.length)
-        chosen = dataset.heldout(windows)
-        whole = [window for window in chosen if window.end - window.start >= WHOLE * pipeline.config.length]
+        music = ReferenceMusic(run / "data", self.tokenizer, length=pipeline.model.length)
+        whole = music.whole_windows(windows)
         self.overlap: Metric = find("metric", "overlap_area").build({})
-        self.heldout = [dataset.words(window) for window in whole]
+        self.heldout = [music.dataset.words(window) for window in whole]
         self.reference = [self.overlap.measure(self._music(ids)) for ids in self.heldout]
 
     def _music(self, ids: Any) -> Sample:
@@ -126,7 +123,7 @@ def measure(judge: Judge, said: str, steps: int, count: int, seed: int) -> Row:
     options = {key: _value(value) for key, _, value in (each.partition("=") for each in assigned)}
     pipeline, tokenizer = judge.pipeline, judge.tokenizer
     sampler: Sampler = find("sampler", name).build(options)
-    length = tokenizer.grammar.longest(pipeline.config.length)
+    length = tokenizer.grammar.longest(pipeline.model.length)
     canvas = Canvas.blank(count, length, device=str(pipeline.device))
     draws = RowDraws.seeded(seed, count, pipeline.device)
     begun = time.perf_counter()
@@ -142,7 +139,7 @@ def measure(judge: Judge, said: str, steps: int, count: int, seed: int) -> Row:
         "steps": steps,
         "samples": count,
         "seed": seed,
-        "checkpoint": pipeline.step,
+        "checkpoint": pipeline.model.step,
         **judge.figures(rows),
         "bits": judge.bits(rows),
         "entropy": judge.entropy(rows),
@@ -262,7 +259,9 @@ def main() -> None:
     parser.add_argument("--samplers", nargs="+", help="NAME or NAME,option=value,...; default: all of the run's family")
     parser.add_argument("--steps", nargs="+", type=int, default=STEPS)
     parser.add_argument("--samples", type=int, default=16)
-    parser.add_argument("--windows", type=int, default=64, help="held-out windows to compare with")
+    parser.add_argument(
+        "--windows", type=int, default=64, help="windows of music that it was not trained on to compare with"
+    )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--out", type=Path, help="where to write; default: RUN/steps")
     asked = parser.parse_args()
@@ -271,7 +270,7 @@ def main() -> None:
     pipeline = Pipeline.from_pretrained(asked.run)
     model = Pipeline.from_pretrained(asked.judge) if asked.judge else None
     judge = Judge(asked.run, pipeline, asked.windows, model=model)
-    family = find("process", pipeline.config.process.name).load().family
+    family = find("process", pipeline.model.parts["process"].spec).load().family
     samplers = asked.samplers or (MASKED if family == "masked" else GAUSSIAN)
     kept = out / "steps.csv"
     rows: list[Row] = []
@@ -281,7 +280,7 @@ def main() -> None:
 
     def shown() -> list[Row]:
         """Those of the seeds, the number of samples and the checkpoint that were asked for."""
-        same = (asked.samples, pipeline.step)
+        same = (asked.samples, pipeline.model.step)
         of_these = [row for row in rows if tuple(int(row[key]) for key in ("samples", "checkpoint")) == same]
         return [row for row in of_these if int(row["seed"]) in asked.seeds]
 
@@ -302,7 +301,7 @@ def main() -> None:
         heldout["overlap"] = overlap
     said = [
         f"{asked.samples} samples of each of the seeds {', '.join(map(str, asked.seeds))} in a cell, "
-        f"{len(judge.reference)} held-out windows, checkpoint {pipeline.step}.",
+        f"{len(judge.reference)} held-out windows, checkpoint {pipeline.model.step}.",
         f"Overlap area with held-out music:\n\n{table(lines, 'overlap', '%.3f')}",
         f"How much less than after the most steps:\n\n{losses(lines)}",
         f"Entropy of words within their type, bits (held-out music: {heldout['entropy']:.2f}):\n\n"

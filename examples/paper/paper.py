@@ -38,11 +38,10 @@ def diffmidi(*words: object) -> None:
 
 
 def measured(run: Path, step: int) -> dict[str, dict[str, float]]:
-    """The figures of one checkpoint, measured once and kept."""
-    kept = run / f"figures-{step:06d}.json"
+    """The figures of one checkpoint, measured once."""
+    kept = run / "figures" / f"step-{step:06d}.json"
     if not kept.exists():
         diffmidi("evaluate", run, "--checkpoint", step)
-        shutil.copy(run / "figures.json", kept)
     return json.loads(kept.read_text(encoding="utf-8"))["figures"]
 
 
@@ -91,7 +90,7 @@ def main() -> None:
     text = table(runs)
     (given.out / "table.md").write_text(text, encoding="utf-8")
     for suffix in (".roll.png", ".wave.png"):
-        shutil.copy(runs["bert"] / "samples" / f"sample-0-000{suffix}", given.out / f"bert{suffix}")
+        shutil.copy(runs["bert"] / "draws" / "1" / f"001{suffix}", given.out / f"bert{suffix}")
     print(text)
 
 

@@ -17,6 +17,7 @@ from diffmidi_core.api import Options, hookimpl, read_json
 
 _SHOWN_EVERY = 10.0
 """Seconds between plain lines where the output is no terminal (a log file, CI)."""
+ERROR = "heldout/bound_bpw_error"
 
 
 class Console:
@@ -61,8 +62,9 @@ class Console:
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Loss and speed beside the bar; held-out figures on a line of their own."""
         if "heldout/bound_bpw" in values:
+            error = f" ± {values[ERROR]:.2g}" if ERROR in values else ""
             self.terminal.print(
-                f"  iteration {step}: held-out bound {values['heldout/bound_bpw']:.3f} bits per word "
+                f"  iteration {step}: held-out bound {values['heldout/bound_bpw']:.3f}{error} bits per word "
                 f"(training music: {values['train/bound_bpw']:.3f})",
                 highlight=False,
             )

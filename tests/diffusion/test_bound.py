@@ -134,6 +134,21 @@ def test_the_estimate_is_unbiased(count):
     assert float(estimates.std()) > 0.01 * float(exact) / count
 
 
+def test_as_many_levels_as_there_are_give_the_exact_sum():
+    levels = levels_of(40)
+    clean = torch.randn(2, 3, 4, generator=generator(3), dtype=F64)
+
+    def predict(x_t, t, keep):
+        return torch.sin(9 * t)[:, None, None].expand_as(x_t)
+
+    def bits(count):
+        return diffusion_bits(levels, 0.1, clean, None, predict, generator(), count)
+
+    for count in (40, 41, 1000):
+        torch.testing.assert_close(bits(count), bits(None), rtol=0, atol=0)
+    assert not torch.equal(bits(39), bits(None))
+
+
 def test_the_estimate_of_a_model_agrees_with_the_exact_sum(make_process):
     process = make_process(words=8, steps=30).double().eval()
     ids = torch.randint(4, 12, (6, 5), generator=generator())

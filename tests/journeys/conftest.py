@@ -11,6 +11,8 @@ import pytest
 
 from diffmidi_core.api import Notes, score_of, write_midi
 from diffmidi_core.cli import main
+from diffmidi_core.draw.folder import PieceRecord
+from diffmidi_core.run.folder import RunFolder
 
 from .forked import MODEL, TRAIN, Starter
 
@@ -27,6 +29,11 @@ TRAINED = shlex.split(
 """What of it `train` takes: six iterations of the default process."""
 GAUSSIAN = ("--process", "gaussian", "-o", "process.steps=20")
 TINY = [*SMALL, *GAUSSIAN]
+
+
+def drawn(run: Path | str, name: str | None = None) -> list[PieceRecord]:
+    """The pieces of a draw of a run; by default of the newest."""
+    return RunFolder.open(Path(run)).draw(name).pieces()
 
 
 @dataclass
@@ -96,7 +103,7 @@ def starter(tmp_path_factory):
 def prepared(starter, music, tmp_path_factory):
     """The folder of a run that has its data and is not trained."""
     folder = tmp_path_factory.mktemp("runs")
-    starter.run("prepare", music, "--out", "prepared", *MODEL, *TRAIN, folder=folder)
+    starter.run("prepare", music, "--out", "prepared", folder=folder)
     return folder / "prepared"
 
 
@@ -108,7 +115,7 @@ def trained(starter, prepared):
         run = prepared.parent / name
         if not run.exists():
             shutil.copytree(prepared, run)
-            starter.run("train", name, *words, folder=run.parent, **how)
+            starter.run("train", name, *MODEL, *TRAIN, *words, folder=run.parent, **how)
         return run
 
     return train

@@ -3,10 +3,7 @@
 import json
 from pathlib import Path
 
-from diffmidi_core.draw.samples import read_samples
-from diffmidi_core.registry import find
-
-from .conftest import SMALL
+from .conftest import SMALL, drawn
 
 CHOSEN = [*SMALL, "--process", "autoregressive"]
 
@@ -14,11 +11,11 @@ CHOSEN = [*SMALL, "--process", "autoregressive"]
 def test_it_runs_from_a_folder_to_music_without_a_fault(diffmidi, music):
     said = diffmidi("run", "--data", music, "--out", "mine", *CHOSEN, "-o", "tokenizer.layout=run", "--steps", "32")
     assert said.code == 0, said.err
-    figures = json.loads(Path("mine/figures.json").read_text())["figures"]
-    assert figures["bound_bpw"]["value"] > 0
+    (judged,) = Path("mine/figures").iterdir()
+    assert json.loads(judged.read_text())["figures"]["bound_bpw"]["value"] > 0
+    figures = json.loads(Path("mine/draws/1/figures.json").read_text())["figures"]
     assert figures["grammar_faults"]["value"] == 0
-    tokenizer = find("tokenizer", "mmm").build({"layout": "run"})
-    assert {len(ids) for _, ids in read_samples(Path("mine/samples"), tokenizer)} == {32}
+    assert {len(piece.tokens) for piece in drawn("mine")} == {32}
     again = diffmidi("sample", "mine", "-o", "sampler.top_k=3", "--seed", "3")
     assert again.code == 0, again.err
 
@@ -26,5 +23,5 @@ def test_it_runs_from_a_folder_to_music_without_a_fault(diffmidi, music):
 def test_too_few_steps_are_said_before_anything_is_done(diffmidi, music):
     said = diffmidi("run", "--data", music, "--out", "mine", *CHOSEN, "--steps", "31")
     assert said.code == 2
-    assert "takes one step a word, and 31 steps are fewer than the 32 words" in said.err
+    assert "takes one step a token, and 31 steps are fewer than the 32 tokens" in said.err
     assert not Path("mine").exists()

@@ -1,15 +1,12 @@
 """Which checkpoint sampling and evaluating take."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from .conftest import TINY
-
-
-def measured(run):
-    return json.loads(Path(run, "figures.json").read_text())["checkpoint"]
+FEW = ("-o", "evaluate.windows=6", "-o", "evaluate.levels=2")
 
 
 @pytest.fixture
@@ -24,16 +21,18 @@ def mark_as_best(rewrite):
     return mark
 
 
-def test_the_best_is_taken_unless_another_is_asked_for(diffmidi, music, mark_as_best):
-    diffmidi("run", "--data", music, "--out", "mine", *TINY)
+def test_the_best_is_taken_unless_another_is_asked_for(diffmidi, mine, mark_as_best):
     mark_as_best("mine", 4)
-    for words, taken in ([(), 4], [("best",), 4], [("last",), 6], [("2",), 2]):
+    for number, (words, taken) in enumerate(([(), 4], [("best",), 4], [("last",), 6], [("2",), 2])):
         asked = ("--checkpoint", *words) if words else ()
-        said = diffmidi("evaluate", "mine", *asked)
+        shutil.rmtree("mine/figures")
+        said = diffmidi("evaluate", "mine", *FEW, *asked)
         assert said.code == 0, said.err
-        assert measured("mine") == taken
-        assert diffmidi("sample", "mine", *asked).code == 0
-        assert f"checkpoint={taken} " in Path("mine/samples/sample-0-000.txt").read_text()
+        (judged,) = Path("mine/figures").iterdir()
+        assert (judged.name, json.loads(judged.read_text())["checkpoint"]) == (f"step-{taken:06d}.json", taken)
+        name = f"draw-{number}"
+        assert diffmidi("sample", "mine", "--name", name, "--render", "none", *asked).code == 0
+        assert json.loads(Path(f"mine/draws/{name}/request.json").read_text())["model"]["step"] == taken
 
 
 @pytest.mark.parametrize("stage", ["sample", "evaluate"])

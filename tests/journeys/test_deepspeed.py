@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from .forked import logged, newest, same, weights
+from .forked import MODEL, TRAIN, logged, newest, same, weights
 
 pytestmark = pytest.mark.skipif(find_spec("deepspeed") is None, reason="pip install deepspeed to test it")
 
@@ -80,7 +80,9 @@ def test_bf16_is_what_copies_on_each_process_compute(trained, zero):
 def test_a_step_that_is_not_finite_ends_all_with_one_sentence(starter, prepared, zero):
     run = prepared.parent / f"endless-{zero['zero']}"
     shutil.copytree(prepared, run)
-    starter.start("train", run.name, *EVEN, "--batch-size", "2", "--lr", "1e30", folder=run.parent, **zero)
+    starter.start(
+        "train", run.name, *MODEL, *TRAIN, *EVEN, "--batch-size", "2", "--lr", "1e30", folder=run.parent, **zero
+    )
     assert starter.wait() == [1, 1]
     said = starter.log.read_text()
     assert said.count("is not a finite number at iteration 2, on piece") == 1
@@ -88,6 +90,9 @@ def test_a_step_that_is_not_finite_ends_all_with_one_sentence(starter, prepared,
 
 
 def test_music_is_drawn_and_measured_by_both(starter, halves, zero):
-    for command in (("sample", "--samples", "2", "--steps", "3"), ("evaluate", "--metric", "bound_bpw")):
+    for command in (
+        ("sample", "--samples", "2", "--steps", "3"),
+        ("evaluate", "--no-metric", "all", "--metric", "bound_bpw"),
+    ):
         starter.run(command[0], halves.name, *command[1:], folder=halves.parent, **zero)
-    assert len(list((halves / "samples").glob("*.mid"))) == 2
+    assert len(list((halves / "draws" / "1").glob("*.mid"))) == 2

@@ -7,12 +7,12 @@ import pytest
 
 from diffmidi_core.api import Pipeline, UsageError
 from diffmidi_core.draw.length import bars, seconds
-from diffmidi_core.draw.samples import read_record, read_samples
 from diffmidi_core.registry import find
 
-from .conftest import GAUSSIAN, SMALL
+from .conftest import GAUSSIAN, TRAINED, drawn
 
 MMM = find("tokenizer", "mmm").build()
+FEW = ("--steps", 3, "--samples", 2, "--render", "none")
 
 
 @pytest.fixture(scope="module", params=["gaussian", "masked"])
@@ -20,10 +20,10 @@ def trained(request, music, tmp_path_factory):
     """A tiny run of windows of 24 notes."""
     from diffmidi_core.cli import main
 
-    words = [*SMALL, "--length", "96", *(GAUSSIAN if request.param == "gaussian" else ("--process", request.param))]
+    words = [*TRAINED, "--length", "96", *(GAUSSIAN if request.param == "gaussian" else ("--process", request.param))]
     run = tmp_path_factory.mktemp("run") / "mine"
     with pytest.MonkeyPatch.context() as patch:
-        for stage in (["prepare", "--data", str(music), "--out", str(run), *words], ["train", str(run)]):
+        for stage in (["prepare", "--data", str(music), "--out", str(run)], ["train", str(run), *words]):
             patch.setattr("sys.argv", ["diffmidi", *stage])
             with pytest.raises(SystemExit) as left:
                 main()
@@ -38,56 +38,61 @@ def run(trained, tmp_path):
     return Path(shutil.copytree(trained, tmp_path / "mine"))
 
 
-def drawn(run, tokenizer=MMM):
-    return [ids.tolist() for _, ids in read_samples(run / "samples", tokenizer)]
+def tokens(run):
+    return [piece.tokens for piece in drawn(run)]
 
 
 def test_notes_bars_and_seconds(diffmidi, run):
-    for flag, amount, of in (("--notes", 50, None), ("--bars", 12, bars), ("--seconds", 20, seconds)):
-        said = diffmidi("sample", run, flag, amount)
+    for number, (flag, amount, of) in enumerate(
+        (("--notes", 50, None), ("--bars", 12, bars), ("--seconds", 20, seconds))
+    ):
+        said = diffmidi("sample", run, flag, amount, *FEW)
         assert said.code == 0, said.err
-        for path, ids in read_samples(run / "samples", MMM):
-            score = MMM.decode(ids)
-            assert len(ids) == 200 if of is None else of(score).max() < amount
-            assert read_record(path).get("seam_1", 96) == 96
-        unit = flag.strip("-")
-        assert json.loads((run / "config.json").read_text())["sample"]["length"] == f"{amount} {unit}"
-        assert f"length={amount}-{unit}" in path.read_text()
+        for piece in drawn(run):
+            score = MMM.decode(MMM.to_ids(piece.tokens))
+            assert len(piece.tokens) == 200 if of is None else of(score).max() < amount
+            assert piece.record.get("seam_1", 96) == 96
+        asked = json.loads((run / "draws" / str(number + 1) / "request.json").read_text())["request"]
+        assert asked["length"] == f"{amount} {flag.strip('-')}"
 
 
 def test_without_a_word_windows_are_as_long_as_the_datas(diffmidi, run):
-    assert diffmidi("sample", run).code == 0
-    assert {len(ids) for ids in drawn(run)} == {96}
+    assert diffmidi("sample", run, *FEW).code == 0
+    assert {len(each) for each in tokens(run)} == {96}
     manifest = json.loads(next(iter((run / "checkpoints").glob("*/manifest.json"))).read_text())
     assert manifest["lengths"]["words_per_note"] == 4
-    assert diffmidi("sample", run, "-o", "sample.length=pieces").code == 0
-    assert all(len(ids) in manifest["lengths"]["pieces"] for ids in drawn(run))
+    assert diffmidi("sample", run, *FEW, "-o", "sample.length=pieces").code == 0
+    assert all(len(each) in manifest["lengths"]["pieces"] for each in tokens(run))
 
 
 def test_a_piece_is_the_same_in_any_batch(diffmidi, run):
-    asked = ("--notes", 40, "--samples", 3)
+    asked = (*FEW, "--notes", 40, "--samples", 3)
     assert diffmidi("sample", run, *asked).code == 0
-    together = drawn(run)
+    together = tokens(run)
     assert diffmidi("sample", run, *asked, "-o", "sample.batch_size=1").code == 0
-    assert drawn(run) == together
+    assert len(list((run / "draws").iterdir())) == 2
+    assert tokens(run) == together
     assert len({tuple(each) for each in together}) == 3
     pipeline = Pipeline.from_pretrained(run, device="cpu")
-    assert [MMM.to_ids(words).tolist() for words in pipeline.words(2)] == together[:2]
+    request = pipeline.request(2, steps=3, length="40 notes")
+    assert [MMM.to_words(ids) for ids in pipeline.draw(request)] == together[:2]
 
 
 def test_a_program_asks_in_the_same_words(run):
     pipeline = Pipeline.from_pretrained(run, device="cpu")
-    (words,) = pipeline.words(1, length="10 notes")
-    assert len(words) == 40
+    (ids,) = pipeline.draw(pipeline.request(1, steps=3, length="10 notes"))
+    assert len(ids) == 40
+    (score,) = pipeline.sample(1, steps=3, length="10 notes")
+    assert score == MMM.decode(ids)
     with pytest.raises(UsageError, match="such as '64 notes'"):
         pipeline.sample(1, length="10 beats")
 
 
 def test_joins_are_measured_beside_held_out_music_as_long(diffmidi, run):
-    assert diffmidi("sample", run, "--notes", 60, "--samples", 2, "-o", "sample.overlap=0.25").code == 0
-    said = diffmidi("evaluate", run, "--metric", "seam", "--metric", "note_density")
+    assert diffmidi("sample", run, *FEW, "--notes", 60, "-o", "sample.overlap=0.25").code == 0
+    said = diffmidi("evaluate", run, "--no-metric", "all", "--metric", "seam", "--metric", "note_density")
     assert said.code == 0, said.err
-    figures = json.loads((run / "figures.json").read_text())["figures"]
+    figures = json.loads((run / "draws" / "1" / "figures.json").read_text())["figures"]
     assert 0 <= figures["seam/all"]["value"] <= 1
     assert figures["seam/all"]["reference"] is not None  # only windows longer than the model's have places to compare
     assert figures["note_density"]["reference"] is not None

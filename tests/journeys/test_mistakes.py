@@ -74,20 +74,20 @@ def test_a_full_disk(diffmidi, music):
 
 
 def test_a_run_that_is_not_there(diffmidi):
-    for stage in ("train", "sample", "evaluate", "render"):
+    for stage in ("train", "evaluate", "render", "report"):
         expect_complaint(diffmidi(stage, "nowhere"), "there is no run in nowhere")
+    expect_complaint(diffmidi("sample", "nowhere"), "there is no model in nowhere (no config.json): name a run or")
 
 
 def test_a_missing_checkpoint(diffmidi, music):
-    diffmidi("prepare", music, "--out", "mine", *TINY)
+    diffmidi("prepare", music, "--out", "mine")
     expect_complaint(
         diffmidi("sample", "mine"), "there is no checkpoint in mine/checkpoints: run `diffmidi train mine` first."
     )
     expect_complaint(diffmidi("render", "mine"), "run `diffmidi sample mine` first")
 
 
-def test_a_damaged_checkpoint(diffmidi, music):
-    diffmidi("run", "--data", music, "--out", "mine", *TINY)
+def test_a_damaged_checkpoint(diffmidi, mine):
     expect_complaint(diffmidi("sample", "mine", "--checkpoint", "5"), "There are: 2, 4, 6.")
     weights = Path("mine/checkpoints/step-000006/model.safetensors")
     weights.write_bytes(weights.read_bytes()[:100])
@@ -97,27 +97,57 @@ def test_a_damaged_checkpoint(diffmidi, music):
     assert diffmidi("sample", "mine", "--checkpoint", "4").code == 0
 
 
-def test_a_checkpoint_of_another_tokenizer_or_model(diffmidi, music):
-    diffmidi("run", "--data", music, "--out", "mine", *TINY)
-    expect_complaint(diffmidi("sample", "mine", "-o", "tokenizer.grid=24"), "trained with another tokenizer")
-    expect_complaint(diffmidi("sample", "mine", "-o", "backbone.layers=3"), ", which this model has")
-    assert diffmidi("sample", "mine").code == 0, "a mistaken flag does not spoil the run"
+def test_a_checkpoint_of_another_tokenizer_or_model(diffmidi, mine):
+    expect_complaint(
+        diffmidi("sample", "mine", "-o", "tokenizer.grid=24"), "-o tokenizer.grid: tokenizer belongs to", 2
+    )
+    expect_complaint(
+        diffmidi("sample", "mine", "-o", "backbone.layers=3"), "-o backbone.layers: backbone belongs to", 2
+    )
+    file = Path("mine/config.json")
+    written = file.read_text()
+    config = json.loads(written)
+    for kind, option, text in (
+        ("tokenizer", {"grid": 24}, "prepared with another tokenizer"),
+        ("backbone", {"layers": 3}, ", which this model has"),
+    ):
+        part = {**config[kind], "options": {**config[kind]["options"], **option}}
+        file.write_text(json.dumps({**config, kind: part}))
+        expect_complaint(diffmidi("train", "mine", "--resume"), text)
+    file.write_text(written)
+    assert diffmidi("train", "mine", "--resume").code == 0, "a mistake does not spoil the run"
 
 
-def test_a_run_whose_plugin_is_not_installed_any_more(diffmidi, music):
-    diffmidi("run", "--data", music, "--out", "mine", *TINY)
+def test_a_run_whose_plugin_is_not_installed_any_more(diffmidi, mine, rewrite):
     file, before = Path("mine/config.json"), sorted(Path("mine").rglob("*"))
-    config = json.loads(file.read_text())
+    written = file.read_text()
+    config, part = json.loads(written), {"name": "net", "package": "acme-midi", "version": "3", "options": {"size": 3}}
     for kind in ("tokenizer", "backbone", "process"):
-        file.write_text(json.dumps({**config, kind: {"name": "acme-midi:net", "options": {"size": 3}}}))
-        for words in (["run", "--resume", "mine"], ["train", "mine", "--resume"], ["sample", "mine"]):
+        file.write_text(json.dumps({**config, kind: part}))
+        for words in (["run", "--resume", "mine"], ["train", "mine", "--resume"]):
             expect_complaint(diffmidi(*words), f"no {kind} 'acme-midi:net' is installed.", 2)
+    file.write_text(written)
+    for kind in ("tokenizer", "backbone", "process"):
+        manifest = Path("mine/checkpoints/step-000006/manifest.json")
+        whole = manifest.read_text()
+        rewrite(manifest, **{kind: part})
+        needs = f"needs {kind} 'net' of acme-midi 3, which is not installed: pip install acme-midi==3."
+        expect_complaint(diffmidi("sample", "mine"), needs)
+        manifest.write_text(whole)
     assert sorted(Path("mine").rglob("*")) == before
 
 
-def test_a_folder_that_only_lets_read(diffmidi, music, monkeypatch):
-    diffmidi("run", "--data", music, "--out", "mine", *TINY)
+def test_a_command_does_without_the_parts_that_it_does_not_use(diffmidi, mine):
+    file = Path("mine/config.json")
+    gone = {"name": "net", "package": "acme-midi", "version": "3", "options": {}}
+    config = json.loads(file.read_text())
+    file.write_text(json.dumps({**config, "source": gone, "backbone": gone, "metrics": [gone]}))
+    for words in (("sample", "--render", "none"), ("render", "--first", "1"), ("report",)):
+        said = diffmidi(words[0], "mine", *words[1:])
+        assert said.code == 0, said.err
 
+
+def test_a_folder_that_only_lets_read(diffmidi, mine, monkeypatch):
     def refuse(*_, **__):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
@@ -127,8 +157,7 @@ def test_a_folder_that_only_lets_read(diffmidi, music, monkeypatch):
         expect_complaint(diffmidi(*words), "cannot be written: Read-only file system.")
 
 
-def test_a_run_is_never_written_over(diffmidi, music):
-    diffmidi("run", "--data", music, "--out", "mine", *TINY)
+def test_a_run_is_never_written_over(diffmidi, mine, music):
     expect_complaint(diffmidi("run", "--data", music, "--out", "mine", *TINY), "mine already holds a run")
     expect_complaint(diffmidi("train", "mine"), "holds checkpoints already")
 
@@ -138,7 +167,7 @@ def test_a_single_piece_says_that_nothing_is_held_out(diffmidi, music):
     Path("one/a.mid").write_bytes((music / "piece 0.mid").read_bytes())
     said = diffmidi("run", "--data", "one", "--out", "mine", *TINY)
     assert said.code == 0, said.err
-    assert "there is no held-out music" in said.err
+    assert "there is no music that was not trained on (one piece only)" in " ".join(said.err.split())
 
 
 def test_more_steps_than_there_are_levels(diffmidi, music):

@@ -17,6 +17,7 @@ def test_it_trains_samples_and_evaluates(diffmidi, music, tokenizer, backbone, s
     assert said.code == 0, said.err
     config = json.loads(Path("mine/config.json").read_text())
     assert [config[kind]["name"] for kind in ("tokenizer", "backbone", "schedule")] == [tokenizer, backbone, schedule]
-    figures = json.loads(Path("mine/figures.json").read_text())["figures"]
+    (judged,) = Path("mine/figures").iterdir()
+    figures = json.loads(judged.read_text())["figures"]
     assert figures["bound_bpw"]["value"] > figures["rounding_bpw"]["value"] > 0
-    assert len(list(Path("mine/samples").glob("*.mid"))) == 2
+    assert len(list(Path("mine/draws/1").glob("*.mid"))) == 2

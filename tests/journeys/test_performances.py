@@ -59,7 +59,7 @@ def test_a_model_learns_and_plays_milliseconds(diffmidi, performances, tmp_path)
         *TINY,
     )
     assert said.code == 0, said.err
-    assert len(list((tmp_path / "mine" / "samples").glob("*.mid"))) == 2
+    assert len(list((tmp_path / "mine" / "draws" / "1").glob("*.mid"))) == 2
 
 
 def test_a_grid_that_is_none_is_one_sentence(diffmidi):

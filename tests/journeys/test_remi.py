@@ -5,20 +5,21 @@ from pathlib import Path
 
 import miditok
 
-from .conftest import TINY
+from .conftest import TINY, drawn
 
 
 def test_remi_runs_from_a_folder_to_sound_and_pictures(diffmidi, music):
     said = diffmidi("run", "--data", music, "--out", "mine", *TINY, "--tokenizer", "remi", "--backbone", "bert")
     assert said.code == 0, said.err
-    for suffix in ("txt", "mid", "wav", "roll.png", "wave.png"):
-        assert Path(f"mine/samples/sample-0-001.{suffix}").stat().st_size > 0
-    assert json.loads(Path("mine/figures.json").read_text())["figures"]["bound_bpw"]["value"] > 0
+    for suffix in ("mid", "wav", "roll.png", "wave.png"):
+        assert Path(f"mine/draws/1/002.{suffix}").stat().st_size > 0
+    (judged,) = Path("mine/figures").iterdir()
+    assert json.loads(judged.read_text())["figures"]["bound_bpw"]["value"] > 0
     newest = sorted(Path("mine/checkpoints").iterdir())[-1]
     theirs = miditok.REMI(params=newest / "tokenizer" / "tokenizer.json")
-    drawn = Path("mine/samples/sample-0-001.txt").read_text().splitlines()[1].split()
-    assert 24 <= len(drawn) <= 32, "a window of whole notes"
-    assert set(drawn) <= set(theirs.vocab)
+    tokens = drawn("mine")[1].tokens
+    assert 24 <= len(tokens) <= 32, "a window of whole notes"
+    assert set(tokens) <= set(theirs.vocab)
 
 
 def test_a_run_goes_on_without_the_file_its_tokenizer_was_made_from(diffmidi, music):
@@ -30,4 +31,4 @@ def test_a_run_goes_on_without_the_file_its_tokenizer_was_made_from(diffmidi, mu
     Path("learned.json").unlink()
     said = diffmidi("sample", "mine", "--seed", "3")
     assert said.code == 0, said.err
-    assert "TimeShift" in Path("mine/samples/sample-3-000.txt").read_text()
+    assert "TimeShift" in " ".join(drawn("mine", "2")[0].tokens)

@@ -9,7 +9,7 @@ import pytest
 
 from diffmidi_core.api import notes_of, read_midi
 
-from .conftest import TINY
+from .conftest import GAUSSIAN, TINY, TRAINED
 
 
 def lines(path):
@@ -21,29 +21,37 @@ def tensors(run):
     return (newest / "model.safetensors").read_bytes(), (newest / "ema.safetensors").read_bytes()
 
 
+def figures(run):
+    """What was found, of its checkpoint and of its draw."""
+    (judged,) = Path(run, "figures").iterdir()
+    draw = json.loads(Path(run, "draws/1/figures.json").read_text())
+    return judged.name, json.loads(judged.read_text()), draw["figures"], draw["pieces"]
+
+
 def test_one_command_leaves_music_figures_and_pictures(diffmidi, music):
     enough = ("--iterations", "150", "--lr", "3e-3", "--steps", "20")
     said = diffmidi("run", "--data", music, "--out", "mine", *TINY, *enough)
     assert said.code == 0, said.err
-    for name in ("config.json", "run.json", "metrics.jsonl", "figures.json", "data/tokens.arrow", "report.html"):
+    for name in ("config.json", "run.json", "metrics.jsonl", "data/tokens.arrow", "report.html"):
         assert Path("mine", name).is_file()
-    for index in range(2):
-        stem = f"mine/samples/sample-0-{index:03d}"
+    for number in (1, 2):
+        stem = f"mine/draws/1/{number:03d}"
         assert Path(f"{stem}.roll.png").read_bytes().startswith(b"\x89PNG")
         assert Path(f"{stem}.wave.png").read_bytes().startswith(b"\x89PNG")
         assert len(notes_of(read_midi(Path(f"{stem}.mid")))) > 0
         with wave.open(f"{stem}.wav") as sound:
             samples = np.frombuffer(sound.readframes(sound.getnframes()), dtype="<i2")
         assert abs(samples.astype(int)).max() > 1000
-    figures = json.loads(Path("mine/figures.json").read_text())["figures"]
+    (judged,) = Path("mine/figures").iterdir()
+    figures = json.loads(judged.read_text())["figures"]
     assert figures["bound_bpw"]["value"] > figures["rounding_bpw"]["value"] > 0
     assert figures["bits_per_note"]["value"] == pytest.approx(4 * figures["bound_bpw"]["value"])
-    for shown in ("bound_bpw", "bits per word", "sample-0-001", ".roll.png", "held-out bound", "report.html"):
+    assert json.loads(Path("mine/draws/1/figures.json").read_text())["figures"]["pitch_range"]["count"] == 2
+    for shown in ("bound_bpw", "bits per word", "held-out bound", "report.html"):
         assert shown in said.err
 
 
-def test_the_log_has_a_line_for_every_look(diffmidi, music):
-    diffmidi("run", "--data", music, "--out", "mine", *TINY)
+def test_the_log_has_a_line_for_every_look(mine):
     log = lines("mine/metrics.jsonl")
     assert [line["step"] for line in log if "loss" in line] == [2, 4, 6]
     assert [line["step"] for line in log if "heldout/bound_bpw" in line] == [0, 3, 6]
@@ -55,14 +63,24 @@ def test_the_log_has_a_line_for_every_look(diffmidi, music):
 
 def test_the_stages_one_by_one_make_the_same_run(diffmidi, music):
     diffmidi("run", "--data", music, "--out", "whole", *TINY)
-    assert diffmidi("prepare", music, "--out", "parts", *TINY).code == 0
-    for stage in ("train", "sample", "evaluate", "render"):
-        said = diffmidi(stage, "parts")
+    for stage in (
+        ("prepare", music, "--out", "parts"),
+        ("train", "parts", *TRAINED, *GAUSSIAN),
+        ("sample", "parts", "--steps", "3", "--samples", "2", "--render", "none"),
+        ("evaluate", "parts", "-o", "evaluate.windows=6", "-o", "evaluate.levels=2"),
+        ("render", "parts"),
+    ):
+        said = diffmidi(*stage)
         assert said.code == 0, said.err
     assert tensors("whole") == tensors("parts")
-    for path in sorted(Path("whole/samples").iterdir()):
-        assert Path("parts/samples", path.name).read_bytes() == path.read_bytes(), path.name
-    assert Path("whole/figures.json").read_text() == Path("parts/figures.json").read_text()
+    assert figures("whole") == figures("parts")
+    paths = {path.name: path for path in Path("whole/draws/1").iterdir()}
+    assert {"001.mid", "002.wav", "record.jsonl"} < paths.keys()
+    for name in paths.keys() - {"request.json", "figures.json"}:  # they say when, and in which folder
+        assert Path("parts/draws/1", name).read_bytes() == paths[name].read_bytes(), name
+    asked = [json.loads(Path(run, "draws/1/request.json").read_text()) for run in ("whole", "parts")]
+    assert asked[0]["request"] == asked[1]["request"]
+    assert asked[0]["model"]["fingerprint"] == asked[1]["model"]["fingerprint"]
 
 
 def test_a_saved_config_repeats_the_run(diffmidi, music):
@@ -74,43 +92,32 @@ def test_a_saved_config_repeats_the_run(diffmidi, music):
 
 def test_runs_without_a_name_get_the_next_number(diffmidi, music):
     for _ in range(2):
-        assert diffmidi("prepare", music, *TINY).code == 0
+        assert diffmidi("prepare", music).code == 0
     assert sorted(path.name for path in Path("runs").iterdir()) == ["mmm-bert-1", "mmm-bert-2"]
 
 
 def test_training_lowers_the_bound_on_music_it_has_not_seen(diffmidi, music):
-    said = diffmidi(
-        "prepare",
-        music,
-        "--out",
-        "mine",
-        *TINY,
-        "--iterations",
-        "150",
-        "--lr",
-        "3e-3",
-        "-o",
-        "train.evaluate_every=150",
-    )
+    assert diffmidi("prepare", music, "--out", "mine").code == 0
+    longer = ("--iterations", "150", "--lr", "3e-3", "-o", "train.evaluate_every=150")
+    said = diffmidi("train", "mine", *TRAINED, *GAUSSIAN, *longer)
     assert said.code == 0, said.err
-    assert diffmidi("train", "mine").code == 0
     before, after = (line["heldout/bound_bpw"] for line in lines("mine/metrics.jsonl") if "heldout/bound_bpw" in line)
     assert after < 0.8 * before
 
 
-def test_another_seed_gives_more_music_beside_what_is_there(diffmidi, music):
-    diffmidi("run", "--data", music, "--out", "mine", *TINY)
-    first = Path("mine/samples/sample-0-000.mid").read_bytes()
+def test_another_seed_gives_more_music_beside_what_is_there(diffmidi, mine):
+    first = Path("mine/draws/1/001.mid").read_bytes()
     assert diffmidi("sample", "mine", "--seed", "5").code == 0
-    assert Path("mine/samples/sample-0-000.mid").read_bytes() == first
-    assert Path("mine/samples/sample-5-000.mid").is_file()
+    assert Path("mine/draws/1/001.mid").read_bytes() == first
+    assert Path("mine/draws/2/001.mid").is_file()
+    assert Path("mine/draws/2/001.mid").read_bytes() != first
 
 
 @pytest.mark.parametrize("layout", ["run", "paper"])
 def test_other_layouts_run_too(diffmidi, music, layout):
     said = diffmidi("run", "--data", music, "--out", "mine", *TINY, "-o", f"tokenizer.layout={layout}")
     assert said.code == 0, said.err
-    assert Path("mine/samples/sample-0-000.wav").is_file()
+    assert Path("mine/draws/1/001.wav").is_file()
 
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])

@@ -57,7 +57,7 @@ def test_what_halves_learned_goes_on_whole_and_is_sampled_by_both(starter, halve
         found[name].allclose(expected[name], atol=2e-4, rtol=1e-3) for name in found if name.startswith("model.")
     )
     starter.run("sample", run.name, "--samples", "2", "--steps", "3", folder=run.parent, **SHARDED)
-    assert len(list((run / "samples").glob("*.mid"))) == 2
+    assert len(list((run / "draws" / "1").glob("*.mid"))) == 2
 
 
 def test_bf16_halves_compute_what_bf16_copies_do(trained):

@@ -9,6 +9,7 @@ import pytest
 
 from .conftest import SMALL, TINY
 
+PLAIN = ("--no-metric", "all", "--metric", "bound_bpw", "--no-renderer", "all")
 SCRIPT = Path(__file__).parents[2] / "examples" / "ablation" / "steps.py"
 
 
@@ -30,9 +31,8 @@ def steps(monkeypatch):
 
 
 def test_steps_are_measured_once_each_and_judged(diffmidi, music, steps):
-    plain = ("--metric", "bound_bpw", "--renderer", "midi")
     for name, process in (("masked", "masked"), ("judge", "autoregressive")):
-        chosen = (*SMALL, "--process", process, *plain, "--steps", "32")
+        chosen = (*SMALL, "--process", process, *PLAIN, "--steps", "32")
         said = diffmidi("run", "--data", music, "--out", name, *chosen)
         assert said.code == 0, said.err
     asked = ("masked", "--judge", "judge", "--samples", "4", "--samplers", "ancestral", "confidence")
@@ -54,7 +54,7 @@ def test_steps_are_measured_once_each_and_judged(diffmidi, music, steps):
 
 
 def test_a_judge_has_an_exact_likelihood(diffmidi, music, steps):
-    said = diffmidi("run", "--data", music, "--out", "masked", *TINY, "--metric", "bound_bpw", "--renderer", "midi")
+    said = diffmidi("run", "--data", music, "--out", "masked", *TINY, *PLAIN)
     assert said.code == 0, said.err
     with pytest.raises(SystemExit, match="--judge takes a run of process autoregressive"):
         steps("masked", "--judge", "masked", "--steps", "2")

@@ -8,12 +8,12 @@ import time
 
 import pytest
 
-from .forked import logged, newest, same, weights
+from .forked import MODEL, TRAIN, logged, newest, same, weights
 
 
 def test_killed_twenty_times_it_ends_with_the_same_weights(starter, trained, prepared):
     """Ten times at any moment, ten times while a checkpoint is being written; from the first steps to the last."""
-    words = ("--iterations", "60", "--batch-size", "2", "-o", "train.save_every=1")
+    words = (*MODEL, *TRAIN, "--iterations", "60", "--batch-size", "2", "-o", "train.save_every=1")
     whole = trained("whole", *words)
     run = prepared.parent / "killed"
     shutil.copytree(prepared, run)
@@ -60,7 +60,7 @@ def test_a_signal_to_any_process_stops_all_and_resuming_is_exact(starter, traine
     whole = trained(f"whole-{ranks}", *words, ranks=ranks)
     run = prepared.parent / f"stopped-{ranks}-{number.name}"
     shutil.copytree(prepared, run)
-    pids = starter.start("train", run.name, *words, folder=run.parent, ranks=ranks)
+    pids = starter.start("train", run.name, *MODEL, *TRAIN, *words, folder=run.parent, ranks=ranks)
     log, given_up = run / "metrics.jsonl", time.monotonic() + 60
     while not (log.exists() and '"loss"' in log.read_text()) and time.monotonic() < given_up:
         time.sleep(0.005)

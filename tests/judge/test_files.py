@@ -36,6 +36,7 @@ def judge(hooks):
 
 
 def test_every_metric_that_needs_no_model_judges_files_with_intervals(judge, samples, against, ears):
+    write_music(samples, range(14, 18), notes=20)
     found = judge(samples, against)
     assert ears.warnings == []
     judged = {name.partition("/")[0] for name in found["figures"]}
@@ -53,7 +54,7 @@ def test_every_metric_that_needs_no_model_judges_files_with_intervals(judge, sam
     low, high = found["figures"]["pitch_range"]["interval"]
     assert low < found["figures"]["pitch_range"]["value"] < high
     assert found["figures"]["pitch_range"]["reference"] is not None
-    assert set(found["pieces"]) == {f"{seed}.mid" for seed in range(10, 14)}
+    assert set(found["pieces"]) == {f"{seed}.mid" for seed in range(10, 18)}
     # 48 notes in stretches of 20: the last 8 are too few.
     assert (found["against"]["stretches"], found["against"]["notes_each"]) == (12, 20)
 

@@ -118,25 +118,29 @@ def test_a_run_with_the_templates_parts(installed, tmp_path):
     )
     call(
         *(installed / "bin" / "diffmidi", "run", "--tokenizer", "mmm", "--backbone", "bert"),
+        *("--process", "gaussian", "--schedule", "sigmoid", "--hook", "csv"),
+        *("--no-metric", "all", "--metric", "bound_bpw", "--metric", "leap"),
         *(
-            "--process",
-            "gaussian",
-            "--schedule",
-            "sigmoid",
-            "--metric",
-            "bound_bpw",
-            "--metric",
-            "leap",
-            "--hook",
-            "csv",
+            "--no-renderer",
+            "all",
+            "--renderer",
+            "pianoroll",
+            "--iterations",
+            2,
+            "--steps",
+            4,
+            "--samples",
+            2,
+            "--length",
+            24,
         ),
-        *("--renderer", "pianoroll", "--iterations", 2, "--steps", 4, "--samples", 2, "--length", 24),
         *(word for option in options for word in ("-o", option)),
         *("--data", data, "--out", out),
         cwd=tmp_path,
     )
     config = json.loads((out / "config.json").read_text())
-    assert config["schedule"] == {"name": "sigmoid", "options": {"steepness": 8.0}}
+    schedule = {name: config["schedule"][name] for name in ("name", "package", "options")}
+    assert schedule == {"name": "sigmoid", "package": "diffmidi-plugin-template", "options": {"steepness": 8.0}}
     assert ",loss," in (out / "scalars.csv").read_text()
-    assert list((out / "samples").glob("*.mid"))
-    assert "leap" in (out / "figures.json").read_text()
+    assert list((out / "draws" / "1").glob("*.mid"))
+    assert "leap" in (out / "draws" / "1" / "figures.json").read_text()

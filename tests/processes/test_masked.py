@@ -103,6 +103,17 @@ def test_times_are_spread_evenly_over_the_rows_of_a_step(process):
     assert float(gaps.min()) == pytest.approx(float(gaps.max()), rel=1e-3)
 
 
+def test_as_many_levels_as_words_give_each_number_of_hidden_words_once(process):
+    batch = rows(3)
+    most = int(batch.words.max())
+
+    def bits(levels):
+        return process.bound(batch, generator(), levels=levels).terms["diffusion"]
+
+    for levels in (most, most + 5):
+        torch.testing.assert_close(bits(levels), bits(None), rtol=0, atol=0)
+
+
 def test_specials_are_never_hidden_nor_said(process):
     seen = []
     denoise = process.denoise

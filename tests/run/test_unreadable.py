@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from diffmidi_core.run.checksums import digests, verify
 
 from diffmidi_core import cli
+from diffmidi_core.checksums import digests, verify
 from diffmidi_core.data.ragged import ArrowFile
 from diffmidi_core.errors import UnreadableError
 from diffmidi_core.files import read_json

@@ -85,6 +85,6 @@ def test_what_is_no_number_is_not_the_best():
 
 
 def test_the_best_survives_a_manifest():
-    best = Best(20, 4.0, 2)
+    best = Best(20, 4.0, 2, 0.1)
     assert Best.of(best.state()) == best
     assert Best.of(Best().state()) == Best()

@@ -57,7 +57,11 @@ def _warnings(listener: object) -> list[str]:
             if stage == "train":
                 hooks.emit("scalars", step=1, values={"loss": 1.0, "lr": 1e-3, "steps_per_second": 2.0})
                 hooks.emit("scalars", step=2, values={"loss": 0.9, "lr": 1e-3})
-                hooks.emit("scalars", step=2, values={"heldout/bound_bpw": 3.0, "train/bound_bpw": 2.9})
+                hooks.emit(
+                    "scalars",
+                    step=2,
+                    values={"heldout/bound_bpw": 3.0, "train/bound_bpw": 2.9, "heldout/bound_bpw_error": 0.1},
+                )
                 hooks.emit("checkpoint_saved", step=2, path=folder / "checkpoints" / "step-000002")
             if stage == "sample":
                 hooks.emit("samples_written", paths=[folder / "draws" / "1" / "001.mid"])
