@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from os.path import expanduser
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, WithJsonSchema
 
-UserPath = Annotated[str, AfterValidator(expanduser)]
+UserPath = Annotated[str, AfterValidator(expanduser), WithJsonSchema({"type": "string", "format": "path"})]
 """The type of an option that is a path: `~` in it is the user's home folder, wherever the option is set."""
 
 
