@@ -72,7 +72,7 @@ def main() -> None:
         click.echo("Stopped. What had been written whole is still there, and nothing half-written is left.", err=True)
         code = 130
     except PermissionError as error:
-        click.echo(f"Error: {may_not_be_read(error.filename or error)}", err=True)
+        click.echo(f"Error: {may_not_be_read(str(error.filename or error))}", err=True)
         code = 1
     except BrokenPipeError:
         sys.stderr.close()
