@@ -78,7 +78,7 @@ def test_every_sample_plays(chromium, url):
 def test_nothing_is_missing(chromium, url):
     chromium.open(url)
     assert chromium.ask("[...document.images].map(image => image.complete && image.naturalWidth > 0)") == [True]
-    titles = ["Overview", "Samples", "Figures", "Bits by word type", "Training", "Words", "Theirs"]
+    titles = ["Overview", "Samples", "Figures", "Bits by token type", "Training", "Tokens", "Theirs"]
     assert chromium.ask('[...document.querySelectorAll("h2")].map(each => each.textContent)') == titles
     broken = (
         '[...document.querySelectorAll("nav a")].filter(a => !document.querySelector(a.getAttribute("href"))).length'
@@ -95,8 +95,8 @@ def test_who_cannot_see_is_told_what_there_is(chromium, url):
     assert chromium.ask('[...document.querySelectorAll("svg")].every(svg => svg.getAttribute("aria-label"))')
     assert chromium.ask("[...document.images].every(image => image.alt)")
     assert chromium.ask('[...document.querySelectorAll("audio")].map(each => each.ariaLabel)') == [
-        "Play sample-0-000",
-        "Play sample-0-001",
+        "Play piece 1 of draw 1",
+        "Play piece 2 of draw 1",
     ]
     ids = chromium.ask('[...document.querySelectorAll("[id]")].map(each => each.id)')
     assert len(ids) == len(set(ids))
@@ -113,7 +113,7 @@ def test_scripts_in_a_section_are_dead(chromium, tmp_path):
 
 def test_sound_of_other_forms_plays_too(chromium, tmp_path):
     folder = fill(tmp_path / "run")
-    tone(folder / "samples" / "sample-0-000.wav", 1.0, channels=1, rate=22_050)
+    tone(folder / "draws" / "1" / "001.wav", 1.0, channels=1, rate=22_050)
     write(folder / "report.html", "run", built(folder))
     chromium.open((folder / "report.html").as_uri())
     duration = chromium.ask(
