@@ -24,10 +24,11 @@ def with_pedals(score: Score, data: bytes, scan: Scan) -> Score:
         data: the file as symusic read it; `scan` is of the same bytes.
     """
     events = scan.events
-    if not events.is_control.any():
+    pressed = events.controls[events.number == SUSTAIN]
+    if not (events.second[pressed] >= DOWN).any():
         return score
-    acts = np.flatnonzero(events.is_control & _ACTS[events.first])
-    if not ((events.first[acts] == SUSTAIN) & (events.second[acts] >= DOWN)).any() or _own_pedals(score, events, acts):
+    acts = events.controls[_ACTS[events.number]]
+    if _own_pedals(score, events, acts):
         return score
     ticks = scan.ticks()[0][acts]
     order = np.argsort(ticks, kind="stable")

@@ -27,7 +27,7 @@ class Events:
         status: as MIDI has it, also where the file leaves it out.
         second: their second data byte: velocity, a controller's value.
         is_on: whether a key is struck: note-ons but for those of velocity 0. `struck` counts them.
-        is_control: whether they are a controller's.
+        controls: the rows of those that are a controller's, and `number` the controllers, as many.
     """
 
     def __init__(self, data: Bytes, lows: Lows, tracks: Sequence[Sequence[Run]]) -> None:
@@ -41,7 +41,8 @@ class Events:
         kind = self.status >> 4
         self.is_on: Mask = (kind == NOTE_ON) & (self.second > 0)
         self.struck = int(np.count_nonzero(self.is_on))
-        self.is_control: Mask = kind == CONTROL
+        self.controls: Column = np.flatnonzero(kind == CONTROL)
+        self.number: Bytes = data[self.place[self.controls]]
 
     @cached_property
     def track(self) -> Column:
@@ -61,10 +62,9 @@ class Events:
         return (self.status & 15).astype(np.int64)
 
     @cached_property
-    def silences(self) -> Mask:
-        """Whether they let go of every key of their channel."""
-        silent: Mask = self.is_control & ((self.first == ALL_SOUND_OFF) | (self.first == ALL_NOTES_OFF))
-        return silent
+    def silences(self) -> Column:
+        """The rows of those that let go of every key of their channel."""
+        return self.controls[(self.number == ALL_SOUND_OFF) | (self.number == ALL_NOTES_OFF)]
 
     def _statuses(self, runs: Sequence[Run]) -> Bytes:
         if not runs:

@@ -146,7 +146,7 @@ def _all_read(score: Score, scan: Scan) -> bool:
     """Whether every key that is struck in the file is a note, and as long as the file says."""
     if score.note_num() != scan.events.struck or scan.after_sysex:
         return False
-    if not scan.events.silences.any():
+    if not len(scan.events.silences):
         return True
     silences = np.array(sorted({tick for ticks in silences_of(scan, scan.ticks()[0]).values() for tick in ticks}))
     for track in score.tracks:
