@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from diffmidi_core.judge.judged import StoredFigure as StoredFigure
     from diffmidi_core.layers import changed_options as changed_options
     from diffmidi_core.layers import flat as flat
+    from diffmidi_core.music.clock import Tempo as Tempo
     from diffmidi_core.music.metre import Metre as Metre
     from diffmidi_core.music.metre import downbeat as downbeat
     from diffmidi_core.music.metre import metre_of as metre_of
@@ -91,6 +92,10 @@ if TYPE_CHECKING:
     from diffmidi_core.music.reading import read_midi_counted as read_midi_counted
     from diffmidi_core.music.reading import write_midi as write_midi
     from diffmidi_core.music.tempo import microseconds as microseconds
+    from diffmidi_core.music.timeline import MetreChange as MetreChange
+    from diffmidi_core.music.timeline import Moved as Moved
+    from diffmidi_core.music.timeline import Timeline as Timeline
+    from diffmidi_core.music.timeline import TrackNames as TrackNames
     from diffmidi_core.pipeline import Pipeline as Pipeline
     from diffmidi_core.presets import departures as departures
     from diffmidi_core.train.overfitting import curves_part as curves_part
@@ -154,6 +159,7 @@ _LAZY = {
     "curves_part": "train.overfitting",
     "read_json": "files",
     "whole_file": "files",
+    "Tempo": "music.clock",
     "Metre": "music.metre",
     "downbeat": "music.metre",
     "metre_of": "music.metre",
@@ -171,6 +177,10 @@ _LAZY = {
     "read_midi_counted": "music.reading",
     "write_midi": "music.reading",
     "microseconds": "music.tempo",
+    "MetreChange": "music.timeline",
+    "Moved": "music.timeline",
+    "Timeline": "music.timeline",
+    "TrackNames": "music.timeline",
     "Pipeline": "pipeline",
     "departures": "presets",
 }

@@ -25,6 +25,7 @@ WRONG = {
         "check_notes_survive",
         "check_pieces_are_encoded_alike",
     },
+    ("tokenizer", "untimely"): {"check_a_timeline_is_kept"},
     ("tokenizer", "salted"): {"check_fingerprint_is_the_same_everywhere"},
     ("tokenizer", "no_boundary"): {"check_faultless", "check_pieces_are_encoded_alike"},
     ("tokenizer", "off_key"): {"check_transposed_words_are_transposed_music"},

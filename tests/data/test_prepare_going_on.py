@@ -40,8 +40,8 @@ music, out = sys.argv[2:4]
 def make(slow=0.0, light=False):
     assert not (light and "torch" in sys.modules), "a worker imported torch"
     source, tokenizer = find("source", "folder").build(data=music), find("tokenizer", "mmm").build()
-    read = source.read
-    source.read = lambda piece: time.sleep(slow) or read(piece)
+    read = source.read_counted
+    source.read_counted = lambda piece: time.sleep(slow) or read(piece)
     return source, tokenizer
 
 
@@ -85,8 +85,8 @@ def automatic():
     for starting, name, here in ((1e9, "alone", 26), (-1e9, "shared out", 3)):
         working.STARTING = starting
         source, tokenizer = make()
-        well = source.read
-        source.read = lambda piece: read.append(piece) or well(piece)
+        well = source.read_counted
+        source.read_counted = lambda piece: read.append(piece) or well(piece)
         prepare(source, tokenizer, Path(out, name), heldout=0.3, hooks=Hooks(), workers=0, make=make)
         assert len(read) == here, (name, len(read))
         read.clear()
@@ -105,7 +105,7 @@ def rank():
 def failing_rank():
     number = int(os.environ["RANK"])
     source, tokenizer = make()
-    well = source.read
+    well = source.read_counted
 
     def full(piece):
         raise DiffmidiError("the disk is full.")
@@ -116,7 +116,7 @@ def failing_rank():
             time.sleep(0.05)
         return well(piece)
 
-    source.read = full if number else patient
+    source.read_counted = full if number else patient
     try:
         prepare(source, tokenizer, Path(out), heldout=0.3, hooks=Hooks(), rank=number, ranks=2)
     except DiffmidiError as error:

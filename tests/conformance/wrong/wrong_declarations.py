@@ -35,6 +35,7 @@ abstract = _declare("Abstract")
 
 partial_decode = _declare("PartialDecode", like=("tokenizer", "mmm"))
 forgetful = _declare("Forgetful", like=("tokenizer", "mmm"))
+untimely = _declare("Untimely", like=("tokenizer", "mmm"))
 salted = _declare("Salted", like=("tokenizer", "mmm"))
 no_boundary = _declare("NoBoundary", like=("tokenizer", "mmm"))
 off_key = _declare("OffKey", like=("tokenizer", "mmm"))

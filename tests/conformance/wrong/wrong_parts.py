@@ -66,10 +66,10 @@ Mmm = find("tokenizer", "mmm").implementation()
 
 
 class PartialDecode(Mmm):
-    def decode(self, ids):
+    def decode(self, ids, timeline=None):
         if self.faults(ids):
             raise ValueError("these are no notes")
-        return super().decode(ids)
+        return super().decode(ids, timeline)
 
 
 class Forgetful(Mmm):
@@ -78,6 +78,13 @@ class Forgetful(Mmm):
     def encode_counted(self, score):
         ids, changed = super().encode_counted(score)
         return ids[: self.starts(ids)[-1]] if len(ids) else ids, changed
+
+
+class Untimely(Mmm):
+    """Takes a timeline and forgets it."""
+
+    def decode(self, ids, timeline=None):
+        return super().decode(ids)
 
 
 class Salted(Mmm):
