@@ -151,7 +151,7 @@ def test_new_pieces_are_on_the_page(diffmidi, mine):
     assert page.index("draw 2") < page.index("draw 1")
 
 
-def test_new_pieces_are_on_the_page(diffmidi, mine):
+def test_the_page_begins_with_the_newest_draw_and_keeps_draws_and_checkpoints_apart(diffmidi, mine):
     assert diffmidi("sample", mine, "--seed", "9", "--samples", "1", "--checkpoint", "2", "--bars", "1").code == 0
     assert diffmidi("evaluate", mine, "--checkpoint", "2", "-o", "evaluate.levels=2").code == 0
     before = (mine / "config.json").read_bytes()
