@@ -9,6 +9,7 @@ from typing import Any
 
 from diffmidi_core.checksums import digests
 from diffmidi_core.contracts.process import Process
+from diffmidi_core.declaration import paths_in
 from diffmidi_core.draw.folder import WHILE_TRAINING, DrawFolder, PieceRecord
 from diffmidi_core.draw.model import CONFIG, TOKENIZER, VOCAB, WEIGHTS, Model, open_model
 from diffmidi_core.errors import DiffmidiError
@@ -67,12 +68,11 @@ def export(
 def _check_portable(parts: Mapping[str, Part]) -> None:
     """A tokenizer saves its own files; of other parts an option that is a path would not be found elsewhere."""
     for kind, part in parts.items():
-        for name, value in () if kind == "tokenizer" else find(kind, part.spec).options(part.options):
-            if isinstance(value, Path):
-                raise DiffmidiError(
-                    f"this model cannot be exported: {kind}.{name} is {value}, and elsewhere it could not be built "
-                    "without that."
-                )
+        for name, path in () if kind == "tokenizer" else paths_in(find(kind, part.spec).options(part.options)):
+            raise DiffmidiError(
+                f"this model cannot be exported: {kind}.{name} is {path}, and elsewhere it could not be built without "
+                "that."
+            )
 
 
 def _count(process: Process) -> int:
