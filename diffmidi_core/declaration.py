@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os.path import expanduser
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, WithJsonSchema
 
-_AT_HOME = AfterValidator(expanduser)
-UserPath = Annotated[str, _AT_HOME]
+UserPath = Annotated[str, AfterValidator(expanduser), WithJsonSchema({"type": "string", "format": "path"})]
 """The type of an option that is a path: `~` in it is the user's home folder, wherever the option is set."""
 
 
@@ -28,15 +26,6 @@ class Options(BaseModel):
     def merged(cls, below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
         """Lay `above` (a flag) over `below` (a file). Override it where one option is a preset of others."""
         return {**below, **above}
-
-
-def paths_in(options: Options) -> Iterator[tuple[str, str]]:
-    """Name and value of every option that is set and is a path: of type UserPath, or pathlib's."""
-    for name, field_ in type(options).model_fields.items():
-        value = getattr(options, name)
-        declared = _AT_HOME in field_.metadata or UserPath in get_args(field_.annotation)
-        if isinstance(value, os.PathLike) or (declared and value):
-            yield name, str(value)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from diffmidi_core.config import PLURAL, SINGLE, RunConfig
 from diffmidi_core.contracts.source import Source
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.augment import Augmentation, settled
+from diffmidi_core.data.chosen import Chosen
 from diffmidi_core.data.prepare import REPORT, TOKENIZER, prepare
 from diffmidi_core.data.sustained import Sustained
 from diffmidi_core.draw.folder import DrawFolder
@@ -64,6 +65,7 @@ def _parts(config: RunConfig, saved: Path) -> tuple[Source, Tokenizer]:
 
 def _source(config: RunConfig) -> Source:
     source: Source = build("source", config.source, data=config.data)
+    source = Chosen(source, config.prepare.tracks)
     return Sustained(source) if config.prepare.sustain else source
 
 

@@ -89,6 +89,18 @@ def test_a_run_that_only_trained_is_exported_too(run, tmp_path):
     assert "this checkpoint was not measured" in card.text
 
 
+def test_the_card_says_what_was_changed_on_the_way_and_what_it_began_from(run, tmp_path):
+    folder = RunFolder.open(run)
+    (segment,) = folder.segments()
+    changed = {"train.iterations": [3, 4], "hooks": [[], ["/home/ann"]]}
+    began = {"run": "/home/ann/secret", "step": 7, "iterations": 11, "weights": "0"}
+    folder.note(segments=[{**segment, "to": 3}, {**segment, "from": 3, "changed": changed}], began=began)
+    text = " ".join(ModelCard.load(export(folder, tmp_path / "to") / "README.md").text.split())
+    assert "From iteration 3 on: `train.iterations` 4 instead of 3." in text
+    assert "began from the weights of another run, which had been trained for 11 iterations" in text
+    assert "ann" not in text
+
+
 def test_long_sound_stays_at_home(run, tmp_path, monkeypatch):
     monkeypatch.setattr(exporting, "MOST_SOUND", 2)
     folder = export(RunFolder.open(run), tmp_path / "to")
