@@ -65,6 +65,6 @@ def test_the_draw_among_figures_on_other_music_is_named(tmp_path):
 )
 def test_what_holds_no_figures_is_one_sentence(tmp_path, content):
     file = leave(tmp_path, "step-000400.json", content)
-    with pytest.raises(DiffmidiError, match="step-000400.json") as refused:
+    with pytest.raises(DiffmidiError, match=r"step-000400\.json") as refused:
         Judged.of_checkpoint(file)
     assert "\n" not in str(refused.value)
