@@ -64,7 +64,8 @@ class Events:
     @cached_property
     def silences(self) -> Column:
         """The rows of those that let go of every key of their channel."""
-        return self.controls[(self.number == ALL_SOUND_OFF) | (self.number == ALL_NOTES_OFF)]
+        found: Column = self.controls[(self.number == ALL_SOUND_OFF) | (self.number == ALL_NOTES_OFF)]
+        return found
 
     def _statuses(self, runs: Sequence[Run]) -> Bytes:
         if not runs:

@@ -74,7 +74,8 @@ class Estimates:
         if options.prediction == "raw":
             return x0_hat
         if options.prediction == "clamp":
-            return process.clamp(x0_hat, keep)
+            clamped: Tensor = process.clamp(x0_hat, keep)
+            return clamped
         logits = process.logits(x0_hat, keep) if logits is None else logits
         return process.mean_under(nucleus(logits / options.temperature, options.top_p)).to(x.dtype)
 
