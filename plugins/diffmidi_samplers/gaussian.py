@@ -64,6 +64,7 @@ class Estimates:
         process, keep, options = self.process, self.canvas.keep, self.options
         more = {"previous": self.previous} if process.self_conditioned else {}
         logits: Tensor | None = None
+        x0_hat: Tensor
         if self.denoise is not None:
             x0_hat = self.denoise(x, time, keep, **more)
         elif options.prediction == "mean":
