@@ -157,6 +157,7 @@ def test_the_command_says_that_nothing_was_found(sets, tmp_path):
     result = CliRunner().invoke(command, ["--check-leaks", str(sets[0]), str(alone)])
     assert result.exit_code == 0, result.output
     assert "No piece of" in result.output.replace("\n", " ")
+    assert "Of excerpts of 24 notes two in three are found" in result.output
 
 
 def test_the_nearest_of_many_is_found(tmp_path):
