@@ -67,6 +67,9 @@ def _music(report: Mapping[str, Any]) -> Iterator[Row]:
     read = report.get("read", {})
     if read.get("note_ons"):
         yield "note-ons", _number(read["note_ons"]), f"in the files, and {_number(read['notes_read'])} notes read"
+    if read.get("other_notes"):
+        pieces = f"{_number(read['with_others'])} pieces"
+        yield "other instruments", _number(read["other_notes"]), f"notes in {pieces}, left out; see --tracks"
     if read.get("with_pedal"):
         many = f"{_number(read['with_pedal'])} pieces"
         if "sustained" in read:
@@ -74,6 +77,11 @@ def _music(report: Mapping[str, Any]) -> Iterator[Row]:
             yield "under the pedal", f"{longer:.3g} %", f"of the notes are longer than their keys are held, in {many}"
         else:
             yield "with a pedal", many, "which is left out: notes are as long as their keys are held"
+    typical = report.get("typical", {})
+    if "tempo" in typical:
+        yield "tempo", f"{typical['tempo']:.3g}", "quarter notes a minute, the median of the training pieces"
+    if "metre" in typical:
+        yield "metre", "/".join(map(str, typical["metre"])), "the commonest of the training pieces"
     yield "words", _number(report["words"]), f"{report['words'] / max(report['notes'], 1):.2f} a note"
 
 

@@ -24,6 +24,7 @@ REPORT = {
     "hours": 41.5,
     "notes": 1_000_000,
     "words": 4_000_000,
+    "typical": {"tempo": 96.004, "metre": [3, 4]},
     "timing": {"off_grid": 303, "late": 0, "one_beat": 2},
     "changed": {"clamped_duration": 12},
     "round_trip": {
