@@ -57,7 +57,9 @@ class TokenDataset:
     """
 
     def __init__(self, folder: Path, tokenizer: Tokenizer, *, length: int, augment: Augmentation | None = None) -> None:
-        self.report: dict[str, Any] = asdict(read_report(folder))
+        report = read_report(folder)
+        self.report: dict[str, Any] = asdict(report)
+        self.fingerprint = report.dataset_fingerprint
         if self.report["tokenizer"] != tokenizer.fingerprint:
             raise DiffmidiError(
                 f"{folder} was prepared with another tokenizer or other options of it: begin a new run for these."
@@ -69,11 +71,6 @@ class TokenDataset:
         self.train_pieces, self.heldout_pieces, self.test_pieces = (
             np.flatnonzero(sides == side) for side in (TRAIN, HELDOUT, TEST)
         )
-
-    @property
-    def fingerprint(self) -> str:
-        """Names all that training sees of the pieces: their tokens, what is known of them, and how they are split."""
-        return str(self.report["files"][TOKENS][:16])
 
     def draw(self, count: int, *, seed: int, step: int, plain: bool = False) -> list[Window]:
         """`count` training windows, uniform over note boundaries: a function of (seed, step) alone.

@@ -25,7 +25,7 @@ from diffmidi_core.data.given_labels import GivenLabels
 from diffmidi_core.data.groups import GroupOf, joined, named_keys
 from diffmidi_core.data.labels import LabelSummary
 from diffmidi_core.data.ragged import hashes as hashes_of
-from diffmidi_core.data.report import Report
+from diffmidi_core.data.report import TOKENS, Report
 from diffmidi_core.data.roundtrip import Loss
 from diffmidi_core.data.shards import FOR_MERGING, SCHEMA, Shard
 from diffmidi_core.data.signature_file import SignatureFile
@@ -36,7 +36,7 @@ from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import whole_file
 from diffmidi_core.music.reading import printable
 
-TOKENS, SPLIT = "tokens.arrow", "split.csv"
+SPLIT = "split.csv"
 
 NAMED = 20
 """Versions that the report names, of the largest group."""

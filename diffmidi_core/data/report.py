@@ -15,7 +15,7 @@ from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import read_json
 from diffmidi_core.music.repairs import REPAIRS, Counts
 
-REPORT = "data.json"
+REPORT, TOKENS = "data.json", "tokens.arrow"
 _AGAIN = "prepare the music again, for a new run."
 
 SILENT_CHANGES = ("drums", "clamped_shift", "clamped_rest", "metre_replaced")
@@ -90,6 +90,11 @@ class Report:
     tokenizer: str = ""
     fingerprint: str = ""
     plan: str = ""
+
+    @property
+    def dataset_fingerprint(self) -> str:
+        """Names all that training sees of the pieces: their tokens, what is known of them, and how they are split."""
+        return self.files[TOKENS][:16]
 
     def refuse(self, reason: str, sentence: str) -> None:
         """Count and name a piece that cannot be used."""
@@ -180,20 +185,20 @@ class Report:
 def read_report(folder: Path) -> Report:
     """The report of a token dataset. Raises DiffmidiError where there is none."""
     try:
-        return TypeAdapter(Report).validate_python(read_json(folder / REPORT))
+        report = TypeAdapter(Report).validate_python(read_json(folder / REPORT))
     except ValidationError as error:
         mistake = error.errors(include_url=False)[0]
         where = ".".join(map(str, mistake["loc"])) or "all of it"
         said = f"{where}: {str(mistake['msg']).lower()}"
         raise DiffmidiError(f"{folder / REPORT} is not of prepared music ({said}): {_AGAIN}") from None
+    if TOKENS not in report.files:
+        raise DiffmidiError(f"{folder / REPORT} has no checksums of prepared music: {_AGAIN}")
+    return report
 
 
 def check_files(folder: Path) -> None:
     """Raises DiffmidiError where a file of a token dataset is missing, or not as it was written."""
-    files = read_report(folder).files
-    if not files:
-        raise DiffmidiError(f"{folder / REPORT} has no checksums of prepared music: {_AGAIN}")
-    verify(folder, files, _AGAIN)
+    verify(folder, read_report(folder).files, _AGAIN)
 
 
 def figures(report: Mapping[str, Any]) -> dict[str, Any]:

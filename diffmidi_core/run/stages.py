@@ -35,7 +35,7 @@ def prepare_data(session: Session, *, command: str = "prepare") -> None:
     check_installed()
     Augmentation(settled(config.augment, epochs=0), session.tokenizer)
     source = _source(config)
-    with hold(session.folder.path, "prepare"), Stop() as stop:
+    with hold(session.folder.path, "prepare", agree=False), Stop() as stop:
         try:
             report = prepare(
                 source,
@@ -55,6 +55,7 @@ def prepare_data(session: Session, *, command: str = "prepare") -> None:
             )
         except StoppedError as stopped:
             raise StoppedError(f"{stopped} Go on with: diffmidi {command} --resume {session.folder.path}") from None
+    session.folder.note(data_fingerprint=report.dataset_fingerprint)
     session.end("prepare", report.summary())
 
 

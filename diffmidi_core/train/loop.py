@@ -29,7 +29,7 @@ from diffmidi_core.run.stop import Stop
 from diffmidi_core.sections import AugmentConfig
 from diffmidi_core.train import segments
 from diffmidi_core.train.agreement import Agreement
-from diffmidi_core.train.beginning import open_origin, origin_of
+from diffmidi_core.train.beginning import check_prepared, open_origin, origin_of
 from diffmidi_core.train.clock import Clock
 from diffmidi_core.train.feed import Feed
 from diffmidi_core.train.optimiser import Ema, ema_decay, make_optimiser
@@ -279,6 +279,7 @@ def _train(session: Session, *, resume: bool) -> None:
     session.begin("train")
     done_by_main(lambda: _sweep(folder))
     trainer = Trainer(session)
+    check_prepared(folder, trainer.dataset)
     if resume and known:
         trainer.resume()
     elif (began := origin_of(folder)) is not None:
