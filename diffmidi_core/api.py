@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from diffmidi_core.contracts.batch import Batch as Batch
     from diffmidi_core.contracts.batch import Canvas as Canvas
     from diffmidi_core.contracts.batch import Share as Share
+    from diffmidi_core.contracts.draws import RowDraws as RowDraws
     from diffmidi_core.contracts.grammar import Grammar as Grammar
     from diffmidi_core.contracts.metric import Figure as Figure
     from diffmidi_core.contracts.metric import Metric as Metric
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from diffmidi_core.contracts.report import Picture as Picture
     from diffmidi_core.contracts.report import Section as Section
     from diffmidi_core.contracts.report import Table as Table
+    from diffmidi_core.contracts.sampler import Denoise as Denoise
+    from diffmidi_core.contracts.sampler import OnStep as OnStep
+    from diffmidi_core.contracts.sampler import Sampled as Sampled
     from diffmidi_core.contracts.sampler import Sampler as Sampler
     from diffmidi_core.contracts.schedule import MAX_BETA as MAX_BETA
     from diffmidi_core.contracts.schedule import NoiseSchedule as NoiseSchedule
@@ -45,7 +49,6 @@ if TYPE_CHECKING:
     from diffmidi_core.contracts.tokenizer import Ids as Ids
     from diffmidi_core.contracts.tokenizer import Tokenizer as Tokenizer
     from diffmidi_core.diffusion.autoregressive_process import AutoregressiveProcess as AutoregressiveProcess
-    from diffmidi_core.diffusion.categorical import draw_categorical as draw_categorical
     from diffmidi_core.diffusion.categorical import draw_uniform as draw_uniform
     from diffmidi_core.diffusion.categorical import nucleus as nucleus
     from diffmidi_core.diffusion.gaussian_process import GaussianProcess as GaussianProcess
@@ -53,7 +56,6 @@ if TYPE_CHECKING:
     from diffmidi_core.diffusion.levels import GaussianLevels as GaussianLevels
     from diffmidi_core.diffusion.masked_process import MaskedProcess as MaskedProcess
     from diffmidi_core.diffusion.neighbours import Neighbours as Neighbours
-    from diffmidi_core.diffusion.rows import some_rows as some_rows
     from diffmidi_core.diffusion.steps import ReverseStep as ReverseStep
     from diffmidi_core.diffusion.steps import ddim_steps as ddim_steps
     from diffmidi_core.diffusion.steps import ddpm_steps as ddpm_steps
@@ -112,6 +114,7 @@ _LAZY = {
     "Batch": "contracts.batch",
     "Canvas": "contracts.batch",
     "Share": "contracts.batch",
+    "RowDraws": "contracts.draws",
     "Grammar": "contracts.grammar",
     "Figure": "contracts.metric",
     "Metric": "contracts.metric",
@@ -126,6 +129,9 @@ _LAZY = {
     "Picture": "contracts.report",
     "Section": "contracts.report",
     "Table": "contracts.report",
+    "Denoise": "contracts.sampler",
+    "OnStep": "contracts.sampler",
+    "Sampled": "contracts.sampler",
     "Sampler": "contracts.sampler",
     "MAX_BETA": "contracts.schedule",
     "NoiseSchedule": "contracts.schedule",
@@ -136,14 +142,12 @@ _LAZY = {
     "Ids": "contracts.tokenizer",
     "Tokenizer": "contracts.tokenizer",
     "AutoregressiveProcess": "diffusion.autoregressive_process",
-    "draw_categorical": "diffusion.categorical",
     "draw_uniform": "diffusion.categorical",
     "nucleus": "diffusion.categorical",
     "GaussianProcess": "diffusion.gaussian_process",
     "normal_kl": "diffusion.kl",
     "GaussianLevels": "diffusion.levels",
     "MaskedProcess": "diffusion.masked_process",
-    "some_rows": "diffusion.rows",
     "Neighbours": "diffusion.neighbours",
     "ReverseStep": "diffusion.steps",
     "ddim_steps": "diffusion.steps",

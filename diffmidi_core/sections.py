@@ -61,8 +61,7 @@ class PrepareConfig(Section):
     test: float = Field(0.1, ge=0, lt=1, description="share of the pieces kept out of training, to judge the model by")
     sustain: bool = Field(
         False,
-        description="notes are as long as the sustain pedal (down from value 64 on) holds them, not as their keys are "
-        "held",
+        description="notes are as long as the sustain pedal holds them (down from 64 on), not as their keys are",
     )
     near_duplicates: Literal["group", "drop", "ignore"] = Field(
         "group", description="versions of one piece: kept on one side of the split, or only the first kept, or ignored"

@@ -215,7 +215,7 @@ class Miditok(MidiTokWords):
     def __init__(self, options: MiditokOptions, saved: Path | None = None) -> None:
         """Given `saved`, that file stands in for `options.pretrained`."""
         if options.pretrained:
-            tokenizer = opened(saved or Path(options.pretrained))
+            tokenizer = opened(saved or options.pretrained)
         else:
             tokenizer = getattr(miditok, options.type)(_config(options, metres=options.metres, **options.additional))
         super().__init__(options, tokenizer)

@@ -35,6 +35,7 @@ WRONG = {
     ("process", "own_step"): {"check_a_step_may_be_cut"},
     ("process", "global_noise"): {"check_leaves_globals_alone"},
     ("sampler", "overwrites"): {"check_fixed_words_stay", "check_oracle_gives_the_words_back"},
+    ("sampler", "mixes_rows"): {"check_a_row_is_the_same_whatever_is_beside_it"},
     ("metric", "last_row"): {"check_order_is_irrelevant", "check_nothing_measured_is_no_figure"},
     ("metric", "counts_tokens"): {"check_music_is_enough"},
     ("source", "twins"): {"check_pieces_repeat"},

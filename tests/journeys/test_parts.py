@@ -28,9 +28,10 @@ class Part(Renderer):
         raise OSError("no paper")
 """
 SAMPLER = """
-from diffmidi_core.api import Sampler
+from diffmidi_core.api import MaskedProcess, Sampler
 class Part(Sampler):
-    def sample(self, process, canvas, *, steps, generator, denoise=None, on_step=None):
+    serves = MaskedProcess
+    def draw(self, process, canvas, steps, draws, denoise, on_step):
         raise IndexError("off by one")
 """
 SCHEDULE = """

@@ -49,6 +49,7 @@ global_noise = _declare("GlobalNoise", like=("process", "gaussian"))
 
 overwrites = _declare("Overwrites", family="gaussian")
 homeless = _declare("Overwrites", family="no such family")
+mixes_rows = _declare("MixesRows", family="gaussian")
 
 last_row = _declare("LastRow")
 counts_tokens = _declare("CountsTokens")

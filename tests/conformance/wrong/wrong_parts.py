@@ -19,6 +19,7 @@ from diffmidi_core.api import (
     Piece,
     RefusedError,
     Renderer,
+    Sampled,
     Sampler,
     Source,
     hookimpl,
@@ -158,11 +159,27 @@ Ddpm = find("sampler", "ddpm").implementation()
 class Overwrites(Sampler):
     """Forgets what was fixed."""
 
-    def sample(self, process, canvas, *, steps, generator, denoise=None, on_step=None):
-        sampler = Ddpm(find("sampler", "ddpm").options({}))
-        more = {"steps": steps, "generator": generator, "denoise": denoise, "on_step": on_step}
-        found = sampler.sample(process, canvas, **more)
-        return found.where(~canvas.fixed, len(SPECIALS))
+    serves = Ddpm.serves
+
+    def draw(self, process, canvas, steps, draws, denoise, on_step):
+        found = _ddpm().draw(process, canvas, steps, draws, denoise, on_step)
+        return Sampled(found.ids.where(~canvas.fixed, len(SPECIALS)))
+
+
+class MixesRows(Sampler):
+    """Rolls the dice of the row before."""
+
+    serves = Ddpm.serves
+
+    def draw(self, process, canvas, steps, draws, denoise, on_step):
+        noise = draws.normal(canvas.ids[..., None].float())
+        denoise = denoise or process.denoise
+        shifted = lambda x, t, keep: denoise(x + noise.roll(1, 0), t, keep)  # noqa: E731
+        return _ddpm().draw(process, canvas, steps, draws, shifted, on_step)
+
+
+def _ddpm():
+    return Ddpm(find("sampler", "ddpm").options({}))
 
 
 class LastRow(Metric):
