@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from diffmidi_core.data.leaks import Leak, PieceSet
 
 FINDS = (
-    "Of excerpts of 24 notes two in three are found, of 32 nine in ten, of 64 and more nearly all; fewer where they are "
-    "of another performance."
+    "Of excerpts of 24 notes two in three are found, of 32 nine in ten, of 64 and more nearly all; fewer where they "
+    "are of another performance."
 )
 """What can be found, as measured (benchmarks/README.md)."""
 SHOWN = 20
