@@ -19,7 +19,7 @@ _DASH = Path("-")
 @click.command("text")
 @click.argument("file", type=UserPath(allow_dash=True))
 @click.option("--to-midi", is_flag=True, help="FILE holds words: write them as MIDI.")
-@click.option("--tokenizer", default="mmm", show_default=True, metavar="NAME", help="Whose words.")
+@click.option("--tokenizer", metavar="NAME", help="Whose tokens (default: those that runs have by default).")
 @click.option(
     "-o",
     "assignments",
@@ -32,11 +32,14 @@ _DASH = Path("-")
     type=UserPath(allow_dash=True),
     help="Where to write (words: standard output; MIDI: FILE with .mid).",
 )
-def command(file: Path, to_midi: bool, tokenizer: str, assignments: tuple[str, ...], out: Path | None) -> None:
+def command(file: Path, to_midi: bool, tokenizer: str | None, assignments: tuple[str, ...], out: Path | None) -> None:
     """Print the MIDI file FILE as words, or write words as MIDI. A FILE of - is standard input.
 
     Words stand between any white space; what follows a # on a line is a comment.
     """
+    from diffmidi_core.presets import default_names
+
+    tokenizer = tokenizer or str(default_names()["tokenizer"]["name"])
     part = _tokenizer(tokenizer, assignments)
     if to_midi:
         _write_midi(part, file, out)

@@ -12,8 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from diffmidi.api import Options, hookimpl
+from diffmidi.api.hook import read_json
 from diffmidi_console.prepared import prepared
-from diffmidi_core.api import Options, hookimpl, read_json
 
 _SHOWN_EVERY = 10.0
 """Seconds between plain lines where the output is no terminal (a log file, CI)."""

@@ -10,8 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from diffmidi_core.api import DiffmidiError, DrawFolder, Judged, PieceRecord, StoredRequest, curves_part, read_json
-from diffmidi_core.api import printable as printed
+from diffmidi.api import DiffmidiError
+from diffmidi.api.hook import DrawFolder, Judged, PieceRecord, StoredRequest, curves_part, read_json
+from diffmidi.api.hook import printable as printed
 from diffmidi_report.story import segments_of
 from diffmidi_report.words import length, many
 

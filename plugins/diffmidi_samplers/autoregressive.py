@@ -7,7 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from diffmidi_core.api import AutoregressiveProcess, Canvas, DiffmidiError, Process, Sampler, Tokenizer, some_rows
+from diffmidi.api import DiffmidiError
+from diffmidi.api.sampler import AutoregressiveProcess, Canvas, Process, Sampler, Tokenizer, some_rows
 from diffmidi_samplers.declarations import AutoregressiveOptions
 
 

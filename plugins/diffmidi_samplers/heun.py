@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from diffmidi_core.api import GaussianLevels, ddim_steps, heun_corrections
+from diffmidi.api.sampler import GaussianLevels, ddim_steps, heun_corrections
 from diffmidi_samplers.gaussian import Estimates, GaussianSampler
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from diffmidi_core.api import GaussianLevels, ReverseStep, ddim_steps, ddpm_steps, dpmpp_steps
+from diffmidi.api.sampler import GaussianLevels, ReverseStep, ddim_steps, ddpm_steps, dpmpp_steps
 from diffmidi_samplers.declarations import EtaOptions
 from diffmidi_samplers.gaussian import Estimates, GaussianSampler
 

@@ -13,16 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from diffmidi_core.api import (
-    Canvas,
-    DiffmidiError,
-    MaskedProcess,
-    Process,
-    Sampler,
-    Tokenizer,
-    draw_uniform,
-    some_rows,
-)
+from diffmidi.api import DiffmidiError
+from diffmidi.api.sampler import Canvas, MaskedProcess, Process, Sampler, Tokenizer, draw_uniform, some_rows
 from diffmidi_samplers.declarations import ConfidenceOptions, MaskedOptions, RemaskOptions
 
 

@@ -16,19 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from symusic.core import TimeSignatureTick
 
-from diffmidi_core.api import (
-    SPECIALS,
-    Grammar,
-    Ids,
-    Notes,
-    Options,
-    RefusedError,
-    Score,
-    Tokenizer,
-    notes_of,
-    score_of,
-    without_twins,
-)
+from diffmidi.api import Options, RefusedError
+from diffmidi.api.tokenizer import SPECIALS, Grammar, Ids, Notes, Score, Tokenizer, notes_of, score_of, without_twins
 from diffmidi_tokenizers import bars, steps
 from diffmidi_tokenizers.declarations import MiditokOptions, RemiOptions
 from diffmidi_tokenizers.dialects import Dialect, dialect_of

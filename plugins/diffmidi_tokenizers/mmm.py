@@ -12,13 +12,13 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.api import (
+from diffmidi.api import RefusedError
+from diffmidi.api.tokenizer import (
     SPECIALS,
     Encoded,
     Grammar,
     Ids,
     Notes,
-    RefusedError,
     Score,
     Tokenizer,
     notes_of,

@@ -6,8 +6,9 @@ from dataclasses import asdict
 import pytest
 from rich.console import Console as Terminal
 
+from diffmidi.api import Options
+from diffmidi.api.metric import Figure
 from diffmidi_console.console import Console
-from diffmidi_core.api import Figure, Options
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import json
 import pytest
 from rich.console import Console as Terminal
 
+from diffmidi.api import Options
 from diffmidi_console.console import Console
-from diffmidi_core.api import Options
 
 REPORT = {
     "found": 1300,

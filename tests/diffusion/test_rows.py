@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from diffmidi_core.api import draw_categorical, draw_noise, draw_uniform, some_rows
+from diffmidi.api.process import draw_categorical, draw_noise, draw_uniform
+from diffmidi.api.sampler import some_rows
 from diffmidi_core.diffusion.rows import RowGenerators
 from diffmidi_core.registry import find
 from diffmidi_core.testing.surroundings import context_of, smallest, toy_batch, toy_canvas
@@ -48,7 +49,7 @@ def test_what_is_not_drawn_by_rows_comes_from_one_stream():
 
 @pytest.mark.parametrize("name", ["ancestral", "confidence", "remask", "ddpm", "ddim", "dpmpp", "heun"])
 def test_a_piece_is_the_same_in_any_batch(name):
-    family = find("sampler", name).load().family
+    family = find("sampler", name).sampler().family
     process = smallest("process", family, **context_of("process")).eval()
     sampler, canvas = find("sampler", name).build(), toy_canvas(toy_batch(process.tokenizer))
     words = sampler.sample(process, canvas, steps=4, generator=rows(*range(len(canvas.ids))))

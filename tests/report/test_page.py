@@ -3,7 +3,8 @@
 import pytest
 from markupsafe import Markup
 
-from diffmidi_core.api import Picture, Section, Table, hookimpl
+from diffmidi.api import hookimpl
+from diffmidi.api.hook import Picture, Section, Table
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.show.report import collect, write
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from diffmidi_core.run.checksums import digests, verify
 
 from diffmidi_core import cli
 from diffmidi_core.checksums import digests, verify

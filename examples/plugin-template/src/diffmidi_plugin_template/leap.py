@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from diffmidi_core.api import Figure, Metric, Row, Sample, WindowBits, notes_of
+from diffmidi.api.metric import Figure, Metric, Row, Sample, WindowBits, notes_of
 
 
 class Leap(Metric):

@@ -1,0 +1,45 @@
+"""Writing a source: where pieces of music come from.
+
+A Source is built as `Class(options, data=...)`; `data` is the text given as --data, or None. `pieces()` lists every
+Piece, in an order that repeats, and `read(piece)` gives it as a Score in ticks, or raises RefusedError, whose
+sentence names it. Its SourceDeclaration says which --data it `takes` ("*.zip", "hub:*").
+
+    class Zip(Source):
+        def pieces(self):
+            with zipfile.ZipFile(self.data) as archive:
+                yield from (Piece(name) for name in sorted(archive.namelist()) if name.endswith(".mid"))
+
+        def read(self, piece):
+            with zipfile.ZipFile(self.data) as archive:
+                return read_midi_bytes(archive.read(piece.id), piece.id)
+
+`read_midi` and `read_midi_bytes` read MIDI safely whatever is in it; their _counted forms also say what was repaired.
+
+Checks of the conformance kit, besides those of every kind: check_pieces_repeat, check_pieces_are_scores,
+check_unknown_piece_is_refused, check_missing_data_is_said.
+"""
+
+from diffmidi_core.contracts.source import Piece, Source
+from diffmidi_core.files import whole_file
+from diffmidi_core.music.notes import Notes, Score, score_of
+from diffmidi_core.music.reading import (
+    printable,
+    read_midi,
+    read_midi_bytes,
+    read_midi_bytes_counted,
+    read_midi_counted,
+)
+
+__all__ = [
+    "Notes",
+    "Piece",
+    "Score",
+    "Source",
+    "printable",
+    "read_midi",
+    "read_midi_bytes",
+    "read_midi_bytes_counted",
+    "read_midi_counted",
+    "score_of",
+    "whole_file",
+]
