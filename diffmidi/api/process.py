@@ -13,11 +13,11 @@ Mostly one begins from a family that exists, and writes its network: MaskedProce
 
     class Small(MaskedProcess):
         def __init__(self, options, *, tokenizer, backbone, schedule):
-            super().__init__(options, tokenizer=tokenizer, backbone=backbone, schedule=schedule)
+            super().__init__(options, tokenizer=tokenizer, backbone=backbone, schedule=schedule, typed=True)
             self.embedding = nn.Embedding(len(tokenizer.vocab), backbone.width)
 
         def denoise(self, z, m, keep=None):
-            features = self.backbone(self.embedding(z), keep)   # [B, L, H], m [B] masked positions in each row
+            features = self.backbone(self.embedding(z), keep)   # [B, L, H]; m [B] is the share of masked tokens
             return features @ self.embedding.weight.T           # logits [B, L, V]
 
 It is declared by a ProcessDeclaration, whose `family` names the samplers that can draw from it.

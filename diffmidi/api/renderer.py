@@ -9,7 +9,7 @@ written.
 
         def render(self, score, path, *, title=""):
             with whole_file(path) as beside:
-                beside.write_text(" ".join(map(str, notes_of(score).pitch)) + "\n", encoding="utf-8")
+                beside.write_text(" ".join(map(str, notes_of(score).pitch)) or "silence", encoding="utf-8")
 
 Checks of the conformance kit, besides those of every kind: check_suffix_begins_with_a_dot, check_writes_one_file,
 check_replaces_whole, check_unwritable_is_said, check_any_title_will_do, check_score_is_left_alone.

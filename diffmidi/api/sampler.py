@@ -14,7 +14,8 @@ Reveal one part of the masked positions at every step, in random order:
             ids = torch.where(canvas.fixed, canvas.ids, mask)
             order = draw_uniform(generator, ids.shape, ids.device).masked_fill(canvas.fixed, 2)
             for step in range(steps):
-                logits = (denoise or process.denoise)(ids, (ids == mask).sum(-1), canvas.keep)
+                share = (ids == mask).float().mean(-1)   # [B] of masked positions
+                logits = (denoise or process.denoise)(ids, share, canvas.keep)
                 logits[..., :4] = -torch.inf   # no special token is music
                 drawn = draw_categorical(logits, generator)
                 ids = torch.where((ids == mask) & (order <= (step + 1) / steps), drawn, ids)

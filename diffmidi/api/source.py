@@ -4,14 +4,15 @@ A Source is built as `Class(options, data=...)`; `data` is the text given as --d
 Piece, in an order that repeats, and `read(piece)` gives it as a Score in ticks, or raises RefusedError, whose
 sentence names it. Its SourceDeclaration says which --data it `takes` ("*.zip", "hub:*").
 
-    class Zip(Source):
+    class Flat(Source):
         def pieces(self):
-            with zipfile.ZipFile(self.data) as archive:
-                yield from (Piece(name) for name in sorted(archive.namelist()) if name.endswith(".mid"))
+            files = sorted(Path(self.data or "").glob("*.mid"))
+            if not files:
+                raise UsageError(f"there is no MIDI file in --data {self.data}: give a folder of them.")
+            yield from (Piece(file.name) for file in files)
 
         def read(self, piece):
-            with zipfile.ZipFile(self.data) as archive:
-                return read_midi_bytes(archive.read(piece.id), piece.id)
+            return read_midi(Path(self.data or "") / piece.id)
 
 `read_midi` and `read_midi_bytes` read MIDI safely whatever is in it; their _counted forms also say what was repaired.
 
