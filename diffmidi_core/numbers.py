@@ -33,9 +33,9 @@ def counted(count: int, what: str) -> str:
 
 
 def percent_text(share: float) -> str:
-    """A share of 1 as percent: "12 %", "0.3 %"."""
+    """A share of 1 as percent: "12 %", "3 %", "0.11 %"."""
     percent = 100 * share
-    return f"{percent:.0f} %" if percent >= 1 else f"{percent:.1g} %"
+    return f"{percent:.0f} %" if percent >= 1 else f"{percent:.2g} %"
 
 
 def clock_text(seconds: float) -> str:

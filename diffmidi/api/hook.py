@@ -25,16 +25,13 @@ all of diffmidi does.
 Checks of the conformance kit, besides those of every kind: check_listens, check_survives_a_run.
 """
 
-from diffmidi_core.contracts.metric import TrainingMusic
 from diffmidi_core.contracts.report import Picture, Section, Table
 from diffmidi_core.draw.folder import DrawFolder, PieceRecord, StoredRequest
 from diffmidi_core.files import read_json, whole_file
 from diffmidi_core.hookspecs import hookimpl
 from diffmidi_core.judge.judged import Judged, StoredFigure
 from diffmidi_core.layers import changed_options, flat
-from diffmidi_core.music.notes import Score
-from diffmidi_core.music.reading import printable, read_midi
-from diffmidi_core.numbers import count_text, counted, figure_text
+from diffmidi_core.numbers import clock_text, count_text, counted, figure_text, interval_text, percent_text, spread_text
 from diffmidi_core.presets import departures
 from diffmidi_core.train.overfitting import curves_part
 
@@ -43,13 +40,12 @@ __all__ = [
     "Judged",
     "Picture",
     "PieceRecord",
-    "Score",
     "Section",
     "StoredFigure",
     "StoredRequest",
     "Table",
-    "TrainingMusic",
     "changed_options",
+    "clock_text",
     "count_text",
     "counted",
     "curves_part",
@@ -57,8 +53,9 @@ __all__ = [
     "figure_text",
     "flat",
     "hookimpl",
-    "printable",
+    "interval_text",
+    "percent_text",
     "read_json",
-    "read_midi",
+    "spread_text",
     "whole_file",
 ]

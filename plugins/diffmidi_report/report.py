@@ -11,7 +11,7 @@ from diffmidi.api.hook import Section
 from diffmidi_report.declarations import ReportOptions
 
 if TYPE_CHECKING:
-    from diffmidi.api.hook import TrainingMusic
+    from diffmidi.api.metric import TrainingMusic
 
 
 class Report:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffmidi.api import DiffmidiError
-from diffmidi.api.hook import printable
+from diffmidi.api.source import printable
 
 RATES = (24_000, 16_000, 12_000)
 """Frames per second to choose from: a piano has little above half of the first, and still sounds like one at the last.

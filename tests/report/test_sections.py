@@ -13,7 +13,7 @@ import pytest
 from markupsafe import Markup
 
 from diffmidi.api import DiffmidiError
-from diffmidi.api.hook import TrainingMusic
+from diffmidi.api.metric import TrainingMusic
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.registry import find
 
