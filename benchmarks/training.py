@@ -27,6 +27,7 @@ from transformers import BertConfig, BertModel
 
 from diffmidi_core.config import TrainConfig
 from diffmidi_core.contracts.batch import Batch, Canvas
+from diffmidi_core.contracts.draws import RowDraws
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.registry import find
 from diffmidi_core.train.optimiser import Ema, make_optimiser
@@ -148,12 +149,12 @@ def sampling(process: Process, dtype: torch.dtype, length: int, count: int, step
 
     plain, body.forward = body.forward, timed(body.forward)  # type: ignore[method-assign]
     sampler = find("sampler", "ddpm").build()
-    generator = torch.Generator(device).manual_seed(0)
+    draws = RowDraws.seeded(0, count, device)
     canvas = Canvas.blank(count, length, device=device)
     with torch.inference_mode(), torch.autocast(device, dtype=dtype, enabled=dtype != torch.float32):
-        sampler.sample(process, canvas, steps=3, generator=generator)
+        sampler.sample(process, canvas, steps=3, draws=draws)
         inside = 0.0
-        total = seconds(lambda: sampler.sample(process, canvas, steps=steps, generator=generator))
+        total = seconds(lambda: sampler.sample(process, canvas, steps=steps, draws=draws))
     body.forward = plain  # type: ignore[method-assign]
     return total, inside
 

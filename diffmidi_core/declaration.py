@@ -10,11 +10,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os.path import expanduser
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-UserPath = Annotated[str, AfterValidator(expanduser)]
+UserPath = Annotated[Path, AfterValidator(lambda path: Path(expanduser(path)))]
 """The type of an option that is a path: `~` in it is the user's home folder, wherever the option is set."""
 
 

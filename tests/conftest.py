@@ -87,7 +87,7 @@ class Words(Tokenizer):
     def encode_counted(self, score):
         raise NotImplementedError
 
-    def decode(self, ids):
+    def decode(self, ids, timeline=None):
         raise NotImplementedError
 
     def starts(self, ids):

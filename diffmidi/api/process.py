@@ -35,7 +35,7 @@ from diffmidi_core.contracts.process import Bound, Process
 from diffmidi_core.contracts.schedule import NoiseSchedule
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.diffusion.autoregressive_process import AutoregressiveProcess
-from diffmidi_core.diffusion.categorical import draw_categorical, draw_uniform
+from diffmidi_core.diffusion.categorical import draw_uniform
 from diffmidi_core.diffusion.gaussian_process import GaussianProcess
 from diffmidi_core.diffusion.kl import normal_kl
 from diffmidi_core.diffusion.levels import GaussianLevels
@@ -59,7 +59,6 @@ __all__ = [
     "Share",
     "Support",
     "Tokenizer",
-    "draw_categorical",
     "draw_noise",
     "draw_uniform",
     "normal_kl",

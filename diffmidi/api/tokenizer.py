@@ -13,10 +13,11 @@ One token per note, its pitch, in quarter notes:
         def encode_counted(self, score):
             return (notes_of(score).pitch + 4).astype(np.int32), {}
 
-        def decode(self, ids):
+        def decode(self, ids, timeline=None):
             pitch = ids[ids >= 4].astype(np.int64) - 4
-            at = np.arange(len(pitch))
-            return score_of(Notes(at, np.ones_like(at), pitch, np.full_like(at, 64)), ticks_per_quarter=1)
+            at = 12 * np.arange(len(pitch))
+            score = score_of(Notes(at, np.full_like(at, 12), pitch, np.full_like(at, 64)), ticks_per_quarter=12)
+            return score if timeline is None else timeline.onto(score)
 
         def starts(self, ids):
             return np.arange(len(ids))
@@ -25,22 +26,25 @@ One token per note, its pitch, in quarter notes:
             return int((ids >= 4).sum())
 
 `notes_of` gives the notes of a Score as columns (onset, duration, pitch, velocity), `score_of` makes a Score of them.
-`metre_of` and its like read bars; `microseconds` and `sustained` read tempo and pedal.
+A Timeline has what tokens do not carry: tempi, metres, upbeat. `metre_of` and its like read bars; `microseconds` and
+`sustained` read tempo and pedal.
 
 Checks of the conformance kit, besides those of every kind: check_specials_come_first, check_words_are_words,
 check_ids_are_in_range, check_encoding_repeats, check_words_survive_decoding, check_notes_survive,
 check_decoding_is_total, check_specials_are_not_music, check_starts_are_boundaries, check_pieces_are_encoded_alike,
-check_faultless, check_grammar_fits_the_vocabulary, check_transposed_words_are_transposed_music,
-check_scaled_velocities_leave_the_rest, check_stretched_time_leaves_the_rest,
-check_fingerprint_is_the_same_everywhere.
+check_a_timeline_is_kept, check_faultless, check_grammar_fits_the_vocabulary,
+check_transposed_words_are_transposed_music, check_scaled_velocities_leave_the_rest,
+check_stretched_time_leaves_the_rest, check_fingerprint_is_the_same_everywhere.
 """
 
 from diffmidi_core.contracts.grammar import Grammar
 from diffmidi_core.contracts.tokenizer import SPECIALS, Encoded, Ids, Tokenizer
+from diffmidi_core.music.clock import Tempo
 from diffmidi_core.music.metre import Metre, downbeat, metre_of, onset_phase
 from diffmidi_core.music.notes import Notes, Score, notes_of, score_of, without_twins
 from diffmidi_core.music.pedal import sustained
 from diffmidi_core.music.tempo import microseconds
+from diffmidi_core.music.timeline import MetreChange, Moved, Timeline, TrackNames
 
 __all__ = [
     "SPECIALS",
@@ -48,9 +52,14 @@ __all__ = [
     "Grammar",
     "Ids",
     "Metre",
+    "MetreChange",
+    "Moved",
     "Notes",
     "Score",
+    "Tempo",
+    "Timeline",
     "Tokenizer",
+    "TrackNames",
     "downbeat",
     "metre_of",
     "microseconds",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 
 import click
 
@@ -56,7 +57,10 @@ def group() -> None:
 
 
 def main() -> None:
-    """`diffmidi`: runs a command, and says what is wrong in one sentence."""
+    """`diffmidi`: runs a command, and says what is wrong in one sentence.
+
+    With DIFFMIDI_DEBUG in the environment the traceback comes before it: for authors of parts.
+    """
     # Threads that spin while they wait halve torch's speed as soon as another program wants a core; see
     # benchmarks/README.md. OpenMP reads this when torch is loaded, which is later.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -66,13 +70,15 @@ def main() -> None:
         error.show()
         code = error.exit_code
     except DiffmidiError as error:
+        if os.environ.get("DIFFMIDI_DEBUG"):
+            traceback.print_exc()
         click.echo(f"{'' if error.exit_code == 130 else 'Error: '}{error}", err=True)
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("Stopped. What had been written whole is still there, and nothing half-written is left.", err=True)
         code = 130
     except PermissionError as error:
-        click.echo(f"Error: {may_not_be_read(error.filename or error)}", err=True)
+        click.echo(f"Error: {may_not_be_read(str(error.filename or error))}", err=True)
         code = 1
     except BrokenPipeError:
         sys.stderr.close()

@@ -75,7 +75,7 @@ def _sections(records: Sequence[Record]) -> list[Section]:
             "settings that differ",
             [(name, [_told(r.settings.get(name)) for r in records]) for name in differing(records)],
         ),
-        ("training", [(name, [_told(r.training[name]) for r in records]) for name in records[0].training]),
+        ("training", [(name, [_measured(r.training[name]) for r in records]) for name in records[0].training]),
         ("judged", [(name, [_told(r.judged.get(name)) for r in records]) for name in judged_by(records)]),
         ("figures", [(_with_unit(name, records), [_figure(r.figures.get(name)) for r in records]) for name in figures]),
     ]
@@ -84,7 +84,7 @@ def _sections(records: Sequence[Record]) -> list[Section]:
 
 
 def _told(value: Any) -> str:
-    """A setting as it was given, and how far training went."""
+    """A setting as it was given."""
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -92,6 +92,10 @@ def _told(value: Any) -> str:
     if isinstance(value, float):
         return figure_text(value, 6)
     return count_text(value) if isinstance(value, int) else str(value)
+
+
+def _measured(value: Any) -> str:
+    return figure_text(value) if isinstance(value, float) else _told(value)
 
 
 def _with_unit(name: str, records: Sequence[Record]) -> str:

@@ -155,6 +155,7 @@ def _other(
         draw=draw,
         training=own.training if own else None,
         sustain=config.prepare.sustain,
+        tracks=config.prepare.tracks,
         to=folder.figures,
     )
     work.tell_end("evaluate", folder.path, found["figures"])

@@ -55,8 +55,8 @@ LICENSE = click.option(
 TRACK = "hook.track.to"
 LENGTHS = (
     ("notes", click.IntRange(1), "Pieces of so many notes (default: as long as training windows)."),
-    ("bars", click.IntRange(1), "Pieces of so many bars, 4/4 where tokens name no metre."),
-    ("seconds", click.FloatRange(0, min_open=True), "Pieces of so many seconds, at 120 quarter notes a minute."),
+    ("bars", click.IntRange(1), "Pieces of so many bars, in the training music's metre where tokens name none."),
+    ("seconds", click.FloatRange(0, min_open=True), "Pieces of so many seconds, at the training music's tempo."),
 )
 _TYPES: Mapping[Any, Any] = {int: int, float: float, bool: bool, str: str, str | None: str, int | None: int}
 
@@ -169,7 +169,9 @@ def _name(field: FieldInfo) -> str | None:
 def _flag(target: str, field: FieldInfo) -> Callable[[F], F]:
     choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
     said = field.description or ""
-    default = "" if field.default is None else f" (default {_told(field.default)})"
+    extra = field.json_schema_extra
+    told = field.default is not None and isinstance(extra, dict) and extra["shown"]
+    default = f" (default {_told(field.default)})" if told else ""
     return click.option(
         str(_name(field)),
         _parameter(target),

@@ -93,7 +93,7 @@ def _tree(config: Path | None, source: Path | None) -> dict[str, Any] | None:
         from diffmidi_core.run.folder import RunFolder
 
         return RunFolder.open(source).config().model_dump(mode="json")
-    return read_json(config.expanduser()) if config else None  # type: ignore[no-any-return]
+    return read_json(config.expanduser()) if config else None
 
 
 def _resolved(resume: Path | None, file: dict[str, Any] | None, flags: Any, assignments: tuple[str, ...]) -> Any:

@@ -12,6 +12,8 @@ from diffmidi_core.cli.paths import UserPath
 
 if TYPE_CHECKING:
     from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
+    from diffmidi_core.music.notes import Score
+    from diffmidi_core.music.tracks import TrackChoice
 
 _DASH = Path("-")
 
@@ -19,6 +21,13 @@ _DASH = Path("-")
 @click.command("text")
 @click.argument("file", type=UserPath(allow_dash=True))
 @click.option("--to-midi", is_flag=True, help="FILE holds words: write them as MIDI.")
+@click.option(
+    "--tracks",
+    default="piano",
+    show_default=True,
+    metavar="WHICH",
+    help="Tracks that are the piano's: piano, all, programs such as 24-31, or names such as '*hand*', with commas.",
+)
 @click.option("--tokenizer", metavar="NAME", help="Whose tokens (default: those that runs have by default).")
 @click.option(
     "-o",
@@ -32,10 +41,13 @@ _DASH = Path("-")
     type=UserPath(allow_dash=True),
     help="Where to write (words: standard output; MIDI: FILE with .mid).",
 )
-def command(file: Path, to_midi: bool, tokenizer: str | None, assignments: tuple[str, ...], out: Path | None) -> None:
+def command(
+    file: Path, to_midi: bool, tracks: str, tokenizer: str | None, assignments: tuple[str, ...], out: Path | None
+) -> None:
     """Print the MIDI file FILE as words, or write words as MIDI. A FILE of - is standard input.
 
-    Words stand between any white space; what follows a # on a line is a comment.
+    Words stand between any white space; what follows a # on a line is a comment. The comments `# tempo:`, `# metre:`,
+    `# upbeat:` and `# track:` say what words do not, and are read back.
     """
     from diffmidi_core.presets import default_names
 
@@ -44,7 +56,8 @@ def command(file: Path, to_midi: bool, tokenizer: str | None, assignments: tuple
     if to_midi:
         _write_midi(part, file, out)
     else:
-        _write_words(part, file, out, " ".join([f"tokenizer {tokenizer}", *(f"-o {given}" for given in assignments)]))
+        made_by = " ".join([f"tokenizer {tokenizer}", *(f"-o {given}" for given in assignments)])
+        _write_words(part, file, out, made_by, _choice(tracks))
 
 
 def _tokenizer(name: str, assignments: tuple[str, ...]) -> Tokenizer:
@@ -59,11 +72,22 @@ def _tokenizer(name: str, assignments: tuple[str, ...]) -> Tokenizer:
     return built
 
 
-def _write_words(tokenizer: Tokenizer, file: Path, out: Path | None, made_by: str) -> None:
+def _choice(tracks: str) -> TrackChoice:
+    from diffmidi_core.music.tracks import TrackChoice
+
+    try:
+        return TrackChoice.parse(tracks)
+    except ValueError as error:
+        raise click.BadParameter(f"{error} (given: {tracks!r}).", param_hint="--tracks") from None
+
+
+def _write_words(tokenizer: Tokenizer, file: Path, out: Path | None, made_by: str, tracks: TrackChoice) -> None:
     from diffmidi_core.errors import RefusedError
     from diffmidi_core.files import whole_file
     from diffmidi_core.music.reading import printable, read_midi_bytes_counted, read_midi_counted
     from diffmidi_core.music.repairs import repairs_in
+    from diffmidi_core.music.timeline_text import timeline_lines
+    from diffmidi_core.music.tracks import listed
 
     try:
         score, counts = (
@@ -73,9 +97,12 @@ def _write_words(tokenizer: Tokenizer, file: Path, out: Path | None, made_by: st
         if error.reason == "not_midi":
             raise RefusedError(error.reason, f"{error} If it holds words, add --to-midi.") from None
         raise
-    ids, changed = tokenizer.encode_counted(score)
-    head = f"# {printable(file.name)}: {tokenizer.count_notes(ids)} notes in {len(ids)} words; {made_by}"
-    lines = [head, *_lines(tokenizer, ids)]
+    others = tracks.left_out(score)
+    score, _ = tracks.of(score, "standard input" if file == _DASH else printable(file))
+    piece = tokenizer.encode_piece(score)
+    ids, changed = piece.ids, piece.changed
+    head = f"# {printable(file.name)}: {piece.notes} notes in {len(ids)} words; {made_by}"
+    lines = [head, *timeline_lines(piece.timeline), *_lines(tokenizer, ids)]
     text = "\n".join(lines) + "\n"
     if out is None or out == _DASH:
         click.echo(text, nl=False)
@@ -84,6 +111,8 @@ def _write_words(tokenizer: Tokenizer, file: Path, out: Path | None, made_by: st
             temporary.write_text(text, encoding="utf-8")
     if repaired := repairs_in(counts):
         click.echo(f"Repaired: {repaired}.", err=True)
+    if others:
+        click.echo(f"Left out, as no piano's: {listed(others)}. `--tracks all` takes every track.", err=True)
     if changed:
         said = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in changed.items())
         click.echo(f"Not kept as it was: {said}.", err=True)
@@ -103,6 +132,7 @@ def _write_midi(tokenizer: Tokenizer, file: Path, out: Path | None) -> None:
     from diffmidi_core.data.text import describe_tokens, parse_tokens
     from diffmidi_core.errors import DiffmidiError, UsageError
     from diffmidi_core.music.reading import printable, write_midi
+    from diffmidi_core.music.timeline_text import read_timeline
 
     if (out is None and file == _DASH) or out == _DASH:
         raise UsageError("MIDI is written to a file: name it with --out FILE.mid.")
@@ -110,14 +140,27 @@ def _write_midi(tokenizer: Tokenizer, file: Path, out: Path | None) -> None:
     if out is None and target.exists():
         raise UsageError(f"{printable(target)} exists already. To replace it, say --out {printable(target)}.")
     name = "standard input" if file == _DASH else printable(file)
-    ids = parse_tokens(tokenizer, _text(file, name), name)
+    text = _text(file, name)
+    ids, timeline = parse_tokens(tokenizer, text, name), read_timeline(text, name)
     notes = tokenizer.count_notes(ids)
     if not notes:
         raise DiffmidiError(f"{name} holds no complete note. {describe_tokens(tokenizer)}")
-    write_midi(tokenizer.decode(ids), target)
+    score = tokenizer.decode(ids, timeline)
+    write_midi(score, target)
     if faults := tokenizer.faults(ids):
         click.echo(f"{faults} of the {len(ids)} words stand where the grammar has no place for them.", err=True)
-    click.echo(f"Wrote {printable(target)}: {notes} notes.")
+    click.echo(f"Wrote {printable(target)}: {_counted(notes)}{_played(score)}.")
+
+
+def _counted(notes: int) -> str:
+    return f"{notes} {'note' if notes == 1 else 'notes'}"
+
+
+def _played(score: Score) -> str:
+    """At which tempo and in which metre a piece begins."""
+    tempos, metres = score.tempos, score.time_signatures
+    said = f", at {tempos[0].qpm:.4g} quarter notes a minute" if tempos else ""
+    return said + (f" in {metres[0].numerator}/{metres[0].denominator}" if metres else "")
 
 
 def _text(file: Path, name: str) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from diffmidi_core.contracts.grammar import Grammar
 from diffmidi_core.declaration import Options
 from diffmidi_core.errors import DiffmidiError
-from diffmidi_core.music.notes import Notes, Score
+from diffmidi_core.music.notes import Notes, Score, notes_of
+from diffmidi_core.music.timeline import Timeline
 
 Ids = NDArray[np.int32]
 
@@ -33,12 +34,14 @@ class Encoded:
         ids, changed: what `Tokenizer.encode_counted` gives.
         starts: what `Tokenizer.starts` says of the ids.
         notes: what `Tokenizer.count_notes` says of them.
+        timeline: what the ids do not carry, which `Tokenizer.decode` takes.
     """
 
     ids: Ids
     changed: Mapping[str, int]
     starts: NDArray[np.integer]
     notes: int
+    timeline: Timeline = field(default_factory=Timeline)
 
 
 class Tokenizer(ABC):
@@ -68,8 +71,12 @@ class Tokenizer(ABC):
         """The score as ids [N], and what was changed on the way (notes merged, clamped, dropped: word to count)."""
 
     @abstractmethod
-    def decode(self, ids: Ids) -> Score:
-        """The ids as a score. Total: any ids in range give a Score (perhaps without notes), never an exception."""
+    def decode(self, ids: Ids, timeline: Timeline | None = None) -> Score:
+        """The ids as a score. Total: any ids in range give a Score (perhaps without notes), never an exception.
+
+        A `timeline` gives the piece its tempi, its metres where the ids name none, and its place in the bar
+        (`Timeline.onto` does so); without one the tokenizer decides.
+        """
 
     @abstractmethod
     def starts(self, ids: Ids) -> NDArray[np.int64]:
@@ -82,18 +89,21 @@ class Tokenizer(ABC):
     def count_notes(self, ids: Ids) -> int:
         """How many notes these ids say."""
 
-    def encode_piece(self, score: Score, notes: Notes) -> Encoded:
-        """The score as words, with their note boundaries and how many notes they say.
+    def encode_piece(self, score: Score, notes: Notes | None = None) -> Encoded:
+        """The score as words, with their note boundaries, how many notes they say, and what they do not carry.
 
-        By default the methods above are asked. A tokenizer that knows the answers as it writes gives them here, so that
-        preparing a large set does not read its words again.
+        By default the methods above are asked, and time is taken to be counted from the first note. A tokenizer that
+        knows the answers as it writes, or counts otherwise, gives them here, so that preparing a large set does not
+        read its words again.
 
         Args:
             score: as in `encode_counted`.
-            notes: its notes, as `notes_of` gives them.
+            notes: its notes, as `notes_of` gives them; None: they are found here.
         """
         ids, changed = self.encode_counted(score)
-        return Encoded(ids, changed, self.starts(ids), self.count_notes(ids))
+        onset = (notes_of(score) if notes is None else notes).onset
+        timeline = Timeline.of(score, int(onset[0])) if len(onset) else Timeline()
+        return Encoded(ids, changed, self.starts(ids), self.count_notes(ids), timeline)
 
     def transposition(self, semitones: int) -> Ids | None:
         """A table [V], int32: for each word the one that says the same, `semitones` higher; -1 where there is none.

@@ -23,6 +23,7 @@ from diffmidi_core.data.ragged import ArrowFile, Column, Ragged
 from diffmidi_core.data.report import read_report
 from diffmidi_core.data.split import HELDOUT, TEST, TRAIN
 from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.music.timeline import Timeline
 
 BLOCK = 65_536
 """Pieces looked at together, so that what is held in passing stays small."""
@@ -130,6 +131,10 @@ class TokenDataset:
         """What is known of a piece, by name: text and numbers; `report["labels"]` says what there is."""
         labels: dict[str, Label] = json.loads(self._file.value("labels", int(piece)))
         return labels
+
+    def timeline(self, piece: int | np.integer) -> Timeline:
+        """What the ids of a piece do not carry; `Tokenizer.decode` takes it."""
+        return Timeline.from_json(self._file.value("timeline", int(piece)))
 
     def batch(self, windows: Sequence[Window]) -> Batch:
         """[CLS] words [SEP] and [PAD] to the end, `length + 2` positions a row."""

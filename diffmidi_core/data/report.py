@@ -43,7 +43,8 @@ class Report:
             where that was asked for.
         read: what reading counted, of all kept pieces: `note_ons` in their files and `notes_read` of them, how many
             pieces have a sustain pedal (`with_pedal`), how many notes it lengthens (`sustained`, where that was asked
-            for), and repairs, as `repairs.Counts` names them.
+            for), how many notes are in tracks that are not the piano's (`other_notes`) and in how many pieces
+            (`with_others`), and repairs, as `repairs.Counts` names them.
         repaired: the pieces in whose files something was repaired, by what it was.
         changed: notes (or what else it says) that the tokenizer changed, by what it did.
         one_velocity: pieces all of whose notes are equally loud.
@@ -51,6 +52,7 @@ class Report:
         in_seconds: whether the tokens count seconds, not beats.
         round_trip: what decoding the words of `pieces` pieces again loses: absolute errors, and notes `lost`.
         labels: what labels there are, as `LabelSummary` says it.
+        typical: the median `tempo` and the commonest `metre` of the training pieces, as `TypicalSummary` says it.
         heldout_share, test_share: what share of the pieces was to be held out, and to test.
         heldout, test: how many pieces are.
         grouped: `by` what groups were named that had to stay on one side, how many `groups` and `pieces` in them.
@@ -77,6 +79,7 @@ class Report:
     in_seconds: bool = False
     round_trip: dict[str, Any] = field(default_factory=dict)
     labels: dict[str, dict[str, Any]] = field(default_factory=dict)
+    typical: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     heldout_share: float = 0.1
     heldout: int = 0
@@ -150,6 +153,11 @@ class Report:
             yield (
                 f"{_percent(pedal, self.kept)} of the pieces have a sustain pedal, and notes are as long as their keys "
                 "are held: with -o prepare.sustain=true they are as long as they are heard."
+            )
+        if others := self.read.get("other_notes", 0):
+            yield (
+                f"{others:,} notes in {self.read['with_others']:,} of the pieces are other instruments', and were left "
+                "out: --tracks says which tracks are the piano's, and `--tracks all` takes every one."
             )
         lost, measured = self.round_trip.get("lost", 0), self.round_trip.get("notes", 0)
         if lost * 50 > measured:

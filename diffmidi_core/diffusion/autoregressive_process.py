@@ -21,11 +21,12 @@ from torch import Tensor
 
 from diffmidi_core.contracts.backbone import Backbone
 from diffmidi_core.contracts.batch import Batch
+from diffmidi_core.contracts.draws import RowDraws
 from diffmidi_core.contracts.process import Bound, Process
 from diffmidi_core.contracts.schedule import NoiseSchedule
 from diffmidi_core.contracts.tokenizer import SPECIALS, Tokenizer
 from diffmidi_core.declaration import Options
-from diffmidi_core.diffusion.categorical import draw_categorical, exact, nucleus
+from diffmidi_core.diffusion.categorical import exact, nucleus
 from diffmidi_core.diffusion.next_word import NextWord
 from diffmidi_core.errors import DiffmidiError
 
@@ -68,7 +69,7 @@ class AutoregressiveProcess(Process):
         self,
         logits: Tensor,
         allowed: Tensor,
-        generator: torch.Generator,
+        draws: RowDraws,
         *,
         temperature: float = 1.0,
         top_k: int = 0,
@@ -82,7 +83,7 @@ class AutoregressiveProcess(Process):
         logits = exact(logits).masked_fill(~allowed.to(logits.device), -torch.inf) / temperature
         if 0 < top_k < logits.shape[-1]:
             logits = logits.masked_fill(logits < logits.topk(top_k).values[..., -1:], -torch.inf)
-        return draw_categorical(nucleus(logits, top_p), generator).to(allowed.device)
+        return draws.categorical(nucleus(logits, top_p)).to(allowed.device)
 
     def oracle(self, ids: Tensor) -> Callable[..., Tensor]:
         """What stands in for `predict` and is sure of the words [B, L], whatever it is shown."""

@@ -26,12 +26,13 @@ from torch import Tensor
 
 from diffmidi_core.contracts.backbone import Backbone
 from diffmidi_core.contracts.batch import Batch
+from diffmidi_core.contracts.draws import RowDraws
 from diffmidi_core.contracts.process import Bound, Process
 from diffmidi_core.contracts.schedule import NoiseSchedule
 from diffmidi_core.contracts.tokenizer import SPECIALS, Tokenizer
 from diffmidi_core.declaration import Options
 from diffmidi_core.diffusion.bound import POSITIONS_AT_ONCE
-from diffmidi_core.diffusion.categorical import draw_categorical, draw_uniform, exact, nucleus
+from diffmidi_core.diffusion.categorical import draw_uniform, exact, nucleus
 from diffmidi_core.diffusion.support import Support
 
 LN2 = math.log(2)
@@ -80,7 +81,7 @@ class MaskedProcess(Process):
         self,
         logits: Tensor,
         z: Tensor,
-        generator: torch.Generator,
+        draws: RowDraws,
         *,
         wanted: Tensor,
         temperature: float = 1.0,
@@ -95,10 +96,10 @@ class MaskedProcess(Process):
         wanted = wanted & hidden
         log_p = self.log_probabilities(exact(logits) / temperature)
         if self.support is not None:
-            words = self.support.draw(log_p, z, ~hidden, generator, wanted=wanted, top_p=top_p)
+            words = self.support.draw(log_p, z, ~hidden, draws, wanted=wanted, top_p=top_p)
         else:
             at = wanted.to(log_p.device)
-            drawn = draw_categorical(nucleus(log_p[at], top_p), generator, row_of=at.nonzero()[:, 0])
+            drawn = draws.categorical(nucleus(log_p[at], top_p), row_of=at.nonzero()[:, 0])
             words = z.masked_scatter(wanted, drawn.to(z.device))
         chosen = log_p.gather(-1, words.to(log_p.device)[..., None]).squeeze(-1)
         return words, chosen.to(z.device, torch.float32).masked_fill(~wanted, 0)

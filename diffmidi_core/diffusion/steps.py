@@ -12,14 +12,11 @@ import torch
 from torch import Tensor
 
 from diffmidi_core.diffusion.levels import GaussianLevels, at
-from diffmidi_core.diffusion.rows import drawn
 
 
 def draw_noise(generator: torch.Generator, like: Tensor) -> Tensor:
     """Standard normal noise in the shape, dtype and device of `like`, drawn where the generator lives."""
-    noise = drawn(
-        lambda shape, of: torch.randn(shape, generator=of, device=of.device, dtype=like.dtype), generator, like.shape
-    )
+    noise = torch.randn(like.shape, generator=generator, device=generator.device, dtype=like.dtype)
     return noise.to(like.device, non_blocking=True)
 
 

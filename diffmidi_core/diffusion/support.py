@@ -16,9 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from diffmidi_core.contracts.batch import Batch
+from diffmidi_core.contracts.draws import RowDraws
 from diffmidi_core.contracts.grammar import Grammar
 from diffmidi_core.contracts.tokenizer import SPECIALS
-from diffmidi_core.diffusion.categorical import draw_categorical, exact, nucleus
+from diffmidi_core.diffusion.categorical import exact, nucleus
 from diffmidi_core.errors import DiffmidiError
 
 Reduce = Callable[[Tensor, int], Tensor]
@@ -76,7 +77,7 @@ class Support(nn.Module):
         logits: Tensor,
         ids: Tensor,
         fixed: Tensor,
-        generator: torch.Generator,
+        draws: RowDraws,
         *,
         top_p: float = 1.0,
         wanted: Tensor | None = None,
@@ -91,13 +92,10 @@ class Support(nn.Module):
         """
         logits = exact(logits)
 
-        def choose(weights: Tensor) -> Tensor:
-            return draw_categorical(weights, generator)
-
-        types = self._types(self._by_type(logits, torch.logsumexp), ids, fixed, torch.logsumexp, choose)
+        types = self._types(self._by_type(logits, torch.logsumexp), ids, fixed, torch.logsumexp, draws.categorical)
         at = (~fixed if wanted is None else wanted & ~fixed).to(logits.device).nonzero(as_tuple=True)
         likely = nucleus(self._within(logits[at], types.to(logits.device)[at]), top_p)
-        words = draw_categorical(likely, generator, row_of=at[0])
+        words = draws.categorical(likely, row_of=at[0])
         return _replaced(ids, at, words)
 
     def legal_argmax(self, logits: Tensor, ids: Tensor, fixed: Tensor) -> Tensor:

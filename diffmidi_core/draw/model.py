@@ -14,7 +14,8 @@ from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.draw.lengths import DataLengths
 from diffmidi_core.draw.request import Request
-from diffmidi_core.errors import DiffmidiError, UsageError
+from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.music.timeline import Timeline
 from diffmidi_core.registry import find
 from diffmidi_core.run import checkpoint as checkpoints
 from diffmidi_core.run.build import build_process, build_tokenizer
@@ -60,6 +61,11 @@ class Model:
         """Music to tokens and back, as the model was trained with it."""
         return self.process.tokenizer
 
+    @property
+    def timeline(self) -> Timeline:
+        """At which tempo and in which metre its new pieces are played."""
+        return self.manifest.typical.timeline()
+
 
 def open_model(where: Path, checkpoint: Which = None) -> Model:
     """The model of a run, at a `checkpoint` as `choose` takes it, or of an exported folder, which has only one.
@@ -97,15 +103,7 @@ def _remedy(remedy: str, manifest: Manifest) -> str:
 
 def _built(manifest: Manifest, folder: Path) -> Process:
     """The process that a manifest describes, from parts of the very packages it names, with weights yet to come."""
-    for kind in PARTS:
-        part = manifest.part(kind)
-        try:
-            find(kind, part.spec)
-        except UsageError as error:
-            where = "" if part.package is None else f": pip install {part.package}=={part.version}"
-            raise DiffmidiError(
-                f"{folder} needs {kind} '{part.name}' of {part.package} {part.version}, which is not installed{where}."
-            ) from error
+    manifest.check_installed(folder)
     saved = folder / TOKENIZER
     has_own = any(name.startswith(f"{TOKENIZER}/") for name in manifest.files)
     tokenizer = build_tokenizer(manifest, saved if has_own else None)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 
 from diffmidi_core.contracts.batch import Canvas
+from diffmidi_core.contracts.draws import RowDraws
 from diffmidi_core.contracts.sampler import Sampler
-from diffmidi_core.diffusion.rows import RowGenerators
 from diffmidi_core.draw.length import Goal, goals_for
 from diffmidi_core.draw.long import Drawn, Filled, Frame, grow
 from diffmidi_core.draw.model import Model
@@ -45,7 +45,12 @@ def pieces(model: Model, request: Request, computing: Computing) -> Iterator[lis
     Raises UsageError for a length that this model cannot give, BrokenPluginError where the sampler or the model fails.
     """
     goals, first = goals_for(
-        request.length, request.count, tokenizer=model.tokenizer, lengths=model.lengths, seed=request.seed
+        request.length,
+        request.count,
+        tokenizer=model.tokenizer,
+        lengths=model.lengths,
+        seed=request.seed,
+        timeline=model.timeline,
     )
     draw = _Draw(model, request, computing, goals, first)
     ranks = computing.ranks
@@ -87,17 +92,13 @@ class _Draw:
 
     def _filled(self, canvas: Canvas, pieces: Sequence[int], window: int) -> Filled:
         seed, device = self.request.seed, self.device
-        generator = RowGenerators([generator_for(seed, "sample", piece, window, device=device) for piece in pieces])
+        draws = RowDraws([generator_for(seed, "sample", piece, window, device=device) for piece in pieces])
         with torch.inference_mode(), self.computing.autocast():
-            tokens, record = self.sampler.sample_with_record(
-                self.process,
-                canvas.to(device),
-                steps=self.request.steps,
-                generator=generator,
-                on_step=self.progress.tell,
+            found = self.sampler.sample(
+                self.process, canvas.to(device), steps=self.request.steps, draws=draws, on_step=self.progress.tell
             )
         self.progress.next_window()
-        return tokens.cpu().numpy(), {name: values.tolist() for name, values in record.items()}
+        return found.ids.cpu().numpy(), {name: values.tolist() for name, values in found.record.items()}
 
 
 class _Progress:

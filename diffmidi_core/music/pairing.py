@@ -70,8 +70,8 @@ def _paired(stream: Stream, silences: Sequence[int]) -> list[Release]:
     spare: list[Release] = []
     down, silence = 0, None
     for each in stream:
-        # What lets all keys go comes before what happens on the same tick.
-        if silence is not None and silence <= each.tick:
+        # On one tick, keys are let go one by one, then all of them, and then struck.
+        if silence is not None and (silence, isinstance(each, Release)) <= (each.tick, False):
             _one_by_one(stretch, silence)
             stretch, down, silence = [], 0, None
         if isinstance(each, Strike):

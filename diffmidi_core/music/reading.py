@@ -109,7 +109,7 @@ def printable(name: Path | str) -> str:
 def _repaired(data: bytes, header: Header, scan: Scan) -> tuple[Score, bytes, Counts]:
     """The score of a file, the bytes that symusic read it from, and what was counted and repaired."""
     repairs = {
-        "note_ons": scan.struck,
+        "note_ons": scan.events.struck,
         "wrong_type": int(header.form > 1),
         "uncounted_tracks": max(len(scan.tracks) - header.tracks, 0),
         "missing_tracks": max(header.tracks - len(scan.tracks), 0),
@@ -144,9 +144,9 @@ def _parsed(data: bytes) -> Score | None:
 
 def _all_read(score: Score, scan: Scan) -> bool:
     """Whether every key that is struck in the file is a note, and as long as the file says."""
-    if score.note_num() != scan.struck or scan.after_sysex:
+    if score.note_num() != scan.events.struck or scan.after_sysex:
         return False
-    if not scan.events.silences.any():
+    if not len(scan.events.silences):
         return True
     silences = np.array(sorted({tick for ticks in silences_of(scan, scan.ticks()[0]).values() for tick in ticks}))
     for track in score.tracks:

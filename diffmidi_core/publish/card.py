@@ -18,6 +18,8 @@ from diffmidi_core.run.folder import RunFolder
 from diffmidi_core.run.manifest import Manifest
 from diffmidi_core.train.overfitting import curves_part
 
+_TRAINED_BY = ("train.", "precision")
+"""How what decides the weights is called in the config; the rest of what may change does not."""
 UNKNOWN = "unknown"
 """What the Hub calls a licence that nobody has named."""
 
@@ -59,6 +61,8 @@ def write_card(
             music=_music(config, facts.get("data") or {}),
             figures={each: figure for each, figure in figures.items() if figure is not None},
             versions=facts.get("versions") or {},
+            began=facts.get("began"),
+            changes=_changes(run),
             overfits=curves_part(run.read_log()),
         )
     )
@@ -69,6 +73,16 @@ def _said(file: Path) -> Mapping[str, Any]:
     """What a JSON file of a run says; nothing where the run has not come to it."""
     said = read_json(file) if file.exists() else {}
     return said if isinstance(said, Mapping) else {}
+
+
+def _changes(run: RunFolder) -> list[str]:
+    """What was changed of how it was trained, and from which iteration on."""
+    told = []
+    for segment in run.segments():
+        pairs = {name: pair for name, pair in (segment.get("changed") or {}).items() if name.startswith(_TRAINED_BY)}
+        said = ", ".join(f"`{name}` {_cell(new)} instead of {_cell(old)}" for name, (old, new) in pairs.items())
+        told += [f"From iteration {segment.get('from')} on: {said}."] if said else []
+    return told
 
 
 def _music(config: Mapping[str, Any], counts: Mapping[str, Any]) -> dict[str, str]:

@@ -95,12 +95,13 @@ class RunFolder:
         return read_config(self._tree(), self.config_file)
 
     def _tree(self) -> dict[str, Any]:
-        tree = read_json(self.config_file)
+        tree: Any = read_json(self.config_file)
         if not isinstance(tree, dict):
             raise DiffmidiError(f"{self.config_file} does not hold one JSON object: it was not written by diffmidi.")
+        found: dict[str, Any] = tree
         for segment in self.segments():
-            tree = changes.apply(tree, segment.get("changed") or {})
-        return tree
+            found = changes.apply(found, segment.get("changed") or {})
+        return found
 
     def changed(
         self, flags: Mapping[str, Any], assignments: tuple[str, ...] = (), *, kinds: Collection[str] = KINDS

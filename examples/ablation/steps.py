@@ -36,7 +36,7 @@ import torch
 from diffmidi import Pipeline
 from diffmidi.api.metric import Metric, Sample
 from diffmidi.api.process import Batch
-from diffmidi.api.sampler import Canvas, Sampler
+from diffmidi.api.sampler import Canvas, RowDraws, Sampler
 from diffmidi.api.tokenizer import Tokenizer
 from diffmidi_core.judge.music import ReferenceMusic
 from diffmidi_core.registry import find
@@ -129,10 +129,11 @@ def measure(judge: Judge, said: str, steps: int, count: int, seed: int) -> Row:
     sampler: Sampler = find("sampler", name).build(options)
     length = tokenizer.grammar.longest(pipeline.model.length)
     canvas = Canvas.blank(count, length, device=str(pipeline.device))
-    generator = torch.Generator(pipeline.device).manual_seed(seed)
+    draws = RowDraws.seeded(seed, count, pipeline.device)
     begun = time.perf_counter()
     with before_the_last_rounding(pipeline.process) as rounded:
-        words, record = sampler.sample_with_record(pipeline.process, canvas, steps=steps, generator=generator)
+        found = sampler.sample(pipeline.process, canvas, steps=steps, draws=draws)
+    words, record = found.ids, found.record
     seconds = time.perf_counter() - begun
     loose = (rounded or [words])[-1][:, 1:-1].cpu().numpy()
     changes = record.get("grammar_changes")

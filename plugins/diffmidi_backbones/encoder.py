@@ -35,7 +35,7 @@ class Encoder(Backbone):
     def __init__(self, options: EncoderOptions, *, length: int) -> None:
         super().__init__(options, length=length)
         model: Any = (
-            self._pretrained(Path(options.pretrained))
+            self._pretrained(options.pretrained)
             if options.pretrained
             else self.model_class(self.config(), **self.model_arguments)
         )

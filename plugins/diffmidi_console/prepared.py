@@ -69,6 +69,9 @@ def _music(report: Mapping[str, Any]) -> Iterator[Row]:
     read = report.get("read", {})
     if read.get("note_ons"):
         yield "note-ons", count_text(read["note_ons"]), f"in the files, and {count_text(read['notes_read'])} notes read"
+    if read.get("other_notes"):
+        pieces = f"{count_text(read['with_others'])} pieces"
+        yield "other instruments", count_text(read["other_notes"]), f"notes in {pieces}, left out; see --tracks"
     if read.get("with_pedal"):
         many = f"{count_text(read['with_pedal'])} pieces"
         if "sustained" in read:
@@ -80,6 +83,11 @@ def _music(report: Mapping[str, Any]) -> Iterator[Row]:
             )
         else:
             yield "with a pedal", many, "which is left out: notes are as long as their keys are held"
+    typical = report.get("typical", {})
+    if "tempo" in typical:
+        yield "tempo", figure_text(typical["tempo"]), "quarter notes a minute, the median of the training pieces"
+    if "metre" in typical:
+        yield "metre", "/".join(map(str, typical["metre"])), "the commonest of the training pieces"
     yield "words", count_text(report["words"]), f"{figure_text(report['words'] / max(report['notes'], 1))} a note"
 
 

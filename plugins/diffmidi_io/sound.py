@@ -124,7 +124,7 @@ def _ended(sound: Sound, end: int) -> Sound:
 
 def _soundfont(options: SoundOptions) -> Path:
     if options.soundfont is not None:
-        return Path(options.soundfont)
+        return options.soundfont
     spec = importlib.util.find_spec("pretty_midi")
     if spec is None or not spec.submodule_search_locations:
         raise DiffmidiError(

@@ -134,7 +134,6 @@ def _samples(
         others=others,
         left=left[:MOST_NAMED],
         more=len(left[MOST_NAMED:]),
-        none=options.samples == 0,
         asked=_asked,
     )
 

@@ -50,6 +50,8 @@ def told(value: Any) -> str:
         return "none"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
     if isinstance(value, Mapping):
         return str(value.get("name", ", ".join(value)))
     if isinstance(value, list):

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import torch
-from torch import Tensor
-
 from diffmidi.api import DiffmidiError
-from diffmidi.api.sampler import AutoregressiveProcess, Canvas, Process, Sampler, Tokenizer, some_rows
+from diffmidi.api.sampler import AutoregressiveProcess, Canvas, Denoise, OnStep, RowDraws, Sampled, Sampler, Tokenizer
 from diffmidi_samplers.declarations import AutoregressiveOptions
 
 
@@ -22,25 +17,19 @@ class Autoregressive(Sampler):
     words cannot be drawn at once. Nothing is cached from step to step.
     """
 
+    serves = AutoregressiveProcess
     options: AutoregressiveOptions
 
-    @torch.no_grad()
-    def sample(
+    def draw(
         self,
-        process: Process,
+        process: AutoregressiveProcess,
         canvas: Canvas,
-        *,
         steps: int,
-        generator: torch.Generator,
-        denoise: Callable[..., Tensor] | None = None,
-        on_step: Callable[[int, int], None] | None = None,
-    ) -> Tensor:
-        """Words [B, L] for the canvas; put the process in eval mode first. See Sampler."""
-        if not isinstance(process, AutoregressiveProcess):
-            raise DiffmidiError(
-                "autoregressive samples processes of the family 'autoregressive', and "
-                f"{type(process).__name__} is not one: choose a sampler of its own family."
-            )
+        draws: RowDraws,
+        denoise: Denoise | None,
+        on_step: OnStep,
+    ) -> Sampled:
+        """The canvas, from left to right. See Sampler."""
         free = ~canvas.fixed
         places = free.any(0).nonzero().flatten().tolist()
         least = max(1, len(places))
@@ -54,9 +43,6 @@ class Autoregressive(Sampler):
                 place = places[done]
                 seen, due = words[:, : place + 1], free[:, place]
                 logits, allowed = predict(seen)[due, place], process.allowed(seen, ahead)[due, place]
-                words[due, place] = process.draw(
-                    logits, allowed, some_rows(generator, due), **self.options.model_dump()
-                )
-            if on_step is not None:
-                on_step(done + 1, steps)
-        return words
+                words[due, place] = process.draw(logits, allowed, draws.some(due), **self.options.model_dump())
+            on_step(done + 1, steps)
+        return Sampled(words)

@@ -6,7 +6,6 @@ How x goes down from level to level is in linear.py and heun.py.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -15,18 +14,18 @@ from torch import Tensor
 from diffmidi.api import DiffmidiError
 from diffmidi.api.sampler import (
     Canvas,
+    Denoise,
     GaussianLevels,
     GaussianProcess,
-    Process,
+    OnStep,
+    RowDraws,
+    Sampled,
     Sampler,
     Support,
-    draw_noise,
     nucleus,
     q_sample,
 )
 from diffmidi_samplers.declarations import GaussianOptions
-
-Denoise = Callable[..., Tensor]
 
 
 @dataclass
@@ -50,7 +49,7 @@ class Estimates:
     options: GaussianOptions
     denoise: Denoise | None
     evaluations: int
-    on_step: Callable[[int, int], None] | None
+    on_step: OnStep
     previous: Tensor | None = None
     done: int = 0
 
@@ -58,14 +57,14 @@ class Estimates:
         """[B, L, D] at level t, by one evaluation of the denoiser."""
         x0_hat = self._predicted(x, self.times[t].expand(len(x)))
         self.done += 1
-        if self.on_step is not None:
-            self.on_step(self.done, self.evaluations)
+        self.on_step(self.done, self.evaluations)
         return torch.where(self.canvas.fixed[..., None], self.known, x0_hat)
 
     def _predicted(self, x: Tensor, time: Tensor) -> Tensor:
         process, keep, options = self.process, self.canvas.keep, self.options
         more = {"previous": self.previous} if process.self_conditioned else {}
         logits: Tensor | None = None
+        x0_hat: Tensor
         if self.denoise is not None:
             x0_hat = self.denoise(x, time, keep, **more)
         elif options.prediction == "mean":
@@ -76,7 +75,8 @@ class Estimates:
         if options.prediction == "raw":
             return x0_hat
         if options.prediction == "clamp":
-            return process.clamp(x0_hat, keep)
+            clamped: Tensor = process.clamp(x0_hat, keep)
+            return clamped
         logits = process.logits(x0_hat, keep) if logits is None else logits
         return process.mean_under(nucleus(logits / options.temperature, options.top_p)).to(x.dtype)
 
@@ -84,6 +84,7 @@ class Estimates:
 class GaussianSampler(Sampler):
     """From x_T ~ N(0, I) down the noise levels to x_start, and from there to the most probable legal text."""
 
+    serves = GaussianProcess
     options: GaussianOptions
 
     def grid(self, levels: GaussianLevels, evaluations: int) -> GaussianLevels:
@@ -91,56 +92,30 @@ class GaussianSampler(Sampler):
         return levels.respace(evaluations, self.options.spacing)
 
     @abstractmethod
-    def descend(
-        self, levels: GaussianLevels, x: Tensor, estimate: Estimates, draw: Callable[[Tensor], Tensor]
-    ) -> Tensor:
-        """x_start [B, L, D] from x at the noisiest level; `draw` makes noise in the shape of what it is given."""
+    def descend(self, levels: GaussianLevels, x: Tensor, estimate: Estimates, draws: RowDraws) -> Tensor:
+        """x_start [B, L, D] from x at the noisiest level."""
 
-    def sample(
+    def draw(
         self,
-        process: Process,
+        process: GaussianProcess,
         canvas: Canvas,
-        *,
         steps: int,
-        generator: torch.Generator,
-        denoise: Denoise | None = None,
-        on_step: Callable[[int, int], None] | None = None,
-    ) -> Tensor:
-        """Words [B, L] for the canvas; put the process in eval mode first. See Sampler."""
-        return self.sample_with_record(
-            process, canvas, steps=steps, generator=generator, denoise=denoise, on_step=on_step
-        )[0]
-
-    @torch.no_grad()
-    def sample_with_record(
-        self,
-        process: Process,
-        canvas: Canvas,
-        *,
-        steps: int,
-        generator: torch.Generator,
-        denoise: Denoise | None = None,
-        on_step: Callable[[int, int], None] | None = None,
-    ) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """The same, and "grammar_changes" [B]: words that are not the likeliest ones, for the text to be legal."""
-        if not isinstance(process, GaussianProcess):
-            raise DiffmidiError(
-                f"{type(self).__name__.lower()} samples processes of the family 'gaussian', and "
-                f"{type(process).__name__} is not one: choose a sampler of its own family."
-            )
+        draws: RowDraws,
+        denoise: Denoise | None,
+        on_step: OnStep,
+    ) -> Sampled:
+        """The canvas, and "grammar_changes": tokens that are not the likeliest ones, for the text to be legal."""
         levels = self.grid(process.levels, steps)
         clean = process.embed(canvas.ids)
-        known = clean + process.start_std * draw_noise(generator, clean)
-        x = draw_noise(generator, clean)
+        known = clean + process.start_std * draws.normal(clean)
+        x = draws.normal(clean)
         x = torch.where(canvas.fixed[..., None], q_sample(levels, known, len(levels) - 1, x), x)
         times = levels.on(x).times
         estimate = Estimates(process, canvas, known, times, self.options, denoise, steps, on_step)
-        return self._rounded(
-            process, canvas, self.descend(levels, x, estimate, lambda like: draw_noise(generator, like))
-        )
+        return self._rounded(process, canvas, self.descend(levels, x, estimate, draws))
 
-    def _rounded(self, process: GaussianProcess, canvas: Canvas, x: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Words [B, L] of x [B, L, D], and what to record of them."""
+    def _rounded(self, process: GaussianProcess, canvas: Canvas, x: Tensor) -> Sampled:
+        """Tokens [B, L] of x [B, L, D], and what to record of them."""
         if not x.isfinite().all():
             raise DiffmidiError(
                 "the model answers with numbers that are not finite, so that nothing can be drawn from it: "
@@ -148,7 +123,7 @@ class GaussianSampler(Sampler):
             )
         likeliest = torch.where(canvas.fixed, canvas.ids, process.words(x, canvas.keep))
         if not self.options.legal:
-            return likeliest, {}
+            return Sampled(likeliest)
         support = process.support or Support(process.tokenizer.grammar, x.shape[1])
         words = support.legal_argmax(process.round(x), canvas.ids, canvas.fixed)
-        return words, {"grammar_changes": (words != likeliest).sum(-1)}
+        return Sampled(words, {"grammar_changes": (words != likeliest).sum(-1)})

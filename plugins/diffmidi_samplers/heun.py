@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from torch import Tensor
 
-from diffmidi.api.sampler import GaussianLevels, ddim_steps, heun_corrections
+from diffmidi.api.sampler import GaussianLevels, RowDraws, ddim_steps, heun_corrections
 from diffmidi_samplers.gaussian import Estimates, GaussianSampler
 
 
@@ -22,9 +20,7 @@ class Heun(GaussianSampler):
         levels.check(evaluations)
         return levels.respace(evaluations // 2 + 1, self.options.spacing)
 
-    def descend(
-        self, levels: GaussianLevels, x: Tensor, estimate: Estimates, draw: Callable[[Tensor], Tensor]
-    ) -> Tensor:
+    def descend(self, levels: GaussianLevels, x: Tensor, estimate: Estimates, draws: RowDraws) -> Tensor:
         """x_start [B, L, D] from x at the noisiest level."""
         euler, corrections = ddim_steps(levels, 0.0), heun_corrections(levels)
         alone = len(levels) - 1 if estimate.evaluations % 2 == 0 else 0

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 
 from torch import Tensor
 
-from diffmidi.api.sampler import GaussianLevels, ReverseStep, ddim_steps, ddpm_steps, dpmpp_steps
+from diffmidi.api.sampler import GaussianLevels, ReverseStep, RowDraws, ddim_steps, ddpm_steps, dpmpp_steps
 from diffmidi_samplers.declarations import EtaOptions
 from diffmidi_samplers.gaussian import Estimates, GaussianSampler
 
@@ -19,14 +18,12 @@ class LinearSampler(GaussianSampler):
     def reverse_steps(self, levels: GaussianLevels) -> list[ReverseStep]:
         """[N] the step down from each level."""
 
-    def descend(
-        self, levels: GaussianLevels, x: Tensor, estimate: Estimates, draw: Callable[[Tensor], Tensor]
-    ) -> Tensor:
+    def descend(self, levels: GaussianLevels, x: Tensor, estimate: Estimates, draws: RowDraws) -> Tensor:
         """x_start [B, L, D] from x at the noisiest level."""
         before: Tensor | None = None
         for t, step in reversed(list(enumerate(self.reverse_steps(levels)))):
             x0_hat = estimate(x, t)
-            x = step(x0_hat, x, draw(x) if step.noise else None, before if step.change else None)
+            x = step(x0_hat, x, draws.normal(x) if step.noise else None, before if step.change else None)
             before = x0_hat
         return x
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from diffmidi.api import DiffmidiError
-from diffmidi.api.sampler import Canvas, MaskedProcess, Process, Sampler, Tokenizer, draw_uniform, some_rows
+from diffmidi.api.sampler import Canvas, Denoise, MaskedProcess, OnStep, RowDraws, Sampled, Sampler, Tokenizer
 from diffmidi_samplers.declarations import ConfidenceOptions, MaskedOptions, RemaskOptions
 
 
@@ -35,11 +34,11 @@ class _Step:
     hidden: Tensor
     free: Tensor
     say: Callable[[Tensor], tuple[Tensor, Tensor]]
-    generator: torch.Generator
+    draws: RowDraws
 
     def uniform(self) -> Tensor:
         """[B, L] random numbers in [0, 1)."""
-        return draw_uniform(self.generator, tuple(self.z.shape), self.z.device)
+        return self.draws.uniform(self.z)
 
 
 class MaskedSampler(Sampler):
@@ -49,52 +48,43 @@ class MaskedSampler(Sampler):
     text remains within reach at every step, and is there at the last.
     """
 
+    serves = MaskedProcess
     options: MaskedOptions
 
     @abstractmethod
     def advance(self, step: _Step) -> Tensor:
         """z [B, L] after the step."""
 
-    @torch.no_grad()
-    def sample(
+    def draw(
         self,
-        process: Process,
+        process: MaskedProcess,
         canvas: Canvas,
-        *,
         steps: int,
-        generator: torch.Generator,
-        denoise: Callable[..., Tensor] | None = None,
-        on_step: Callable[[int, int], None] | None = None,
-    ) -> Tensor:
-        """Words [B, L] for the canvas; put the process in eval mode first. See Sampler."""
-        if not isinstance(process, MaskedProcess):
-            raise DiffmidiError(
-                f"{type(self).__name__.lower()} samples processes of the family 'masked', and "
-                f"{type(process).__name__} is not one: choose a sampler of its own family."
-            )
-        if steps < 1:
-            raise DiffmidiError(f"sampling takes at least 1 step (given: {steps}).")
+        draws: RowDraws,
+        denoise: Denoise | None,
+        on_step: OnStep,
+    ) -> Sampled:
+        """The canvas, from all masked to none. See Sampler."""
         free = ~canvas.fixed
         z = canvas.ids.masked_fill(free, Tokenizer.mask_id)
         for done in range(steps):
             hidden = z == Tokenizer.mask_id
 
             def say(due: Tensor, z: Tensor = z) -> tuple[Tensor, Tensor]:
-                return self._say(process, canvas.keep, denoise, z, due, generator)
+                return self._say(process, canvas.keep, denoise, z, due, draws)
 
-            z = self.advance(_Step(done / steps, (done + 1) / steps, z, hidden, free, say, generator))
-            if on_step is not None:
-                on_step(done + 1, steps)
-        return z
+            z = self.advance(_Step(done / steps, (done + 1) / steps, z, hidden, free, say, draws))
+            on_step(done + 1, steps)
+        return Sampled(z)
 
     def _say(
         self,
         process: MaskedProcess,
         keep: Tensor | None,
-        denoise: Callable[..., Tensor] | None,
+        denoise: Denoise | None,
         z: Tensor,
         due: Tensor,
-        generator: torch.Generator,
+        draws: RowDraws,
     ) -> tuple[Tensor, Tensor]:
         said, log_p = z.clone(), torch.zeros(z.shape, device=z.device)
         rows = due.any(-1)
@@ -105,9 +95,7 @@ class MaskedSampler(Sampler):
             else:  # what replaces the process's own may know each row for itself
                 logits = denoise(z, m, keep)[rows]
             options = {"temperature": self.options.temperature, "top_p": self.options.top_p}
-            said[rows], log_p[rows] = process.draw(
-                logits, z[rows], some_rows(generator, rows), wanted=due[rows], **options
-            )
+            said[rows], log_p[rows] = process.draw(logits, z[rows], draws.some(rows), wanted=due[rows], **options)
         return said, log_p
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi.api.tokenizer import Metre, Notes, Score, downbeat, metre_of, notes_of, onset_phase, without_twins
+from diffmidi.api.tokenizer import Metre, Moved, Notes, Score, downbeat, metre_of, notes_of, onset_phase, without_twins
 from diffmidi_tokenizers import steps
 
 LONGEST_REST = 16
@@ -49,10 +49,17 @@ class Lattice:
 
 @dataclass(frozen=True)
 class LaidOut:
-    """Notes by onset, then pitch, in ticks of the lattice, the first in the first bar; and where metres change."""
+    """Notes by onset, then pitch, in ticks of the lattice, the first in the first bar; and where metres change.
+
+    Attributes:
+        zero: the tick of the score that tick 0 is, or a fraction of one.
+        moved: [N] onsets in ticks before and after rests were cut; None where none was.
+    """
 
     notes: Notes
     changes: tuple[tuple[int, Signature], ...]
+    zero: float = 0.0
+    moved: Moved | None = None
 
 
 def playable(score: Score, lowest: int, highest: int, counts: dict[str, int]) -> Notes:
@@ -76,7 +83,7 @@ def lay_out(score: Score, notes: Notes, lattice: Lattice, counts: dict[str, int]
         return LaidOut(notes, ((0, (4, 4)),))
     resolution = lattice.ticks_per_quarter
     metre = metre_of(score, notes.onset, resolution, lattice.signatures, (resolution,))
-    placed = _onto_positions(notes, score.ticks_per_quarter, metre, lattice)
+    played, placed = notes.onset, _onto_positions(notes, score.ticks_per_quarter, metre, lattice)
     if metre.is_of_one_beat(placed.onset, resolution):
         metre = Metre.four_four("one_beat")
         placed = _onto_positions(notes, score.ticks_per_quarter, metre, lattice)
@@ -85,6 +92,7 @@ def lay_out(score: Score, notes: Notes, lattice: Lattice, counts: dict[str, int]
     if lattice.gaps is not None:
         onset = steps.at_most(lattice.gaps, steps.gaps(notes.onset - notes.onset[0])).cumsum()
         notes = Notes(onset, notes.duration, notes.pitch, notes.velocity)
+    zero, moved = _moved(played * resolution / score.ticks_per_quarter, placed.onset, notes.onset)
 
     longest = np.array([lattice.lengths[each][-1] for each in denominator.tolist()])
     counts["clamped_duration"] = int(np.count_nonzero(notes.duration > longest))
@@ -98,7 +106,19 @@ def lay_out(score: Score, notes: Notes, lattice: Lattice, counts: dict[str, int]
     signatures = np.array([signature for _, signature in changes])
     denominator = signatures[np.searchsorted(starts, parted.onset, side="right") - 1, 1]
     duration = _snapped(parted.duration, denominator, lattice, steps.at_most)
-    return LaidOut(Notes(parted.onset, duration, parted.pitch, parted.velocity), changes)
+    notes = Notes(parted.onset, duration, parted.pitch, parted.velocity)
+    return LaidOut(notes, changes, zero * score.ticks_per_quarter / resolution, moved)
+
+
+def _moved(played: NDArray[np.float64], placed: Column, onset: Column) -> tuple[float, Moved | None]:
+    """Which tick of what was played is tick 0; and [N] onsets before and after rests were cut, counted from it.
+
+    All in ticks of the lattice. How late the piece was, or its downbeat, is the median of what onsets were moved by.
+    """
+    first = int(placed[0] - onset[0])
+    late = float(np.median(np.sort(played) - placed))
+    before = placed - first
+    return first + late, None if np.array_equal(before, onset) else (before, onset)
 
 
 def _onto_positions(notes: Notes, ticks_per_quarter: int, metre: Metre, lattice: Lattice) -> Notes:

@@ -143,8 +143,8 @@ class MiditokOptions(RemiOptions):
     use_position_toks: bool = Field(
         False, description="PerTok only: `Position` in the bar in place of `TimeShift` since the note before"
     )
-    pretrained: UserPath = Field(
-        "", description="a tokenizer.json that MidiTok's `save` wrote, BPE and all; it decides every other option"
+    pretrained: UserPath | None = Field(
+        None, description="a tokenizer.json that MidiTok's `save` wrote, BPE and all; it decides every other option"
     )
 
     @property

@@ -17,7 +17,19 @@ from numpy.typing import NDArray
 from symusic.core import TimeSignatureTick
 
 from diffmidi.api import Options, RefusedError
-from diffmidi.api.tokenizer import SPECIALS, Grammar, Ids, Notes, Score, Tokenizer, notes_of, score_of, without_twins
+from diffmidi.api.tokenizer import (
+    SPECIALS,
+    Encoded,
+    Grammar,
+    Ids,
+    Notes,
+    Score,
+    Timeline,
+    Tokenizer,
+    notes_of,
+    score_of,
+    without_twins,
+)
 from diffmidi_tokenizers import bars, steps
 from diffmidi_tokenizers.declarations import MiditokOptions, RemiOptions
 from diffmidi_tokenizers.dialects import Dialect, dialect_of
@@ -67,6 +79,26 @@ class MidiTokWords(Tokenizer):
         """Ids, and what was changed: drums, dropped_pitch, zero_length, clamped_duration, merged, overlaps (notes);
         clamped_rest (rests); metre_replaced (1 where 4/4 was read in place of the file's metre).
         """
+        laid_out, changed = self._laid_out(score)
+        return self._write(laid_out), changed
+
+    def encode_piece(self, score: Score, notes: Notes | None = None) -> Encoded:
+        """The same, with where notes begin and how many there are; and the tempi, with metres that no word names."""
+        laid_out, changed = self._laid_out(score)
+        ids = self._write(laid_out)
+        timeline = Timeline()
+        if len(laid_out.notes):
+            ticks = self._lattice.ticks_per_quarter
+            bars_too = not self._dialect.metred
+            timeline = Timeline.of(score, laid_out.zero, moved=laid_out.moved, steps=ticks, bars=bars_too)
+        return Encoded(ids, changed, self.starts(ids), self.count_notes(ids), timeline)
+
+    def decode(self, ids: Ids, timeline: Timeline | None = None) -> Score:
+        """A piano score in the metres that the words name, at 120 quarter notes a minute or by its timeline."""
+        score = self._read(ids)
+        return score if timeline is None else timeline.onto(score, bars=not self._dialect.metred)
+
+    def _laid_out(self, score: Score) -> tuple[bars.LaidOut, Mapping[str, int]]:
         if score.ticks_per_quarter <= 0:
             raise RefusedError("zero_division", "the score says that a quarter note has no ticks, so it has no rhythm.")
         counts: dict[str, int] = {}
@@ -74,11 +106,9 @@ class MidiTokWords(Tokenizer):
         laid_out = bars.lay_out(score, bars.playable(score, lowest, highest, counts), self._lattice, counts)
         if "Bar" not in self._types:
             counts.pop("metre_replaced", None)
-        ids = self._write(laid_out) if len(laid_out.notes) else []
-        return np.array(ids, dtype=np.int32), {what: count for what, count in counts.items() if count}
+        return laid_out, {what: count for what, count in counts.items() if count}
 
-    def decode(self, ids: Ids) -> Score:
-        """A piano score at 120 quarter notes a minute in the metres that the words name."""
+    def _read(self, ids: Ids) -> Score:
         tokens = self._graph.allowed(self._tokens(ids))
         if not tokens:
             return score_of(notes_of(Score(LEAST_RESOLUTION)))
@@ -141,8 +171,10 @@ class MidiTokWords(Tokenizer):
         folder.mkdir(parents=True, exist_ok=True)
         self._miditok.save(folder / SAVED)
 
-    def _write(self, laid_out: bars.LaidOut) -> list[int]:
+    def _write(self, laid_out: bars.LaidOut) -> Ids:
         notes = laid_out.notes
+        if not len(notes):
+            return np.zeros(0, dtype=np.int32)
         velocities = np.asarray(self._miditok.velocities, dtype=np.int64)
         velocity = steps.nearest(velocities, notes.velocity) if len(velocities) else notes.velocity
         try:
@@ -156,7 +188,7 @@ class MidiTokWords(Tokenizer):
                 "no_words", f"MidiTok cannot write this piece as words ({type(error).__name__}: {str(error)[:200]})."
             ) from error
         # BPE may leave its mark of a bar's beginning alone: an id that stands for no token.
-        return [self._ours[each] for each in sequence.ids if each in self._ours]
+        return np.array([self._ours[each] for each in sequence.ids if each in self._ours], dtype=np.int32)
 
     def _expansion(self, index: int) -> Expansion:
         return self._expansions[index - len(SPECIALS)] if index >= len(SPECIALS) else ()
@@ -182,7 +214,7 @@ class Miditok(MidiTokWords):
     def __init__(self, options: MiditokOptions, saved: Path | None = None) -> None:
         """Given `saved`, that file stands in for `options.pretrained`."""
         if options.pretrained:
-            tokenizer = opened(saved or Path(options.pretrained))
+            tokenizer = opened(saved or options.pretrained)
         else:
             tokenizer = getattr(miditok, options.type)(_config(options, metres=options.metres, **options.additional))
         super().__init__(options, tokenizer)

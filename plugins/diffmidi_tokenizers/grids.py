@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from diffmidi.api.tokenizer import Notes, Score
+from diffmidi.api.tokenizer import Moved, Notes, Score, Timeline
 from diffmidi_tokenizers import steps
 from diffmidi_tokenizers.scale import Scale, even, geometric
 
@@ -29,12 +29,22 @@ class Grid(ABC):
     ticks_per_quarter: int
 
     @abstractmethod
-    def place(self, score: Score, notes: Notes) -> Notes:
-        """Notes in ticks of the score -> notes in steps, the first onset at step 0, every note at least a step long."""
+    def place(self, score: Score, notes: Notes) -> tuple[Notes, float]:
+        """Notes in ticks of the score -> notes in steps, the first onset at step 0, every note at least a step long.
+        And the tick of step 0.
+        """
 
     @abstractmethod
     def scale(self, first: int, longest: int) -> Scale:
         """The words there are: from `first` steps to `longest` quarter notes or seconds."""
+
+    @abstractmethod
+    def timeline(self, score: Score, zero: float, moved: Moved | None) -> Timeline:
+        """What steps do not say of the score, whose step 0 is tick `zero`; `moved` as `Timeline.of` takes it."""
+
+    @abstractmethod
+    def onto(self, timeline: Timeline, score: Score) -> Score:
+        """A decoded score with what its steps do not say."""
 
 
 class Beats(Grid):
@@ -47,9 +57,17 @@ class Beats(Grid):
         self.ticks_per_quarter = self.ticks * steps_in_a_quarter
         self._steps = steps_in_a_quarter
 
-    def place(self, score: Score, notes: Notes) -> Notes:
+    def place(self, score: Score, notes: Notes) -> tuple[Notes, float]:
         """See `steps.on_grid`."""
         return steps.on_grid(notes, score.ticks_per_quarter, self._steps)
+
+    def timeline(self, score: Score, zero: float, moved: Moved | None) -> Timeline:
+        """In quarter notes."""
+        return Timeline.of(score, zero, moved=moved, steps=self._steps)
+
+    def onto(self, timeline: Timeline, score: Score) -> Score:
+        """Every note at its quarter note."""
+        return timeline.onto(score)
 
     def scale(self, first: int, longest: int) -> Scale:
         """Every number of steps."""
@@ -76,9 +94,17 @@ class Milliseconds(Grid):
     def __init__(self, milliseconds: int) -> None:
         self.step = self.ticks = milliseconds
 
-    def place(self, score: Score, notes: Notes) -> Notes:
+    def place(self, score: Score, notes: Notes) -> tuple[Notes, float]:
         """See `steps.on_clock`."""
         return steps.on_clock(notes, score, self.step)
+
+    def timeline(self, score: Score, zero: float, moved: Moved | None) -> Timeline:
+        """Its bars and tempi stand where they are by the clock."""
+        return Timeline.by_clock(score, int(zero), moved=moved, step=1000 * self.step)
+
+    def onto(self, timeline: Timeline, score: Score) -> Score:
+        """Every note at its second, written in quarter notes of the tempo that holds there."""
+        return timeline.onto_clock(score, step=1000 * self.step)
 
     def scale(self, first: int, longest: int) -> Scale:
         """Exact at first, then coarser and coarser."""

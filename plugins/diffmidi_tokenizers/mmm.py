@@ -8,6 +8,7 @@ encode(decode(encode(score))) == encode(score).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,10 @@ from diffmidi.api.tokenizer import (
     Encoded,
     Grammar,
     Ids,
+    Moved,
     Notes,
     Score,
+    Timeline,
     Tokenizer,
     notes_of,
     score_of,
@@ -28,14 +31,22 @@ from diffmidi.api.tokenizer import (
 from diffmidi_tokenizers import steps
 from diffmidi_tokenizers.declarations import MmmOptions
 from diffmidi_tokenizers.grids import grid_of
+from diffmidi_tokenizers.layouts import DURATION, PITCH, SHIFT, TYPES, VELOCITY, grammar_of, velocity_bins
 
 LOWEST, HIGHEST = 21, 108
 CHAIN = 16
 """Most `t` words in a chain of the `run` layout: a longer rest (128 quarter notes by default) is clamped."""
 MAX_TICK = 2**31 - 1
 
-SPECIAL, PITCH, VELOCITY, DURATION, SHIFT = range(5)
-TYPES = ("special", "pitch", "velocity", "duration", "shift")
+
+@dataclass(frozen=True)
+class _Placed:
+    """Notes in steps, what was changed, the tick of step 0, and how rests were cut (`Timeline.of`)."""
+
+    notes: Notes
+    changed: Mapping[str, int]
+    zero: float
+    moved: Moved | None
 
 
 class Mmm(Tokenizer):
@@ -88,13 +99,13 @@ class Mmm(Tokenizer):
         said = [np.zeros(4), np.arange(LOWEST, HIGHEST + 1), np.arange(1, o.velocities + 1)]
         said += [self.durations.values, self.shifts.values if self._timed else np.zeros(0)]
         self._number_of = np.concatenate(said).astype(np.int64)
-        self._bin_of, self._velocity_of = _velocity_bins(o.velocities)
+        self._bin_of, self._velocity_of = velocity_bins(o.velocities)
         # The ids of the words that say a pitch, a velocity, and numbers of steps.
         words = [np.arange(128).clip(LOWEST, HIGHEST) - LOWEST, self._bin_of - 1]
         words += [scale.word(np.arange(scale.longest + 1)) for scale in (self.durations, self.shifts)]
         firsts = np.cumsum(sizes)[:-1]
         self._ids_of = [(first + word).astype(np.int32) for first, word in zip(firsts, words, strict=True)]
-        self._grammar = _grammar(o.layout, self._type_of.astype(np.int64))
+        self._grammar = grammar_of(o.layout, self._type_of.astype(np.int64))
 
     @property
     def vocab(self) -> tuple[str, ...]:
@@ -110,20 +121,17 @@ class Mmm(Tokenizer):
         """Ids, and how many notes were touched: drums, clamped_pitch or dropped_pitch, zero_length, clamped_duration,
         clamped_shift, merged, overlaps; what did not happen is left out.
         """
-        encoded = self.encode_piece(score, notes_of(score))
-        return encoded.ids, encoded.changed
+        placed = self._placed(score, notes_of(score))
+        return self._write(placed.notes)[0], placed.changed
 
-    def encode_piece(self, score: Score, notes: Notes) -> Encoded:
-        """The same, with where each note begins."""
-        if score.ticks_per_quarter <= 0:
-            raise RefusedError("zero_division", "the score says that a quarter note has no ticks, so it has no rhythm.")
-        counts = {"drums": sum(len(track.notes) for track in score.tracks if track.is_drum)}
-        notes = self._in_steps(self._playable(notes, counts), score, counts)
-        ids, starts = self._write(notes)
-        return Encoded(ids, {what: count for what, count in counts.items() if count}, starts, len(notes))
+    def encode_piece(self, score: Score, notes: Notes | None = None) -> Encoded:
+        """The same, with where notes begin and what the words do not carry (in `paper`: the first tempo and metre)."""
+        placed = self._placed(score, notes_of(score) if notes is None else notes)
+        ids, starts = self._write(placed.notes)
+        return Encoded(ids, placed.changed, starts, len(placed.notes), self._timeline(score, placed))
 
-    def decode(self, ids: Ids) -> Score:
-        """A piano score at 120 quarter notes a minute, its velocities the middles of their bins.
+    def decode(self, ids: Ids, timeline: Timeline | None = None) -> Score:
+        """A piano score at 120 quarter notes a minute in 4/4, or by its timeline; velocities the middles of their bins.
 
         Notes that would end past what MIDI can count (2^31 ticks) are left out.
         """
@@ -138,7 +146,8 @@ class Mmm(Tokenizer):
         notes, _ = steps.part_overlaps(without_twins(notes))
         ticks = self.grid.ticks
         notes = Notes(notes.onset * ticks, notes.duration * ticks, notes.pitch, notes.velocity)
-        return score_of(notes[notes.onset + notes.duration <= MAX_TICK], self.grid.ticks_per_quarter)
+        score = score_of(notes[notes.onset + notes.duration <= MAX_TICK], self.grid.ticks_per_quarter)
+        return score if timeline is None else self.grid.onto(timeline, score)
 
     def starts(self, ids: Ids) -> NDArray[np.int64]:
         """Where each note begins: at the `t` words that lead to it, or at its `p` where it has none."""
@@ -207,23 +216,41 @@ class Mmm(Tokenizer):
         counts["zero_length"] = int(np.count_nonzero(empty))
         return notes[~empty] if o.zero_length == "drop" and counts["zero_length"] else notes
 
-    def _in_steps(self, notes: Notes, score: Score, counts: dict[str, int]) -> Notes:
+    def _placed(self, score: Score, notes: Notes) -> _Placed:
+        if score.ticks_per_quarter <= 0:
+            raise RefusedError("zero_division", "the score says that a quarter note has no ticks, so it has no rhythm.")
+        counts = {"drums": sum(len(track.notes) for track in score.tracks if track.is_drum)}
+        notes, zero, moved = self._in_steps(self._playable(notes, counts), score, counts)
+        return _Placed(notes, {what: count for what, count in counts.items() if count}, zero, moved)
+
+    def _timeline(self, score: Score, placed: _Placed) -> Timeline:
+        if not len(placed.notes):
+            return Timeline()
+        if self._timed:
+            return self.grid.timeline(score, placed.zero, placed.moved)
+        whole = Timeline.of(score, placed.zero)
+        return replace(whole, tempos=whole.tempos[:1], metres=whole.metres[:1], upbeat=0.0)
+
+    def _in_steps(self, notes: Notes, score: Score, counts: dict[str, int]) -> tuple[Notes, float, Moved | None]:
         """Durations and rests are clamped first: parting overlaps then changes no onset and lengthens no note past
         the longest, which is why encoding what was decoded changes nothing.
         """
         if len(notes) == 0:
-            return notes
-        notes = steps.sort(self.grid.place(score, notes))
+            return notes, 0.0, None
+        notes, zero = self.grid.place(score, notes)
+        notes, moved = steps.sort(notes), None
         counts["clamped_duration"] = int(np.count_nonzero(notes.duration > self.durations.longest))
         if counts["clamped_duration"]:
             duration = np.minimum(notes.duration, self.durations.longest)
             notes = Notes(notes.onset, duration, notes.pitch, notes.velocity)
         if self._timed:
+            before = notes.onset
             notes, counts["clamped_shift"] = steps.clamp_gaps(notes, self._max_gap)
+            moved = (before, notes.onset) if counts["clamped_shift"] else None
         merged = without_twins(notes)
         counts["merged"] = len(notes) - len(merged)
         notes, counts["overlaps"] = steps.part_overlaps(merged)
-        return notes if self.durations.even else self._on_scale(notes)
+        return notes if self.durations.even else self._on_scale(notes), zero, moved
 
     def _on_scale(self, notes: Notes) -> Notes:
         """Onsets and durations that words can say; a note that would reach the next of its pitch by it is shorter."""
@@ -270,29 +297,3 @@ def _rows(*columns: Ids) -> tuple[Ids, NDArray[np.int64]]:
     for place, column in enumerate(columns):
         table[:, place] = column
     return table.ravel(), np.arange(0, table.size, len(columns))
-
-
-def _velocity_bins(bins: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """[128] the bin 1..bins of each MIDI velocity, and [bins + 1] the middle velocity of each bin."""
-    velocity = np.arange(128)
-    bin_of = np.maximum(1 + (velocity - 1) * bins // 127, 1)
-    lowest = np.searchsorted(bin_of[1:], np.arange(bins + 1)) + 1
-    highest = np.searchsorted(bin_of[1:], np.arange(bins + 1), side="right")
-    return bin_of, (lowest + highest) // 2
-
-
-def _grammar(layout: str, type_of: NDArray[np.int64]) -> Grammar:
-    state = {"aligned": (SHIFT, PITCH, VELOCITY, DURATION), "paper": (PITCH, VELOCITY, DURATION)}
-    if layout in state:
-        cycle = state[layout]
-        table = np.full((len(cycle), len(TYPES)), -1)
-        for here, kind in enumerate(cycle):
-            table[here, kind] = (here + 1) % len(cycle)
-    else:
-        between, shifted, pitched, struck = range(4)
-        table = np.full((4, len(TYPES)), -1)
-        table[between, SHIFT] = table[shifted, SHIFT] = shifted
-        table[between, PITCH] = table[shifted, PITCH] = pitched
-        table[pitched, VELOCITY] = struck
-        table[struck, DURATION] = between
-    return Grammar(TYPES, type_of, table)

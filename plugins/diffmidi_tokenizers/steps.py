@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from diffmidi.api.tokenizer import Notes, Score, microseconds, onset_phase
 
 
-def on_grid(notes: Notes, ticks_per_quarter: int, grid: int) -> Notes:
+def on_grid(notes: Notes, ticks_per_quarter: int, grid: int) -> tuple[Notes, float]:
     """Notes in ticks -> notes in steps of 1/grid quarter, the first onset at step 0; every note at least a step long.
+    And the tick that step 0 is.
 
     The grid is laid through the onsets' most common residue, so that a piece recorded a constant few ticks late is on
     it all the same: on 12 steps, that takes the mean error of an onset in POP909 from 15 ms (0.23 step) to 1.6 ms (0.02
@@ -25,19 +26,25 @@ def on_grid(notes: Notes, ticks_per_quarter: int, grid: int) -> Notes:
     # Times in units of 1/ticks_per_quarter step are whole numbers, whatever the grid.
     start = notes.onset * grid
     end = start + notes.duration * grid
-    to_nearest = ticks_per_quarter // 2 - onset_phase(start, ticks_per_quarter)
+    phase = onset_phase(start, ticks_per_quarter)
+    to_nearest = ticks_per_quarter // 2 - phase
     onset = (start + to_nearest) // ticks_per_quarter
     duration = np.maximum((end + to_nearest) // ticks_per_quarter - onset, 1)
-    return Notes(onset - onset.min(), duration, notes.pitch, notes.velocity)
+    first = int(onset.min())
+    zero = max(first * ticks_per_quarter + phase, 0) / grid
+    return Notes(onset - first, duration, notes.pitch, notes.velocity), zero
 
 
-def on_clock(notes: Notes, score: Score, step: int) -> Notes:
-    """Notes in ticks of a score -> notes in steps of `step` milliseconds; else as `on_grid`, without its phase."""
+def on_clock(notes: Notes, score: Score, step: int) -> tuple[Notes, int]:
+    """Notes in ticks of a score -> notes in steps of `step` milliseconds; else as `on_grid`, without its phase.
+    And the tick of the first.
+    """
     width = 1000 * step
     onset, end = (
         (microseconds(score, ticks) + width // 2) // width for ticks in (notes.onset, notes.onset + notes.duration)
     )
-    return Notes(onset - onset.min(), np.maximum(end - onset, 1), notes.pitch, notes.velocity)
+    placed = Notes(onset - onset.min(), np.maximum(end - onset, 1), notes.pitch, notes.velocity)
+    return placed, int(notes.onset.min())
 
 
 def gaps(onset: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -24,6 +24,7 @@ REPORT = {
     "hours": 41.5,
     "notes": 1_000_000,
     "words": 4_000_000,
+    "typical": {"tempo": 96.004, "metre": [3, 4]},
     "timing": {"off_grid": 303, "late": 0, "one_beat": 2},
     "changed": {"clamped_duration": 12},
     "round_trip": {
@@ -77,6 +78,21 @@ def test_it_says_what_of_the_timing_is_not_believed(shown):
     assert "keep no beat 303 pieces whose onsets fit no grid" in said
     assert "bars of one beat 2" in said
     assert "begin off the beat" not in said
+
+
+def test_it_says_what_was_repaired_and_what_becomes_of_the_pedal(shown):
+    read = {"note_ons": 1_000_003, "notes_read": 1_000_002, "with_pedal": 30, "unreleased_keys": 9}
+    report = {**REPORT, "read": read, "repaired": {"unreleased_keys": ["p.mid", "q.mid"]}}
+    said = " ".join(shown(report, {}).replace("│", " ").split())
+    assert "repaired: unreleased keys 2 p.mid; q.mid" in said
+    assert "note-ons 1,000,003 in the files, and 1,000,002 notes read" in said
+    assert "with a pedal 30 pieces which is left out" in said
+
+
+def test_it_says_what_share_of_the_notes_the_pedal_lengthens(shown):
+    read = {"note_ons": 1_000_000, "notes_read": 1_000_000, "with_pedal": 30, "sustained": 345_678}
+    said = " ".join(shown({**REPORT, "read": read}, {}).replace("│", " ").split())
+    assert "under the pedal 35 % of the notes are longer than their keys are held, in 30 pieces" in said
 
 
 def test_it_fits_a_hundred_columns(shown):

@@ -16,6 +16,9 @@ class Stamped(Scores):
     def digest(self, piece):
         return piece.id.encode()
 
+    def read_counted(self, piece):
+        return self.read(piece), {"note_ons": 3}
+
 
 def test_notes_are_lengthened_and_everything_else_is_the_other_source_s():
     score = piece_of(1, notes=3)
@@ -27,3 +30,5 @@ def test_notes_are_lengthened_and_everything_else_is_the_other_source_s():
     notes = notes_of(source.read(Piece("a")))
     assert (notes.onset + notes.duration).tolist() == [700, 700, 720]
     assert source.read(Piece("b")) == piece_of(2)
+    assert source.read_counted(Piece("a")) == (source.read(Piece("a")), {"note_ons": 3, "sustained": 2})
+    assert source.read_counted(Piece("b"))[1] == {"note_ons": 3, "sustained": 0}

@@ -12,6 +12,7 @@ import torch
 
 from diffmidi.api import DiffmidiError, RefusedError
 from diffmidi.api.process import Support
+from diffmidi.api.sampler import RowDraws
 from diffmidi.api.source import read_midi
 from diffmidi.api.tokenizer import Grammar
 from diffmidi_core.music.toy import toy_scores
@@ -109,7 +110,7 @@ def test_whatever_the_logits_no_text_has_a_fault_and_what_is_kept_stays(tokenize
     ids, fixed = canvas(tokenizer, window, kept)
     for scale in (0, 3, 1e4):
         logits = scale * torch.randn(*ids.shape, len(tokenizer.vocab), generator=generator())
-        for text in (support.draw(logits, ids, fixed, generator()), support.legal_argmax(logits, ids, fixed)):
+        for text in (support.draw(logits, ids, fixed, RowDraws.seeded(0, 3)), support.legal_argmax(logits, ids, fixed)):
             assert [tokenizer.faults(row.numpy()) for row in text] == [0, 0, 0]
             assert torch.equal(text[fixed], ids[fixed])
             assert (text[~fixed] >= 4).all()
@@ -141,10 +142,10 @@ def blank(rows, words):
 
 
 def test_draws_have_the_probabilities_of_the_product_among_legal_texts():
-    support, rows = Support(LITTLE, 6), 40_000
+    support, rows = Support(LITTLE, 6), 10_000
     logits = torch.randn(6, 7, generator=generator())
     ids, fixed = blank(rows, 4)
-    drawn = support.draw(logits.expand(rows, -1, -1), ids, fixed, generator())[:, 1:-1]
+    drawn = support.draw(logits.expand(rows, -1, -1), ids, fixed, RowDraws.seeded(0, rows))[:, 1:-1]
     texts, counts = drawn.unique(dim=0, return_counts=True)
     found = {tuple(text): count / rows for text, count in zip(texts.tolist(), counts.tolist(), strict=True)}
     expected = every_text(logits, 4)
@@ -170,7 +171,7 @@ def test_only_wanted_words_are_drawn():
     ids, fixed = blank(2, 4)
     wanted = torch.zeros_like(fixed)
     wanted[0, 2] = True
-    text = support.draw(torch.zeros(2, 6, 7), ids, fixed, generator(), wanted=wanted)
+    text = support.draw(torch.zeros(2, 6, 7), ids, fixed, RowDraws.seeded(0, 2), wanted=wanted)
     assert (text != ids).nonzero().tolist() == [[0, 2]]
 
 
@@ -178,7 +179,7 @@ def test_the_nucleus_is_within_a_type_and_leaves_a_way_through():
     support = Support(LITTLE, 6)
     ids, fixed = blank(500, 4)
     logits = torch.tensor([0, 0, 0, 0, 3.0, 2.0, -9.0]).expand(500, 6, -1)
-    text = support.draw(logits, ids, fixed, generator(), top_p=0.5)[:, 1:-1]
+    text = support.draw(logits, ids, fixed, RowDraws.seeded(0, 500), top_p=0.5)[:, 1:-1]
     assert set(text.unique().tolist()) == {4, 6}
     assert (text[:, -1] == 6).all()
 
@@ -186,7 +187,8 @@ def test_the_nucleus_is_within_a_type_and_leaves_a_way_through():
 def test_where_no_text_has_so_many_words_it_ends_anywhere_and_longest_says_how_many_do():
     tokenizer = find("tokenizer", "mmm").build({"layout": "paper"})
     ids, fixed = blank(1, 7)
-    text = Support(tokenizer.grammar, 9).draw(torch.zeros(1, 9, len(tokenizer.vocab)), ids, fixed, generator())
+    logits = torch.zeros(1, 9, len(tokenizer.vocab))
+    text = Support(tokenizer.grammar, 9).draw(logits, ids, fixed, RowDraws.seeded(0, 1))
     assert tokenizer.faults(text[0].numpy()) == 1  # the note at the end is not whole
     assert [tokenizer.grammar.longest(most) for most in (2, 3, 7, 9)] == [2, 3, 6, 9]
     assert find("tokenizer", "mmm").build({"layout": "run"}).grammar.longest(50) == 50
@@ -196,7 +198,7 @@ def test_kept_words_that_no_text_can_hold_are_refused():
     ids, fixed = blank(1, 4)
     ids[0, 1], fixed[0, 1] = 6, True  # a text begins with a
     with pytest.raises(DiffmidiError, match="keep whole notes"):
-        Support(LITTLE, 6).draw(torch.zeros(1, 6, 7), ids, fixed, generator())
+        Support(LITTLE, 6).draw(torch.zeros(1, 6, 7), ids, fixed, RowDraws.seeded(0, 1))
 
 
 def test_it_is_neither_saved_nor_trained():

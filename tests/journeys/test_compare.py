@@ -2,12 +2,18 @@
 
 import csv
 import json
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from diffmidi_core.config import resolve
+from diffmidi_core.draw.folder import DrawFolder, ModelReference, StoredRequest
+from diffmidi_core.draw.request import Request
+from diffmidi_core.files import write_json
+from diffmidi_core.judge.judged import Judged
+from diffmidi_core.sections import Part
 
 from .conftest import TINY
 
@@ -16,26 +22,51 @@ def figure(value, **more):
     return {"value": value, "unit": "bits per word", "count": 8, "of": "held-out windows", "error": None, **more}
 
 
+def judged(step, figures, **more):
+    return {"checkpoint": step, "weights": "w", "split": "test", "windows": 8, "figures": figures, **more}
+
+
 @pytest.fixture
 def leave(tmp_path):
     """Leaves a run folder as training and evaluating would."""
 
-    def leave_(name, *assignments, figures=None, heldout=(5.0, 4.0), found=10, words="w", **flags):
+    def leave_(
+        name, *assignments, figures=None, step=20, heldout=(5.0, 4.0), found=10, tokens="t", facts=None, **flags
+    ):
         folder = tmp_path / name
         folder.mkdir(parents=True)
         config = resolve(None, flags, assignments).model_dump(mode="json")
-        facts = {"parameters": 1000, "peak_memory_mb": 512.5, "iterations": 20, "data": {"found": found}}
-        facts["data"]["tokenizer"] = words
+        told = {
+            "parameters": 1000,
+            "peak_memory_mb": 512.5,
+            "iterations": 20,
+            "data": {"found": found},
+            **(facts or {}),
+        }
+        told["data"]["tokenizer"] = tokens
         log = [{"step": step, "loss": 1.0, "steps_per_second": speed} for step, speed in [(5, 1.0), (10, 3.0), (15, 2)]]
         log += [{"step": 10 * i, "heldout/bound_bpw": each, "train/bound_bpw": 3} for i, each in enumerate(heldout, 1)]
         (folder / "config.json").write_text(json.dumps(config))
-        (folder / "run.json").write_text(json.dumps(facts))
+        (folder / "run.json").write_text(json.dumps(told))
         (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in log))
         if figures is not None:
-            (folder / "figures.json").write_text(json.dumps({"checkpoint": 20, "figures": figures}))
+            write_json(folder / "figures" / f"step-{step:06d}.json", judged(step, figures))
         return folder
 
     return leave_
+
+
+def leave_draw(run, name, *, hour=0, step=20, figures=None, seed=0, **options):
+    """Leaves a draw in it, judged where there are figures."""
+    draw = DrawFolder(run / "draws" / name)
+    sampler = Part(name="confidence", package="diffmidi", options=options)
+    model = ModelReference(path=str(run), step=step, fingerprint="w")
+    stored = StoredRequest(
+        at=datetime(2026, 7, 1, hour, tzinfo=UTC), model=model, request=Request(seed=seed, sampler=sampler)
+    )
+    write_json(draw.request_file, stored.model_dump(mode="json"))
+    if figures is not None:
+        write_json(draw.figures_file, {"split": "test", "figures": figures})
 
 
 def cells(said, name):
@@ -53,18 +84,80 @@ def test_what_differs_what_it_took_and_what_was_measured(diffmidi, leave):
     assert cells(said, "backbone ") == ["bert", "electra"]
     assert cells(said, "train.lr") == ["0.001", "0.5"]
     assert cells(said, "steps/s (median)")[-1] == "2"
-    assert cells(said, "peak memory, MiB")[-1] == "512.5"
+    assert cells(said, "peak memory, MiB")[-1] == "512"
     assert cells(said, "lowest held-out bound")[-1] == "4"
     assert cells(said, "bound_bpw, bits per word") == ["4.5 ± 0.25", "-"]
     assert cells(said, "x, bits per word") == ["1 [0.5, 1.5]", "-"]
     assert "train.clip" not in said.out, "what all runs have alike is left out"
-    assert "cannot be held against" not in said.out
+    assert "do not compare" not in said.out
 
 
-def test_runs_on_other_music_or_words_are_told_apart(diffmidi, leave):
-    said = diffmidi("compare", leave("one"), leave("two", found=11, words="v"))
+def test_figures_are_of_the_newest_checkpoint_and_of_the_newest_draw_that_were_judged(diffmidi, leave):
+    one = leave("one", figures={"bound_bpw": figure(4.5)})
+    write_json(one / "figures" / "step-000010.json", judged(10, {"bound_bpw": figure(1.0)}))
+    write_json(one / "figures" / "step-000030.jazz.json", judged(30, {"bound_bpw": figure(2.0)}))
+    leave_draw(one, "1", figures={"polyphony": figure(1.5)})
+    leave_draw(one, "evening", hour=1, step=10, seed=7, figures={"polyphony": figure(2.5)}, temperature=0.9)
+    leave_draw(one, "3", hour=2)
+    leave_draw(one, "step-10", hour=3, figures={"polyphony": figure(3.5)})
+    two = leave("two")
+    said = diffmidi("compare", one, two, "--csv", "table.csv")
+    assert said.code == 0, said.err
+    assert cells(said, "checkpoint") == ["20", "-"]
+    assert cells(said, "judged on") == ["test", "-"]
+    assert cells(said, "bound_bpw, bits per word") == ["4.5", "-"]
+    assert cells(said, "draw  ") == ["evening", "-"]
+    assert cells(said, "draw is of checkpoint") == ["10", "-"]
+    assert cells(said, "draw's seed") == ["7", "-"]
+    assert cells(said, "sampler.temperature") == ["0.9", "-"]
+    assert cells(said, "polyphony, bits per word") == ["2.5", "-"]
+    with open("table.csv", newline="") as file:
+        line = next(csv.DictReader(file))
+    assert (line["checkpoint"], line["draw"], line["polyphony"]) == ("20", "evening", "2.5")
+
+
+def test_segments_are_what_the_run_was_asked_in_the_end(diffmidi, leave):
+    change = {"train.iterations": [400, 800]}
+    segments = [{"from": 0, "to": 400, "changed": {}}, {"from": 400, "to": 800, "changed": change}]
+    began = {"run": "/home/me/runs/base", "step": 20, "iterations": 20, "weights": "w"}
+    said = diffmidi("compare", leave("one"), leave("two", facts={"segments": segments, "began": began}))
+    assert said.code == 0, said.err
+    assert cells(said, "train.iterations") == ["400", "800"]
+    assert cells(said, "segments") == ["-", "to 400, to 800 with train.iterations"]
+    assert cells(said, "began from") == ["-", "base at 20"]
+    assert "/home" not in said.out
+
+
+def test_of_places_only_as_much_is_shown_as_tells_them_apart(diffmidi, leave):
+    one, two = leave("a/run", data="/home/me/one/bach"), leave("b/run", data="/home/me/two/bach")
+    said = diffmidi("compare", one, two, "--html", "table.html")
+    assert said.code == 0, said.err
+    assert cells(said, "data") == ["one/bach", "two/bach"]
+    assert "/home" not in said.out + Path("table.html").read_text()
+
+
+def test_a_package_that_is_gone_is_not_needed(diffmidi, leave):
+    one = leave("one", "train.lr=0.5")
+    config = json.loads((one / "config.json").read_text())
+    config["schedule"] = {"name": "power", "package": "acme-music", "version": "1", "options": {"exponent": 3}}
+    (one / "config.json").write_text(json.dumps(config))
+    said = diffmidi("compare", one, leave("two"))
+    assert said.code == 0, said.err
+    assert cells(said, "schedule ") == ["acme-music:power", "loglinear"]
+    assert cells(said, "schedule.exponent") == ["3", "-"]
+
+
+def test_runs_on_other_music_or_tokens_are_told_apart(diffmidi, leave):
+    said = diffmidi("compare", leave("one"), leave("two", found=11, tokens="v"))
     assert "did not have the same music" in said.out
-    assert "bits per note can" in said.out
+    assert "bits per note do" in said.out
+
+
+def test_runs_that_were_judged_on_other_shares_are_told_apart(diffmidi, leave):
+    one, two = leave("one", figures={"x": figure(1)}), leave("two", figures={"x": figure(1)})
+    assert "same share" not in diffmidi("compare", one, two).out
+    write_json(two / "figures" / "step-000020.json", judged(20, {"x": figure(1)}, split="heldout"))
+    assert "not all judged on the same share of their music: heldout and test" in diffmidi("compare", one, two).out
 
 
 def test_a_csv_has_a_line_a_run_with_the_numbers_as_they_were_measured(diffmidi, leave):
@@ -76,8 +169,8 @@ def test_a_csv_has_a_line_a_run_with_the_numbers_as_they_were_measured(diffmidi,
         first, second = csv.DictReader(file)
     assert (first["run"], first["train.lr"], second["train.lr"]) == ("one", "0.001", "0.5")
     assert float(first["x"]) == value
-    assert (first["x.low"], first["x.high"], first["x.heldout"], second["x"]) == ("0.25", "0.5", "0.3", "")
-    assert (second["y"], second["y.error"]) == ("2", "0.1")
+    assert (first["x.low"], first["x.high"], first["x.reference"], second["x"]) == ("0.25", "0.5", "0.3", "")
+    assert (second["y"], second["y.error"]) == ("2.0", "0.1")
     assert float(first["steps/s (median)"]) == 2
 
 
@@ -114,7 +207,7 @@ def test_runs_of_one_name_are_told_apart_by_their_paths(diffmidi, leave):
 
 
 def test_a_run_that_has_only_begun_is_shown_with_what_it_has(diffmidi, music, leave):
-    diffmidi("prepare", music, "--out", "begun", *TINY)
+    assert diffmidi("prepare", music, "--out", "begun").code == 0
     said = diffmidi("compare", leave("one"), "begun")
     assert said.code == 0, said.err
     assert cells(said, "parameters") == ["1,000", "-"]
@@ -126,9 +219,12 @@ def test_a_real_run_is_read(diffmidi, music):
     assert said.code == 0, said.err
     with open("mine.csv", newline="") as file:
         (line,) = csv.DictReader(file)
-    figures = json.loads(Path("mine/figures.json").read_text())["figures"]
-    assert float(line["bound_bpw"]) == figures["bound_bpw"]["value"]
-    assert line["iterations"] == line["checkpoint measured"] == "6"
+    found = Judged.of_checkpoint(Path("mine/figures/step-000006.json"))
+    music = Judged.of_draw(DrawFolder(Path("mine/draws/1")))
+    assert float(line["bound_bpw"]) == found.known["bound_bpw"].value
+    assert float(line["polyphony"]) == music.known["polyphony"].value
+    assert line["iterations"] == line["checkpoint"] == line["draw is of checkpoint"] == "6"
+    assert line["draw"] == "1"
     assert float(line["peak memory, MiB"]) > 0
 
 
@@ -139,13 +235,15 @@ def test_a_real_run_is_read(diffmidi, music):
         ("config.json", "{", "is not valid JSON"),
         ("config.json", "[]", "does not hold one JSON object"),
         ("run.json", "3", "does not hold one JSON object"),
-        ("figures.json", '{"figures": {"x": 3}}', "holds no figures"),
-        ("figures.json", '{"figures": [3]}', "holds no figures"),
+        ("figures/step-000006.json", '{"figures": {"x": 3}}', "holds no figures"),
+        ("figures/step-000006.json", '{"figures": [3]}', "holds no figures"),
+        ("figures/step-000006.json", "[3]", "does not hold one JSON object"),
     ],
 )
 def test_a_bad_run_folder_is_one_sentence(diffmidi, leave, file, text, sentence):
     bad = leave("bad") / file
     bad.unlink(missing_ok=True)
+    bad.parent.mkdir(exist_ok=True)
     if text is not None:
         bad.write_text(text)
     said = diffmidi("compare", leave("good"), "bad")

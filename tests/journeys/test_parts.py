@@ -28,9 +28,11 @@ class Part(Renderer):
         raise OSError("no paper")
 """
 SAMPLER = """
+from diffmidi.api.process import MaskedProcess
 from diffmidi.api.sampler import Sampler
 class Part(Sampler):
-    def sample(self, process, canvas, *, steps, generator, denoise=None, on_step=None):
+    serves = MaskedProcess
+    def draw(self, process, canvas, steps, draws, denoise, on_step):
         raise IndexError("off by one")
 """
 SCHEDULE = """

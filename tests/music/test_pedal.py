@@ -74,6 +74,27 @@ def test_notes_sound_until_the_pedal_rises_or_the_key_is_struck_again(notes, ped
     assert heard(played(notes, pedal)) == expected
 
 
+def test_reset_all_controllers_raises_the_pedal_and_all_sound_off_silences_it() -> None:
+    for number, expected in ((121, [(0, 50, 60), (60, 70, 60)]), (120, [(0, 50, 60), (60, 90, 60)])):
+        score = played([(0, 10, 60), (60, 70, 60)], [(5, 127), (90, 0)])
+        score.tracks[0].controls.append(ControlChangeTick(50, number, 0))
+        assert heard(score) == expected
+    # on the tick on which the key is let go
+    score = played([(0, 10, 60)], [(5, 127), (90, 0)])
+    score.tracks[0].controls.append(ControlChangeTick(10, 120, 0))
+    assert heard(score) == [(0, 10, 60)]
+
+
+def test_tracks_of_one_pedal_are_one_instrument() -> None:
+    """What one hand has struck another one strikes again, where the pedal is the same."""
+    first, second = played([(0, 10, 60)], [(5, 127), (50, 0)]), played([(30, 35, 60)], [(5, 127), (50, 0)])
+    first.tracks.append(second.tracks[0])
+    assert heard(first) == [(0, 30, 60), (30, 50, 60)]
+    first, second = played([(0, 10, 60)], [(5, 127), (50, 0)]), played([(30, 35, 60)], [(5, 127), (49, 0)])
+    first.tracks.append(second.tracks[0])
+    assert heard(first) == [(0, 50, 60), (30, 49, 60)]
+
+
 def test_each_track_has_its_own_pedal_and_drums_have_none() -> None:
     score = played([(0, 10, 60)], [(5, 127), (50, 0)])
     other = TrackTick("other", 0, False)

@@ -13,6 +13,8 @@ from diffmidi_core.music.notes import notes_of
 from diffmidi_core.music.reading import read_midi, write_midi
 from diffmidi_core.music.toy import from_rows, toy_scores, tune
 
+from .test_reading import NOTE, NOTE_ON, header, track
+
 LAYOUTS = ("aligned", "run", "paper")
 
 
@@ -38,8 +40,10 @@ def text(*arguments: object, stdin: bytes | None = None) -> Result:
     ],
 )
 def test_a_piece_is_printed_a_line_for_each_note_or_moment(piece: Path, layout: str, first: list, lines: int) -> None:
-    head, *printed = text(piece, "-o", f"tokenizer.layout={layout}").stdout.splitlines()
+    head, *comments_and_words = text(piece, "-o", f"tokenizer.layout={layout}").stdout.splitlines()
+    comments, printed = comments_and_words[:3], comments_and_words[3:]
     assert head.startswith("# tune.mid: 54 notes")
+    assert comments == ["# tempo: 120", "# metre: 4/4", '# track: "Piano", program 0, 54 notes']
     assert printed[:2] == first
     assert len(printed) == lines
 
@@ -53,6 +57,51 @@ def test_there_and_back_is_the_same_piece(piece: Path, tmp_path: Path, layout: s
     assert after.onset.tolist() == before.onset.tolist()
     assert after.duration.tolist() == before.duration.tolist()
     assert after.pitch.tolist() == before.pitch.tolist()
+
+
+@pytest.mark.parametrize("tokenizer", ["mmm", "remi", "miditok"])
+def test_tempo_metre_and_upbeat_come_back_and_can_be_edited(tmp_path: Path, tokenizer: str) -> None:
+    score = from_rows([(1.5 + i / 2, 0.5, 60 + i % 5, 80) for i in range(24)])
+    score.tempos[0].mspq = 731_707
+    score.time_signatures[0].numerator = 2
+    write_midi(score, tmp_path / "a.mid")
+    words = text(tmp_path / "a.mid", "--tokenizer", tokenizer).stdout
+    (tmp_path / "a.txt").write_text(words, encoding="utf-8")
+    (tmp_path / "b.txt").write_text(words.replace("# tempo: 82", "# tempo: 90"), encoding="utf-8")
+    for name, mspq, said in (("a", 731_707, "at 82"), ("b", 666_667, "at 90")):
+        new = tmp_path / f"{name}-back.mid"
+        told = text("--to-midi", tmp_path / f"{name}.txt", "--tokenizer", tokenizer, "--out", new).stdout
+        assert f"24 notes, {said} quarter notes a minute in 2/4." in told
+        back = read_midi(new)
+        assert [(each.time, each.mspq) for each in back.tempos] == [(0, mspq)]
+        assert [(each.time, each.numerator, each.denominator) for each in back.time_signatures] == [(0, 2, 4)]
+        onset = notes_of(back).onset * 480 // back.ticks_per_quarter
+        assert onset.tolist() == notes_of(score).onset.tolist()
+
+
+def test_words_without_a_timeline_are_told_what_they_are_played_at(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("t0 p60 v8 d12")
+    assert "1 note, at 120 quarter notes a minute in 4/4." in text("--to-midi", tmp_path / "a.txt").stdout
+
+
+def test_a_comment_that_cannot_be_a_tempo_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("# tempo: fast\nt0 p60 v8 d12")
+    with pytest.raises(DiffmidiError, match="line 1: 'fast' is no tempo"):
+        text("--to-midi", tmp_path / "a.txt")
+
+
+def test_tracks_that_are_not_the_pianos_are_left_out_and_told(tmp_path: Path) -> None:
+    score = tune()
+    flute = tune().tracks[0]
+    flute.name, flute.program = "flute", 73
+    score.tracks.append(flute)
+    write_midi(score, tmp_path / "a.mid")
+    default, every = text(tmp_path / "a.mid"), text(tmp_path / "a.mid", "--tracks", "all")
+    assert default.stdout.startswith("# a.mid: 54 notes")
+    assert "Left out, as no piano's: 'flute' of program 73 (54 notes). `--tracks all`" in default.stderr
+    assert "Left out" not in every.stderr
+    assert '# track: "flute", program 73, 54 notes' in every.stdout
+    assert "tracks are piano, all" in text(tmp_path / "a.mid", "--tracks", "128").stderr
 
 
 def test_standard_input_and_output_are_dashes(piece: Path, tmp_path: Path) -> None:
@@ -94,7 +143,7 @@ def test_what_encoding_changed_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"t0 p60\nv8 d12\nt0 p200 v8 d12", r"a\.txt, line 3: 'p200' is not a word. Words are p21\.\.p108"),
+        (b"t0 p60\nv8 d12\nt0 p200 v8 d12", r"a\.txt, line 3: 'p200' is not a token. Tokens are p21\.\.p108"),
         (b"# nothing\n", "holds no complete note"),
         (b"t0 p60 v8", "holds no complete note"),
         (b"MThd\xff\xfe", "is not text"),
@@ -107,6 +156,13 @@ def test_bad_text_is_one_sentence(tmp_path: Path, content: bytes | None, said: s
     with pytest.raises(DiffmidiError, match=said):
         text("--to-midi", tmp_path / "a.txt")
     assert not (tmp_path / "a.mid").exists()
+
+
+def test_what_was_repaired_is_said(tmp_path: Path) -> None:
+    (tmp_path / "held.mid").write_bytes(header(2) + track(NOTE, NOTE_ON))
+    said = text(tmp_path / "held.mid")
+    assert "2 notes" in said.stdout
+    assert said.stderr == "Repaired: header of type 2 or 3 for a single track (1); keys that no note-off lets go (1).\n"
 
 
 def test_a_text_given_for_midi_is_told_about_to_midi(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 from diffmidi.api.hook import Picture, Section, Table
 from diffmidi_core.show.report import write
 
-from .conftest import fill, music, tone
+from .conftest import fill, leave_draw, music, tone
 from .test_sections import built
 
 SVG = (
@@ -38,6 +38,7 @@ CONTRAST = """(() => {
 def url(tmp_path_factory):
     """A report with the built-in sections and a plugin's."""
     folder = fill(tmp_path_factory.mktemp("report") / "run")
+    leave_draw(folder, "step-200", step=200, count=1)
     theirs = Section(
         "Theirs", ["1 < 2", Table(("a", "b"), [("x", 1.5)], "Numbers"), Picture(SVG, "a square", "Square")]
     )
@@ -49,6 +50,7 @@ def url(tmp_path_factory):
 @pytest.mark.parametrize("width", [390, 1200])
 def test_it_opens_without_a_complaint_fits_and_can_be_read(chromium, url, width, scheme):
     chromium.open(url, width=width, scheme=scheme)
+    chromium.ask('document.querySelectorAll("details").forEach(each => each.open = true)')
     assert chromium.ask("document.documentElement.scrollWidth") <= width
     assert chromium.ask(CONTRAST) == []
     assert chromium.complaints() == []
@@ -63,7 +65,7 @@ def test_every_sample_plays(chromium, url):
           audio.readyState > 0 ? done(audio.duration) : audio.onloadedmetadata = () => done(audio.duration);
         })))"""
     )
-    assert durations == pytest.approx([4.5, 4.5], abs=0.01)
+    assert durations == pytest.approx([4.5, 4.5, 4.5], abs=0.01)
     played = chromium.ask(
         """new Promise((done, failed) => {
           const audio = document.querySelector("audio");
@@ -78,7 +80,7 @@ def test_every_sample_plays(chromium, url):
 def test_nothing_is_missing(chromium, url):
     chromium.open(url)
     assert chromium.ask("[...document.images].map(image => image.complete && image.naturalWidth > 0)") == [True]
-    titles = ["Overview", "Samples", "Figures", "Bits by word type", "Training", "Words", "Theirs"]
+    titles = ["Overview", "Samples", "Figures", "Bits by token type", "Training", "Tokens", "Theirs"]
     assert chromium.ask('[...document.querySelectorAll("h2")].map(each => each.textContent)') == titles
     broken = (
         '[...document.querySelectorAll("nav a")].filter(a => !document.querySelector(a.getAttribute("href"))).length'
@@ -95,8 +97,9 @@ def test_who_cannot_see_is_told_what_there_is(chromium, url):
     assert chromium.ask('[...document.querySelectorAll("svg")].every(svg => svg.getAttribute("aria-label"))')
     assert chromium.ask("[...document.images].every(image => image.alt)")
     assert chromium.ask('[...document.querySelectorAll("audio")].map(each => each.ariaLabel)') == [
-        "Play sample-0-000",
-        "Play sample-0-001",
+        "Play piece 1 of draw 1",
+        "Play piece 2 of draw 1",
+        "Play piece 1 of draw step-200",
     ]
     ids = chromium.ask('[...document.querySelectorAll("[id]")].map(each => each.id)')
     assert len(ids) == len(set(ids))
@@ -113,7 +116,7 @@ def test_scripts_in_a_section_are_dead(chromium, tmp_path):
 
 def test_sound_of_other_forms_plays_too(chromium, tmp_path):
     folder = fill(tmp_path / "run")
-    tone(folder / "samples" / "sample-0-000.wav", 1.0, channels=1, rate=22_050)
+    tone(folder / "draws" / "1" / "001.wav", 1.0, channels=1, rate=22_050)
     write(folder / "report.html", "run", built(folder))
     chromium.open((folder / "report.html").as_uri())
     duration = chromium.ask(

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from diffmidi.api import DiffmidiError, UsageError
-from diffmidi.api.sampler import Canvas, GaussianLevels, Process
+from diffmidi.api.sampler import Canvas, GaussianLevels, Process, RowDraws
 from diffmidi_core.registry import find
 from diffmidi_core.testing.surroundings import context_of, smallest, toy_batch, toy_canvas
 
@@ -31,6 +31,17 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
+class Tape(RowDraws):
+    """Normal numbers that are given beforehand."""
+
+    def __init__(self, numbers):
+        super().__init__([])
+        self.numbers = iter(numbers)
+
+    def normal(self, like):
+        return next(self.numbers)
+
+
 @pytest.fixture(params=SAMPLERS, ids=str)
 def sampler(request):
     name, options = request.param
@@ -44,7 +55,7 @@ def process(make_process):
 
 @pytest.mark.parametrize("method", ["ddpm", "ddim_eta0", "ddim_eta1"])
 @pytest.mark.parametrize("clamp", [False, True])
-def test_whole_runs_agree_with_the_original(golden, make_process, monkeypatch, method, clamp):
+def test_whole_runs_agree_with_the_original(golden, make_process, method, clamp):
     run = golden["sampling"]["runs"][f"{method}.half.{'clamp' if clamp else 'noclamp'}"]
     process = make_process(words=7, dim=4, steps=2000).double()
     with torch.no_grad():
@@ -53,7 +64,6 @@ def test_whole_runs_agree_with_the_original(golden, make_process, monkeypatch, m
     options |= {"prediction": "clamp"} if clamp else {}
     # The first noise is for fixed words: there are none.
     tape = (golden.noise(k, 2, 3, 4) for k in itertools.chain([0, 128], itertools.count(129)))
-    monkeypatch.setattr("diffmidi_samplers.gaussian.draw_noise", lambda generator, like: next(tape))
     seen = []
 
     def denoise(x, t, keep):
@@ -64,7 +74,8 @@ def test_whole_runs_agree_with_the_original(golden, make_process, monkeypatch, m
     words = (
         find("sampler", method.partition("_")[0])
         .build(options)
-        .sample(process, canvas, steps=5, generator=generator(), denoise=denoise)
+        .sample(process, canvas, steps=5, draws=Tape(tape), denoise=denoise)
+        .ids
     )
     assert [1000 * float(t[0]) for _, t in seen] == run["tau_of_steps"]
     golden.close(seen[0][0], golden.noise(128, 2, 3, 4).tolist())
@@ -82,10 +93,10 @@ def test_an_oracle_gives_the_words_back(process, sampler, steps):
         process,
         canvas,
         steps=steps,
-        generator=generator(),
+        draws=RowDraws.seeded(0, 3),
         denoise=lambda x, t, keep: process.embed(ids),
         on_step=lambda done, of: told.append((done, of)),
-    )
+    ).ids
     assert torch.equal(words[:, 1:-1], ids[:, 1:-1])
     assert words[:, 0].tolist() == [1, 1, 1]
     assert words[:, -1].tolist() == [2, 2, 2]
@@ -97,14 +108,15 @@ def test_fixed_words_stay_and_specials_stand_only_where_fixed(process, sampler):
     fixed = torch.rand(4, 10, generator=generator(2)) < 0.4
     fixed[ids == 0] = True
     canvas = Canvas(ids, fixed, ids != 0)
-    words = sampler.sample(process, canvas, steps=5, generator=generator())
+    words = sampler.sample(process, canvas, steps=5, draws=RowDraws.seeded(0, 4)).ids
     assert words.dtype == torch.int64
     assert torch.equal(words[fixed], ids[fixed])
     assert int(words[~fixed].min()) >= 4
     # Also where the network asks for nothing but a special.
     for special in range(4):
         wanted = process.embedding[special].detach().expand(4, 10, -1)
-        words = sampler.sample(process, canvas, steps=3, generator=generator(), denoise=lambda *_, w=wanted: w)
+        draws = RowDraws.seeded(0, 4)
+        words = sampler.sample(process, canvas, steps=3, draws=draws, denoise=lambda *_, w=wanted: w).ids
         assert int(words[~fixed].min()) >= 4
 
 
@@ -119,7 +131,7 @@ def test_fixed_positions_are_as_noisy_as_in_training_at_every_level(process, sam
         seen.append((float(t[0]), x[:, 0]))
         return torch.zeros_like(x)
 
-    sampler.sample(process, canvas, steps=6, generator=generator(), denoise=denoise)
+    sampler.sample(process, canvas, steps=6, draws=RowDraws.seeded(0, count), denoise=denoise)
     for t, x in seen:
         signal = float(process.levels.alpha_bar[round(t * 40)])
         noise = signal * process.start_std**2 + 1 - signal
@@ -140,7 +152,7 @@ def test_keep_goes_to_the_denoiser_and_padding_changes_nothing(process, sampler)
             states.append(x[:, :4])
             return process.denoise(x, t, given)
 
-        sampler.sample(process, Canvas(ids, fixed, keep), steps=4, generator=generator(), denoise=denoise)
+        sampler.sample(process, Canvas(ids, fixed, keep), steps=4, draws=RowDraws.seeded(0, 1), denoise=denoise)
         return torch.stack(states)
 
     assert torch.equal(seen(ids, keep), seen(other, keep))
@@ -148,10 +160,10 @@ def test_keep_goes_to_the_denoiser_and_padding_changes_nothing(process, sampler)
         assert not torch.equal(seen(ids, None), seen(other, None))  # without keep it would
 
 
-def test_the_generator_decides(process, sampler):
+def test_the_draws_decide(process, sampler):
     canvas = Canvas.blank(4, 12)
     first, second, third = (
-        sampler.sample(process, canvas, steps=4, generator=generator(seed), denoise=lambda x, t, keep: 2 * x)
+        sampler.sample(process, canvas, steps=4, draws=RowDraws.seeded(seed, 4), denoise=lambda x, t, keep: 2 * x).ids
         for seed in (0, 0, 1)
     )
     assert torch.equal(first, second)
@@ -160,14 +172,14 @@ def test_the_generator_decides(process, sampler):
 
 def test_no_state_is_kept(process, sampler):
     before = dict(vars(sampler))
-    sampler.sample(process, Canvas.blank(1, 3), steps=2, generator=generator())
+    sampler.sample(process, Canvas.blank(1, 3), steps=2, draws=RowDraws.seeded(0, 1))
     assert vars(sampler) == before
 
 
-@pytest.mark.parametrize("steps", [0, -3, 41])
-def test_steps_out_of_range_are_refused(process, sampler, steps):
-    with pytest.raises(DiffmidiError, match=rf"{steps} .*1 to 40"):
-        sampler.sample(process, Canvas.blank(1, 3), steps=steps, generator=generator())
+@pytest.mark.parametrize(("steps", "told"), [(0, "at least 1 step"), (-3, "at least 1 step"), (41, "41 .*1 to 40")])
+def test_steps_out_of_range_are_refused(process, sampler, steps, told):
+    with pytest.raises(DiffmidiError, match=told):
+        sampler.sample(process, Canvas.blank(1, 3), steps=steps, draws=RowDraws.seeded(0, 1))
 
 
 def test_a_process_of_another_family_is_refused(process, sampler):
@@ -182,8 +194,8 @@ def test_a_process_of_another_family_is_refused(process, sampler):
             raise NotImplementedError
 
     other = Other(process.options, tokenizer=process.tokenizer, backbone=process.backbone, schedule=process.schedule)
-    with pytest.raises(DiffmidiError, match=r"'gaussian'.*Other"):
-        sampler.sample(other, Canvas.blank(1, 3), steps=2, generator=generator())
+    with pytest.raises(DiffmidiError, match=r"GaussianProcess.*Other"):
+        sampler.sample(other, Canvas.blank(1, 3), steps=2, draws=RowDraws.seeded(0, 1))
 
 
 def test_clamp_hands_embeddings_of_words_to_the_steps(process, monkeypatch):
@@ -195,7 +207,7 @@ def test_clamp_hands_embeddings_of_words_to_the_steps(process, monkeypatch):
     canvas = Canvas.blank(2, 3)
     for clamp, calls in ((False, 0), (True, 2)):
         sampler = find("sampler", "ddpm").build({"prediction": "clamp" if clamp else "raw"})
-        words = sampler.sample(process, canvas, steps=2, generator=generator(), denoise=lambda *_: guess)
+        words = sampler.sample(process, canvas, steps=2, draws=RowDraws.seeded(0, 2), denoise=lambda *_: guess).ids
         assert len(clamped) == calls
         last = original(guess) if clamp else guess
         assert torch.equal(words[:, 1:-1], process.words(last)[:, 1:-1])
@@ -237,11 +249,13 @@ def test_an_untrained_model_makes_no_fault_and_keeps_what_is_kept(untrained, nam
     tokenizer = untrained.tokenizer
     canvas = toy_canvas(toy_batch(tokenizer), kept)
     sampler = find("sampler", name).build()
-    words, record = sampler.sample_with_record(untrained, canvas, steps=5, generator=generator())
+    found = sampler.sample(untrained, canvas, steps=5, draws=RowDraws.seeded(0, len(canvas.ids)))
+    words, record = found.ids, found.record
     assert torch.equal(words[canvas.fixed], canvas.ids[canvas.fixed])
     assert [tokenizer.faults(row.numpy()) for row in words] == [0] * len(words)
     loose = find("sampler", name).build({"legal": False})
-    plain, nothing = loose.sample_with_record(untrained, canvas, steps=5, generator=generator())
+    found = loose.sample(untrained, canvas, steps=5, draws=RowDraws.seeded(0, len(canvas.ids)))
+    plain, nothing = found.ids, found.record
     assert record["grammar_changes"].tolist() == (words != plain).sum(-1).tolist()
     assert not nothing
     if not kept:
@@ -260,8 +274,9 @@ def test_words_that_no_text_has_are_refused(untrained):
             fixed = canvas.fixed.clone()
             fixed[:, 1:3] = True
             broken = Canvas(ids, fixed, canvas.keep)
+            draws = RowDraws.seeded(0, len(ids))
             with pytest.raises(DiffmidiError, match="keep whole notes"):
-                find("sampler", "ddim").build().sample(untrained, broken, steps=2, generator=generator())
+                find("sampler", "ddim").build().sample(untrained, broken, steps=2, draws=draws)
             return
     pytest.skip("every word of this tokenizer may stand twice at the beginning")
 
@@ -276,7 +291,8 @@ def test_temperature_and_top_p_choose_among_the_words_of_the_estimate(process):
         seen = []
         sampler = find("sampler", "ddim").build({"prediction": "mean", "legal": False, **options})
         original, process.words = process.words, lambda x, keep: seen.append(x) or original(x, keep)
-        sampler.sample(process, Canvas.blank(2, 3), steps=3, generator=generator(), denoise=lambda *_: between)
+        draws = RowDraws.seeded(0, 2)
+        sampler.sample(process, Canvas.blank(2, 3), steps=3, draws=draws, denoise=lambda *_: between)
         del process.words
         return seen[0][0, 1]
 
@@ -315,7 +331,7 @@ def test_steps_are_evaluations(process, name, steps, evaluations):
         process,
         Canvas.blank(1, 3),
         steps=steps,
-        generator=generator(),
+        draws=RowDraws.seeded(0, 1),
         denoise=lambda x, t, keep: asked.append(float(t[0])) or x,
     )
     assert len(asked) == evaluations
@@ -323,7 +339,8 @@ def test_steps_are_evaluations(process, name, steps, evaluations):
 
 
 def test_what_is_not_finite_is_said(process):
+    draws = RowDraws.seeded(0, 1)
     with pytest.raises(DiffmidiError, match="not finite"):
         find("sampler", "ddim").build().sample(
-            process, Canvas.blank(1, 3), steps=2, generator=generator(), denoise=lambda x, t, keep: x * torch.nan
+            process, Canvas.blank(1, 3), steps=2, draws=draws, denoise=lambda x, t, keep: x * torch.nan
         )

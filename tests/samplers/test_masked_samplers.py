@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from diffmidi.api import DiffmidiError
-from diffmidi.api.sampler import Canvas
+from diffmidi.api.sampler import Canvas, RowDraws
 from diffmidi_core.registry import find
 from diffmidi_core.testing.surroundings import LENGTH, context_of, smallest, toy_batch, toy_canvas
 
@@ -26,8 +26,8 @@ TOKENIZERS = [
 ]
 
 
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
+def drawn_by(sampler, process, canvas, **more):
+    return sampler.sample(process, canvas, draws=RowDraws.seeded(0, len(canvas.ids)), **more).ids
 
 
 @pytest.fixture(params=SAMPLERS, ids=str)
@@ -57,7 +57,7 @@ def test_an_untrained_model_makes_no_fault_and_keeps_what_is_kept(untrained, sam
     tokenizer = untrained.tokenizer
     canvas = toy_canvas(toy_batch(tokenizer), kept)
     for steps in (1, 7):
-        words = sampler.sample(untrained, canvas, steps=steps, generator=generator())
+        words = drawn_by(sampler, untrained, canvas, steps=steps)
         assert torch.equal(words[canvas.fixed], canvas.ids[canvas.fixed])
         assert [tokenizer.faults(row.numpy()) for row in words] == [0] * len(words)
 
@@ -66,9 +66,7 @@ def test_an_untrained_model_makes_no_fault_and_keeps_what_is_kept(untrained, sam
 def test_an_oracle_gives_the_words_back(sampler, steps):
     process = smallest("process", "masked", **context_of("process")).eval()
     batch = toy_batch(process.tokenizer)
-    words = sampler.sample(
-        process, toy_canvas(batch, 0.2), steps=steps, generator=generator(), denoise=process.oracle(batch.ids)
-    )
+    words = drawn_by(sampler, process, toy_canvas(batch, 0.2), steps=steps, denoise=process.oracle(batch.ids))
     assert torch.equal(words, batch.ids)
 
 
@@ -76,7 +74,7 @@ def test_an_oracle_gives_the_words_back(sampler, steps):
 @pytest.mark.parametrize("steps", [1, 30])
 def test_words_come_as_often_as_the_network_says(fixed_odds, name, steps):
     canvas = Canvas.blank(1000, 12)
-    words = find("sampler", name).build().sample(fixed_odds, canvas, steps=steps, generator=generator())[:, 1:-1]
+    words = drawn_by(find("sampler", name).build(), fixed_odds, canvas, steps=steps)[:, 1:-1]
     shares = torch.bincount(words.flatten(), minlength=8)[4:] / words.numel()
     torch.testing.assert_close(shares, torch.tensor([0.4, 0.3, 0.2, 0.1]), rtol=0, atol=0.02)
 
@@ -84,7 +82,7 @@ def test_words_come_as_often_as_the_network_says(fixed_odds, name, steps):
 def test_temperature_and_top_p_narrow_the_choice(fixed_odds):
     def drawn(**options):
         sampler = find("sampler", "ancestral").build(options)
-        return sampler.sample(fixed_odds, Canvas.blank(200, 12), steps=4, generator=generator())[:, 1:-1]
+        return drawn_by(sampler, fixed_odds, Canvas.blank(200, 12), steps=4)[:, 1:-1]
 
     assert drawn(top_p=0.3).unique().tolist() == [4]
     assert drawn(top_p=0.5).unique().tolist() == [4, 5]
@@ -97,7 +95,7 @@ def hidden_after_each_step(process, name, options, steps, rows=300):
     process.denoise = lambda z, m, keep=None: (
         seen.append((float((z == 3).sum() / (len(z) * 20)), len(z))) or denoise(z, m)
     )
-    find("sampler", name).build(options).sample(process, Canvas.blank(rows, 20), steps=steps, generator=generator())
+    drawn_by(find("sampler", name).build(options), process, Canvas.blank(rows, 20), steps=steps)
     process.denoise = denoise
     return np.array(seen).T
 
@@ -110,11 +108,7 @@ def test_hidden_words_get_fewer_evenly(fixed_odds, name, options):
 
 def test_remasking_nothing_is_ancestral_and_remasking_says_words_again(fixed_odds):
     def drawn(name, **options):
-        return (
-            find("sampler", name)
-            .build(options)
-            .sample(fixed_odds, Canvas.blank(8, 30), steps=20, generator=generator())
-        )
+        return drawn_by(find("sampler", name).build(options), fixed_odds, Canvas.blank(8, 30), steps=20)
 
     assert torch.equal(drawn("remask", eta=0), drawn("ancestral"))
     said = []
@@ -140,9 +134,7 @@ def test_confidence_begins_with_the_surest_words(make_process):
     sure[:, 4] = torch.linspace(0, 30, 22)
     steps = []
     process.denoise = lambda z, m, keep=None: steps.append(z) or sure.expand(len(z), -1, -1)
-    find("sampler", "confidence").build({"order_noise": 0}).sample(
-        process, Canvas.blank(1, 20), steps=4, generator=generator()
-    )
+    drawn_by(find("sampler", "confidence").build({"order_noise": 0}), process, Canvas.blank(1, 20), steps=4)
     assert (steps[1][0] == 3).nonzero().flatten().tolist() == list(range(1, 16))
 
 
@@ -153,7 +145,7 @@ def test_keep_goes_to_the_network_row_by_row(sampler):
     asked = []
     denoise = process.denoise
     process.denoise = lambda z, m, keep: asked.append((z, keep)) or denoise(z, m, keep)
-    sampler.sample(process, canvas, steps=40, generator=generator())
+    drawn_by(sampler, process, canvas, steps=40)
     assert all(torch.equal(z != 0, keep) for z, keep in asked)
     assert {int(each) for _, keep in asked for each in keep.sum(-1)} <= set(lengths)
 
@@ -162,21 +154,18 @@ def test_the_untyped_may_make_faults_and_the_typed_never(untrained):
     process = find("process", "masked").build(
         {"typed": False}, **{**context_of("process"), "tokenizer": untrained.tokenizer}
     )
-    words = (
-        find("sampler", "ancestral")
-        .build()
-        .sample(process.eval(), Canvas.blank(4, LENGTH - 2), steps=3, generator=generator())
-    )
+    sampler = find("sampler", "ancestral").build()
+    words = drawn_by(sampler, process.eval(), Canvas.blank(4, LENGTH - 2), steps=3)
     assert sum(untrained.tokenizer.faults(row.numpy()) for row in words) > 0
     assert words[:, 1:-1].min() >= 4
 
 
 def test_a_process_of_another_family_is_refused(make_process, sampler):
-    with pytest.raises(DiffmidiError, match="family 'masked'"):
-        sampler.sample(make_process("gaussian"), Canvas.blank(1, 3), steps=2, generator=generator())
+    with pytest.raises(DiffmidiError, match="MaskedProcess"):
+        drawn_by(sampler, make_process("gaussian"), Canvas.blank(1, 3), steps=2)
 
 
 @pytest.mark.parametrize("steps", [0, -3])
 def test_no_steps_are_refused(fixed_odds, sampler, steps):
     with pytest.raises(DiffmidiError, match="at least 1 step"):
-        sampler.sample(fixed_odds, Canvas.blank(1, 3), steps=steps, generator=generator())
+        drawn_by(sampler, fixed_odds, Canvas.blank(1, 3), steps=steps)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from diffmidi_core.contracts.batch import Batch, Canvas
+from diffmidi_core.contracts.draws import RowDraws
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.sampler import Sampler
 from diffmidi_core.contracts.tokenizer import SPECIALS
@@ -22,7 +23,7 @@ STEPS = 20
 
 
 def use(sampler: Sampler) -> None:
-    """Nothing without a process: check_every_draw_is_the_generators looks at what it does with one."""
+    """Nothing without a process: check_everything_random_is_drawn looks at what it does with one."""
 
 
 @whatever_the_options
@@ -61,15 +62,29 @@ def check_specials_only_where_fixed(component: Component) -> None:
     expect((free < len(process.tokenizer.vocab)).all(), "ids stand within the vocabulary")
 
 
-def check_every_draw_is_the_generators(component: Component) -> None:
-    """The same generator gives the same words, another one others, and torch's own generator is not touched."""
+def check_everything_random_is_drawn(component: Component) -> None:
+    """The same draws give the same tokens, others give others, and torch's own generator is not touched."""
     process, batch = _process(component)
     sampler, canvas, before = component.build(), toy_canvas(batch), torch.get_rng_state()
     first, again, other = (_sample(sampler, process, canvas, seed=seed) for seed in (0, 0, 1))
-    expect(torch.equal(first, again), "two generators of one seed give different words")
-    expect(not torch.equal(first, other), "another seed gives the same words: nothing is drawn from the generator")
+    expect(torch.equal(first, again), "the same draws give different tokens")
+    expect(not torch.equal(first, other), "another seed gives the same tokens: nothing is drawn")
     expect(torch.equal(before, torch.get_rng_state()), "sampling draws from torch's global generator")
     expect(torch.is_grad_enabled(), "sampling leaves gradients off")
+
+
+@whatever_the_options
+def check_a_row_is_the_same_whatever_is_beside_it(component: Component) -> None:
+    """A row of the canvas, drawn alone, becomes what it became among others."""
+    process, batch = _process(component)
+    sampler, canvas = component.build(), toy_canvas(batch)
+    seeds = range(len(canvas.ids))
+    together = sampler.sample(process, canvas, steps=STEPS, draws=_streams(*seeds)).ids
+    for row in seeds:
+        keep = None if canvas.keep is None else canvas.keep[[row]]
+        alone = Canvas(canvas.ids[[row]], canvas.fixed[[row]], keep)
+        found = sampler.sample(process, alone, steps=STEPS, draws=_streams(row)).ids
+        expect(torch.equal(found[0], together[row]), f"row {row + 1} of {len(seeds)} becomes another when drawn alone")
 
 
 def check_no_state_is_kept(component: Component) -> None:
@@ -124,4 +139,8 @@ def _process(component: Component) -> tuple[Process, Batch]:
 def _sample(
     sampler: Sampler, process: Process, canvas: Canvas, *, seed: int = 0, steps: int = STEPS, **more: Any
 ) -> Tensor:
-    return sampler.sample(process, canvas, steps=steps, generator=generator(seed), **more)
+    return sampler.sample(process, canvas, steps=steps, draws=RowDraws.seeded(seed, len(canvas.ids)), **more).ids
+
+
+def _streams(*seeds: int) -> RowDraws:
+    return RowDraws([generator(seed) for seed in seeds])

@@ -50,6 +50,9 @@ def check_pieces_are_scores(component: Component) -> None:
         for piece in itertools.islice(source.pieces(), READ):
             try:
                 scores.append(source.read(piece))
+                counted, counts = source.read_counted(piece)
+                expect(counted == scores[-1], "read_counted() gives the score that read() gives")
+                expect(all(isinstance(many, int) for many in counts.values()), "read_counted() counts whole things")
             except RefusedError as error:
                 expect(error.reason and str(error), f"piece {piece.id} is refused without a reason")
         expect(scores, f"none of the first {READ} pieces can be read")

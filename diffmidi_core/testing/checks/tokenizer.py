@@ -7,10 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import astuple, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diffmidi_core.contracts.tokenizer import SPECIALS, Ids, Tokenizer
 from diffmidi_core.errors import RefusedError
+from diffmidi_core.music.clock import Tempo
 from diffmidi_core.music.notes import Notes, Score, notes_of
+from diffmidi_core.music.tempo import seconds
+from diffmidi_core.music.timeline import MetreChange, Timeline
 from diffmidi_core.music.toy import toy_scores
 from diffmidi_core.testing.component import Component
 from diffmidi_core.testing.expect import ConformanceError, expect, never_raises
@@ -18,6 +22,8 @@ from diffmidi_core.testing.surroundings import in_new_process
 from diffmidi_core.testing.variants import variants, whatever_the_options
 
 RANDOM_PIECES = 200
+NEAR = 0.003
+"""Quarter notes or seconds: what ticks round."""
 
 
 def use(tokenizer: Tokenizer) -> None:
@@ -140,6 +146,28 @@ def check_pieces_are_encoded_alike(component: Component) -> None:
         )
         count = tokenizer.count_notes(ids)
         expect(piece.notes == count, f"{name}: encode_piece counts {piece.notes} notes, count_notes {count}")
+
+
+@whatever_the_options
+def check_a_timeline_is_kept(component: Component) -> None:
+    """decode with a timeline gives the same notes, as far apart in quarter notes or in seconds, at its tempi."""
+    tokenizer: Tokenizer = component.build()
+    timeline = Timeline((Tempo(0, 90), Tempo(8, 60)), (MetreChange(0, 3, 4),), 1.5)
+    for name, ids in _encoded(tokenizer).items():
+        with never_raises(f"{name}: decode(ids, timeline)"):
+            plain, timed = tokenizer.decode(ids), tokenizer.decode(ids, timeline)
+        tempos = [(tempo.time / timed.ticks_per_quarter, round(tempo.qpm)) for tempo in timed.tempos]
+        expect(tempos == [(0, 90), (8, 60)], f"{name}: decoded with a timeline, the piece has its tempi, not {tempos}")
+        one, two = notes_of(plain), notes_of(timed)
+        expect(np.array_equal(one.pitch, two.pitch), f"{name}: decoded with a timeline, other notes come back")
+        quarters = _spread(one.onset / plain.ticks_per_quarter, two.onset / timed.ticks_per_quarter)
+        by_clock = _spread(seconds(plain, one.onset), seconds(timed, two.onset))
+        expect(min(quarters, by_clock) < NEAR, f"{name}: decoded with a timeline, notes move against each other")
+
+
+def _spread(one: NDArray[np.float64], two: NDArray[np.float64]) -> float:
+    """How much farther some notes move than others."""
+    return float(np.ptp(two - one)) if len(one) else 0.0
 
 
 @whatever_the_options

@@ -35,6 +35,7 @@ abstract = _declare("Abstract")
 
 partial_decode = _declare("PartialDecode", like=("tokenizer", "mmm"))
 forgetful = _declare("Forgetful", like=("tokenizer", "mmm"))
+untimely = _declare("Untimely", like=("tokenizer", "mmm"))
 salted = _declare("Salted", like=("tokenizer", "mmm"))
 no_boundary = _declare("NoBoundary", like=("tokenizer", "mmm"))
 off_key = _declare("OffKey", like=("tokenizer", "mmm"))
@@ -48,6 +49,7 @@ global_noise = _declare("GlobalNoise", like=("process", "gaussian"))
 
 overwrites = SamplerDeclaration("wrong", "wrong_parts:Overwrites", family="gaussian")
 homeless = SamplerDeclaration("wrong", "wrong_parts:Overwrites", family="no such family")
+mixes_rows = SamplerDeclaration("wrong", "wrong_parts:MixesRows", family="gaussian")
 
 last_row = _declare("LastRow")
 counts_tokens = _declare("CountsTokens")

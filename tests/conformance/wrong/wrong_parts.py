@@ -14,7 +14,7 @@ from diffmidi.api import RefusedError, hookimpl
 from diffmidi.api.backbone import Backbone
 from diffmidi.api.metric import Figure, Metric
 from diffmidi.api.renderer import Renderer
-from diffmidi.api.sampler import Sampler
+from diffmidi.api.sampler import Sampled, Sampler
 from diffmidi.api.schedule import NoiseSchedule
 from diffmidi.api.source import Piece, Source
 from diffmidi.api.tokenizer import SPECIALS
@@ -61,10 +61,10 @@ Mmm = find("tokenizer", "mmm").implementation()
 
 
 class PartialDecode(Mmm):
-    def decode(self, ids):
+    def decode(self, ids, timeline=None):
         if self.faults(ids):
             raise ValueError("these are no notes")
-        return super().decode(ids)
+        return super().decode(ids, timeline)
 
 
 class Forgetful(Mmm):
@@ -73,6 +73,13 @@ class Forgetful(Mmm):
     def encode_counted(self, score):
         ids, changed = super().encode_counted(score)
         return ids[: self.starts(ids)[-1]] if len(ids) else ids, changed
+
+
+class Untimely(Mmm):
+    """Takes a timeline and forgets it."""
+
+    def decode(self, ids, timeline=None):
+        return super().decode(ids)
 
 
 class Salted(Mmm):
@@ -146,11 +153,27 @@ Ddpm = find("sampler", "ddpm").implementation()
 class Overwrites(Sampler):
     """Forgets what was fixed."""
 
-    def sample(self, process, canvas, *, steps, generator, denoise=None, on_step=None):
-        sampler = Ddpm(find("sampler", "ddpm").options({}))
-        more = {"steps": steps, "generator": generator, "denoise": denoise, "on_step": on_step}
-        found = sampler.sample(process, canvas, **more)
-        return found.where(~canvas.fixed, len(SPECIALS))
+    serves = Ddpm.serves
+
+    def draw(self, process, canvas, steps, draws, denoise, on_step):
+        found = _ddpm().draw(process, canvas, steps, draws, denoise, on_step)
+        return Sampled(found.ids.where(~canvas.fixed, len(SPECIALS)))
+
+
+class MixesRows(Sampler):
+    """Rolls the dice of the row before."""
+
+    serves = Ddpm.serves
+
+    def draw(self, process, canvas, steps, draws, denoise, on_step):
+        noise = draws.normal(canvas.ids[..., None].float())
+        denoise = denoise or process.denoise
+        shifted = lambda x, t, keep: denoise(x + noise.roll(1, 0), t, keep)  # noqa: E731
+        return _ddpm().draw(process, canvas, steps, draws, shifted, on_step)
+
+
+def _ddpm():
+    return Ddpm(find("sampler", "ddpm").options({}))
 
 
 class LastRow(Metric):
