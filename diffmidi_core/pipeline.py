@@ -1,6 +1,6 @@
 """Pipeline: a trained model in a program of your own, in three lines.
 
-from diffmidi_core.api import Pipeline
+from diffmidi import Pipeline
 pipeline = Pipeline.from_pretrained("runs/mmm-bert-1")  # or "user/name" on the Hugging Face Hub
 scores = pipeline.sample(8, seed=0)
 """

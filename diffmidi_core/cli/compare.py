@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from diffmidi_core.cli.paths import UserPath
+from diffmidi_core.numbers import count_text, figure_text, interval_text, spread_text
 
 if TYPE_CHECKING:
     from diffmidi_core.judge.judged import StoredFigure
@@ -89,17 +90,12 @@ def _told(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return f"{value:.6g}" if abs(value) < 1000 else f"{value:,.0f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+        return figure_text(value, 6)
+    return count_text(value) if isinstance(value, int) else str(value)
 
 
 def _measured(value: Any) -> str:
-    return _number(value) if isinstance(value, float) else _told(value)
-
-
-def _number(value: float) -> str:
-    """A figure, with three digits."""
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return figure_text(value) if isinstance(value, float) else _told(value)
 
 
 def _with_unit(name: str, records: Sequence[Record]) -> str:
@@ -111,13 +107,13 @@ def _figure(figure: StoredFigure | None) -> str:
     """The value with its interval or its standard error, and under it what the music has that it stands beside."""
     if figure is None:
         return "-"
-    text = _number(figure.value)
+    text = figure_text(figure.value)
     if figure.interval:
-        text += " [{}, {}]".format(*map(_number, figure.interval))
+        text += f" [{interval_text(figure.interval, ', ')}]"
     elif figure.error is not None:
-        text += f" ± {figure.error:.2g}"
+        text += f" {spread_text(figure.error)}"
     if figure.reference is not None:
-        text += f"\nmusic: {_number(figure.reference)}"
+        text += f"\nmusic: {figure_text(figure.reference)}"
     return text
 
 

@@ -91,6 +91,18 @@ ALL = Owned("run", ("data", "preset", "length", "seed", "precision"), KINDS, SEC
 _OWNERS = (PREPARE, TRAIN, SAMPLE, EVALUATE, RENDER, REPORT)
 
 
+class PresetOption(click.Option):
+    """--preset: its help names every preset that is installed, which is looked up only when help is asked for."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The flag and its help."""
+        from diffmidi_core.presets import summaries
+
+        flag, said = super().get_help_record(ctx) or ("--preset", "")
+        text, default, rest = said.rpartition(" (default")
+        return flag, f"{text}: {summaries()}{default}{rest}"
+
+
 def settings(owned: Owned) -> Callable[[F], F]:
     """Every flag of what a command owns, and -o. The command gets them as `given` and `assignments`."""
 
@@ -163,6 +175,7 @@ def _flag(target: str, field: FieldInfo) -> Callable[[F], F]:
     return click.option(
         str(_name(field)),
         _parameter(target),
+        cls=PresetOption if target == "preset" else None,
         type=click.Choice([str(each) for each in choices]) if choices else _TYPES[field.annotation],
         default=None,
         help=f"{said[:1].upper()}{said[1:]}{default}.",

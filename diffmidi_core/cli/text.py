@@ -28,7 +28,7 @@ _DASH = Path("-")
     metavar="WHICH",
     help="Tracks that are the piano's: piano, all, programs such as 24-31, or names such as '*hand*', with commas.",
 )
-@click.option("--tokenizer", default="mmm", show_default=True, metavar="NAME", help="Whose words.")
+@click.option("--tokenizer", metavar="NAME", help="Whose tokens (default: those that runs have by default).")
 @click.option(
     "-o",
     "assignments",
@@ -42,13 +42,16 @@ _DASH = Path("-")
     help="Where to write (words: standard output; MIDI: FILE with .mid).",
 )
 def command(
-    file: Path, to_midi: bool, tracks: str, tokenizer: str, assignments: tuple[str, ...], out: Path | None
+    file: Path, to_midi: bool, tracks: str, tokenizer: str | None, assignments: tuple[str, ...], out: Path | None
 ) -> None:
     """Print the MIDI file FILE as words, or write words as MIDI. A FILE of - is standard input.
 
     Words stand between any white space; what follows a # on a line is a comment. The comments `# tempo:`, `# metre:`,
     `# upbeat:` and `# track:` say what words do not, and are read back.
     """
+    from diffmidi_core.presets import default_names
+
+    tokenizer = tokenizer or str(default_names()["tokenizer"]["name"])
     part = _tokenizer(tokenizer, assignments)
     if to_midi:
         _write_midi(part, file, out)

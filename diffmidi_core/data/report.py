@@ -14,6 +14,7 @@ from diffmidi_core.data.timing import Timing
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import read_json
 from diffmidi_core.music.repairs import REPAIRS, Counts
+from diffmidi_core.numbers import percent_text
 
 REPORT, TOKENS = "data.json", "tokens.arrow"
 _AGAIN = "prepare the music again, for a new run."
@@ -177,8 +178,8 @@ class Report:
             # A piece more or less is what whole pieces cost; more is what groups do.
             if self.largest_group > 1 and abs(pieces - share * self.kept) > max(1.0, share * self.kept * OFF):
                 yield (
-                    f"{_percent(pieces, self.kept)} of the pieces are {what}, where {100 * share:.3g} % was asked for: "
-                    f"groups of pieces stay whole, and the largest has {self.largest_group:,}."
+                    f"{_percent(pieces, self.kept)} of the pieces are {what}, where {percent_text(share)} was asked "
+                    f"for: groups of pieces stay whole, and the largest has {self.largest_group:,}."
                 )
 
 
@@ -217,5 +218,4 @@ def figures(report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _percent(part: int, whole: int) -> str:
-    share = 100 * part / max(whole, 1)
-    return f"{share:.0f} %" if share >= 1 else f"{share:.1g} %"
+    return percent_text(part / max(whole, 1))

@@ -36,13 +36,13 @@ _DAMAGES = {
 _TEMPO_EVENT = b"\xff\x51\x03"
 
 
-def read_midi(path: Path) -> Score:
+def read_midi(path: Path | str) -> Score:
     """Read a MIDI file, whatever it is called: standard MIDI of type 0 or 1, RIFF RMID, or either gzipped.
 
     Every track of the score has the sustain pedal of its MIDI channel, whatever track of the file it is written in.
     Raises RefusedError with a reason for everything that is no such file, or that holds no note to be played.
     """
-    return read_midi_counted(path)[0]
+    return read_midi_counted(Path(path))[0]
 
 
 def read_midi_counted(path: Path) -> tuple[Score, Counts]:

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from diffmidi_core.files import read_json
 from diffmidi_core.music.reading import printable
+from diffmidi_core.numbers import count_text, figure_text
 from diffmidi_core.run.folder import RunFolder
 from diffmidi_core.run.manifest import Manifest
 from diffmidi_core.train.overfitting import curves_part
@@ -91,7 +92,7 @@ def _music(config: Mapping[str, Any], counts: Mapping[str, Any]) -> dict[str, st
     told = {"source": f"{source}{place}"}
     for key, said in (("kept", "pieces"), ("heldout", "of them held out"), ("notes", "notes"), ("words", "words")):
         if isinstance(counts.get(key), int):
-            told[said] = f"{counts[key]:,}"
+            told[said] = count_text(counts[key])
     return told
 
 
@@ -114,4 +115,4 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, list | tuple):
         return " to ".join(map(_cell, value))
-    return f"{value:.4g}" if isinstance(value, float) else str(value).replace("|", "\\|")
+    return figure_text(value) if isinstance(value, float) else str(value).replace("|", "\\|")

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedModel
 
+from diffmidi.api import DiffmidiError
+from diffmidi.api.backbone import Backbone
 from diffmidi_backbones.declarations import EncoderOptions
-from diffmidi_core.api import Backbone, DiffmidiError
 
 EAGER_UP_TO = 512
 

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from symusic.core import TextMetaTick
 
-from diffmidi_core.api import DiffmidiError, Renderer, Score, printable, whole_file
+from diffmidi.api import DiffmidiError
+from diffmidi.api.renderer import Renderer, Score, whole_file
+from diffmidi.api.source import printable
 from diffmidi_io.declarations import SoundOptions
 
 Sound = NDArray[np.int16]

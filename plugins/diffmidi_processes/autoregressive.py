@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from diffmidi_core.api import AutoregressiveProcess, Backbone, NoiseSchedule, Tokenizer
+from diffmidi.api.process import AutoregressiveProcess, Backbone, NoiseSchedule, Tokenizer
 from diffmidi_processes.declarations import AutoregressiveOptions
 
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from diffmidi_core.api import Backbone, MaskedProcess, Neighbours, NoiseSchedule, Tokenizer, time_embedding
+from diffmidi.api.process import Backbone, MaskedProcess, Neighbours, NoiseSchedule, Tokenizer, time_embedding
 from diffmidi_processes.declarations import MaskedOptions
 
 TIME_SCALE = 1000

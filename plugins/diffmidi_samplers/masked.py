@@ -13,16 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from diffmidi_core.api import (
-    Canvas,
-    Denoise,
-    MaskedProcess,
-    OnStep,
-    RowDraws,
-    Sampled,
-    Sampler,
-    Tokenizer,
-)
+from diffmidi.api.sampler import Canvas, Denoise, MaskedProcess, OnStep, RowDraws, Sampled, Sampler, Tokenizer
 from diffmidi_samplers.declarations import ConfidenceOptions, MaskedOptions, RemaskOptions
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import field_validator, model_validator
 
-from diffmidi_core.api import Declaration, Field, Options, UserPath
+from diffmidi.api import Declaration, Field, Options, UserPath
 
 
 class MmmOptions(Options):

@@ -16,14 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from symusic.core import TimeSignatureTick
 
-from diffmidi_core.api import (
+from diffmidi.api import Options, RefusedError
+from diffmidi.api.tokenizer import (
     SPECIALS,
     Encoded,
     Grammar,
     Ids,
     Notes,
-    Options,
-    RefusedError,
     Score,
     Timeline,
     Tokenizer,

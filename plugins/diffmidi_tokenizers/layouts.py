@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.api import Grammar
+from diffmidi.api.tokenizer import Grammar
 
 SPECIAL, PITCH, VELOCITY, DURATION, SHIFT = range(5)
 TYPES = ("special", "pitch", "velocity", "duration", "shift")

@@ -2,7 +2,7 @@
 
 import torch
 
-from diffmidi_core.api import Canvas
+from diffmidi.api.sampler import Canvas
 
 
 def test_rows_begin_with_the_words_that_are_given_and_are_as_long_as_is_asked():

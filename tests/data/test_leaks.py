@@ -7,7 +7,9 @@ import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
-from diffmidi_core.api import DiffmidiError, score_of, write_midi
+from diffmidi.api import DiffmidiError
+from diffmidi.api.renderer import write_midi
+from diffmidi.api.tokenizer import score_of
 from diffmidi_core.cli.prepare import command
 from diffmidi_core.data.leaks import PASSAGE, SAME_FILE, SAME_NOTES, SAME_VOICES, VERSION, find_leaks, read_set
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from diffmidi_core.api import write_midi
+from diffmidi.api.renderer import write_midi
 from diffmidi_core.data import working
 from diffmidi_core.data.prepare import prepare
 from diffmidi_core.errors import DiffmidiError, StoppedError

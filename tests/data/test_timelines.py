@@ -4,7 +4,7 @@ from statistics import median
 
 import pytest
 
-from diffmidi_core.api import Timeline
+from diffmidi.api.tokenizer import Timeline
 from diffmidi_core.data.dataset import TokenDataset
 from diffmidi_core.data.prepare import prepare
 from diffmidi_core.draw.length import typical_of

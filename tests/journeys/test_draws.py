@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from diffmidi_core.api import Pipeline, notes_of, read_midi
+from diffmidi import Pipeline, read_midi
+from diffmidi.api.tokenizer import notes_of
 
 from .conftest import TRAINED
 

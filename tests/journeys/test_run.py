@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffmidi_core.api import notes_of, read_midi
+from diffmidi import read_midi
+from diffmidi.api.tokenizer import notes_of
 
 from .conftest import GAUSSIAN, TINY, TRAINED
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from diffmidi_core.api import Pipeline, read_midi, write_midi
+from diffmidi import Pipeline, read_midi
+from diffmidi.api.renderer import write_midi
 from diffmidi_core.draw.length import bars, seconds
 from diffmidi_core.publish.export import export
 from diffmidi_core.run.folder import RunFolder

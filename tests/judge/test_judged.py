@@ -5,7 +5,9 @@ from dataclasses import fields
 
 import pytest
 
-from diffmidi_core.api import DiffmidiError, Figure, Judged, StoredFigure
+from diffmidi.api import DiffmidiError
+from diffmidi.api.hook import Judged, StoredFigure
+from diffmidi.api.metric import Figure
 
 
 def leave(run, name, content):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from diffmidi_core.api import Picture, Section, Table
+from diffmidi.api.hook import Picture, Section, Table
 from diffmidi_core.show.report import write
 
 from .conftest import fill, leave_draw, music, tone

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from markupsafe import Markup
 
-from diffmidi_core.api import DiffmidiError, TrainingMusic
+from diffmidi.api import DiffmidiError
+from diffmidi.api.metric import TrainingMusic
 from diffmidi_core.draw.folder import DrawFolder
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.registry import find

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffmidi_core.api import Notes, score_of, write_midi
+from diffmidi.api.renderer import write_midi
+from diffmidi.api.tokenizer import Notes, score_of
 from diffmidi_core.cli import main
 from diffmidi_core.config import resolve
 from diffmidi_core.draw.model import open_model
