@@ -98,8 +98,8 @@ class PresetOption(click.Option):
         """The flag and its help."""
         from diffmidi_core.presets import summaries
 
-        flag, said = super().get_help_record(ctx) or ("--preset", "")
-        text, default, rest = said.rpartition(" (default")
+        flag, told = super().get_help_record(ctx) or ("--preset", "")
+        text, default, rest = told.rpartition(" (default")
         return flag, f"{text}: {summaries()}{default}{rest}"
 
 
