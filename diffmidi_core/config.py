@@ -271,7 +271,7 @@ def _assigned(tree: dict[str, Any], changes: Mapping[str, Mapping[str, Any]]) ->
                 if not parts:
                     names = ", ".join(part["name"] for part in tree[PLURAL[section]])
                     raise UsageError(
-                        f"-o {section}.{dotted}: say {section}.NAME.option=value, where NAME is one of this run's "
+                        f"-o {section}.{dotted}: write {section}.NAME.option=value, where NAME is one of this run's "
                         f"{PLURAL[section]}: {names}."
                     )
                 _assign_part(section, parts[0], {key: value})

@@ -240,7 +240,7 @@ def find(kind: str, name: str) -> Offer:
     if matches:
         raise UsageError(
             f"{kind} '{name}' is offered by {' and '.join(offer.origin for offer in matches)}. "
-            f"Say which: {' or '.join(offer.spelling for offer in matches)}."
+            f"Choose one: {' or '.join(offer.spelling for offer in matches)}."
         )
     spellings = [offer.spelling for offer in installed]
     near = did_you_mean(name, {*spellings, *(offer.name for offer in installed)})
@@ -264,7 +264,9 @@ def source_of(data: str | None) -> str:
     )
     if len(found) != 1:
         names = " or ".join(f"--source {offer.spelling}" for offer in found or installed)
-        raise UsageError(f"{'several sources take' if found else 'no source takes'} --data {data}: say which, {names}.")
+        raise UsageError(
+            f"{'several sources take' if found else 'no source takes'} --data {data}: choose one, {names}."
+        )
     return found[0].spelling
 
 

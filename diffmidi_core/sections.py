@@ -57,8 +57,12 @@ class Part(Section):
 class PrepareConfig(Section):
     """How music becomes a token dataset."""
 
-    heldout: float = Field(0.1, gt=0, lt=1, description="share of the pieces held out to watch training by")
-    test: float = Field(0.1, ge=0, lt=1, description="share of the pieces kept out of training, to judge the model by")
+    heldout: float = Field(
+        0.1, gt=0, lt=1, description="share of the pieces in the held-out split, which training is validated on"
+    )
+    test: float = Field(
+        0.1, ge=0, lt=1, description="share of the pieces in the test split, which the trained model is judged on"
+    )
     sustain: bool = Field(
         False,
         description="notes are as long as the sustain pedal holds them (down from 64 on), not as their keys are",
@@ -158,8 +162,10 @@ class TrainConfig(Section):
     clip: float = Field(1.0, ge=0, description="largest gradient norm; 0 turns clipping off")
     ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, reached by a ramp; 0: none")
     log_every: int = Field(10, ge=1, description="iterations between log lines")
-    evaluate_every: int = Field(100, ge=1, description="iterations between looks at held-out and training windows")
-    patience: int = Field(0, ge=0, description="looks without a lower held-out bound before training stops; 0: never")
+    evaluate_every: int = Field(100, ge=1, description="iterations between validation passes")
+    patience: int = Field(
+        0, ge=0, description="validation passes without a lower validation loss before training stops; 0: never"
+    )
     save_every: int = Field(500, ge=1, description="iterations between checkpoints; the last is always saved")
     keep: int = Field(3, ge=1, description="checkpoints kept, besides the best; older ones are removed")
 

@@ -24,7 +24,7 @@ COMMANDS = {
     "export": "Write the model as a folder for others.",
     "push": "Publish the model on the Hugging Face Hub.",
     "compare": "Show runs side by side.",
-    "text": "Show a piece as words, or write words back as MIDI.",
+    "text": "Show a piece as tokens, or write tokens back as MIDI.",
     "plugins": "List, show and check the installed parts.",
 }
 

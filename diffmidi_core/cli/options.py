@@ -204,8 +204,8 @@ def collect(given: dict[str, Any], assignments: tuple[str, ...], owned: Owned) -
     flags = {name.removeprefix(prefix).replace("__", "."): value for name, value in values.items()}
     asked = {unit: amount for unit, _, _ in LENGTHS if (amount := flags.pop(f"sample.length.{unit}", None)) is not None}
     if len(asked) > 1:
-        said = " and ".join(f"--{unit}" for unit in asked)
-        raise UsageError(f"{said} both say how long pieces are: give one of them.")
+        units = " and ".join(f"--{unit}" for unit in asked)
+        raise UsageError(f"{units} both set how long pieces are: give one of them.")
     for unit, amount in asked.items():
         flags["sample.length"] = f"{amount:.12g} {unit}"
     return {name: value for name, value in flags.items() if value is not None and value != ()}
@@ -254,6 +254,14 @@ def new_session(
     click.get_current_context().with_resource(hold(folder.path, owned.command))
     done_by_main(lambda: folder.begin(config))
     return Session(folder, config)
+
+
+def next_step(sentence: str) -> None:
+    """Print what to do next, on the main process only."""
+    from diffmidi_core.run.ranks import is_main
+
+    if is_main():
+        click.echo(sentence)
 
 
 def explain(config: RunConfig) -> None:

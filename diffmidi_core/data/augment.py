@@ -46,20 +46,20 @@ class Augmentation:
         transposed = _tables(tokenizer.transposition, range(-config.transpose, config.transpose + 1))
         if config.transpose and transposed is None and warn is not None:
             warn(
-                "the words of this tokenizer cannot be transposed, so the music is trained on in its own keys only "
-                f"(augment.transpose is {config.transpose}; -o augment.transpose=0 asks for what is done)."
+                "the tokens of this tokenizer cannot be transposed, so training hears the music as it is, untransposed "
+                f"(augment.transpose is {config.transpose}; -o augment.transpose=0 turns this warning off)."
             )
         louder = _tables(tokenizer.velocity_scaling, _ratios(config.velocity))
         if config.velocity and louder is None:
             raise UsageError(
-                f"augment.velocity={config.velocity:g}: the words of this tokenizer cannot be made louder or softer; "
+                f"augment.velocity={config.velocity:g}: the tokens of this tokenizer cannot be made louder or softer; "
                 "leave it at 0, or choose another tokenizer."
             )
         stretched = _tables(tokenizer.time_stretch, _ratios(config.tempo))
         if config.tempo and stretched is None:
             raise UsageError(
-                f"augment.tempo={config.tempo:g}: the words of this tokenizer count in beats, whose tempo they do not "
-                "say; leave it at 0, or choose one that counts in seconds, such as mmm with tokenizer.grid=10ms."
+                f"augment.tempo={config.tempo:g}: the tokens of this tokenizer count in beats and hold no "
+                "tempo; leave it at 0, or choose one that counts in seconds, such as mmm with tokenizer.grid=10ms."
             )
         self._tables = [transposed, louder, stretched]
         self.draws = 0 if all(tables is None for tables in self._tables) else len(self._tables)

@@ -59,8 +59,9 @@ class GivenLabels:
         self.unmatched_rows = [name for name in rows if name not in matched]
         self.unmatched_pieces = self.pieces - len(self._rows)
         if self.pieces and not self._rows:
+            which = "the only piece" if self.pieces == 1 else f"one of the {self.pieces:,} pieces"
             raise UsageError(
-                f"no row of {printable(path)} names one of the {self.pieces:,} pieces: its first is called "
+                f"no row of {printable(path)} names {which}: its first is called "
                 f"'{printable(next(iter(rows)))}', and the first piece '{printable(example)}'."
             )
 

@@ -117,7 +117,8 @@ class Report:
         """The sentence for a source none of whose pieces can be used."""
         why = "; ".join(f"{len(names)} {reason.replace('_', ' ')}" for reason, names in sorted(self.refused.items()))
         first = next((names[0] for names in self.refused.values()), "")
-        return f"none of the {self.found} pieces could be used ({why}). The first: {first}"
+        none = "the only piece cannot be used" if self.found == 1 else f"none of the {self.found} pieces could be used"
+        return f"{none} ({why}). The first: {first}"
 
     def summary(self) -> dict[str, Any]:
         """The report in one line's worth of figures."""
@@ -136,7 +137,7 @@ class Report:
         if self.one_velocity * 4 >= self.kept:
             yield (
                 f"velocity is constant in {_percent(self.one_velocity, self.kept)} of the pieces: "
-                "there its words carry nothing."
+                "there its tokens carry no information."
             )
         if self.refusals * 10 >= self.found:
             commonest = max(self.refused, key=lambda reason: len(self.refused[reason]))
@@ -152,7 +153,7 @@ class Report:
             )
         struck, read = self.read.get("note_ons", 0), self.read.get("notes_read", 0)
         if struck > read:
-            yield f"{struck - read:,} of the {struck:,} notes that stand in the files could not be read."
+            yield f"{struck - read:,} of the {struck:,} notes in the files could not be read."
         pedal = self.read.get("with_pedal", 0)
         if pedal and "sustained" not in self.read:
             yield (
@@ -162,11 +163,11 @@ class Report:
         if others := self.read.get("other_notes", 0):
             yield (
                 f"{others:,} notes in {self.read['with_others']:,} of the pieces are other instruments', and were left "
-                "out: --tracks says which tracks are the piano's, and `--tracks all` takes every one."
+                "out: --tracks chooses which tracks are the piano's, and `--tracks all` takes every one."
             )
         lost, measured = self.round_trip.get("lost", 0), self.round_trip.get("notes", 0)
         if lost * 50 > measured:
-            yield f"{_percent(lost, measured)} of the notes do not come back from the tokenizer's words."
+            yield f"{_percent(lost, measured)} of the notes are lost in the tokenizer's round trip."
         if self.heldout == 0:
             yield "no piece is held out, so nothing can be measured on music that the model has not seen."
         elif self.heldout < 5 <= self.kept:

@@ -178,7 +178,7 @@ def goals_for(
     known = lengths.windows if unit == "windows" else lengths.pieces
     if not known:
         raise UsageError(
-            "this model does not say how long the pieces were that it was trained on: ask for --notes, --bars or "
+            "this model does not record how long the pieces were that it was trained on: ask for --notes, --bars or "
             "--seconds instead."
         )
     drawn = (torch.rand(1, generator=generator_for(seed, "length", piece)).item() for piece in range(count))

@@ -12,6 +12,7 @@ from diffmidi_core.draw.model import Model
 from diffmidi_core.draw.pieces import Computing, pieces
 from diffmidi_core.draw.request import Request
 from diffmidi_core.music.reading import write_midi
+from diffmidi_core.numbers import counted
 from diffmidi_core.run.ranks import done_by_main
 from diffmidi_core.run.session import Surroundings
 
@@ -76,17 +77,16 @@ def _written(draw: DrawFolder, some: Sequence[Drawn], model: Model, *, first: in
 
 
 def _about(request: Request) -> str:
-    many = f"{request.count} piece" + "s" * (request.count > 1)
-    long = {"windows": "as long as training windows", "pieces": "as long as training pieces"}
-    steps = f"{request.steps} step" + "s" * (request.steps > 1)
-    return f"{many}, {long.get(request.length, f'of {request.length}')}, by {request.sampler.label} in {steps}"
+    long = {"windows": ", as long as training windows", "pieces": ", as long as training pieces"}
+    many = counted(request.count, "piece") + long.get(request.length, f" of {request.length}")
+    return f"{many} ({counted(request.steps, 'step')} of {request.sampler.label} for each window)"
 
 
 def _warn_of_short(work: Surroundings, written: Sequence[PieceRecord], request: Request) -> None:
     short = sum("short" in piece.record for piece in written)
     if short:
-        which = "The piece" if len(written) == 1 else f"{short} of {len(written)} pieces"
+        which = "the piece" if len(written) == 1 else f"{short} of {len(written)} pieces"
+        kept = "is kept as it is" if short == 1 else "are kept as they are"
         work.hooks.warn(
-            f"{which} got stuck before {request.length} were reached, and stays as it is: train longer, or ask for "
-            "another length."
+            f"{which} got stuck before reaching {request.length}, and {kept}: train longer, or ask for another length."
         )

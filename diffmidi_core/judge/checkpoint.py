@@ -63,7 +63,7 @@ def likelihood(work: Surroundings, model: Model, music: ReferenceMusic, judging:
         return Measured(), 0
     if not windows:
         work.hooks.warn(
-            "there is no music that was not trained on (one piece only), so nothing can be said about likelihood: "
+            "there is no music that was not trained on (one piece only), so the likelihood cannot be measured: "
             "add more music, or judge by `diffmidi evaluate RUN --data OTHER`."
         )
     elif music.split == "heldout":

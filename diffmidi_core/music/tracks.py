@@ -83,7 +83,7 @@ class TrackChoice:
         if not any(len(track.notes) and not track.is_drum for track in left.tracks):
             raise RefusedError(
                 "no_piano",
-                f"{name} has no track that is asked for, only {listed(others)}: say by --tracks which to take for the "
+                f"{name} has no track that is asked for, only {listed(others)}: choose with --tracks which are the "
                 "piano's; `--tracks all` takes every one.",
             )
         return left, {"other_notes": sum(len(track.notes) for _, track in others), "with_others": 1}
