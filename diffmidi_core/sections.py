@@ -188,7 +188,7 @@ class SampleConfig(Section):
         200,
         shown=False,
         ge=1,
-        description="evaluations of the denoiser for each window; by default as many as suit the sampler",
+        description="reverse steps for each window; by default as many as suit the sampler",
     )
     batch_size: int = Field(16, ge=1, description="pieces drawn together")
     length: str = Field(
@@ -213,7 +213,7 @@ class SampleConfig(Section):
 class EvaluateConfig(Section):
     """How the model is judged."""
 
-    windows: int = flagged("--windows", 64, ge=1, description="held-out windows measured")
+    windows: int = flagged("--windows", 64, ge=1, description="windows of the test split that are measured")
     levels: int | None = Field(
         32, ge=1, description="noise levels drawn for each window, more with few windows; null: all"
     )
@@ -226,7 +226,7 @@ _LENGTH = re.compile(r"(windows|pieces)|(\d+(?:\.\d+)?) *(notes|note|bars|bar|se
 def parse_length(text: str) -> tuple[str, float]:
     """What `sample.length` says: ("windows", 0), ("pieces", 0), or notes, bars or seconds and how many.
 
-    Raises ValueError, in words that follow a colon, where it says something else.
+    Raises ValueError, as text that follows a colon, where it says something else.
     """
     found = _LENGTH.fullmatch(text.strip())
     amount = float(found[2] or 0) if found else 0.0

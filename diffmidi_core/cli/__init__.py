@@ -57,7 +57,7 @@ def group() -> None:
 
 
 def main() -> None:
-    """`diffmidi`: runs a command, and says what is wrong in one sentence.
+    """`diffmidi`: runs a command, and reports what is wrong in one sentence.
 
     With DIFFMIDI_DEBUG in the environment the traceback comes before it: for authors of parts.
     """

@@ -109,17 +109,17 @@ def chosen(run: RunFolder | None, kind: str, flags: Mapping[str, Any], assignmen
     if unknown := without - {*known, "all"}:
         names = ", ".join(part.label for part in parts) or "none"
         raise UsageError(f"--no-{kind} {min(unknown)}: it is not chosen. Chosen: {names}.")
-    found = []
+    kept = []
     for part in parts:
         if "all" in without or {part.label, part.name} & without:
             continue
         try:
-            found.append(filled(kind, part))
+            kept.append(filled(kind, part))
         except DiffmidiError as error:
             click.echo(f"Warning: {error} It is left out.", err=True)
     added = [filled(kind, Part(name=name)) for name in flags.get(kind, ())]
-    found += [part for part in added if part.spec not in (each.spec for each in found)]
-    return _with_options(kind, found, assignments)
+    kept += [part for part in added if part.spec not in (other.spec for other in kept)]
+    return _with_options(kind, kept, assignments)
 
 
 def _with_options(kind: str, parts: Sequence[Part], assignments: Sequence[str]) -> list[Part]:

@@ -104,7 +104,7 @@ def find_leaks(one: PieceSet, two: PieceSet, threshold: float = THRESHOLD) -> li
     """
     agreements_needed(threshold, SIGNATURE_LENGTH)
     rows, similarity = nearest(two.signatures, one.signatures)
-    files, hashes = ({each: row for row, each in enumerate(column)} for column in (one.files, one.hashes))
+    files, hashes = ({name: row for row, name in enumerate(column)} for column in (one.files, one.hashes))
     passages, parts = common_passages(two.elements, one.elements)
     leaks: list[tuple[int, float, Leak]] = []
     for row, name in enumerate(two.names):
@@ -120,7 +120,7 @@ def find_leaks(one: PieceSet, two: PieceSet, threshold: float = THRESHOLD) -> li
         else:
             continue
         leaks.append((KINDS.index(kind), -share, Leak(name, one.names[other], kind, share)))
-    return [leak for *_, leak in sorted(leaks, key=lambda each: each[:2])]
+    return [leak for *_, leak in sorted(leaks, key=lambda leak: leak[:2])]
 
 
 def _prepared(file: Path) -> PieceSet:

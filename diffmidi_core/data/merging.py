@@ -142,8 +142,8 @@ class Merging:
     def _name_copies(self, report: Report, index: Rows, first: Rows) -> None:
         for row in np.flatnonzero(first != np.arange(len(first))):
             piece, of = self.pieces[int(index[row])], self.pieces[int(index[first[row]])]
-            said = self.source.digest(piece)
-            same = "bytes" if said and said == self.source.digest(of) else "notes"
+            digest = self.source.digest(piece)
+            same = "bytes" if digest and digest == self.source.digest(of) else "notes"
             report.copies.append({"piece": printable(piece.id), "of": printable(of.id), "same": same})
         report.duplicates = len(report.copies)
 
@@ -162,7 +162,7 @@ class Merging:
         digest = hashlib.sha256(report.tokenizer.encode())
         changed: Counter[str] = Counter()
         labels, played = LabelSummary(), TypicalSummary()
-        schema = pa.schema([each for each in SCHEMA if each.name not in FOR_MERGING]).append(
+        schema = pa.schema([field for field in SCHEMA if field.name not in FOR_MERGING]).append(
             pa.field("side", pa.int8())
         )
         seconds = 0.0
@@ -182,21 +182,24 @@ class Merging:
                 table = shard.table if len(here) == shard.table.num_rows else shard.table.take(pa.array(here))
                 columns = {name: table.column(name) for name in SCHEMA.names}
                 columns["key"], columns["side"] = pa.array(keys[rows][here]), pa.array(sides[rows][here])
-                said = json.loads(f"[{','.join(columns['labels'].to_pylist())}]")
+                piece_labels = json.loads(f"[{','.join(columns['labels'].to_pylist())}]")
                 if self.given is not None:
                     at = columns["index"].to_pylist()
-                    said = [self.given.over(each, self.pieces[place].id) for each, place in zip(said, at, strict=True)]
-                    columns["labels"] = pa.array([json.dumps(each, ensure_ascii=False) for each in said])
-                stream.write_batch(pa.RecordBatch.from_arrays([columns[each.name] for each in schema], schema=schema))
-                words = columns["ids"].flatten().to_numpy()
-                digest.update(words.astype("<i4", copy=False).tobytes())
-                report.words += len(words)
+                    piece_labels = [
+                        self.given.override(own, self.pieces[place].id)
+                        for own, place in zip(piece_labels, at, strict=True)
+                    ]
+                    columns["labels"] = pa.array([json.dumps(own, ensure_ascii=False) for own in piece_labels])
+                stream.write_batch(pa.RecordBatch.from_arrays([columns[field.name] for field in schema], schema=schema))
+                ids = columns["ids"].flatten().to_numpy()
+                digest.update(ids.astype("<i4", copy=False).tobytes())
+                report.words += len(ids)
                 report.notes += int(columns["notes"].to_numpy().sum())
                 report.one_velocity += columns["one_velocity"].true_count
                 for flag in Timing:
                     report.timing[str(flag.name).lower()] += int(np.count_nonzero(columns["timing"].to_numpy() & flag))
                 seconds += float(columns["seconds"].to_numpy().sum())
-                labels.add(said)
+                labels.add(piece_labels)
                 played.add(columns["qpm"], columns["metre"], sides[rows][here] == TRAIN)
                 for counts in filter(None, columns["changed"].to_pylist()):
                     changed.update(json.loads(counts))

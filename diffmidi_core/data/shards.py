@@ -1,4 +1,4 @@
-"""Shards: a few hundred pieces as words, with all that was found out about them, in one file that is there or not."""
+"""Shards: a few hundred pieces as tokens, with all that was found about them, in one file that is there or not."""
 
 from __future__ import annotations
 
@@ -77,11 +77,11 @@ class Shard:
 
     def write(self, path: Path) -> None:
         """Write the shard, whole or not at all."""
-        said = json.dumps({"refused": self.refused, "loss": self.loss})
+        metadata = json.dumps({"refused": self.refused, "loss": self.loss})
         with (
             whole_file(path) as temporary,
             pa.OSFile(str(temporary), "wb") as file,
-            pa.ipc.new_stream(file, SCHEMA.with_metadata({"diffmidi": said})) as stream,
+            pa.ipc.new_stream(file, SCHEMA.with_metadata({"diffmidi": metadata})) as stream,
         ):
             stream.write_batch(self.table)
 
@@ -91,9 +91,9 @@ class Shard:
         """A shard whose table lies in the memory-mapped file. Raises DiffmidiError where the file is damaged."""
         try:
             with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as stream:
-                said = json.loads(stream.schema.metadata[b"diffmidi"])
+                metadata = json.loads(stream.schema.metadata[b"diffmidi"])
                 table = stream.read_next_batch()
-                yield cls(table, [(reason, text) for reason, text in said["refused"]], said["loss"])
+                yield cls(table, [(reason, text) for reason, text in metadata["refused"]], metadata["loss"])
         except (pa.ArrowException, KeyError, TypeError, StopIteration) as error:
             raise DiffmidiError(f"{path} is damaged: delete it, and give the same command again.") from error
 
@@ -167,8 +167,10 @@ def _row(source: Source, tokenizer: Tokenizer, piece: Piece, loss: Loss | None) 
         raise
     except Exception as error:
         # A part that fails on one piece of a million must not cost the others; it is named, and counted.
-        said = f"{type(error).__name__}: {str(error)[:200]}"
-        raise RefusedError("crashed", f"{name} made {_blamed(error)} fail ({said}); please report it there.") from error
+        reason = f"{type(error).__name__}: {str(error)[:200]}"
+        raise RefusedError(
+            "crashed", f"{name} made {_blamed(error)} fail ({reason}); please report it there."
+        ) from error
 
 
 def _blamed(error: Exception) -> str:
@@ -180,8 +182,8 @@ def _blamed(error: Exception) -> str:
 
 
 def _chosen(name: str, share: float) -> bool:
-    said = hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8).digest()
-    return int.from_bytes(said, "little") < share * 2**64
+    digest = hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+    return int.from_bytes(digest, "little") < share * 2**64
 
 
 def _array(kind: pa.DataType, rows: list[Any]) -> pa.Array:

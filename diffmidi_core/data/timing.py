@@ -1,4 +1,4 @@
-"""What a file says about beats that the music in it does not keep: found out by `prepare`, and said."""
+"""What a file says about beats that the music in it does not keep: found by `prepare`, and reported."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ class Timing(IntFlag):
 
 def timing_of(score: Score, notes: Notes) -> Timing:
     """The flags of a score with one note at least, as `notes_of` gives them."""
-    found = Timing.ONE_BEAT if _of_one_beat(score, notes.onset) else Timing(0)
+    flags = Timing.ONE_BEAT if _of_one_beat(score, notes.onset) else Timing(0)
     mean = resultants(notes.onset, score.ticks_per_quarter, _FROM_COARSE)
     concentration = abs(mean)
     if concentration[_WRITTEN].max() < LEAST_CONCENTRATION:
-        return found | Timing.OFF_GRID
+        return flags | Timing.OFF_GRID
     keeps = np.flatnonzero(concentration >= _KEEPS)
     if len(keeps):
         # On the coarsest lattice a shift of half a beat is a shift, on a finer one none at all.
         phase = np.angle(mean[keeps[0]]) / (2 * np.pi * _FROM_COARSE[keeps[0]])  # in quarter notes
         beside = abs(phase * _FROM_COARSE[-1] - round(phase * _FROM_COARSE[-1])) / _FROM_COARSE[-1]
         if beside > max(1 / 240, 1 / score.ticks_per_quarter):
-            found |= Timing.LATE
-    return found
+            flags |= Timing.LATE
+    return flags
 
 
 def _of_one_beat(score: Score, onset: Column) -> bool:

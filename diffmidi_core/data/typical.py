@@ -15,7 +15,7 @@ NO_METRE = ""
 
 @dataclass
 class TypicalSummary:
-    """What the columns `qpm` and `metre` of shards say, piece by piece."""
+    """What the columns `qpm` and `metre` of shards hold, piece by piece."""
 
     _tempos: list[NDArray[np.float64]] = field(default_factory=list)
     _metres: Counter[str] = field(default_factory=Counter)
@@ -32,6 +32,6 @@ class TypicalSummary:
         told: dict[str, Any] = {"tempo": round(float(np.median(tempos)), 3)} if len(tempos) else {}
         if self._metres:
             # Of metres as common as each other the first by name, so that the order of pieces decides nothing.
-            name = min(self._metres, key=lambda each: (-self._metres[each], each))
+            name = min(self._metres, key=lambda metre: (-self._metres[metre], metre))
             told["metre"] = [int(number) for number in name.split("/")]
         return told

@@ -94,11 +94,11 @@ class _Draw:
         seed, device = self.request.seed, self.device
         draws = RowDraws([generator_for(seed, "sample", piece, window, device=device) for piece in pieces])
         with torch.inference_mode(), self.computing.autocast():
-            found = self.sampler.sample(
+            drawn = self.sampler.sample(
                 self.process, canvas.to(device), steps=self.request.steps, draws=draws, on_step=self.progress.tell
             )
         self.progress.next_window()
-        return found.ids.cpu().numpy(), {name: values.tolist() for name, values in found.record.items()}
+        return drawn.ids.cpu().numpy(), {name: values.tolist() for name, values in drawn.record.items()}
 
 
 class _Progress:
@@ -111,9 +111,9 @@ class _Progress:
     """
 
     def __init__(self, windows: Sequence[Sequence[int | None]], steps: int, on_step: OnStep | None) -> None:
-        known = [max(each or 0 for each in batch) for batch in windows]
+        known = [max(count or 0 for count in batch) for batch in windows]
         self.before = [steps * sum(known[:index]) for index in range(len(known))]
-        self.total = None if any(each is None for batch in windows for each in batch) else steps * sum(known)
+        self.total = None if any(count is None for batch in windows for count in batch) else steps * sum(known)
         self.steps, self.on_step = steps, on_step
         self.done = 0
 

@@ -52,11 +52,11 @@ def sample(work: Surroundings, model: Model, request: Request, draws: Path, *, n
 
 def copy_to(draw: DrawFolder, out: Path) -> list[Path]:
     """Copy the pieces as `out` too: one piece as that file, several as NAME-1.mid, NAME-2.mid ..."""
-    found = draw.files(draw.pieces(), MIDI)
+    paths = draw.files(draw.pieces(), MIDI)
     out.parent.mkdir(parents=True, exist_ok=True)
-    one = len(found) == 1
-    targets = [out if one else out.with_name(f"{out.stem}-{number}{out.suffix}") for number in range(1, len(found) + 1)]
-    for path, target in zip(found, targets, strict=True):
+    one = len(paths) == 1
+    targets = [out if one else out.with_name(f"{out.stem}-{number}{out.suffix}") for number in range(1, len(paths) + 1)]
+    for path, target in zip(paths, targets, strict=True):
         shutil.copyfile(path, target)
     return targets
 

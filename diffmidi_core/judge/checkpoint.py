@@ -43,7 +43,7 @@ def judge_checkpoint(
     versions of what measured them.
     """
     measured, count = likelihood(work, model, music, judging)
-    found = {
+    stored = {
         **about(model),
         **music.about(),
         "windows": count,
@@ -51,12 +51,12 @@ def judge_checkpoint(
         "versions": versions(judging),
     }
     if to is not None and is_main():
-        write_json(figures_file(to, model.step), found)
-    return found
+        write_json(figures_file(to, model.step), stored)
+    return stored
 
 
 def likelihood(work: Surroundings, model: Model, music: ReferenceMusic, judging: Judging) -> tuple[Measured, int]:
-    """What the metrics of likelihood say, and over how many windows."""
+    """What the metrics of likelihood measure, and over how many windows."""
     names = judging.metrics.on("likelihood")
     windows = music.windows(judging.evaluate.windows)
     if not names:

@@ -22,7 +22,7 @@ Figures = dict[str, dict[str, Any] | None]
 
 @dataclass(frozen=True)
 class Measured:
-    """What metrics say of some items.
+    """What metrics measured of some items.
 
     Attributes:
         figures: as they are written.
@@ -70,7 +70,7 @@ class Metrics:
         reference: Sequence[Sample] = (),
     ) -> Measured:
         """Figures and rows of these metrics on the items, beside those of the reference."""
-        found = Measured()
+        measured = Measured()
         for name in names:
             metric = self._metrics[name]
             with self._left_out_where_it_fails(name, "measuring"):
@@ -78,12 +78,13 @@ class Metrics:
                 beside = [metric.measure(item) for item in reference]
                 summary = metric.summarise(rows, beside) if metric.subject == "samples" else metric.summarise(rows)
                 figures = {
-                    each: None if figure is None else asdict(figure) for each, figure in named(name, summary).items()
+                    full_name: None if figure is None else asdict(figure)
+                    for full_name, figure in named(name, summary).items()
                 }
                 plain = _plain({"figures": figures, "rows": [dict(row) for row in rows]})
-                found.figures.update(plain["figures"])
-                found.rows[name] = plain["rows"]
-        return found
+                measured.figures.update(plain["figures"])
+                measured.rows[name] = plain["rows"]
+        return measured
 
     def versions(self) -> dict[str, str]:
         """Of the packages that the metrics are from, by name; diffmidi's own is always there."""

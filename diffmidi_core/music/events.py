@@ -32,7 +32,7 @@ class Events:
 
     def __init__(self, data: Bytes, lows: Lows, tracks: Sequence[Sequence[Run]]) -> None:
         self._data, self._tracks = data, tracks
-        runs = [run for each in tracks for run in each]
+        runs = [run for track_runs in tracks for run in track_runs]
         nothing = [np.empty(0, dtype=np.int64)]
         self.delta, self.place = (
             np.concatenate([lows.places(run, which) for run in runs] or nothing) for which in (DELTA, FIRST)
@@ -72,9 +72,9 @@ class Events:
             return np.empty(0, dtype=np.uint8)
         begins = np.cumsum([0, *(run.length for run in runs[:-1])])
         # A status byte, which stands between the delta time and the data, holds until the next one.
-        said = np.where(self.place - self.delta == 2, np.arange(len(self.place)), 0)
-        said[begins] = begins
+        holding = np.where(self.place - self.delta == 2, np.arange(len(self.place)), 0)
+        holding[begins] = begins
         written = self._data[self.place - 1]
         written[begins] = [run.status for run in runs]
-        status: Bytes = written[np.maximum.accumulate(said)]
+        status: Bytes = written[np.maximum.accumulate(holding)]
         return status

@@ -1,4 +1,4 @@
-"""The one door for MIDI: files in, scores out, or one plain sentence saying why not; and scores written as files.
+"""The one door for MIDI: files in, scores out, or one plain sentence why not; and scores written as files.
 
 symusic parses fast and does not crash, but it reads some files that no one can mean (no ticks in a quarter, times that
 wrapped around), refuses some that are legal (a long header, a RIFF wrapper), and leaves notes out in silence: those

@@ -93,7 +93,7 @@ class Scan:
             for run in track.runs:
                 deltas.append(self._lows.places(run, DELTA))
                 starts.append(np.append(run.start, self._lows.places(run, SECOND)[:-1] + 1))
-            start, delta = (np.concatenate(each) for each in (starts, deltas))
+            start, delta = (np.concatenate(part) for part in (starts, deltas))
             order = np.argsort(delta)
             ticks = np.empty(len(order), dtype=np.int64)
             ticks[order] = np.cumsum(self._delta_times(start[order], delta[order]))
@@ -203,8 +203,8 @@ class Scan:
 
     def _last_status(self, run: Run) -> int:
         delta, place = (self._lows.places(run, which)[1:] for which in (DELTA, FIRST))
-        said = place[place - delta == 2]
-        return self.data[said[-1] - 1] if len(said) else run.status
+        statuses = place[place - delta == 2]
+        return self.data[statuses[-1] - 1] if len(statuses) else run.status
 
     @cached_property
     def _lows(self) -> Lows:

@@ -1,6 +1,6 @@
 """Timeline: what a piece is besides its notes: tempi, metres, where its first bar begins, who plays.
 
-Tokens say which notes follow one another, and how soon. All else that stands in a score lies beside them in a
+Tokens hold which notes follow one another, and how soon. All else that stands in a score lies beside them in a
 `Timeline`, is written into text as comments (timeline_text.py) and into token datasets as JSON, and makes of the tokens
 the piece that it was. Times are quarter notes since the bar line with which the piece begins.
 """
@@ -92,11 +92,11 @@ class Timeline:
 
         at, mspq = _tempos(score)
         tempos = _in_order(times(at), mspq.tolist(), UNTOLD)
-        signatures = [each[1:] for each in metres]
-        changes = _in_order(times(np.array([each[0] for each in metres], dtype=np.int64)), signatures, FOUR_FOUR)
+        signatures = [metre[1:] for metre in metres]
+        changes = _in_order(times(np.array([metre[0] for metre in metres], dtype=np.int64)), signatures, FOUR_FOUR)
         return cls(
-            tuple(Tempo(when, MINUTE / each) for when, each in tempos),
-            tuple(MetreChange(when, *each) for when, each in changes),
+            tuple(Tempo(when, MINUTE / quarter) for when, quarter in tempos),
+            tuple(MetreChange(when, *signature) for when, signature in changes),
             upbeat,
             _tracks(score),
         )
@@ -118,17 +118,17 @@ class Timeline:
 
         at, mspq = _tempos(score)
         told = _in_order(elapsed(at), mspq.tolist(), UNTOLD)
-        lasting = np.diff([when for when, _ in told]) / [each for _, each in told[:-1]] if told else []
+        lasting = np.diff([when for when, _ in told]) / [quarter for _, quarter in told[:-1]] if told else []
         since = np.concatenate([[0.0], np.cumsum(lasting)]).tolist()
-        tempos = tuple(Tempo(when, MINUTE / each) for when, (_, each) in zip(since, told, strict=False))
+        tempos = tuple(Tempo(when, MINUTE / quarter) for when, (_, quarter) in zip(since, told, strict=False))
         clock = Clock(tempos)
         metres = _metres(score)
-        said = elapsed(np.array([tick for tick, _, _ in metres], dtype=np.int64))
-        changes = _in_order(clock.quarters(said), [each[1:] for each in metres], FOUR_FOUR)
+        when = elapsed(np.array([tick for tick, _, _ in metres], dtype=np.int64))
+        changes = _in_order(clock.quarters(when), [metre[1:] for metre in metres], FOUR_FOUR)
         return replace(
             plain,
             tempos=tempos,
-            metres=tuple(MetreChange(when, *each) for when, each in changes),
+            metres=tuple(MetreChange(when, *signature) for when, signature in changes),
             upbeat=float(clock.quarters(lead)[0]),
         )
 
@@ -167,7 +167,7 @@ class Timeline:
 
     def _written(self, score: Score, quarter: int, place: Place, *, bars: bool = True) -> Score:
         new = ScoreTick(quarter)
-        written = self.tempos or tuple(Tempo(0.0, each.qpm) for each in score.tempos[:1])
+        written = self.tempos or tuple(Tempo(0.0, tempo.qpm) for tempo in score.tempos[:1])
         for tempo in written:
             new.tempos.append(TempoTick(_tick(tempo.at, quarter), mspq=tempo.mspq))
         if bars and self.metres:
@@ -189,12 +189,12 @@ class Timeline:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """What `as_json` wrote."""
-        said = json.loads(text)
+        content = json.loads(text)
         return cls(
-            tuple(Tempo(*each) for each in said.get("tempos", ())),
-            tuple(MetreChange(*each) for each in said.get("metres", ())),
-            said.get("upbeat", 0.0),
-            tuple(TrackNames(*each) for each in said.get("tracks", ())),
+            tuple(Tempo(*values) for values in content.get("tempos", ())),
+            tuple(MetreChange(*values) for values in content.get("metres", ())),
+            content.get("upbeat", 0.0),
+            tuple(TrackNames(*values) for values in content.get("tracks", ())),
         )
 
 
@@ -211,8 +211,10 @@ def typical(score: Score, end: int) -> tuple[float | None, Signature | None]:
     for (begin, *metre), after in zip(metres, [*(tick for tick, _, _ in metres[1:]), end], strict=False):
         signature = (metre[0], metre[1])
         lasting[signature] = lasting.get(signature, 0) + max(after - begin, 0)
-    believed = {each: ticks for each, ticks in lasting.items() if 4 * each[0] >= SHORTEST_BAR * each[1]}
-    return qpm, max(believed, key=lambda each: believed[each], default=None)
+    believed = {
+        signature: ticks for signature, ticks in lasting.items() if 4 * signature[0] >= SHORTEST_BAR * signature[1]
+    }
+    return qpm, max(believed, key=lambda signature: believed[signature], default=None)
 
 
 def _tempos(score: Score) -> tuple[Column, Column]:
@@ -228,19 +230,19 @@ def _tempos(score: Score) -> tuple[Column, Column]:
 
 def _metres(score: Score) -> list[tuple[int, int, int]]:
     """Tick, numerator and denominator of every metre that bars can be counted by, by time."""
-    said = [(sign.time, sign.numerator, sign.denominator) for sign in score.time_signatures]
+    signs = [(sign.time, sign.numerator, sign.denominator) for sign in score.time_signatures]
     meant = [
-        each
-        for each in said
-        if 1 <= each[1] <= 255 and 1 <= each[2] <= SHORTEST_NOTE_VALUE and SHORTEST_NOTE_VALUE % each[2] == 0
+        sign
+        for sign in signs
+        if 1 <= sign[1] <= 255 and 1 <= sign[2] <= SHORTEST_NOTE_VALUE and SHORTEST_NOTE_VALUE % sign[2] == 0
     ]
-    return sorted(meant, key=lambda each: each[0])
+    return sorted(meant, key=lambda sign: sign[0])
 
 
 def _bar_line(metres: Sequence[tuple[int, int, int]], tick: float, quarter: int) -> float:
     """The tick of the last bar line that is not after a tick."""
     first = metres[0] if metres and metres[0][0] <= 0 else (0, *FOUR_FOUR)
-    begin, numerator, denominator = next((each for each in reversed(metres) if each[0] <= tick), first)
+    begin, numerator, denominator = next((metre for metre in reversed(metres) if metre[0] <= tick), first)
     bar = quarter * 4 * numerator / denominator
     return begin + (tick - begin) // bar * bar
 

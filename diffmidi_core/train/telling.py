@@ -7,7 +7,7 @@ from pathlib import Path
 
 from diffmidi_core.data.dataset import TokenDataset, Window
 from diffmidi_core.errors import DiffmidiError, StoppedError
-from diffmidi_core.numbers import figure_text, spread_text
+from diffmidi_core.numbers import counted, figure_text, spread_text
 from diffmidi_core.run.checkpoint import steps
 from diffmidi_core.run.folder import RunFolder
 from diffmidi_core.run.memory import out_of_memory
@@ -24,7 +24,7 @@ def not_finite(
     """That the loss or the gradient of an iteration was no number, on which windows, and what is left to go on from."""
     shown = [f"{dataset.name(window.piece)} (tokens {window.start} to {window.end})" for window in windows[:NAMED]]
     more = len(windows) - len(shown)
-    named = ", ".join(shown) + (f" and {more} more windows" if more else "")
+    named = ", ".join(shown) + (f" and {counted(more, 'more window')}" if more else "")
     known = steps(folder.checkpoints)
     last = f"The checkpoint of iteration {known[-1]} is whole" if known else "No checkpoint was written yet"
     return DiffmidiError(

@@ -18,7 +18,7 @@ def looks(monkeypatch):
     def come(*bounds):
         told = iter([each for index, bound in enumerate(bounds) for each in (bound, 2.0 - 0.01 * index)])
         monkeypatch.setattr(loop, "window_bits", lambda *_, **__: None)
-        monkeypatch.setattr(loop, "bits_per_word", lambda _: (next(told), 0.25))
+        monkeypatch.setattr(loop, "bits_per_token", lambda _: (next(told), 0.25))
 
     return come
 
@@ -108,7 +108,7 @@ def test_a_look_measures_held_out_and_training_music_with_the_same_noise(trainer
     assert len(run.trained_on) == len(run.heldout) > 0
     assert {each.piece for each in run.trained_on}.isdisjoint({each.piece for each in run.heldout})
     run.trained_on = run.heldout
-    run._look()
+    run._validate()
     (line,) = run.session.folder.read_log()
     assert line["train/bound_bpw"] == line["heldout/bound_bpw"] > 0
 
