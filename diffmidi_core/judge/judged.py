@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from diffmidi_core.draw.folder import DrawFolder
+from diffmidi_core.saved.draw import DrawFolder
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import read_json
 

@@ -19,7 +19,7 @@ from diffmidi_core.files import whole_file
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.music.reading import printable
 from diffmidi_core.numbers import count_text, figure_text
-from diffmidi_core.run.session import Session
+from diffmidi_core.machine.session import Session
 
 
 def report(session: Session) -> Path | None:

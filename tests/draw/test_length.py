@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from diffmidi_core.draw.length import NoteCount, Until, bars, goals_for, seconds
-from diffmidi_core.draw.lengths import DataLengths
+from diffmidi_core.saved.lengths import DataLengths
 from diffmidi_core.errors import UsageError
 from diffmidi_core.music.toy import from_rows
 from diffmidi_core.registry import find

@@ -14,7 +14,7 @@ from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.judge.score import score
 from diffmidi_core.music.toy import toy_scores
 from diffmidi_core.registry import find
-from diffmidi_core.run.build import build_process
+from diffmidi_core.machine.build import build_process
 
 from .conftest import LENGTH, Model
 
