@@ -20,9 +20,9 @@ from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.draw.model import Model, open_model
 from diffmidi_core.draw.pieces import Computing, OnStep, pieces
-from diffmidi_core.request import Request, requested
-from diffmidi_core.music.notes import Score
 from diffmidi_core.machine.precision import autocast, resolve_precision
+from diffmidi_core.music.notes import Score
+from diffmidi_core.request import Request, requested
 
 if TYPE_CHECKING:
     from diffmidi_core.judge.score import PieceScore

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from diffmidi_core.config import default_parts, filled
-from diffmidi_core.saved.draw import DrawFolder
-from diffmidi_core.request import Request, requested
 from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.layers import assignments_of
 from diffmidi_core.numbers import counted
 from diffmidi_core.registry import find
+from diffmidi_core.request import Request, requested
+from diffmidi_core.saved.draw import DrawFolder
 from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.saved.manifest import Which, is_run, read_model
 from diffmidi_core.sections import Part

@@ -12,10 +12,10 @@ from diffmidi_core.cli.paths import UserPath
 from diffmidi_core.errors import UsageError
 
 if TYPE_CHECKING:
+    from diffmidi_core.machine.session import Surroundings
     from diffmidi_core.saved.draw import DrawFolder
     from diffmidi_core.saved.folder import RunFolder
     from diffmidi_core.saved.manifest import Which
-    from diffmidi_core.machine.session import Surroundings
     from diffmidi_core.sections import EvaluateConfig, Part
 
 

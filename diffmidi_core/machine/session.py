@@ -15,8 +15,8 @@ from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.prepare import TOKENIZER
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.machine.build import build, build_tokenizer
-from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.machine.ranks import is_main, on_cpu, started_alone
+from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.sections import Part, TrainConfig
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from diffmidi_core.config import KINDS, PLURAL, RunConfig, read_config, resolve
-from diffmidi_core.saved.draw import DrawFolder
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import partial_of, read_json, whole_file, write_json
 from diffmidi_core.layers import asked
-from diffmidi_core.saved import changes
 from diffmidi_core.machine.ranks import is_main
+from diffmidi_core.saved import changes
+from diffmidi_core.saved.draw import DrawFolder
 
 
 class RunFolder:

@@ -8,9 +8,9 @@ from accelerate import DistributedType
 
 from diffmidi_core.config import TrainConfig
 from diffmidi_core.errors import UsageError
-from diffmidi_core.registry import find
 from diffmidi_core.machine.ranks import on_cpu
 from diffmidi_core.machine.sharding import allow_for, is_shared_out, name_layers
+from diffmidi_core.registry import find
 
 
 @pytest.mark.parametrize(("name", "layer"), [("bert", "BertLayer"), ("electra", "ElectraLayer")])
