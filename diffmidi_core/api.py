@@ -51,10 +51,11 @@ if TYPE_CHECKING:
     from diffmidi_core.diffusion.autoregressive_process import AutoregressiveProcess as AutoregressiveProcess
     from diffmidi_core.diffusion.categorical import draw_uniform as draw_uniform
     from diffmidi_core.diffusion.categorical import nucleus as nucleus
-    from diffmidi_core.diffusion.gaussian_process import GaussianProcess as GaussianProcess
+    from diffmidi_core.diffusion.corruption import Corruption as Corruption
+    from diffmidi_core.diffusion.gaussian_diffusion import GaussianDiffusion as GaussianDiffusion
     from diffmidi_core.diffusion.kl import normal_kl as normal_kl
     from diffmidi_core.diffusion.levels import GaussianLevels as GaussianLevels
-    from diffmidi_core.diffusion.masked_process import MaskedProcess as MaskedProcess
+    from diffmidi_core.diffusion.masked_diffusion import MaskedDiffusion as MaskedDiffusion
     from diffmidi_core.diffusion.neighbours import Neighbours as Neighbours
     from diffmidi_core.diffusion.steps import ReverseStep as ReverseStep
     from diffmidi_core.diffusion.steps import ddim_steps as ddim_steps
@@ -67,6 +68,10 @@ if TYPE_CHECKING:
     from diffmidi_core.diffusion.steps import q_sample as q_sample
     from diffmidi_core.diffusion.support import Support as Support
     from diffmidi_core.diffusion.time_embedding import time_embedding as time_embedding
+    from diffmidi_core.diffusion.times import spread_times as spread_times
+    from diffmidi_core.diffusion.times import uniform_levels as uniform_levels
+    from diffmidi_core.diffusion.token_diffusion import TokenDiffusion as TokenDiffusion
+    from diffmidi_core.diffusion.token_head import TokenHead as TokenHead
     from diffmidi_core.draw.folder import DrawFolder as DrawFolder
     from diffmidi_core.draw.folder import PieceRecord as PieceRecord
     from diffmidi_core.draw.folder import StoredRequest as StoredRequest
@@ -144,10 +149,10 @@ _LAZY = {
     "AutoregressiveProcess": "diffusion.autoregressive_process",
     "draw_uniform": "diffusion.categorical",
     "nucleus": "diffusion.categorical",
-    "GaussianProcess": "diffusion.gaussian_process",
+    "GaussianDiffusion": "diffusion.gaussian_diffusion",
     "normal_kl": "diffusion.kl",
     "GaussianLevels": "diffusion.levels",
-    "MaskedProcess": "diffusion.masked_process",
+    "MaskedDiffusion": "diffusion.masked_diffusion",
     "Neighbours": "diffusion.neighbours",
     "ReverseStep": "diffusion.steps",
     "ddim_steps": "diffusion.steps",
@@ -159,6 +164,11 @@ _LAZY = {
     "predicted_noise": "diffusion.steps",
     "q_sample": "diffusion.steps",
     "Support": "diffusion.support",
+    "Corruption": "diffusion.corruption",
+    "spread_times": "diffusion.times",
+    "uniform_levels": "diffusion.times",
+    "TokenDiffusion": "diffusion.token_diffusion",
+    "TokenHead": "diffusion.token_head",
     "time_embedding": "diffusion.time_embedding",
     "curves_part": "train.overfitting",
     "read_json": "files",

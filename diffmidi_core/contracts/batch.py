@@ -63,6 +63,11 @@ class Batch:
         """`keep` as a tensor [B, L], also where every position is real."""
         return torch.ones_like(self.ids, dtype=torch.bool) if self.keep is None else self.keep
 
+    def loss_mask(self) -> Tensor:
+        """[B, L] bool: the tokens of music, neither [CLS], [SEP] nor [PAD]."""
+        place = torch.arange(self.ids.shape[1], device=self.ids.device)
+        return (place >= 1) & (place <= self.words[:, None])
+
     def rows_of(self, draw: Callable[[int], Tensor]) -> Tensor:
         """[B, ...] this batch's rows of `draw(n)`, which makes random rows [n, ...] for the whole step.
 

@@ -64,9 +64,7 @@ class Support(nn.Module):
 
     def check(self, batch: Batch) -> None:
         """Raises DiffmidiError where the words of a batch, without its [CLS] and [SEP], are not all allowed."""
-        place = torch.arange(batch.ids.shape[1], device=batch.ids.device)
-        is_word = (place >= 1) & (place <= batch.words[:, None])
-        if bool((self.excluded(batch.ids) & is_word).any()):
+        if bool((self.excluded(batch.ids) & batch.loss_mask()).any()):
             raise DiffmidiError(
                 "a window begins inside a note, with words that the tokenizer's grammar does not allow there: "
                 "choose a --length that holds the longest note, or set process.typed=false."

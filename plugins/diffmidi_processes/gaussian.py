@@ -15,13 +15,15 @@ from torch import Tensor, nn
 from diffmidi_core.api import (
     Backbone,
     Batch,
-    GaussianProcess,
+    GaussianDiffusion,
     Neighbours,
     NoiseSchedule,
+    TokenHead,
     Tokenizer,
     draw_noise,
     draw_uniform,
     time_embedding,
+    uniform_levels,
 )
 from diffmidi_processes.declarations import GaussianOptions
 from diffmidi_processes.end_to_end import end_to_end_terms
@@ -31,7 +33,36 @@ TIME_SCALE = 1000
 """The network is told τ = 1000 t, whatever T is, so that T can change without changing what it learned."""
 
 
-class Gaussian(GaussianProcess):
+class Rounding(TokenHead):
+    """The embeddings, and p(w | x) = softmax(E x + bias) over all tokens but [PAD] and [MASK]."""
+
+    def __init__(self, options: GaussianOptions, tokenizer: Tokenizer) -> None:
+        never = (tokenizer.pad_id, tokenizer.mask_id)
+        super().__init__(len(tokenizer.vocab), options.dim, std=options.init_std, transform=False, never=never)
+        self.length = math.sqrt(options.dim) if options.sphere else None
+        self.noise_scale = options.noise_scale
+
+    def table(self) -> Tensor:
+        """E [V, D]; of length √D / noise_scale on the sphere.
+
+        x_t = √ᾱ E[w] + √(1−ᾱ) F ε and x_t / F = √ᾱ E[w]/F + √(1−ᾱ) ε are the same chain in other units: so the noise
+        is scaled by F (Gao et al. 2024, Difformer, arXiv:2212.09412) by dividing the embeddings, and the prior stays
+        N(0, I).
+        """
+        table: Tensor = self.embedding
+        if self.length is not None:
+            table = self.length * F.normalize(table, dim=-1)
+        return table / self.noise_scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits [..., V] of points x [..., D].
+
+        E and x are taken in the units in which noise has the scale it was given, so that it makes no token less sure.
+        """
+        return super().forward(x * self.noise_scale**2)
+
+
+class Gaussian(GaussianDiffusion):
     """Words as learned embeddings in R^D; the backbone sees up(x_t) + time, and down(its answer) estimates x_start.
 
     Rounding is p(w | x) = softmax(E x + bias), its matrix the embeddings themselves (stored once). [PAD] and [MASK]
@@ -52,10 +83,9 @@ class Gaussian(GaussianProcess):
             start_std=options.start_std,
             typed=options.typed,
         )
-        words, dim, width = len(tokenizer.vocab), options.dim, backbone.width
+        dim, width = options.dim, backbone.width
         self.self_conditioned = options.self_conditioning
-        self.embedding = nn.Parameter(torch.randn(words, dim) * options.init_std)
-        self.rounding_bias = nn.Parameter(torch.zeros(words))
+        self.tokens = Rounding(options, tokenizer)
         seen = 2 * dim if options.self_conditioning else dim
         self.up = nn.Sequential(nn.Linear(seen, width), nn.Tanh(), nn.Linear(width, width))
         self.time = nn.Sequential(
@@ -64,22 +94,10 @@ class Gaussian(GaussianProcess):
         self.down = nn.Sequential(nn.Linear(width, width), nn.Tanh(), nn.Linear(width, dim))
         self.neighbours = Neighbours(width, options.neighbours) if options.neighbours else None
         self.loss_curve = None if options.times == "uniform" else LossCurve(options.times)
-        never = torch.zeros(words)
-        never[[tokenizer.pad_id, tokenizer.mask_id]] = -torch.inf
-        self.never: Tensor
-        self.register_buffer("never", never, persistent=False)
 
     def embeddings(self) -> Tensor:
-        """E [V, D]; of length √D / noise_scale on the sphere.
-
-        x_t = √ᾱ E[w] + √(1−ᾱ) F ε and x_t / F = √ᾱ E[w]/F + √(1−ᾱ) ε are the same chain in other units: so the noise
-        is scaled by F (Gao et al. 2024, Difformer, arXiv:2212.09412) by dividing the embeddings, and the prior stays
-        N(0, I).
-        """
-        table: Tensor = self.embedding
-        if self.options.sphere:
-            table = math.sqrt(self.options.dim) * F.normalize(table, dim=-1)
-        return table / self.options.noise_scale
+        """E [V, D]."""
+        return self.tokens.table()
 
     def network(self, x_t: Tensor, t: Tensor, keep: Tensor | None, previous: Tensor | None = None) -> Tensor:
         """What the network says, [B, L, D]: a point whose rounding is what it thinks of the words."""
@@ -118,12 +136,9 @@ class Gaussian(GaussianProcess):
         return logits + self.evidence(x_t, t) if self.options.output_prior else logits
 
     def round(self, x: Tensor) -> Tensor:
-        """E x + bias in full precision also under autocast: it is cheap, and the bound's bits hang on it.
-
-        E and x are taken in the units in which noise has the scale it was given, so that it makes no word less sure.
-        """
-        with torch.autocast(x.device.type, enabled=False):
-            return F.linear(x * self.options.noise_scale**2, self.embeddings(), self.rounding_bias + self.never)
+        """Logits [..., V]: see `Rounding`."""
+        logits: Tensor = self.tokens(x)
+        return logits
 
     def predict(self, x_t: Tensor, t: Tensor, keep: Tensor | None = None) -> Tensor:
         """What the bound judges: see the option `bound_prediction`."""
@@ -146,7 +161,7 @@ class Gaussian(GaussianProcess):
         length, dim, objective = batch.ids.shape[1], self.options.dim, self.options.objective
 
         def draw(rows: int) -> Tensor:
-            return draw_noise(generator, self.embedding.new_empty(rows, length, dim))
+            return draw_noise(generator, self.tokens.embedding.new_empty(rows, length, dim))
 
         t, weight = self._draw_levels(batch, generator)
         terms = end_to_end_terms(
@@ -177,12 +192,7 @@ class Gaussian(GaussianProcess):
         """[B] int64 levels to train at, and the weight of each row's denoising loss."""
         device, count, curve = batch.ids.device, len(self.levels), self.loss_curve
         if curve is None:
-
-            def uniform(rows: int) -> Tensor:
-                return torch.randint(count, (rows,), generator=generator, device=generator.device)
-
-            t = batch.rows_of(uniform).to(device, non_blocking=True)
-            return t, torch.ones(len(t), device=device)
+            return uniform_levels(batch, generator, count), torch.ones(len(batch.ids), device=device)
 
         def learned(rows: int) -> Tensor:
             return torch.stack(curve.draw(draw_uniform(generator, (1,), device), rows), -1)

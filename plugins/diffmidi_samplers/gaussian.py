@@ -15,8 +15,8 @@ from diffmidi_core.api import (
     Canvas,
     Denoise,
     DiffmidiError,
+    GaussianDiffusion,
     GaussianLevels,
-    GaussianProcess,
     OnStep,
     RowDraws,
     Sampled,
@@ -42,7 +42,7 @@ class Estimates:
         previous: [B, L, D] the last answer, for processes that want to see it.
     """
 
-    process: GaussianProcess
+    process: GaussianDiffusion
     canvas: Canvas
     known: Tensor
     times: Tensor
@@ -63,6 +63,7 @@ class Estimates:
     def _predicted(self, x: Tensor, time: Tensor) -> Tensor:
         process, keep, options = self.process, self.canvas.keep, self.options
         more = {"previous": self.previous} if process.self_conditioned else {}
+        x0_hat: Tensor
         logits: Tensor | None = None
         if self.denoise is not None:
             x0_hat = self.denoise(x, time, keep, **more)
@@ -82,7 +83,7 @@ class Estimates:
 class GaussianSampler(Sampler):
     """From x_T ~ N(0, I) down the noise levels to x_start, and from there to the most probable legal text."""
 
-    serves = GaussianProcess
+    serves = GaussianDiffusion
     options: GaussianOptions
 
     def grid(self, levels: GaussianLevels, evaluations: int) -> GaussianLevels:
@@ -95,7 +96,7 @@ class GaussianSampler(Sampler):
 
     def draw(
         self,
-        process: GaussianProcess,
+        process: GaussianDiffusion,
         canvas: Canvas,
         steps: int,
         draws: RowDraws,
@@ -112,7 +113,7 @@ class GaussianSampler(Sampler):
         estimate = Estimates(process, canvas, known, times, self.options, denoise, steps, on_step)
         return self._rounded(process, canvas, self.descend(levels, x, estimate, draws))
 
-    def _rounded(self, process: GaussianProcess, canvas: Canvas, x: Tensor) -> Sampled:
+    def _rounded(self, process: GaussianDiffusion, canvas: Canvas, x: Tensor) -> Sampled:
         """Tokens [B, L] of x [B, L, D], and what to record of them."""
         if not x.isfinite().all():
             raise DiffmidiError(

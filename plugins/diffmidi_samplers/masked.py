@@ -16,7 +16,7 @@ from torch import Tensor
 from diffmidi_core.api import (
     Canvas,
     Denoise,
-    MaskedProcess,
+    MaskedDiffusion,
     OnStep,
     RowDraws,
     Sampled,
@@ -53,11 +53,11 @@ class _Step:
 class MaskedSampler(Sampler):
     """From all words hidden to none; fixed words are never hidden.
 
-    Words are drawn jointly under the tokenizer's grammar, given those that stand (`MaskedProcess.draw`): so a legal
+    Words are drawn jointly under the tokenizer's grammar, given those that stand (`MaskedDiffusion.draw`): so a legal
     text remains within reach at every step, and is there at the last.
     """
 
-    serves = MaskedProcess
+    serves = MaskedDiffusion
     options: MaskedOptions
 
     @abstractmethod
@@ -66,7 +66,7 @@ class MaskedSampler(Sampler):
 
     def draw(
         self,
-        process: MaskedProcess,
+        process: MaskedDiffusion,
         canvas: Canvas,
         steps: int,
         draws: RowDraws,
@@ -88,7 +88,7 @@ class MaskedSampler(Sampler):
 
     def _say(
         self,
-        process: MaskedProcess,
+        process: MaskedDiffusion,
         keep: Tensor | None,
         denoise: Denoise | None,
         z: Tensor,

@@ -215,4 +215,4 @@ def test_draws_do_not_depend_on_the_model(make_process):
     assert torch.equal(times, other_times)
     # Half the embeddings: all that differs is half the signal.
     signal = process.levels.alpha_bar[(times * 20).round().long()].sqrt().float()[:, None, None]
-    torch.testing.assert_close(first - second, (signal * process.embedding[5]).expand_as(first))
+    torch.testing.assert_close(first - second, (signal * process.tokens.embedding[5]).expand_as(first))

@@ -28,9 +28,9 @@ class Part(Renderer):
         raise OSError("no paper")
 """
 SAMPLER = """
-from diffmidi_core.api import MaskedProcess, Sampler
+from diffmidi_core.api import MaskedDiffusion, Sampler
 class Part(Sampler):
-    serves = MaskedProcess
+    serves = MaskedDiffusion
     def draw(self, process, canvas, steps, draws, denoise, on_step):
         raise IndexError("off by one")
 """

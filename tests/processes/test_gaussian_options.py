@@ -122,7 +122,7 @@ def test_on_the_sphere_only_directions_count(make_process, batch):
     torch.testing.assert_close(lengths, torch.full_like(lengths, 4.0))  # √16
     before = process.loss(batch, generator())["loss"]
     with torch.no_grad():
-        process.embedding.mul_(7)
+        process.tokens.embedding.mul_(7)
     torch.testing.assert_close(process.loss(batch, generator())["loss"], before)
 
 

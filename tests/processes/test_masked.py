@@ -30,8 +30,8 @@ def process(make_process):
     """A network whose answers depend much on what it sees."""
     found = make_process("masked", words=8, init_std=1.0, tied=False).eval()
     with torch.no_grad():
-        found.head.mul_(50)
-        found.bias += torch.randn(12, generator=generator())
+        found.tokens.matrix.mul_(50)
+        found.tokens.bias += torch.randn(12, generator=generator())
     return found
 
 

@@ -58,7 +58,7 @@ def test_whole_runs_agree_with_the_original(golden, make_process, method, clamp)
     run = golden["sampling"]["runs"][f"{method}.half.{'clamp' if clamp else 'noclamp'}"]
     process = make_process(words=7, dim=4, steps=2000).double()
     with torch.no_grad():
-        process.embedding[4:], process.rounding_bias[4:] = golden.embeddings, golden.bias
+        process.tokens.embedding[4:], process.tokens.bias[4:] = golden.embeddings, golden.bias
     options = {} if method == "ddpm" else {"eta": float(method[-1])}
     options |= {"prediction": "clamp"} if clamp else {}
     # The first noise is for fixed words: there are none.
@@ -113,7 +113,7 @@ def test_fixed_words_stay_and_specials_stand_only_where_fixed(process, sampler):
     assert int(words[~fixed].min()) >= 4
     # Also where the network asks for nothing but a special.
     for special in range(4):
-        wanted = process.embedding[special].detach().expand(4, 10, -1)
+        wanted = process.tokens.embedding[special].detach().expand(4, 10, -1)
         draws = RowDraws.seeded(0, 4)
         words = sampler.sample(process, canvas, steps=3, draws=draws, denoise=lambda *_, w=wanted: w).ids
         assert int(words[~fixed].min()) >= 4
@@ -123,7 +123,7 @@ def test_fixed_positions_are_as_noisy_as_in_training_at_every_level(process, sam
     count = 3000
     process.levels = GaussianLevels.from_betas(torch.full((40,), 0.03))  # so that signal is left at the noisiest level
     canvas = Canvas(torch.full((count, 2), 5), torch.tensor([[True, False]]).expand(count, -1), None)
-    word, seen = process.embedding[5].detach(), []
+    word, seen = process.tokens.embedding[5].detach(), []
 
     def denoise(x, t, keep):
         assert not torch.is_grad_enabled()
@@ -193,7 +193,7 @@ def test_a_process_of_another_family_is_refused(process, sampler):
             raise NotImplementedError
 
     other = Other(process.options, tokenizer=process.tokenizer, backbone=process.backbone, schedule=process.schedule)
-    with pytest.raises(DiffmidiError, match=r"GaussianProcess.*Other"):
+    with pytest.raises(DiffmidiError, match=r"GaussianDiffusion.*Other"):
         sampler.sample(other, Canvas.blank(1, 3), steps=2, draws=RowDraws.seeded(0, 1))
 
 
@@ -282,7 +282,7 @@ def test_words_that_no_text_has_are_refused(untrained):
 
 def test_temperature_and_top_p_choose_among_the_words_of_the_estimate(process):
     """Between two words, where neither is sure: from their mean to the likelier one alone."""
-    one, other = process.embedding[4].detach(), process.embedding[5].detach()
+    one, other = process.tokens.embedding[4].detach(), process.tokens.embedding[5].detach()
     points = torch.lerp(one, other, torch.linspace(0, 1, 400)[:, None])
     between = points[process.logits(points).softmax(-1)[:, 5] < 0.3][-1].expand(2, 5, -1)
 
@@ -297,9 +297,9 @@ def test_temperature_and_top_p_choose_among_the_words_of_the_estimate(process):
 
     share = process.logits(between)[0, 0].softmax(-1).detach()
     assert float(share[5]) > 0.2, "the test needs a word that is unsure"
-    torch.testing.assert_close(end(), share @ process.embedding.detach())
+    torch.testing.assert_close(end(), share @ process.tokens.embedding.detach())
     for sure in ({"temperature": 0.001}, {"top_p": 0.01}):
-        torch.testing.assert_close(end(**sure), process.embedding[int(share.argmax())].detach())
+        torch.testing.assert_close(end(**sure), process.tokens.embedding[int(share.argmax())].detach())
 
 
 @pytest.mark.parametrize("options", [{"temperature": 0.5}, {"top_p": 0.9, "prediction": "clamp"}])

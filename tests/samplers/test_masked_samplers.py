@@ -160,7 +160,7 @@ def test_the_untyped_may_make_faults_and_the_typed_never(untrained):
 
 
 def test_a_process_of_another_family_is_refused(make_process, sampler):
-    with pytest.raises(DiffmidiError, match="MaskedProcess"):
+    with pytest.raises(DiffmidiError, match="MaskedDiffusion"):
         drawn_by(sampler, make_process("gaussian"), Canvas.blank(1, 3), steps=2)
 
 

@@ -1,4 +1,4 @@
-"""GaussianProcess: what every Gaussian process offers to samplers, to controls and to the bound."""
+"""GaussianDiffusion: what every Gaussian process offers to samplers, to controls and to the bound."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from diffmidi_core.declaration import Options
 from diffmidi_core.diffusion.bound import LN2, diffusion_bits, prior_bits
 from diffmidi_core.diffusion.levels import GaussianLevels
 from diffmidi_core.diffusion.nearest import nearness
-from diffmidi_core.diffusion.steps import draw_noise
+from diffmidi_core.diffusion.steps import draw_noise, q_log_probability
 from diffmidi_core.diffusion.support import Support
 
 
-class GaussianProcess(Process):
+class GaussianDiffusion(Process):
     """Words as embeddings in R^D, to which normal noise is added. The family "gaussian".
 
     A subclass gives `embeddings`, `denoise`, `round` and `loss`; the bound, the rounding and the clamping follow.
@@ -127,14 +127,22 @@ class GaussianProcess(Process):
         """The mean of the embeddings under p(w | x), x [..., L, D]: a clamp that does not commit where it is unsure."""
         return self.mean_under(self.logits(x, keep))
 
+    def log_probability(self, x_t: Tensor, t: Tensor, ids: Tensor) -> Tensor:
+        """[B, L] ln q(x_t | ids), x_t and t as in `denoise`: of the token, not of x_start."""
+        signal, variance = self._marginal(x_t, t)
+        return q_log_probability(x_t, signal, self.embed(ids), variance)
+
+    def _marginal(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, 1] ᾱ_t and v_t, the variance of x_t given the tokens."""
+        signal = self.levels.on(x_t).alpha_bar[(t * len(self.levels)).round().long()][:, None]
+        return signal, signal * self.start_std**2 + 1 - signal
+
     def evidence(self, x_t: Tensor, t: Tensor) -> Tensor:
         """[B, L, V] ln q(x_t | w) of every word w, but for what is the same for all; x_t and t as in `denoise`.
 
         q(x_t | w) = N(√ᾱ_t E[w], v_t), so (√ᾱ_t x_t·E[w] − ½ ᾱ_t ‖E[w]‖²) / v_t.
         """
-        index = (t * len(self.levels)).round().long()
-        signal = self.levels.on(x_t).alpha_bar[index][:, None, None]
-        variance = signal * self.start_std**2 + 1 - signal
+        signal, variance = (each[..., None] for each in self._marginal(x_t, t))
         table = self.embeddings()
         with torch.autocast(x_t.device.type, enabled=False):
             return (signal.sqrt() * x_t @ table.T - signal * (table**2).sum(-1) / 2) / variance
