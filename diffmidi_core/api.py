@@ -19,8 +19,8 @@ from diffmidi_core.hookspecs import hookimpl
 if TYPE_CHECKING:
     from diffmidi_core.contracts.backbone import Backbone as Backbone
     from diffmidi_core.contracts.batch import Batch as Batch
-    from diffmidi_core.contracts.batch import Canvas as Canvas
     from diffmidi_core.contracts.batch import Share as Share
+    from diffmidi_core.contracts.canvas import Canvas as Canvas
     from diffmidi_core.contracts.draws import RowDraws as RowDraws
     from diffmidi_core.contracts.grammar import Grammar as Grammar
     from diffmidi_core.contracts.metric import Figure as Figure
@@ -47,10 +47,13 @@ if TYPE_CHECKING:
     from diffmidi_core.contracts.tokenizer import SPECIALS as SPECIALS
     from diffmidi_core.contracts.tokenizer import Encoded as Encoded
     from diffmidi_core.contracts.tokenizer import Ids as Ids
+    from diffmidi_core.contracts.tokenizer import Role as Role
     from diffmidi_core.contracts.tokenizer import Tokenizer as Tokenizer
     from diffmidi_core.diffusion.autoregressive_process import AutoregressiveProcess as AutoregressiveProcess
     from diffmidi_core.diffusion.categorical import draw_uniform as draw_uniform
+    from diffmidi_core.diffusion.categorical import exact as exact
     from diffmidi_core.diffusion.categorical import nucleus as nucleus
+    from diffmidi_core.diffusion.categorical import restricted as restricted
     from diffmidi_core.diffusion.corruption import Corruption as Corruption
     from diffmidi_core.diffusion.gaussian_diffusion import GaussianDiffusion as GaussianDiffusion
     from diffmidi_core.diffusion.kl import normal_kl as normal_kl
@@ -117,7 +120,7 @@ _LAZY = {
     "StoredFigure": "judge.judged",
     "Backbone": "contracts.backbone",
     "Batch": "contracts.batch",
-    "Canvas": "contracts.batch",
+    "Canvas": "contracts.canvas",
     "Share": "contracts.batch",
     "RowDraws": "contracts.draws",
     "Grammar": "contracts.grammar",
@@ -145,10 +148,13 @@ _LAZY = {
     "SPECIALS": "contracts.tokenizer",
     "Encoded": "contracts.tokenizer",
     "Ids": "contracts.tokenizer",
+    "Role": "contracts.tokenizer",
     "Tokenizer": "contracts.tokenizer",
     "AutoregressiveProcess": "diffusion.autoregressive_process",
     "draw_uniform": "diffusion.categorical",
+    "exact": "diffusion.categorical",
     "nucleus": "diffusion.categorical",
+    "restricted": "diffusion.categorical",
     "GaussianDiffusion": "diffusion.gaussian_diffusion",
     "normal_kl": "diffusion.kl",
     "GaussianLevels": "diffusion.levels",

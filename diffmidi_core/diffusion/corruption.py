@@ -56,10 +56,12 @@ class Corruption(nn.Module):
         """[B, L, V] Σ_w p(w) q(z_s | z_t = z, w): where the chain was at the level `before` [B] ≤ m [B].
 
         `p` [B, L, V] are probabilities of the tokens before all noise, a network's or those of one token. By Bayes'
-        rule, q(z_s | z_t, w) = q(z_t | z_s) q(z_s | w) / q(z_t | w): D3PM, eq. 3 and 4.
+        rule, q(z_s | z_t, w) = q(z_t | z_s) q(z_s | w) / q(z_t | w): D3PM, eq. 3 and 4. Tokens w that
+        cannot have become z are passed over.
         """
         step = 1 - (1 - m) / (1 - before).clamp(min=torch.finfo(p.dtype).tiny)
-        ratio = torch.where(p > 0, p / self._each(z, m).to(p.dtype), 0)  # p(w) / q(z_t | w)
+        likely = self._each(z, m).to(p.dtype)
+        ratio = torch.where(likely > 0, p / likely.where(likely > 0, 1), 0)  # p(w) / q(z_t | w)
         s = before[:, None, None].to(p.dtype)
         reached = (1 - s) * ratio + s * self._pi(z.shape[1]).to(p.dtype) * ratio.sum(-1, keepdim=True)
         return self._each(z, step).to(p.dtype) * reached

@@ -30,7 +30,7 @@ from diffmidi_core.contracts.schedule import NoiseSchedule
 from diffmidi_core.contracts.tokenizer import SPECIALS, Tokenizer
 from diffmidi_core.declaration import Options
 from diffmidi_core.diffusion.bound import POSITIONS_AT_ONCE
-from diffmidi_core.diffusion.categorical import draw_uniform, exact, nucleus
+from diffmidi_core.diffusion.categorical import draw_uniform, exact, nucleus, restricted
 from diffmidi_core.diffusion.corruption import Corruption
 from diffmidi_core.diffusion.token_diffusion import TokenDiffusion
 
@@ -69,17 +69,21 @@ class MaskedDiffusion(TokenDiffusion):
         draws: RowDraws,
         *,
         wanted: Tensor,
+        admitted: Tensor | None = None,
         temperature: float = 1.0,
         top_p: float = 1.0,
     ) -> tuple[Tensor, Tensor]:
         """z [B, L] with words drawn where `wanted` [B, L] bool hidden ones are, and log p of each, 0 elsewhere.
 
         `logits` as from `denoise`. With a support the words are drawn jointly: what stands, what is drawn now and what
-        is left to be drawn can make one legal text. `top_p` as in `Support.draw`.
+        is left to be drawn can make one legal text. `admitted` [B, L, V] bool leaves out what a canvas does not allow;
+        `top_p` as in `Support.draw`.
         """
         hidden = z == self.tokenizer.mask_id
         wanted = wanted & hidden
-        log_p = self.log_probabilities(exact(logits) / temperature)
+        log_p = self.log_probabilities(restricted(exact(logits), admitted) / temperature)
+        if admitted is not None:  # nothing may stand where the support leaves out all that the canvas allows
+            log_p = log_p.masked_fill(log_p.isnan(), -torch.inf)
         if self.support is not None:
             words = self.support.draw(log_p, z, ~hidden, draws, wanted=wanted, top_p=top_p)
         else:
@@ -104,7 +108,7 @@ class MaskedDiffusion(TokenDiffusion):
         """[B, L] the integrand of the bound in nats."""
         m, weight = (each.float().to(t.device) for each in self.hidden_share(exact(t)))
         hidden = z == self.tokenizer.mask_id
-        return weight[:, None] * self._nats(batch.ids, hidden, m, batch.keep)
+        return weight[:, None] * self._nats(batch.ids, hidden, m, batch.attention_mask)
 
     def bound(self, batch: Batch, generator: torch.Generator, *, levels: int | None = None) -> Bound:
         """The bound above, in the one term "diffusion"; with `levels` numbers k of hidden words for each window.
@@ -121,15 +125,17 @@ class MaskedDiffusion(TokenDiffusion):
         for some, weights in zip(torch.split(k, at_once), torch.split(weight, at_once), strict=True):  # [n, B]
             order = draw_uniform(generator, (len(some), *batch.ids.shape), batch.ids.device).masked_fill(~is_word, 2)
             hidden = order.argsort(-1).argsort(-1) < some[..., None]  # [n, B, L]
-            ids, keep = (None if each is None else each.repeat(len(some), 1) for each in (batch.ids, batch.keep))
+            ids, mask = (
+                None if each is None else each.repeat(len(some), 1) for each in (batch.ids, batch.attention_mask)
+            )
             assert ids is not None
-            nats = self._nats(ids, hidden.flatten(0, 1), (some / batch.words.clamp(min=1)).flatten(), keep)
+            nats = self._nats(ids, hidden.flatten(0, 1), (some / batch.words.clamp(min=1)).flatten(), mask)
             bits += (weights[..., None] * nats.view(hidden.shape)).sum(0) / LN2
         return Bound(terms={"diffusion": bits}, words=batch.words)
 
-    def _nats(self, ids: Tensor, hidden: Tensor, m: Tensor, keep: Tensor | None) -> Tensor:
+    def _nats(self, ids: Tensor, hidden: Tensor, m: Tensor, mask: Tensor | None) -> Tensor:
         """[B, L] −log p(w_l | z) where the words are hidden, 0 elsewhere."""
-        logits = self.denoise(ids.masked_fill(hidden, self.tokenizer.mask_id), m, keep)
+        logits = self.denoise(ids.masked_fill(hidden, self.tokenizer.mask_id), m, mask)
         return F.nll_loss(
             self.log_probabilities(logits.float()).mT,
             ids.masked_fill(~hidden, NOT_ASKED),

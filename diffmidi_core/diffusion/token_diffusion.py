@@ -45,10 +45,10 @@ class TokenDiffusion(Process):
         self.support = Support(tokenizer.grammar, backbone.length) if typed else None
 
     @abstractmethod
-    def denoise(self, z: Tensor, m: Tensor, keep: Tensor | None = None) -> Tensor:
-        """Logits [B, L, V] of the tokens before all noise, from z [B, L] int64 at the level m [B]; `keep` as in Batch.
+    def denoise(self, z: Tensor, m: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Logits [B, L, V] of the tokens before all noise, from z [B, L] int64 at the level m [B].
 
-        m in [0, 1] is the share of noise, which means the same under any schedule.
+        m in [0, 1] is the share of noise, which means the same under any schedule; `mask` is `Batch.attention_mask`.
         """
 
     @abstractmethod
@@ -86,4 +86,4 @@ class TokenDiffusion(Process):
         """A denoiser that is sure of the tokens, whatever it is shown."""
         sure = torch.zeros(*ids.shape, len(self.tokenizer.vocab), device=ids.device)
         sure = sure.fill_(-torch.inf).scatter(-1, ids[..., None], 0)
-        return lambda z, m, keep=None: sure
+        return lambda z, m, mask=None: sure

@@ -33,13 +33,13 @@ class Masked(MaskedDiffusion):
             else None
         )
 
-    def denoise(self, z: Tensor, m: Tensor, keep: Tensor | None = None) -> Tensor:
+    def denoise(self, z: Tensor, m: Tensor, mask: Tensor | None = None) -> Tensor:
         """Logits [B, L, V] of the hidden words of z [B, L], m [B] of which are hidden."""
         hidden = self.tokens.embed(z)  # [B, L, H]
         if self.time is not None:
             waves = time_embedding(TIME_SCALE * m.to(hidden.dtype), self.options.time_width)
             hidden = hidden + self.time(waves)[:, None]
         if self.neighbours is not None:
-            hidden = self.neighbours(hidden, keep)
-        logits: Tensor = self.tokens(self.backbone(hidden, keep))
+            hidden = self.neighbours(hidden, mask)
+        logits: Tensor = self.tokens(self.backbone(hidden, mask))
         return logits

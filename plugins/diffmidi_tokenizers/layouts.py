@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.api import Grammar
+from diffmidi_core.api import Grammar, Role
 
 SPECIAL, PITCH, VELOCITY, DURATION, SHIFT = range(5)
 TYPES = ("special", "pitch", "velocity", "duration", "shift")
+ROLES: Mapping[str, Role] = {"pitch": "pitch", "velocity": "velocity", "duration": "duration", "shift": "time"}
 
 
 def grammar_of(layout: str, type_of: NDArray[np.int64]) -> Grammar:

@@ -21,6 +21,7 @@ from diffmidi_core.api import (
     Moved,
     Notes,
     RefusedError,
+    Role,
     Score,
     Timeline,
     Tokenizer,
@@ -31,7 +32,7 @@ from diffmidi_core.api import (
 from diffmidi_tokenizers import steps
 from diffmidi_tokenizers.declarations import MmmOptions
 from diffmidi_tokenizers.grids import grid_of
-from diffmidi_tokenizers.layouts import DURATION, PITCH, SHIFT, TYPES, VELOCITY, grammar_of, velocity_bins
+from diffmidi_tokenizers.layouts import DURATION, PITCH, ROLES, SHIFT, TYPES, VELOCITY, grammar_of, velocity_bins
 
 LOWEST, HIGHEST = 21, 108
 CHAIN = 16
@@ -116,6 +117,11 @@ class Mmm(Tokenizer):
     def grammar(self) -> Grammar:
         """A cycle t p v d (aligned) or p v d (paper); with `run`, a chain of t or none before each note."""
         return self._grammar
+
+    @property
+    def roles(self) -> Mapping[str, Role]:
+        """Of all four types."""
+        return ROLES
 
     def encode_counted(self, score: Score) -> tuple[Ids, Mapping[str, int]]:
         """Ids, and how many notes were touched: drums, clamped_pitch or dropped_pitch, zero_length, clamped_duration,

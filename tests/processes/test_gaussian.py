@@ -47,16 +47,16 @@ def test_loss_is_the_sum_of_its_parts_and_only_it_has_a_gradient(process, batch)
 
 
 def test_padding_is_not_in_the_loss_and_gets_no_gradient(process, batch):
-    def found(ids, keep):
+    def found(ids, mask):
         process.zero_grad()
-        loss = process.loss(Batch(ids, keep, batch.words), generator())["loss"]
+        loss = process.loss(Batch(ids, mask, batch.words), generator())["loss"]
         loss.backward()
         return loss.detach(), {name: parameter.grad.clone() for name, parameter in process.named_parameters()}
 
-    padded, gradients = found(batch.ids, batch.keep)
+    padded, gradients = found(batch.ids, batch.attention_mask)
     assert gradients["tokens.embedding"][0].tolist() == [0] * 16
     assert gradients["tokens.bias"][0] == 0
-    other, others = found(batch.ids.masked_fill(batch.ids == 0, 11), batch.keep)
+    other, others = found(batch.ids.masked_fill(batch.ids == 0, 11), batch.attention_mask)
     assert other == padded
     for name, gradient in gradients.items():
         torch.testing.assert_close(others[name], gradient, rtol=0, atol=0)
@@ -116,7 +116,7 @@ def test_the_same_generator_gives_the_same_loss(process, batch):
 def test_every_noise_level_is_trained(make_process):
     process = make_process(steps=4)
     seen = []
-    process.network = lambda x, t, keep: seen.extend(t.tolist()) or x
+    process.network = lambda x, t, mask: seen.extend(t.tolist()) or x
     ids = torch.full((400, 3), 5)
     process.loss(Batch(ids, None, torch.full((400,), 3)), generator())
     shares = torch.tensor([seen.count(t) for t in (0.0, 0.25, 0.5, 0.75)]) / 400

@@ -65,11 +65,11 @@ def test_whole_runs_agree_with_the_original(golden, make_process, method, clamp)
     tape = (golden.noise(k, 2, 3, 4) for k in itertools.chain([0, 128], itertools.count(129)))
     seen = []
 
-    def denoise(x, t, keep):
+    def denoise(x, t, mask):
         seen.append((x, t))
         return golden.half(x, t)
 
-    canvas = Canvas(torch.zeros(2, 3, dtype=torch.int64), torch.zeros(2, 3, dtype=torch.bool), None)
+    canvas = Canvas.of(torch.zeros(2, 3, dtype=torch.int64), torch.zeros(2, 3, dtype=torch.bool), None)
     words = (
         find("sampler", method.partition("_")[0])
         .build(options)
@@ -93,7 +93,7 @@ def test_an_oracle_gives_the_words_back(process, sampler, steps):
         canvas,
         steps=steps,
         draws=RowDraws.seeded(0, 3),
-        denoise=lambda x, t, keep: process.embed(ids),
+        denoise=lambda x, t, mask: process.embed(ids),
         on_step=lambda done, of: told.append((done, of)),
     ).ids
     assert torch.equal(words[:, 1:-1], ids[:, 1:-1])
@@ -106,7 +106,7 @@ def test_fixed_words_stay_and_specials_stand_only_where_fixed(process, sampler):
     ids = torch.randint(0, 16, (4, 10), generator=generator(1))
     fixed = torch.rand(4, 10, generator=generator(2)) < 0.4
     fixed[ids == 0] = True
-    canvas = Canvas(ids, fixed, ids != 0)
+    canvas = Canvas.of(ids, fixed, ids != 0)
     words = sampler.sample(process, canvas, steps=5, draws=RowDraws.seeded(0, 4)).ids
     assert words.dtype == torch.int64
     assert torch.equal(words[fixed], ids[fixed])
@@ -122,10 +122,10 @@ def test_fixed_words_stay_and_specials_stand_only_where_fixed(process, sampler):
 def test_fixed_positions_are_as_noisy_as_in_training_at_every_level(process, sampler):
     count = 3000
     process.levels = GaussianLevels.from_betas(torch.full((40,), 0.03))  # so that signal is left at the noisiest level
-    canvas = Canvas(torch.full((count, 2), 5), torch.tensor([[True, False]]).expand(count, -1), None)
+    canvas = Canvas.of(torch.full((count, 2), 5), torch.tensor([[True, False]]).expand(count, -1), None)
     word, seen = process.tokens.embedding[5].detach(), []
 
-    def denoise(x, t, keep):
+    def denoise(x, t, mask):
         assert not torch.is_grad_enabled()
         seen.append((float(t[0]), x[:, 0]))
         return torch.zeros_like(x)
@@ -140,29 +140,29 @@ def test_fixed_positions_are_as_noisy_as_in_training_at_every_level(process, sam
 
 def test_keep_goes_to_the_denoiser_and_padding_changes_nothing(process, sampler):
     ids = torch.tensor([[1, 5, 6, 2, 0, 0]])
-    keep, fixed = ids != 0, torch.tensor([[True, False, False, True, True, True]])
+    mask, fixed = ids != 0, torch.tensor([[True, False, False, True, True, True]])
     other = ids.masked_fill(ids == 0, 9)
 
-    def seen(ids, keep):
+    def seen(ids, mask):
         states = []
 
         def denoise(x, t, given):
-            assert given is keep
+            assert given is mask
             states.append(x[:, :4])
             return process.denoise(x, t, given)
 
-        sampler.sample(process, Canvas(ids, fixed, keep), steps=4, draws=RowDraws.seeded(0, 1), denoise=denoise)
+        sampler.sample(process, Canvas.of(ids, fixed, mask), steps=4, draws=RowDraws.seeded(0, 1), denoise=denoise)
         return torch.stack(states)
 
-    assert torch.equal(seen(ids, keep), seen(other, keep))
+    assert torch.equal(seen(ids, mask), seen(other, mask))
     if sampler.options.prediction != "clamp":
-        assert not torch.equal(seen(ids, None), seen(other, None))  # without keep it would
+        assert not torch.equal(seen(ids, None), seen(other, None))  # without mask it would
 
 
 def test_the_draws_decide(process, sampler):
     canvas = Canvas.blank(4, 12)
     first, second, third = (
-        sampler.sample(process, canvas, steps=4, draws=RowDraws.seeded(seed, 4), denoise=lambda x, t, keep: 2 * x).ids
+        sampler.sample(process, canvas, steps=4, draws=RowDraws.seeded(seed, 4), denoise=lambda x, t, mask: 2 * x).ids
         for seed in (0, 0, 1)
     )
     assert torch.equal(first, second)
@@ -202,7 +202,7 @@ def test_clamp_hands_embeddings_of_words_to_the_steps(process, monkeypatch):
     guess = torch.randn(2, 5, 32, generator=generator(3))
     clamped = []
     original = process.clamp
-    monkeypatch.setattr(process, "clamp", lambda x, keep: clamped.append(x) or original(x, keep))
+    monkeypatch.setattr(process, "clamp", lambda x, *more: clamped.append(x) or original(x, *more))
     canvas = Canvas.blank(2, 3)
     for clamp, calls in ((False, 0), (True, 2)):
         sampler = find("sampler", "ddpm").build({"prediction": "clamp" if clamp else "raw"})
@@ -272,7 +272,7 @@ def test_words_that_no_text_has_are_refused(untrained):
         if tokenizer.faults(ids[0, 1:3].numpy()) > 1:
             fixed = canvas.fixed.clone()
             fixed[:, 1:3] = True
-            broken = Canvas(ids, fixed, canvas.keep)
+            broken = Canvas.of(ids, fixed, canvas.attention_mask)
             draws = RowDraws.seeded(0, len(ids))
             with pytest.raises(DiffmidiError, match="keep whole notes"):
                 find("sampler", "ddim").build().sample(untrained, broken, steps=2, draws=draws)
@@ -289,7 +289,7 @@ def test_temperature_and_top_p_choose_among_the_words_of_the_estimate(process):
     def end(**options):
         seen = []
         sampler = find("sampler", "ddim").build({"prediction": "mean", "legal": False, **options})
-        original, process.words = process.words, lambda x, keep: seen.append(x) or original(x, keep)
+        original, process.words = process.words, lambda x, *more: seen.append(x) or original(x, *more)
         draws = RowDraws.seeded(0, 2)
         sampler.sample(process, Canvas.blank(2, 3), steps=3, draws=draws, denoise=lambda *_: between)
         del process.words
@@ -331,7 +331,7 @@ def test_steps_are_evaluations(process, name, steps, evaluations):
         Canvas.blank(1, 3),
         steps=steps,
         draws=RowDraws.seeded(0, 1),
-        denoise=lambda x, t, keep: asked.append(float(t[0])) or x,
+        denoise=lambda x, t, mask: asked.append(float(t[0])) or x,
     )
     assert len(asked) == evaluations
     assert asked == sorted(asked, reverse=True)
@@ -341,5 +341,5 @@ def test_what_is_not_finite_is_said(process):
     draws = RowDraws.seeded(0, 1)
     with pytest.raises(DiffmidiError, match="not finite"):
         find("sampler", "ddim").build().sample(
-            process, Canvas.blank(1, 3), steps=2, draws=draws, denoise=lambda x, t, keep: x * torch.nan
+            process, Canvas.blank(1, 3), steps=2, draws=draws, denoise=lambda x, t, mask: x * torch.nan
         )

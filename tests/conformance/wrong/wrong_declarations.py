@@ -38,6 +38,7 @@ forgetful = _declare("Forgetful", like=("tokenizer", "mmm"))
 untimely = _declare("Untimely", like=("tokenizer", "mmm"))
 salted = _declare("Salted", like=("tokenizer", "mmm"))
 no_boundary = _declare("NoBoundary", like=("tokenizer", "mmm"))
+mistaken = _declare("Mistaken", like=("tokenizer", "mmm"))
 off_key = _declare("OffKey", like=("tokenizer", "mmm"))
 
 peeks = _declare("Peeks")
@@ -49,6 +50,7 @@ global_noise = _declare("GlobalNoise", like=("process", "gaussian"))
 
 overwrites = _declare("Overwrites", family="gaussian")
 homeless = _declare("Overwrites", family="no such family")
+chooses_freely = _declare("ChoosesFreely", family="gaussian")
 mixes_rows = _declare("MixesRows", family="gaussian")
 
 last_row = _declare("LastRow")

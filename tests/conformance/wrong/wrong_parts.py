@@ -13,6 +13,7 @@ from torch import nn
 from diffmidi_core.api import (
     SPECIALS,
     Backbone,
+    Canvas,
     Figure,
     Metric,
     NoiseSchedule,
@@ -99,6 +100,14 @@ class NoBoundary(Mmm):
         return np.arange(len(ids))
 
 
+class Mistaken(Mmm):
+    """Takes durations for velocities."""
+
+    @property
+    def roles(self):
+        return {"duration": "velocity"}
+
+
 class OffKey(Mmm):
     """Takes the pitches that leave the piano round to its other end."""
 
@@ -115,7 +124,7 @@ class Peeks(Backbone):
         self.width = 16
         self.linear = nn.Linear(16, 16)
 
-    def forward(self, hidden, keep=None):
+    def forward(self, hidden, mask=None):
         return self.linear(hidden) + hidden.mean(1, keepdim=True)
 
 
@@ -127,7 +136,7 @@ class Idle(Backbone):
         self.width = 16
         self.linear, self.unused = nn.Linear(16, 16), nn.Linear(16, 16)
 
-    def forward(self, hidden, keep=None):
+    def forward(self, hidden, mask=None):
         return self.linear(hidden)
 
 
@@ -166,6 +175,16 @@ class Overwrites(Sampler):
         return Sampled(found.ids.where(~canvas.fixed, len(SPECIALS)))
 
 
+class ChoosesFreely(Sampler):
+    """Never looks at what is allowed."""
+
+    serves = Ddpm.serves
+
+    def draw(self, process, canvas, steps, draws, denoise, on_step):
+        blank = Canvas.of(canvas.ids, canvas.fixed, canvas.attention_mask)
+        return _ddpm().draw(process, blank, steps, draws, denoise, on_step)
+
+
 class MixesRows(Sampler):
     """Rolls the dice of the row before."""
 
@@ -174,7 +193,7 @@ class MixesRows(Sampler):
     def draw(self, process, canvas, steps, draws, denoise, on_step):
         noise = draws.normal(canvas.ids[..., None].float())
         denoise = denoise or process.denoise
-        shifted = lambda x, t, keep: denoise(x + noise.roll(1, 0), t, keep)  # noqa: E731
+        shifted = lambda x, t, mask: denoise(x + noise.roll(1, 0), t, mask)  # noqa: E731
         return _ddpm().draw(process, canvas, steps, draws, shifted, on_step)
 
 
