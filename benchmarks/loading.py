@@ -24,6 +24,7 @@ from statistics import median
 import numpy as np
 import pyarrow as pa
 
+from diffmidi_core.checksums import digests
 from diffmidi_core.data.prepare import REPORT, TOKENS
 from diffmidi_core.registry import find
 
@@ -62,7 +63,7 @@ def write(folder: Path, pieces: int, notes: int) -> None:
                 pa.ListArray.from_arrays(offsets, starts.astype(np.int32)),
             ]
             writer.write_batch(pa.record_batch(columns, schema=schema))
-    report = {"tokenizer": tokenizer.fingerprint, "fingerprint": "synthetic"}
+    report = {"tokenizer": tokenizer.fingerprint, "fingerprint": "synthetic", "files": digests(folder)}
     (folder / REPORT).write_text(json.dumps(report))
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from diffmidi_core.errors import BrokenPluginError, UsageError
 from diffmidi_core.layers import Layers, assignments_of
-from diffmidi_core.presets import DEFAULT, PRESETS, began_from, lay_under
+from diffmidi_core.presets import DEFAULT, Parts, began_from, chosen_parts, default_names, lay_under
 from diffmidi_core.registry import find, offers, source_of
 from diffmidi_core.sections import AugmentConfig as AugmentConfig
 from diffmidi_core.sections import EvaluateConfig as EvaluateConfig
@@ -34,41 +34,29 @@ PLURAL = {"metric": "metrics", "renderer": "renderers", "hook": "hooks"}
 """Kinds of which a run has a list of parts, and the list's name."""
 KINDS = (*SINGLE, *PLURAL)
 
-METRICS = (
-    *("bound_bpw", "baselines", "bits_per_note", "bits_by_type", "rounding_bpw"),
-    *("grammar_faults", "grammar_changes", "originality"),
-    *("pitch_class_entropy", "pitch_range", "scale_consistency", "polyphony"),
-    *("groove_consistency", "empty_beat_rate", "note_density", "overlap_area"),
-)
-"""What a run is judged by unless it says otherwise; `diffmidi plugins` lists the others."""
-
-
-_DEFAULT = {kind: str(part["name"]) for kind, part in PRESETS[DEFAULT].items()}
-
 
 class RunConfig(BaseModel):
-    """All of a run. Unless it is named, `source` is the one that takes `data`."""
+    """All of a run. `resolve` fills in what is not named: the source that takes `data`, the preset's other parts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     preset: str | None = flagged(
         "--preset",
         DEFAULT,
-        description="the named set of options that the parts begin from: best (masked diffusion, the lowest bound), "
-        "upgraded (Diffusion-LM and what came after it) or faithful (Diffusion-LM as published)",
+        description="the named set of parts and options that a run begins from",
     )
     data: str | None = flagged(
         "--data", None, description="folder of MIDI files, FILE.parquet or hub:NAME; none: music21's Bach chorales"
     )
     source: Part
-    tokenizer: Part = Part(name="mmm")
-    backbone: Part = Part(name="bert")
-    schedule: Part = Part(name=_DEFAULT["schedule"])
-    process: Part = Part(name=_DEFAULT["process"])
-    sampler: Part = Part(name=_DEFAULT["sampler"])
-    metrics: list[Part] = [Part(name=name) for name in METRICS]
-    renderers: list[Part] = [Part(name=name) for name in ("wav", "pianoroll", "waveform")]
-    hooks: list[Part] = [Part(name="console"), Part(name="report")]
+    tokenizer: Part
+    backbone: Part
+    schedule: Part
+    process: Part
+    sampler: Part
+    metrics: list[Part]
+    renderers: list[Part]
+    hooks: list[Part]
     length: int = flagged("--length", 128, ge=1, description="tokens in a window, between [CLS] and [SEP]")
     seed: int = flagged("--seed", 0, ge=0, description="everything random follows from it")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = flagged(
@@ -126,11 +114,17 @@ def resolve(
     process, sampler = _name_of(tree, "process"), _name_of(tree, "sampler")
     if process not in (None, chosen.get("process", process)) and "sampler" not in chosen:
         tree.pop("sampler", None)
+    for name in ("preset", "process"):
+        if name in chosen:
+            _set_flag(tree, name, chosen[name], {})
+    preset = chosen_parts(tree, process=_name_of(tree, "process"), asked="preset" in chosen)
     for name, value in sorted(chosen.items(), key=lambda flag: not flag[0].startswith("no_")):
-        _set_flag(tree, name, value)
-    lay_under(tree, process=_name_of(tree, "process"), asked="preset" in chosen)
+        _set_flag(tree, name, value, preset)
+    lay_under(tree, preset)
     for kind, name in _goes_with(tree).items():
         tree.setdefault(kind, {"name": name})
+    for kind, part in default_names().items():
+        tree.setdefault(kind, part)
     replaced = sampler not in (None, _name_of(tree, "sampler"))
     if replaced and "sample.steps" not in chosen and isinstance(tree.get("sample"), dict):
         tree["sample"].pop("steps", None)  # they were the other sampler's
@@ -148,6 +142,11 @@ def resolve(
     return config.model_copy(update={"origin": layers.origins(config.model_dump(mode="json"))})
 
 
+def default_parts(kind: str) -> list[Part]:
+    """The parts of a plural kind that are chosen unless somebody says otherwise."""
+    return [Part(**part) for part in default_names().get(PLURAL[kind], [])]
+
+
 def read_config(said: Any, where: object) -> RunConfig:
     """A config that was saved, without a look at what is installed. Raises UsageError that names `where`."""
     try:
@@ -159,7 +158,7 @@ def read_config(said: Any, where: object) -> RunConfig:
 
 def steps_of(sampler: Part, length: int) -> int:
     """How many steps a sampler takes for windows of `length` tokens unless it is told."""
-    declaration = find("sampler", sampler.spec).load()
+    declaration = find("sampler", sampler.spec).sampler()
     if declaration.steps is not None:
         return declaration.steps
     return length if declaration.step_per_word else SampleConfig().steps
@@ -167,10 +166,10 @@ def steps_of(sampler: Part, length: int) -> int:
 
 def check_sampler(process: Part, sampler: Part, *, steps: int, length: int) -> None:
     """Raises UsageError where a sampler cannot draw from a process, or not in so few steps."""
-    family, drawing = find("process", process.spec).load().family, find("sampler", sampler.spec).load()
+    family, drawing = find("process", process.spec).process().family, find("sampler", sampler.spec).sampler()
     if family != drawing.family:
         usable = [offer for offer in offers("sampler") if offer.problem() is None]
-        fitting = ", ".join(offer.spelling for offer in usable if offer.load().family == family)
+        fitting = ", ".join(offer.spelling for offer in usable if offer.sampler().family == family)
         raise UsageError(
             f"sampler '{sampler.name}' samples {drawing.family} processes, and process "
             f"'{process.name}' is {family}: choose another --sampler ({fitting or 'none fits'})."
@@ -202,10 +201,10 @@ def filled(kind: str, part: Part) -> Part:
 
 def _goes_with(tree: Mapping[str, Any]) -> Mapping[str, str]:
     """The parts that go with the chosen process; none where it is not installed, which is said when it is looked up."""
-    part = tree.get("process") or {"name": _DEFAULT["process"]}
+    part = tree.get("process") or default_names()["process"]
     if not (isinstance(part, Mapping) and isinstance(part.get("name"), str)):
         return {}
-    return find("process", Part(name=part["name"], package=part.get("package")).spec).load().goes_with
+    return find("process", Part(name=part["name"], package=part.get("package")).spec).process().goes_with
 
 
 def _name_of(tree: Mapping[str, Any], kind: str) -> str | None:
@@ -214,13 +213,13 @@ def _name_of(tree: Mapping[str, Any], kind: str) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _set_flag(tree: dict[str, Any], name: str, value: Any) -> None:
+def _set_flag(tree: dict[str, Any], name: str, value: Any, preset: Parts) -> None:
     kind = name.removeprefix("no_")
     if name in SINGLE:
         if not (isinstance(tree.get(name), dict) and tree[name].get("name") == value):
             tree[name] = {"name": value}
     elif kind in PLURAL:
-        parts = _parts(tree, kind)
+        parts = _parts(tree, kind, preset)
         if kind == name:
             parts += [{"name": each} for each in value if each not in (part["name"] for part in parts)]
         else:
@@ -228,17 +227,18 @@ def _set_flag(tree: dict[str, Any], name: str, value: Any) -> None:
     else:
         section, dot, key = name.partition(".")
         if section in PLURAL:
-            _set_option_of_one(tree, section, key, value)
+            _set_option_of_one(tree, section, key, value, preset)
         elif dot:
             tree.setdefault(section, {})[key] = value
         else:
             tree[name] = value
 
 
-def _parts(tree: dict[str, Any], kind: str) -> list[dict[str, Any]]:
-    """The chosen parts of a plural kind, to be changed in place."""
-    default = [part.model_dump() for part in RunConfig.model_fields[PLURAL[kind]].default]
-    parts: list[dict[str, Any]] = tree.setdefault(PLURAL[kind], default)
+def _parts(tree: dict[str, Any], kind: str, preset: Parts) -> list[dict[str, Any]]:
+    """The chosen parts of a plural kind, to be changed in place: before any is chosen, the preset's."""
+    many = PLURAL[kind]
+    below = preset[many] if many in preset else default_names().get(many, [])
+    parts: list[dict[str, Any]] = tree.setdefault(many, copy.deepcopy([dict(part) for part in below]))
     return parts
 
 
@@ -250,9 +250,9 @@ def _take_away(kind: str, parts: list[dict[str, Any]], names: Collection[str]) -
     parts[:] = [] if "all" in names else [part for part in parts if part["name"] not in names]
 
 
-def _set_option_of_one(tree: dict[str, Any], kind: str, dotted: str, value: Any) -> None:
+def _set_option_of_one(tree: dict[str, Any], kind: str, dotted: str, value: Any, preset: Parts) -> None:
     name, _, key = dotted.rpartition(".")
-    parts = _parts(tree, kind)
+    parts = _parts(tree, kind, preset)
     if name not in (part["name"] for part in parts):
         parts.append({"name": name})
     for part in parts:

@@ -1,4 +1,8 @@
-"""The light half of a plugin: what it is called for, what can be set, and where its class is (imported when built)."""
+"""The light half of a plugin: what it is called for, what can be set, and where its class is (imported when built).
+
+Every kind is declared by `Declaration`, but for three that have more to say of themselves (`SourceDeclaration`,
+`ProcessDeclaration`, `SamplerDeclaration`) and presets, which are nothing but their declaration.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os.path import expanduser
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-UserPath = Annotated[str, AfterValidator(expanduser)]
+UserPath = Annotated[Path, AfterValidator(lambda path: Path(expanduser(path)))]
 """The type of an option that is a path: `~` in it is the user's home folder, wherever the option is set."""
 
 
@@ -29,8 +34,19 @@ class Options(BaseModel):
 
 
 @dataclass(frozen=True)
-class Declaration:
-    """What an entry point names. Its module must stay light: no torch, transformers, numpy or symusic at import.
+class Described:
+    """What any entry point of ours names.
+
+    Args:
+        summary: one line for `diffmidi plugins`.
+    """
+
+    summary: str
+
+
+@dataclass(frozen=True)
+class Declaration(Described):
+    """What the entry point of a part names. Its module must stay light: no torch, transformers, numpy or symusic.
 
     Args:
         summary: one line for `diffmidi plugins`.
@@ -38,37 +54,94 @@ class Declaration:
         options: the pydantic model of what can be set.
         tiny: options with which the part is smallest, for tests and for the conformance kit.
         needs: importable modules that the implementation needs beyond diffmidi's own dependencies.
-        takes: for a source, which data are its own, as patterns of what the user gives as --data ("*.parquet", "hub:*";
-            case does not count). A folder that is there ends in "/"; without --data, "" is given.
-        family: for a process, the family of mathematics it belongs to; for a sampler, the family it can sample.
-            A sampler serves the processes of its own family.
-        step_per_word: for a sampler, that it takes a step for each word it draws, and refuses to do with fewer.
-        steps: for a sampler, how many steps a run draws with unless it says so; None: one for each word of a window
-            where it needs that, else the default of `sample.steps`.
-        goes_with: for a process, the parts that a run takes with it unless it names others, kind to name, such as
-            {"sampler": "ddpm"}; a kind that is left out is the default run's.
         was: names that the part had before, so that what was saved with them still opens.
 
     Raises ValueError where `implementation` or `options` cannot be what they should be.
     """
 
-    summary: str
     implementation: str
     options: type[Options] = Options
     tiny: Mapping[str, Any] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
-    takes: tuple[str, ...] = ()
-    family: str | None = None
-    step_per_word: bool = False
-    steps: int | None = None
-    goes_with: Mapping[str, str] = field(default_factory=dict)
     was: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        # Said here, so that the plugin's author hears it at import, and a user as the reason why the plugin is broken.
+        # Checked here, so that the plugin's author is told at import, and a user why the plugin is broken.
         if not re.fullmatch(r"\w+(\.\w+)*:\w+", self.implementation):
             raise ValueError(f"implementation is 'package.module:Class', not {self.implementation!r}")
         if not (isinstance(self.options, type) and issubclass(self.options, Options)):
-            raise ValueError(f"options is a subclass of diffmidi_core.api.Options, not {self.options!r}")
+            raise ValueError(f"options is a subclass of diffmidi.api.Options, not {self.options!r}")
+
+
+@dataclass(frozen=True)
+class SourceDeclaration(Declaration):
+    """A source's declaration.
+
+    Args:
+        takes: which data are its own, as patterns of what the user gives as --data ("*.parquet", "hub:*"; case does not
+            count). A folder that is there ends in "/"; without --data, "" is given.
+    """
+
+    takes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ProcessDeclaration(Declaration):
+    """A process's declaration.
+
+    Args:
+        family: the family of mathematics it belongs to; samplers of that family can draw from it.
+        goes_with: the parts that a run takes with it unless it names others, kind to name, such as {"sampler": "ddpm"};
+            a kind that is left out is the default run's.
+    """
+
+    family: str | None = None
+    goes_with: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SamplerDeclaration(Declaration):
+    """A sampler's declaration.
+
+    Args:
+        family: the family of processes it can draw from.
+        steps: how many steps a run draws with unless it says so; None: one for each token of a window where it needs
+            that, else the default of `sample.steps`.
+        step_per_word: whether it takes a step for each token it draws, and refuses to do with fewer.
+
+    Raises ValueError where `steps` is less than 1.
+    """
+
+    family: str | None = None
+    steps: int | None = None
+    step_per_word: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if self.steps is not None and self.steps < 1:
             raise ValueError(f"steps is 1 or more, or None, not {self.steps!r}")
+
+
+@dataclass(frozen=True)
+class Preset(Described):
+    """A named set of parts and of their options, which `--preset NAME` lays under everything else that is chosen.
+
+    Args:
+        summary: one line for `diffmidi plugins` and for the help of --preset.
+        parts: what it sets, as a config file has it: {"process": {"name": "masked", "options": {"neighbours": 8}},
+            "metrics": [{"name": "bound_bpw"}]}. An option that is left out is the part's own default; a kind that is
+            left out is the default preset's.
+
+    Raises ValueError where `parts` sets no process, or is no mapping of kinds to parts.
+    """
+
+    parts: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        process = self.parts.get("process") if isinstance(self.parts, Mapping) else None
+        if not (isinstance(process, Mapping) and isinstance(process.get("name"), str)):
+            raise ValueError("the parts of a preset name at least its process: {'process': {'name': ...}}")
+        for kind, chosen in self.parts.items():
+            for part in chosen if isinstance(chosen, list | tuple) else (chosen,):
+                if not (isinstance(part, Mapping) and set(part) <= {"name", "package", "options"} and "name" in part):
+                    raise ValueError(f"{kind} of a preset is {{'name': ..., 'options': {{...}}}}, not {part!r}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from diffmidi_core.errors import UsageError
-from diffmidi_core.presets import PRESETS
+from diffmidi_core.presets import parts_of
 from diffmidi_core.sections import Part
 
 _PRESET = "preset "
@@ -85,7 +85,7 @@ class Layers:
 
     def origins(self, config: Mapping[str, Any]) -> dict[str, str]:
         """Dotted name to layer, for every value of the resolved config that is not the default of its place."""
-        preset = flat(PRESETS.get(str(config.get("preset")), {}))
+        preset = flat(parts_of(config.get("preset")))
         file, own = flat(self.file), self.origin or {}
         given = {f"{above}.{key}" for above, keys in assignments_of(self.assignments).items() for key in keys}
         flags = {MANY_OF.get(name.removeprefix("no_"), name) for name in self.flags}

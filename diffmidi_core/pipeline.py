@@ -1,6 +1,6 @@
 """Pipeline: a trained model in a program of your own, in three lines.
 
-from diffmidi_core.api import Pipeline
+from diffmidi import Pipeline
 pipeline = Pipeline.from_pretrained("runs/mmm-bert-1")  # or "user/name" on the Hugging Face Hub
 scores = pipeline.sample(8, seed=0)
 """
@@ -111,7 +111,7 @@ class Pipeline:
         Raises UsageError for what cannot be.
         """
         request = self.request(count, seed=seed, steps=steps, length=length, sampler=sampler, options=options)
-        return [self.tokenizer.decode(ids) for ids in self.draw(request, on_step)]
+        return [self.tokenizer.decode(ids, self.model.timeline) for ids in self.draw(request, on_step)]
 
     def request(
         self,
@@ -132,7 +132,9 @@ class Pipeline:
         )
 
     def draw(self, request: Request, on_step: OnStep | None = None) -> list[Ids]:
-        """The pieces of a request as ids, without specials: `tokenizer.to_words` shows them, `decode` makes music."""
+        """The pieces of a request as ids, without specials: `tokenizer.to_words` shows them, and `tokenizer.decode`
+        makes music of them, with `model.timeline` at the tempo and in the metre of the training music.
+        """
         computing = Computing(self._autocast, on_step=on_step)
         return [piece.ids for some in pieces(self.model, request, computing) for piece in some]
 

@@ -1,64 +1,48 @@
-"""Presets: named sets of options for the parts of a run, laid under the config file, the flags and -o."""
+"""Presets: named sets of parts and options, laid under the config file, the flags and -o. Packages offer them.
+
+The default one says by which names a run's parts go where nobody chose any.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from diffmidi_core.errors import UsageError
+from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
+from diffmidi_core.registry import find, offers
 
 DEFAULT = "best"
 """The preset of a run that names none."""
 
-FAITHFUL: Mapping[str, Mapping[str, Any]] = {
-    "process": {
-        "name": "gaussian",
-        "options": {
-            "typed": False,
-            "objective": "mse",
-            "output_prior": False,
-            "self_conditioning": False,
-            "sphere": False,
-            "noise_scale": 1.0,
-            "times": "uniform",
-            "neighbours": 0,
-            "bound_prediction": "posterior",
-        },
-    },
-    "schedule": {"name": "sqrt"},
-    "sampler": {"name": "ddpm", "options": {"prediction": "clamp"}},
-}
-"""Diffusion-LM as published."""
+Parts = Mapping[str, Any]
+"""Kind to part, and plural kind to a list of them, as a config file has them."""
 
-UPGRADED: Mapping[str, Mapping[str, Any]] = {
-    "process": {
-        "name": "gaussian",
-        "options": {
-            "dim": 128,
-            "typed": True,
-            "objective": "cross_entropy",
-            "output_prior": True,
-            "self_conditioning": False,
-            "sphere": True,
-            "noise_scale": 1.0,
-            "times": "warp",
-            "neighbours": 0,
-            "bound_prediction": "posterior",
-        },
-    },
-    "schedule": {"name": "sqrt"},
-    "sampler": {"name": "dpmpp"},
-}
-"""Diffusion-LM with the findings that came after it: the lowest bound of process gaussian in examples/ablation."""
 
-BEST: Mapping[str, Mapping[str, Any]] = {
-    "process": {"name": "masked", "options": {"typed": True, "neighbours": 8, "time": False}},
-    "schedule": {"name": "loglinear"},
-    "sampler": {"name": "confidence"},
-}
-"""The lowest held-out bound of all diffusion in the default run's time, and the sampler nearest to held-out music."""
+def parts_of(name: str | None) -> Parts:
+    """What a preset sets; nothing where there is none. Raises UsageError where it is not installed."""
+    return find("preset", name).preset().parts if name is not None else {}
 
-PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {"faithful": FAITHFUL, "upgraded": UPGRADED, "best": BEST}
+
+def default_names() -> dict[str, Any]:
+    """The parts of the default preset, by their names alone: their options are their own defaults."""
+    return {
+        kind: {"name": str(chosen["name"])}
+        if isinstance(chosen, Mapping)
+        else [{"name": str(part["name"])} for part in chosen]
+        for kind, chosen in parts_of(DEFAULT).items()
+    }
+
+
+def summaries() -> str:
+    """Every preset that can be used and what it is, for the help: "best (masked diffusion, the lowest bound), ..."."""
+    told = []
+    for offer in offers("preset"):
+        try:
+            told.append(f"{offer.spelling} ({offer.preset().summary})")
+        except BrokenPluginError:  # `diffmidi plugins` says what is wrong with it
+            continue
+    return ", ".join(told)
 
 
 def began_from(tree: Mapping[str, Any], asked: str | None) -> None:
@@ -70,39 +54,55 @@ def began_from(tree: Mapping[str, Any], asked: str | None) -> None:
         )
 
 
-def lay_under(tree: dict[str, Any], *, process: str | None, asked: bool) -> None:
-    """Lay the preset that a config `tree` names under it, or the default one.
+def chosen_parts(tree: dict[str, Any], *, process: str | None, asked: bool) -> Parts:
+    """What the preset that a config `tree` names sets, or the default one where it names none.
 
-    Parts that are not chosen yet become the preset's, and so do options that are not set yet, where the part is the
-    same. `process` is the one that was chosen, if any: under another than its own there is no preset.
-    Raises UsageError where that one was `asked` for, or
-    where there is none of its name.
+    `process` is the one that was chosen, if any: under another than its own there is no preset, which the tree says
+    from then on. Raises UsageError where that one was `asked` for, or where none of its name is installed.
     """
     name = tree.setdefault("preset", DEFAULT)
-    if name is None:
-        return
-    if name not in PRESETS:
-        raise UsageError(f"there is no preset '{name}'. Presets: {', '.join(PRESETS)}.")
-    preset = PRESETS[name]
-    if process not in (None, preset["process"]["name"]):
-        if asked:
-            raise UsageError(
-                f"preset '{name}' sets up process {preset['process']['name']}, and process '{process}' was chosen: "
-                "leave out one of the two."
-            )
-        tree["preset"] = None
-        return
-    for kind, part in preset.items():
-        chosen = tree.setdefault(kind, {"name": part["name"]})
-        if isinstance(chosen, dict) and chosen.get("name") == part["name"]:
-            chosen["options"] = {**part.get("options", {}), **(chosen.get("options") or {})}
+    if not isinstance(name, str | None):
+        raise UsageError(f"preset: a preset is chosen by its name (given: {name!r}).")
+    parts = parts_of(name)
+    if process is None or not parts or process == parts["process"]["name"]:
+        return parts
+    if asked:
+        raise UsageError(
+            f"preset '{name}' sets up process {parts['process']['name']}, and process '{process}' was chosen: "
+            "leave out one of the two."
+        )
+    tree["preset"] = None
+    return {}
 
 
-def departures(config: Mapping[str, Any]) -> list[str]:
-    """Where a whole config departs from the preset it began from: dotted names of its parts and their options."""
-    preset: Mapping[str, Mapping[str, Any]] = PRESETS.get(str(config.get("preset")), {})
+def lay_under(tree: dict[str, Any], parts: Parts) -> None:
+    """What a config `tree` has not chosen yet becomes the preset's: parts, and options where the part is the same."""
+    for kind, part in parts.items():
+        chosen = tree.setdefault(kind, _bare(part))
+        if isinstance(part, Mapping) and isinstance(chosen, dict) and chosen.get("name") == part["name"]:
+            chosen["options"] = {**copy.deepcopy(dict(part.get("options", {}))), **(chosen.get("options") or {})}
+
+
+def _bare(part: Any) -> Any:
+    """A chosen part without its options, to lay them under it; a list of parts as it is."""
+    if isinstance(part, Mapping):
+        return {key: value for key, value in part.items() if key != "options"}
+    return [copy.deepcopy(dict(each)) for each in part]
+
+
+def departures(config: Mapping[str, Any]) -> Sequence[str] | None:
+    """Where a whole config departs from the preset it began from: dotted names of its parts and their options.
+
+    Lists of parts are not compared. None where that preset is not installed here.
+    """
+    try:
+        parts = parts_of(config.get("preset"))
+    except DiffmidiError:
+        return None
     found = []
-    for kind, part in preset.items():
+    for kind, part in parts.items():
+        if not isinstance(part, Mapping):
+            continue
         if config[kind]["name"] != part["name"]:
             found.append(kind)
         else:

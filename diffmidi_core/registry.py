@@ -1,7 +1,8 @@
 """Which parts are installed: entry points, read from package metadata without importing anything.
 
 `offers(kind)` lists, `find(kind, name)` picks one, `Offer.load()` imports its light declaration, and `Offer.build()`
-imports the class behind it and makes one. A broken package hurts only its own names.
+imports the class behind it and makes one. A broken package hurts only its own names. Presets are offered as parts are;
+they have no class, and `Offer.preset()` is all there is to them.
 """
 
 from __future__ import annotations
@@ -19,41 +20,25 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from diffmidi_core.declaration import Declaration, Options
+from diffmidi_core.declaration import (
+    Declaration,
+    Described,
+    Options,
+    Preset,
+    ProcessDeclaration,
+    SamplerDeclaration,
+    SourceDeclaration,
+)
 from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
+from diffmidi_core.kinds import KINDS, Kind
 from diffmidi_core.sections import BUILTIN_PACKAGE
 from diffmidi_core.wording import describe, did_you_mean, short
 
-
-@dataclass(frozen=True)
-class Kind:
-    """One kind of choice: its name on the command line, its entry-point group and the contract its classes keep."""
-
-    name: str
-    group: str
-    contract: str
-
-
-KINDS: Mapping[str, Kind] = {
-    name: Kind(
-        name, f"diffmidi.{plural}", contract if ":" in contract else f"diffmidi_core.contracts.{name}:{contract}"
-    )
-    for name, plural, contract in (
-        ("tokenizer", "tokenizers", "Tokenizer"),
-        ("backbone", "backbones", "Backbone"),
-        ("schedule", "schedules", "NoiseSchedule"),
-        ("process", "processes", "Process"),
-        ("sampler", "samplers", "Sampler"),
-        ("metric", "metrics", "Metric"),
-        ("source", "sources", "Source"),
-        ("renderer", "renderers", "Renderer"),
-        ("hook", "hooks", "builtins:object"),
-    )
-}
+D = TypeVar("D", bound=Described)
 
 
 @dataclass(frozen=True)
@@ -76,20 +61,43 @@ class Offer:
         """The name that means this offer and no other, whatever else is installed."""
         return self.name if self.package == BUILTIN_PACKAGE else f"{self.package}:{self.name}"
 
-    def load(self) -> Declaration:
-        """Import the declaration (light). Raises BrokenPluginError, whatever the plugin's module raises."""
+    def described(self) -> Described:
+        """Import what the entry point names (light), a part's declaration or a preset. Raises BrokenPluginError."""
         try:
-            declaration = EntryPoint(self.name, self.target, KINDS[self.kind].group).load()
+            found = EntryPoint(self.name, self.target, KINDS[self.kind].group).load()
         except (Exception, SystemExit) as error:
             raise self._broken(f"its declaration {self.target} cannot be imported ({short(error)})") from error
-        if not isinstance(declaration, Declaration):
-            raise self._broken(f"{self.target} is of type {type(declaration).__name__}, not a diffmidi Declaration")
-        return declaration
+        wanted = KINDS[self.kind].declaration
+        if not isinstance(found, wanted):
+            raise self._broken(f"{self.target} is of type {type(found).__name__}, not a diffmidi {wanted.__name__}")
+        return found
+
+    def load(self) -> Declaration:
+        """Import a part's declaration (light). Raises BrokenPluginError, whatever the plugin's module raises."""
+        return self._as(Declaration)
+
+    def process(self) -> ProcessDeclaration:
+        """The same of a process, which says more of itself."""
+        return self._as(ProcessDeclaration)
+
+    def sampler(self) -> SamplerDeclaration:
+        """The same of a sampler."""
+        return self._as(SamplerDeclaration)
+
+    def preset(self) -> Preset:
+        """The preset that this is."""
+        return self._as(Preset)
+
+    def _as(self, kind: type[D]) -> D:
+        found = self.described()
+        if not isinstance(found, kind):
+            raise TypeError(f"a {self.kind} is not declared by {kind.__name__}.")
+        return found
 
     def takes(self, data: str) -> bool:
         """Whether a source claims what is given as --data; one that cannot be loaded claims nothing."""
         try:
-            patterns = self.load().takes
+            patterns = self._as(SourceDeclaration).takes
         except BrokenPluginError:
             return False
         return any(fnmatch.fnmatchcase(data.lower(), pattern.lower()) for pattern in patterns)
@@ -97,14 +105,17 @@ class Offer:
     def was(self, name: str) -> bool:
         """Whether the part had this name once; one that cannot be loaded does not say."""
         try:
-            return name in self.load().was
+            declaration = self.described()
         except BrokenPluginError:
             return False
+        return isinstance(declaration, Declaration) and name in declaration.was
 
     def problem(self) -> str | None:
         """Why this offer cannot be used, or None. Imports the declaration, never the implementation."""
         try:
-            declaration = self.load()
+            declaration = self.described()
+            if not isinstance(declaration, Declaration):
+                return None
             self._check_needs(declaration)
         except BrokenPluginError as error:
             return str(error)
@@ -237,7 +248,7 @@ def find(kind: str, name: str) -> Offer:
 
 
 def source_of(data: str | None) -> str:
-    """The source that these data are for (`Declaration.takes`): a folder that is there is claimed with a `/` behind it.
+    """The source that takes these data (`SourceDeclaration.takes`): a folder that is there is claimed with a final `/`.
 
     Ours are asked before others', which are not imported where ours answer; what no one claims is for whoever takes
     folders, to say that it is not there.

@@ -8,13 +8,17 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from diffmidi_core.declaration import UserPath
+from diffmidi_core.music.tracks import PIANO, TrackChoice
 
 BUILTIN_PACKAGE = "diffmidi"
 
 
-def flagged(flag: str, default: Any, **field: Any) -> Any:
-    """A field that has a flag of its own on the command line, beside `-o section.field=value`."""
-    return Field(default, json_schema_extra={"flag": flag}, **field)
+def flagged(flag: str, default: Any, *, shown: bool = True, **field: Any) -> Any:
+    """A field that has a flag of its own on the command line, beside `-o section.field=value`.
+
+    Its help shows the default, unless the default is decided by something else (`shown`).
+    """
+    return Field(default, json_schema_extra={"flag": flag, "shown": shown}, **field)
 
 
 class Section(BaseModel):
@@ -57,8 +61,7 @@ class PrepareConfig(Section):
     test: float = Field(0.1, ge=0, lt=1, description="share of the pieces kept out of training, to judge the model by")
     sustain: bool = Field(
         False,
-        description="notes are as long as the sustain pedal (down from value 64 on) holds them, not as their keys are "
-        "held",
+        description="notes are as long as the sustain pedal holds them (down from 64 on), not as their keys are",
     )
     near_duplicates: Literal["group", "drop", "ignore"] = Field(
         "group", description="versions of one piece: kept on one side of the split, or only the first kept, or ignored"
@@ -72,6 +75,18 @@ class PrepareConfig(Section):
         None, description="CSV file with a column of labels each, and one that names the piece"
     )
     workers: int = Field(0, ge=0, description="processes that read and encode; 0: one, or more where that is faster")
+    tracks: str = flagged(
+        "--tracks",
+        PIANO,
+        description="tracks that are the piano's: piano (by program, or a name that says so), all, programs such as "
+        "24-31, or names such as '*hand*', with commas; drums never are",
+    )
+
+    @field_validator("tracks")
+    @classmethod
+    def _tracks(cls, value: str) -> str:
+        TrackChoice.parse(value)
+        return value
 
     @model_validator(mode="after")
     def _something_to_train_on(self) -> PrepareConfig:
@@ -165,8 +180,9 @@ class SampleConfig(Section):
     steps: int = flagged(
         "--steps",
         200,
+        shown=False,
         ge=1,
-        description="evaluations of the denoiser for each piece; a sampler may name another default",
+        description="evaluations of the denoiser for each window; by default as many as suit the sampler",
     )
     batch_size: int = Field(16, ge=1, description="pieces drawn together")
     length: str = Field(

@@ -13,7 +13,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from diffmidi_core.api import Backbone, Grammar, Options, Tokenizer
+from diffmidi.api import Options
+from diffmidi.api.backbone import Backbone
+from diffmidi.api.tokenizer import Grammar, Tokenizer
 from diffmidi_core.checksums import sealed
 from diffmidi_core.diffusion.nearest import nearness
 from diffmidi_core.registry import find, forget_installed

@@ -5,8 +5,8 @@ import pytest
 from diffmidi_core.config import RunConfig, resolve
 from diffmidi_core.errors import UsageError
 from diffmidi_core.layers import assignments_of, changed_options
-from diffmidi_core.presets import DEFAULT, PRESETS, departures
-from diffmidi_core.registry import find
+from diffmidi_core.presets import DEFAULT, departures
+from diffmidi_core.registry import find, offers
 
 
 def test_defaults_are_filled_in_down_to_every_option_of_every_part():
@@ -141,7 +141,7 @@ def test_the_faithful_preset_clamps_as_the_original_does_unless_it_is_told_other
     assert resolve(flags={"preset": "faithful", "sampler": "ddim"}).sampler.options["prediction"] == "raw"
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", [offer.spelling for offer in offers("preset")])
 def test_a_run_with_a_preset_means_the_same_again_and_every_preset_can_be_built(preset):
     config = resolve(flags={"preset": preset}, assignments=["process.typed=false"])
     assert resolve(config.model_dump(mode="json")) == config
@@ -173,7 +173,11 @@ def test_a_preset_does_not_go_over_the_options_that_another_one_filled_in():
         ({"train.iterations": -1}, [], "train.iterations: input should be greater than or equal to 0 (given: -1)"),
         ({"length": 0}, [], "length: input should be greater than or equal to 1 (given: 0)"),
         ({"process": "masked", "sampler": "ddim"}, [], "choose another --sampler (ancestral, confidence, remask)"),
-        ({"preset": "bset"}, [], "there is no preset 'bset'. Presets: faithful, upgraded, best."),
+        (
+            {"preset": "bset"},
+            [],
+            "no preset 'bset' is installed. Did you mean 'best'? Installed: best, faithful, upgraded.",
+        ),
         ({"preset": "best", "process": "gaussian"}, [], "preset 'best' sets up process masked, and process 'gaussian'"),
         ({"process": "msked"}, [], "no process 'msked' is installed. Did you mean 'masked'?"),
         ({}, ["nonsense.key=3"], "there is no section 'nonsense'"),

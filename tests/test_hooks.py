@@ -2,7 +2,7 @@
 
 import pytest
 
-from diffmidi_core.api import hookimpl
+from diffmidi.api import hookimpl
 from diffmidi_core.errors import BrokenPluginError
 from diffmidi_core.hooks import Hooks
 

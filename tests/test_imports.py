@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from diffmidi_core.cli import COMMANDS
-from diffmidi_core.presets import DEFAULT, PRESETS
+from diffmidi_core.presets import DEFAULT
+from diffmidi_core.registry import offers
 
 HEAVY = ("torch", "transformers", "numpy", "symusic", "datasets", "accelerate", "matplotlib", "music21")
 RUN = """
@@ -49,7 +50,7 @@ def test_help_is_light(tmp_path, arguments):
 def test_help_names_every_preset_and_which_is_the_default(tmp_path):
     _, _, said = answer(tmp_path, "run", "--help")
     words = " ".join(said.partition("--preset")[2].partition("--length")[0].split())
-    assert all(f"{name} (" in words for name in PRESETS)
+    assert all(f"{name} (" in words for name in (offer.spelling for offer in offers("preset")))
     assert f"(default {DEFAULT})." in words
 
 

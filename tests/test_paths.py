@@ -39,7 +39,7 @@ def test_an_option_of_a_section_inside_o_and_in_a_file(home):
         resolve(assignments=["prepare.labels=~/labels.csv"]),
         resolve(file={"prepare": {"labels": "~/labels.csv"}}),
     ):
-        assert said.prepare.labels == f"{home}/labels.csv"
+        assert said.prepare.labels == Path(home) / "labels.csv"
 
 
 def test_the_data(home):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from diffmidi_core.cli.paths import UserPath
+from diffmidi_core.numbers import count_text, figure_text, interval_text, spread_text
 
 if TYPE_CHECKING:
     from diffmidi_core.judge.judged import StoredFigure
@@ -74,7 +75,7 @@ def _sections(records: Sequence[Record]) -> list[Section]:
             "settings that differ",
             [(name, [_told(r.settings.get(name)) for r in records]) for name in differing(records)],
         ),
-        ("training", [(name, [_told(r.training[name]) for r in records]) for name in records[0].training]),
+        ("training", [(name, [_measured(r.training[name]) for r in records]) for name in records[0].training]),
         ("judged", [(name, [_told(r.judged.get(name)) for r in records]) for name in judged_by(records)]),
         ("figures", [(_with_unit(name, records), [_figure(r.figures.get(name)) for r in records]) for name in figures]),
     ]
@@ -83,19 +84,18 @@ def _sections(records: Sequence[Record]) -> list[Section]:
 
 
 def _told(value: Any) -> str:
-    """A setting as it was given, and how far training went."""
+    """A setting as it was given."""
     if value is None:
         return "-"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return f"{value:.6g}" if abs(value) < 1000 else f"{value:,.0f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+        return figure_text(value, 6)
+    return count_text(value) if isinstance(value, int) else str(value)
 
 
-def _number(value: float) -> str:
-    """A figure, with three digits."""
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+def _measured(value: Any) -> str:
+    return figure_text(value) if isinstance(value, float) else _told(value)
 
 
 def _with_unit(name: str, records: Sequence[Record]) -> str:
@@ -107,13 +107,13 @@ def _figure(figure: StoredFigure | None) -> str:
     """The value with its interval or its standard error, and under it what the music has that it stands beside."""
     if figure is None:
         return "-"
-    text = _number(figure.value)
+    text = figure_text(figure.value)
     if figure.interval:
-        text += " [{}, {}]".format(*map(_number, figure.interval))
+        text += f" [{interval_text(figure.interval, ', ')}]"
     elif figure.error is not None:
-        text += f" ± {figure.error:.2g}"
+        text += f" {spread_text(figure.error)}"
     if figure.reference is not None:
-        text += f"\nmusic: {_number(figure.reference)}"
+        text += f"\nmusic: {figure_text(figure.reference)}"
     return text
 
 

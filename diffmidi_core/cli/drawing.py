@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from diffmidi_core.config import RunConfig, filled
+from diffmidi_core.config import default_parts, filled
 from diffmidi_core.draw.folder import DrawFolder
 from diffmidi_core.draw.request import Request, requested
 from diffmidi_core.errors import DiffmidiError, UsageError
@@ -102,7 +102,7 @@ def chosen(run: RunFolder | None, kind: str, flags: Mapping[str, Any], assignmen
     One of the run's own that cannot be used any more is named and left out; one that is asked for is refused.
     """
     many = f"{kind}s"
-    parts: list[Part] = list(getattr(run.config(), many)) if run else list(RunConfig.model_fields[many].default)
+    parts: list[Part] = list(getattr(run.config(), many)) if run else default_parts(kind)
     known = {name: part for part in parts for name in (part.label, part.name)}
     without = set(flags.get(f"no_{kind}", ()))
     if unknown := without - {*known, "all"}:

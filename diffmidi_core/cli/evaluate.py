@@ -41,7 +41,7 @@ def command(
     out: Path | None,
     assignments: tuple[str, ...],
     **given: Any,
-) -> None:
+) -> dict[str, Any]:
     """Measure a checkpoint of RUN on music it was not trained on, and a draw beside that music.
 
     With --data OTHER on that music instead. With --samples FOLDER --against RUN|FOLDER any MIDI files, whoever made
@@ -50,11 +50,10 @@ def command(
     flags = collect(given, assignments, EVALUATE)
     if samples is not None:
         _check_files(run, checkpoint, draw, against, flags)
-        _files(samples.expanduser(), against, out, flags, assignments)
-        return
+        return _files(samples.expanduser(), against, out, flags, assignments)
     if run is None or against is not None or out is not None:
         raise UsageError("name the RUN whose checkpoint is judged, or --samples FOLDER --against RUN|FOLDER.")
-    _run(run.expanduser(), checkpoint, draw, flags, assignments)
+    return _run(run.expanduser(), checkpoint, draw, flags, assignments)
 
 
 def _check_files(run: Path | None, checkpoint: Which, draw: str | None, against: Path | None, flags: Any) -> None:
@@ -64,7 +63,9 @@ def _check_files(run: Path | None, checkpoint: Which, draw: str | None, against:
         raise UsageError("--samples judges files, not a run: leave out RUN, --checkpoint, --draw, --data and --source.")
 
 
-def _files(samples: Path, against: Path | None, out: Path | None, flags: Any, assignments: tuple[str, ...]) -> None:
+def _files(
+    samples: Path, against: Path | None, out: Path | None, flags: Any, assignments: tuple[str, ...]
+) -> dict[str, Any]:
     from diffmidi_core.cli.drawing import chosen
 
     metrics, hooks = chosen(None, "metric", flags, assignments), chosen(None, "hook", flags, assignments)
@@ -84,9 +85,10 @@ def _files(samples: Path, against: Path | None, out: Path | None, flags: Any, as
     work.tell_end("evaluate", samples, found["figures"])
     if out:
         click.echo(f"Wrote {out}.")
+    return dict(found["figures"])
 
 
-def _run(run: Path, which: Which, name: str | None, flags: Any, assignments: tuple[str, ...]) -> None:
+def _run(run: Path, which: Which, name: str | None, flags: Any, assignments: tuple[str, ...]) -> dict[str, Any]:
     from diffmidi_core.cli.drawing import chosen
     from diffmidi_core.run.folder import RunFolder
 
@@ -102,10 +104,10 @@ def _run(run: Path, which: Which, name: str | None, flags: Any, assignments: tup
     work = Surroundings(hooks, precision=flags.get("precision", folder.config().precision))
     model = open_model(run, which)
     if "data" in flags or "source" in flags:
-        _other(work, folder, model, drawn, metrics, options, flags, assignments)
-    else:
-        evaluate(work, folder, model, drawn, metrics, options)
-        click.echo(f"To see all of it on the run's page: diffmidi report {run}")
+        return _other(work, folder, model, drawn, metrics, options, flags, assignments)
+    figures = evaluate(work, folder, model, drawn, metrics, options)
+    click.echo(f"To see all of it on the run's page: diffmidi report {run}")
+    return figures
 
 
 def _draw(folder: RunFolder, name: str | None) -> DrawFolder | None:
@@ -127,7 +129,7 @@ def _other(
     options: EvaluateConfig,
     flags: Any,
     assignments: tuple[str, ...],
-) -> None:
+) -> dict[str, Any]:
     from diffmidi_core.config import filled
     from diffmidi_core.judge.evaluate import about
     from diffmidi_core.judge.metrics import Metrics
@@ -153,9 +155,11 @@ def _other(
         draw=draw,
         training=own.training if own else None,
         sustain=config.prepare.sustain,
+        tracks=config.prepare.tracks,
         to=folder.figures,
     )
     work.tell_end("evaluate", folder.path, found["figures"])
+    return dict(found["figures"])
 
 
 def _options(folder: RunFolder | None, flags: Any, assignments: tuple[str, ...]) -> EvaluateConfig:

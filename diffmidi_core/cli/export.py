@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def command(run: Path, to: Path | None, checkpoint: Which, license: str | None) -> None:
     """Write the run's model as a folder that others can open: weights, tokenizer and a model card.
 
-    In Python, `diffmidi_core.api.Pipeline.from_pretrained(FOLDER)` opens it.
+    In Python, `diffmidi.Pipeline.from_pretrained(FOLDER)` opens it.
     """
     from diffmidi_core.run.folder import RunFolder
 

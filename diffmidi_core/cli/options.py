@@ -55,8 +55,8 @@ LICENSE = click.option(
 TRACK = "hook.track.to"
 LENGTHS = (
     ("notes", click.IntRange(1), "Pieces of so many notes (default: as long as training windows)."),
-    ("bars", click.IntRange(1), "Pieces of so many bars, 4/4 where tokens name no metre."),
-    ("seconds", click.FloatRange(0, min_open=True), "Pieces of so many seconds, at 120 quarter notes a minute."),
+    ("bars", click.IntRange(1), "Pieces of so many bars, in the training music's metre where tokens name none."),
+    ("seconds", click.FloatRange(0, min_open=True), "Pieces of so many seconds, at the training music's tempo."),
 )
 _TYPES: Mapping[Any, Any] = {int: int, float: float, bool: bool, str: str, str | None: str, int | None: int}
 
@@ -89,6 +89,18 @@ RENDER = Owned("render", (), ("renderer", "hook"))
 REPORT = Owned("report", (), ("hook",))
 ALL = Owned("run", ("data", "preset", "length", "seed", "precision"), KINDS, SECTIONS)
 _OWNERS = (PREPARE, TRAIN, SAMPLE, EVALUATE, RENDER, REPORT)
+
+
+class PresetOption(click.Option):
+    """--preset: its help names every preset that is installed, which is looked up only when help is asked for."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The flag and its help."""
+        from diffmidi_core.presets import summaries
+
+        flag, said = super().get_help_record(ctx) or ("--preset", "")
+        text, default, rest = said.rpartition(" (default")
+        return flag, f"{text}: {summaries()}{default}{rest}"
 
 
 def settings(owned: Owned) -> Callable[[F], F]:
@@ -157,10 +169,13 @@ def _name(field: FieldInfo) -> str | None:
 def _flag(target: str, field: FieldInfo) -> Callable[[F], F]:
     choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
     said = field.description or ""
-    default = "" if field.default is None else f" (default {_told(field.default)})"
+    extra = field.json_schema_extra
+    told = field.default is not None and isinstance(extra, dict) and extra["shown"]
+    default = f" (default {_told(field.default)})" if told else ""
     return click.option(
         str(_name(field)),
         _parameter(target),
+        cls=PresetOption if target == "preset" else None,
         type=click.Choice([str(each) for each in choices]) if choices else _TYPES[field.annotation],
         default=None,
         help=f"{said[:1].upper()}{said[1:]}{default}.",

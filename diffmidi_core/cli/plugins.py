@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from diffmidi_core.declaration import Described
     from diffmidi_core.registry import Offer
 
 
@@ -37,20 +38,17 @@ def show(kind: str, name: str) -> None:
     """Say what a part is and what can be set: `diffmidi plugins show backbone bert`."""
     from rich.text import Text
 
+    from diffmidi_core.declaration import Preset
     from diffmidi_core.registry import find
 
     offer = find(kind, name)
-    declaration = offer.load()
+    declaration = offer.described()
     console = _console()
     console.print(Text.assemble((f"{offer.kind} {offer.name}", "bold"), f": {declaration.summary}"))
-    console.print(Text(f"package         {offer.origin}\nimplementation  {declaration.implementation}"))
-    if declaration.family:
-        console.print(Text(f"family          {declaration.family}"))
-    if declaration.goes_with:
-        said = ", ".join(f"{kind} {name}" for kind, name in declaration.goes_with.items())
-        console.print(Text(f"goes with       {said}"))
-    if declaration.steps:
-        console.print(Text(f"steps           {declaration.steps}, unless --steps says otherwise"))
+    for name, value in _facts(offer, declaration):
+        console.print(Text(f"{name:<16}{value}"))
+    if isinstance(declaration, Preset):
+        return
     if (problem := offer.problem()) is not None:
         raise BrokenPluginError(problem)
     options = _options(offer)
@@ -65,6 +63,28 @@ def show(kind: str, name: str) -> None:
     example, _, default, *_ = options[0]
     where = f"{kind}.{name}.{example}" if kind in ("metric", "renderer", "hook") else f"{kind}.{example}"
     console.print(Text(f"\nSet one with -o {where}={default or 'VALUE'}"))
+
+
+def _facts(offer: Offer, declaration: Described) -> Iterator[tuple[str, str]]:
+    """What there is to know of a part besides its summary and its options; or what a preset sets."""
+    from diffmidi_core.declaration import Declaration, Preset, ProcessDeclaration, SamplerDeclaration
+    from diffmidi_core.layers import flat
+
+    yield "package", offer.origin
+    if isinstance(declaration, Declaration):
+        yield "implementation", declaration.implementation
+    if isinstance(declaration, ProcessDeclaration | SamplerDeclaration) and declaration.family:
+        yield "family", declaration.family
+    if isinstance(declaration, ProcessDeclaration) and declaration.goes_with:
+        yield "goes with", ", ".join(f"{kind} {name}" for kind, name in declaration.goes_with.items())
+    if isinstance(declaration, SamplerDeclaration) and declaration.steps:
+        yield "steps", f"{declaration.steps}, unless --steps says otherwise"
+    if isinstance(declaration, Preset):
+        for name, value in flat(declaration.parts).items():
+            yield (
+                "sets",
+                f"{name} = {', '.join(value) if isinstance(value, list) else json.dumps(value).strip(chr(34))}",
+            )
 
 
 @command.command("check")
@@ -89,7 +109,8 @@ def check(package: str | None) -> None:
 
 
 def _every_offer() -> Iterable[Offer]:
-    from diffmidi_core.registry import KINDS, offers
+    from diffmidi_core.kinds import KINDS
+    from diffmidi_core.registry import offers
 
     return (offer for kind in KINDS for offer in offers(kind))
 
@@ -97,7 +118,7 @@ def _every_offer() -> Iterable[Offer]:
 def _row(offer: Offer) -> dict[str, str | None]:
     problem = offer.problem()
     try:
-        summary = offer.load().summary
+        summary = offer.described().summary
     except BrokenPluginError:
         summary = ""
     return {

@@ -45,7 +45,7 @@ def command(
     explain_only: bool,
     assignments: tuple[str, ...],
     **given: Any,
-) -> None:
+) -> Path | None:
     """Prepare, train, sample, evaluate, render and report.
 
     Without --data it learns from the Bach chorales that come with music21.
@@ -59,7 +59,7 @@ def command(
     file = _tree(config, source)
     if explain_only:
         explain(_resolved(resume, file, flags, assignments))
-        return
+        return None
     session = (
         open_session(resume, flags, assignments, ALL) if resume else new_session(out, file, flags, assignments, ALL)
     )
@@ -72,6 +72,7 @@ def command(
     draw = run(session, resume=resume is not None)
     if draw is not None:
         wrote(draw, [], session.folder)
+    return session.folder.path
 
 
 def _parted(begin_from: str | None) -> tuple[Path | None, int | None]:

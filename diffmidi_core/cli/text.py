@@ -13,6 +13,7 @@ from diffmidi_core.cli.paths import UserPath
 if TYPE_CHECKING:
     from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
     from diffmidi_core.music.notes import Score
+    from diffmidi_core.music.tracks import TrackChoice
 
 _DASH = Path("-")
 
@@ -20,7 +21,14 @@ _DASH = Path("-")
 @click.command("text")
 @click.argument("file", type=UserPath(allow_dash=True))
 @click.option("--to-midi", is_flag=True, help="FILE holds words: write them as MIDI.")
-@click.option("--tokenizer", default="mmm", show_default=True, metavar="NAME", help="Whose words.")
+@click.option(
+    "--tracks",
+    default="piano",
+    show_default=True,
+    metavar="WHICH",
+    help="Tracks that are the piano's: piano, all, programs such as 24-31, or names such as '*hand*', with commas.",
+)
+@click.option("--tokenizer", metavar="NAME", help="Whose tokens (default: those that runs have by default).")
 @click.option(
     "-o",
     "assignments",
@@ -33,17 +41,23 @@ _DASH = Path("-")
     type=UserPath(allow_dash=True),
     help="Where to write (words: standard output; MIDI: FILE with .mid).",
 )
-def command(file: Path, to_midi: bool, tokenizer: str, assignments: tuple[str, ...], out: Path | None) -> None:
+def command(
+    file: Path, to_midi: bool, tracks: str, tokenizer: str | None, assignments: tuple[str, ...], out: Path | None
+) -> None:
     """Print the MIDI file FILE as words, or write words as MIDI. A FILE of - is standard input.
 
     Words stand between any white space; what follows a # on a line is a comment. The comments `# tempo:`, `# metre:`,
     `# upbeat:` and `# track:` say what words do not, and are read back.
     """
+    from diffmidi_core.presets import default_names
+
+    tokenizer = tokenizer or str(default_names()["tokenizer"]["name"])
     part = _tokenizer(tokenizer, assignments)
     if to_midi:
         _write_midi(part, file, out)
     else:
-        _write_words(part, file, out, " ".join([f"tokenizer {tokenizer}", *(f"-o {given}" for given in assignments)]))
+        made_by = " ".join([f"tokenizer {tokenizer}", *(f"-o {given}" for given in assignments)])
+        _write_words(part, file, out, made_by, _choice(tracks))
 
 
 def _tokenizer(name: str, assignments: tuple[str, ...]) -> Tokenizer:
@@ -58,12 +72,22 @@ def _tokenizer(name: str, assignments: tuple[str, ...]) -> Tokenizer:
     return built
 
 
-def _write_words(tokenizer: Tokenizer, file: Path, out: Path | None, made_by: str) -> None:
+def _choice(tracks: str) -> TrackChoice:
+    from diffmidi_core.music.tracks import TrackChoice
+
+    try:
+        return TrackChoice.parse(tracks)
+    except ValueError as error:
+        raise click.BadParameter(f"{error} (given: {tracks!r}).", param_hint="--tracks") from None
+
+
+def _write_words(tokenizer: Tokenizer, file: Path, out: Path | None, made_by: str, tracks: TrackChoice) -> None:
     from diffmidi_core.errors import RefusedError
     from diffmidi_core.files import whole_file
     from diffmidi_core.music.reading import printable, read_midi_bytes_counted, read_midi_counted
     from diffmidi_core.music.repairs import repairs_in
     from diffmidi_core.music.timeline_text import timeline_lines
+    from diffmidi_core.music.tracks import listed
 
     try:
         score, counts = (
@@ -73,6 +97,8 @@ def _write_words(tokenizer: Tokenizer, file: Path, out: Path | None, made_by: st
         if error.reason == "not_midi":
             raise RefusedError(error.reason, f"{error} If it holds words, add --to-midi.") from None
         raise
+    others = tracks.left_out(score)
+    score, _ = tracks.of(score, "standard input" if file == _DASH else printable(file))
     piece = tokenizer.encode_piece(score)
     ids, changed = piece.ids, piece.changed
     head = f"# {printable(file.name)}: {piece.notes} notes in {len(ids)} words; {made_by}"
@@ -85,6 +111,8 @@ def _write_words(tokenizer: Tokenizer, file: Path, out: Path | None, made_by: st
             temporary.write_text(text, encoding="utf-8")
     if repaired := repairs_in(counts):
         click.echo(f"Repaired: {repaired}.", err=True)
+    if others:
+        click.echo(f"Left out, as no piano's: {listed(others)}. `--tracks all` takes every track.", err=True)
     if changed:
         said = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in changed.items())
         click.echo(f"Not kept as it was: {said}.", err=True)

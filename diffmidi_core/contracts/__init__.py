@@ -1,1 +1,1 @@
-"""What each kind of part promises: one short file a kind. Plugin authors import them from `diffmidi_core.api`."""
+"""What each kind of part promises: one short file a kind. Plugin authors import them from `diffmidi.api`."""

@@ -13,7 +13,7 @@ _XML = b"<?xml"
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under headings. Numbers stand at the right, with four significant digits; None is a dash.
+    """Rows under headings. Numbers stand at the right, with three digits; None is a dash.
 
     Raises ValueError where a row has not one cell for each heading.
     """

@@ -23,6 +23,7 @@ from diffmidi_core.data.ragged import ArrowFile, Column, Ragged
 from diffmidi_core.data.report import read_report
 from diffmidi_core.data.split import HELDOUT, TEST, TRAIN
 from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.music.timeline import Timeline
 
 BLOCK = 65_536
 """Pieces looked at together, so that what is held in passing stays small."""
@@ -56,7 +57,9 @@ class TokenDataset:
     """
 
     def __init__(self, folder: Path, tokenizer: Tokenizer, *, length: int, augment: Augmentation | None = None) -> None:
-        self.report: dict[str, Any] = asdict(read_report(folder))
+        report = read_report(folder)
+        self.report: dict[str, Any] = asdict(report)
+        self.fingerprint = report.dataset_fingerprint
         if self.report["tokenizer"] != tokenizer.fingerprint:
             raise DiffmidiError(
                 f"{folder} was prepared with another tokenizer or other options of it: begin a new run for these."
@@ -68,11 +71,6 @@ class TokenDataset:
         self.train_pieces, self.heldout_pieces, self.test_pieces = (
             np.flatnonzero(sides == side) for side in (TRAIN, HELDOUT, TEST)
         )
-
-    @property
-    def fingerprint(self) -> str:
-        """Names all that training sees of the pieces: their tokens, what is known of them, and how they are split."""
-        return str(self.report["files"][TOKENS][:16])
 
     def draw(self, count: int, *, seed: int, step: int, plain: bool = False) -> list[Window]:
         """`count` training windows, uniform over note boundaries: a function of (seed, step) alone.
@@ -130,6 +128,10 @@ class TokenDataset:
         """What is known of a piece, by name: text and numbers; `report["labels"]` says what there is."""
         labels: dict[str, Label] = json.loads(self._file.value("labels", int(piece)))
         return labels
+
+    def timeline(self, piece: int | np.integer) -> Timeline:
+        """What the ids of a piece do not carry; `Tokenizer.decode` takes it."""
+        return Timeline.from_json(self._file.value("timeline", int(piece)))
 
     def batch(self, windows: Sequence[Window]) -> Batch:
         """[CLS] words [SEP] and [PAD] to the end, `length + 2` positions a row."""

@@ -24,7 +24,7 @@ from diffmidi_core.errors import DiffmidiError, RefusedError
 from diffmidi_core.files import may_not_be_read
 from diffmidi_core.music.notes import notes_of
 from diffmidi_core.music.reading import printable
-from diffmidi_core.registry import find
+from diffmidi_core.registry import find, source_of
 
 SAME_FILE, SAME_NOTES, SAME_VOICES, VERSION, PASSAGE = KINDS = (
     "the same file",
@@ -150,7 +150,7 @@ def _prepared(file: Path) -> PieceSet:
 
 
 def _midi(path: Path, tick: Tick) -> PieceSet:
-    source = find("source", "folder").build({}, data=str(path))
+    source = find("source", source_of(str(path))).build({}, data=str(path))
     pieces = list(source.pieces())
     names: list[str] = []
     hashes: list[bytes] = []

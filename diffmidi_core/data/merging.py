@@ -25,17 +25,18 @@ from diffmidi_core.data.given_labels import GivenLabels
 from diffmidi_core.data.groups import GroupOf, joined, named_keys
 from diffmidi_core.data.labels import LabelSummary
 from diffmidi_core.data.ragged import hashes as hashes_of
-from diffmidi_core.data.report import Report
+from diffmidi_core.data.report import TOKENS, Report
 from diffmidi_core.data.roundtrip import Loss
 from diffmidi_core.data.shards import FOR_MERGING, SCHEMA, Shard
 from diffmidi_core.data.signature_file import SignatureFile
 from diffmidi_core.data.split import HELDOUT, SIDES, TEST, TRAIN, Sides, split
 from diffmidi_core.data.timing import Timing
+from diffmidi_core.data.typical import TypicalSummary
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import whole_file
 from diffmidi_core.music.reading import printable
 
-TOKENS, SPLIT = "tokens.arrow", "split.csv"
+SPLIT = "split.csv"
 
 NAMED = 20
 """Versions that the report names, of the largest group."""
@@ -160,7 +161,7 @@ class Merging:
     def _copy(self, folder: Path, report: Report, kept: NDArray[np.bool_], keys: Rows, sides: Sides) -> None:
         digest = hashlib.sha256(report.tokenizer.encode())
         changed: Counter[str] = Counter()
-        labels = LabelSummary()
+        labels, played = LabelSummary(), TypicalSummary()
         schema = pa.schema([each for each in SCHEMA if each.name not in FOR_MERGING]).append(
             pa.field("side", pa.int8())
         )
@@ -196,6 +197,7 @@ class Merging:
                     report.timing[str(flag.name).lower()] += int(np.count_nonzero(columns["timing"].to_numpy() & flag))
                 seconds += float(columns["seconds"].to_numpy().sum())
                 labels.add(said)
+                played.add(columns["qpm"], columns["metre"], sides[rows][here] == TRAIN)
                 for counts in filter(None, columns["changed"].to_pylist()):
                     changed.update(json.loads(counts))
                 for name, counts in zip(columns["id"].to_pylist(), columns["read"].to_pylist(), strict=True):
@@ -212,7 +214,7 @@ class Merging:
                 )
         report.hours = round(seconds / 3600, 3)
         report.changed = dict(sorted(changed.items()))
-        report.labels = labels.as_dict()
+        report.labels, report.typical = labels.as_dict(), played.as_dict()
         report.fingerprint = digest.hexdigest()[:16]
 
 

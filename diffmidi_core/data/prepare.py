@@ -17,9 +17,9 @@ from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.given_labels import GivenLabels
 from diffmidi_core.data.groups import group_of
 from diffmidi_core.data.heartbeat import Watch
-from diffmidi_core.data.merging import TOKENS, Merging
+from diffmidi_core.data.merging import Merging
 from diffmidi_core.data.pieces import Pieces
-from diffmidi_core.data.report import REPORT, Report, read_report
+from diffmidi_core.data.report import REPORT, TOKENS, Report, read_report
 from diffmidi_core.data.working import Make, Place, Work, work_on
 from diffmidi_core.errors import DiffmidiError, StoppedError
 from diffmidi_core.files import partial_of, read_json, whole_folder, write_json

@@ -14,8 +14,9 @@ from diffmidi_core.data.timing import Timing
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import read_json
 from diffmidi_core.music.repairs import REPAIRS, Counts
+from diffmidi_core.numbers import percent_text
 
-REPORT = "data.json"
+REPORT, TOKENS = "data.json", "tokens.arrow"
 _AGAIN = "prepare the music again, for a new run."
 
 SILENT_CHANGES = ("drums", "clamped_shift", "clamped_rest", "metre_replaced")
@@ -42,7 +43,8 @@ class Report:
             where that was asked for.
         read: what reading counted, of all kept pieces: `note_ons` in their files and `notes_read` of them, how many
             pieces have a sustain pedal (`with_pedal`), how many notes it lengthens (`sustained`, where that was asked
-            for), and repairs, as `repairs.Counts` names them.
+            for), how many notes are in tracks that are not the piano's (`other_notes`) and in how many pieces
+            (`with_others`), and repairs, as `repairs.Counts` names them.
         repaired: the pieces in whose files something was repaired, by what it was.
         changed: notes (or what else it says) that the tokenizer changed, by what it did.
         one_velocity: pieces all of whose notes are equally loud.
@@ -50,6 +52,7 @@ class Report:
         in_seconds: whether the tokens count seconds, not beats.
         round_trip: what decoding the words of `pieces` pieces again loses: absolute errors, and notes `lost`.
         labels: what labels there are, as `LabelSummary` says it.
+        typical: the median `tempo` and the commonest `metre` of the training pieces, as `TypicalSummary` says it.
         heldout_share, test_share: what share of the pieces was to be held out, and to test.
         heldout, test: how many pieces are.
         grouped: `by` what groups were named that had to stay on one side, how many `groups` and `pieces` in them.
@@ -76,6 +79,7 @@ class Report:
     in_seconds: bool = False
     round_trip: dict[str, Any] = field(default_factory=dict)
     labels: dict[str, dict[str, Any]] = field(default_factory=dict)
+    typical: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     heldout_share: float = 0.1
     heldout: int = 0
@@ -87,6 +91,11 @@ class Report:
     tokenizer: str = ""
     fingerprint: str = ""
     plan: str = ""
+
+    @property
+    def dataset_fingerprint(self) -> str:
+        """Names all that training sees of the pieces: their tokens, what is known of them, and how they are split."""
+        return self.files[TOKENS][:16]
 
     def refuse(self, reason: str, sentence: str) -> None:
         """Count and name a piece that cannot be used."""
@@ -150,6 +159,11 @@ class Report:
                 f"{_percent(pedal, self.kept)} of the pieces have a sustain pedal, and notes are as long as their keys "
                 "are held: with -o prepare.sustain=true they are as long as they are heard."
             )
+        if others := self.read.get("other_notes", 0):
+            yield (
+                f"{others:,} notes in {self.read['with_others']:,} of the pieces are other instruments', and were left "
+                "out: --tracks says which tracks are the piano's, and `--tracks all` takes every one."
+            )
         lost, measured = self.round_trip.get("lost", 0), self.round_trip.get("notes", 0)
         if lost * 50 > measured:
             yield f"{_percent(lost, measured)} of the notes do not come back from the tokenizer's words."
@@ -164,28 +178,28 @@ class Report:
             # A piece more or less is what whole pieces cost; more is what groups do.
             if self.largest_group > 1 and abs(pieces - share * self.kept) > max(1.0, share * self.kept * OFF):
                 yield (
-                    f"{_percent(pieces, self.kept)} of the pieces are {what}, where {100 * share:.3g} % was asked for: "
-                    f"groups of pieces stay whole, and the largest has {self.largest_group:,}."
+                    f"{_percent(pieces, self.kept)} of the pieces are {what}, where {percent_text(share)} was asked "
+                    f"for: groups of pieces stay whole, and the largest has {self.largest_group:,}."
                 )
 
 
 def read_report(folder: Path) -> Report:
     """The report of a token dataset. Raises DiffmidiError where there is none."""
     try:
-        return TypeAdapter(Report).validate_python(read_json(folder / REPORT))
+        report = TypeAdapter(Report).validate_python(read_json(folder / REPORT))
     except ValidationError as error:
         mistake = error.errors(include_url=False)[0]
         where = ".".join(map(str, mistake["loc"])) or "all of it"
         said = f"{where}: {str(mistake['msg']).lower()}"
         raise DiffmidiError(f"{folder / REPORT} is not of prepared music ({said}): {_AGAIN}") from None
+    if TOKENS not in report.files:
+        raise DiffmidiError(f"{folder / REPORT} has no checksums of prepared music: {_AGAIN}")
+    return report
 
 
 def check_files(folder: Path) -> None:
     """Raises DiffmidiError where a file of a token dataset is missing, or not as it was written."""
-    files = read_report(folder).files
-    if not files:
-        raise DiffmidiError(f"{folder / REPORT} has no checksums of prepared music: {_AGAIN}")
-    verify(folder, files, _AGAIN)
+    verify(folder, read_report(folder).files, _AGAIN)
 
 
 def figures(report: Mapping[str, Any]) -> dict[str, Any]:
@@ -204,5 +218,4 @@ def figures(report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _percent(part: int, whole: int) -> str:
-    share = 100 * part / max(whole, 1)
-    return f"{share:.0f} %" if share >= 1 else f"{share:.1g} %"
+    return percent_text(part / max(whole, 1))

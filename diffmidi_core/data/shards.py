@@ -22,12 +22,14 @@ from diffmidi_core.data.passages import elements
 from diffmidi_core.data.roundtrip import Loss
 from diffmidi_core.data.split import split_key
 from diffmidi_core.data.timing import timing_of
+from diffmidi_core.data.typical import NO_METRE
 from diffmidi_core.errors import DiffmidiError, RefusedError
 from diffmidi_core.files import whole_file
 from diffmidi_core.music.notes import notes_of
 from diffmidi_core.music.pedal import has_pedal
 from diffmidi_core.music.reading import printable
 from diffmidi_core.music.tempo import seconds
+from diffmidi_core.music.timeline import typical
 
 SIZE = 256
 """Pieces in a shard: what a killed preparation does again at most, for each process."""
@@ -45,15 +47,18 @@ SCHEMA = pa.schema(
         "signature": pa.list_(pa.uint32(), SIGNATURE_LENGTH),
         "elements": pa.list_(pa.uint32()),
         "labels": pa.string(),
+        "timeline": pa.string(),
         # What follows is for the merging, and does not stay.
         "index": pa.int64(),
         "one_velocity": pa.bool_(),
         "changed": pa.string(),
         "timing": pa.int8(),
         "read": pa.string(),
+        "qpm": pa.float64(),
+        "metre": pa.string(),
     }
 )
-FOR_MERGING = ("index", "one_velocity", "changed", "timing", "read")
+FOR_MERGING = ("index", "one_velocity", "changed", "timing", "read", "qpm", "metre")
 
 
 @dataclass
@@ -137,21 +142,26 @@ def _row(source: Source, tokenizer: Tokenizer, piece: Piece, loss: Loss | None) 
         if loss is not None:
             loss.add(score, tokenizer.decode(encoded.ids))
         name_of_notes = notes_hash(notes, score.ticks_per_quarter)
+        end = (notes.onset + notes.duration).max(keepdims=True)
+        qpm, metre = typical(score, int(end[0]))
         return {
             "id": name,
             "key": split_key(piece.group, name_of_notes),
             "ids": encoded.ids,
             "starts": encoded.starts,
             "notes": encoded.notes,
-            "seconds": float(seconds(score, (notes.onset + notes.duration).max(keepdims=True))[0]),
+            "seconds": float(seconds(score, end)[0]),
             "notes_hash": name_of_notes,
             "signature": signature(notes),
             "elements": elements(notes),
             "labels": json.dumps({**folder_label(piece.id), **measured_labels(score, notes)}, ensure_ascii=False),
+            "timeline": encoded.timeline.as_json(),
             "one_velocity": bool((notes.velocity == notes.velocity[0]).all()),
             "changed": json.dumps(dict(encoded.changed)) if encoded.changed else "",
             "timing": int(timing_of(score, notes)),
             "read": json.dumps({**counts, "with_pedal": int(has_pedal(score))}),
+            "qpm": np.nan if qpm is None else qpm,
+            "metre": NO_METRE if metre is None else f"{metre[0]}/{metre[1]}",
         }
     except DiffmidiError:
         raise

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.data.dataset import TokenDataset
 from diffmidi_core.draw.lengths import DataLengths
+from diffmidi_core.draw.typical import Typical
 from diffmidi_core.errors import UsageError
 from diffmidi_core.music.metre import FOUR_FOUR, Metre, Stretch
 from diffmidi_core.music.notes import Score, notes_of
+from diffmidi_core.music.timeline import Timeline
 from diffmidi_core.run.seeds import generator_for
 from diffmidi_core.sections import parse_length
 
@@ -32,6 +34,12 @@ def lengths_of(dataset: TokenDataset) -> DataLengths:
     windows = [window.end - window.start for window in dataset.draw(WINDOWS, seed=0, step=0, plain=True)]
     tokens, notes = dataset.report["words"], dataset.report["notes"]
     return DataLengths(_quantiles(windows), _quantiles(dataset.words_of_pieces()), tokens / notes if notes else None)
+
+
+def typical_of(dataset: TokenDataset) -> Typical:
+    """At which tempo and in which metre the music of a dataset is played."""
+    said = dataset.report["typical"]
+    return Typical(said.get("tempo"), tuple(said["metre"]) if "metre" in said else None)
 
 
 def _quantiles(lengths: Any) -> tuple[int, ...]:
@@ -117,11 +125,13 @@ class Until(Goal):
     Attributes:
         end: the time, and
         times: [N] the time at which each note of a score begins, in the same unit, counted from its tick 0.
+        timeline: the tempo and the metre of the piece; None: the tokenizer's own.
     """
 
     end: float
     tokenizer: Tokenizer
     times: Callable[[Score], NDArray[np.float64]]
+    timeline: Timeline | None = None
 
     def left(self, ids: Ids) -> int:
         """No one knows: another window, until some note begins later."""
@@ -129,7 +139,7 @@ class Until(Goal):
 
     def done(self, ids: Ids) -> float:
         """Where the last note begins."""
-        return float(self.times(self.tokenizer.decode(ids)).max(initial=0))
+        return float(self.times(self.tokenizer.decode(ids, self.timeline)).max(initial=0))
 
     def cut(self, ids: Ids) -> Ids:
         """Up to the last boundary between notes before the first note that begins too late."""
@@ -139,7 +149,13 @@ class Until(Goal):
 
 
 def goals_for(
-    asked: str, count: int, *, tokenizer: Tokenizer, lengths: DataLengths, seed: int
+    asked: str,
+    count: int,
+    *,
+    tokenizer: Tokenizer,
+    lengths: DataLengths,
+    seed: int,
+    timeline: Timeline | None = None,
 ) -> tuple[list[Goal], int | None]:
     """What each of `count` pieces is to be, and the words that they all begin with where these are known.
 
@@ -149,6 +165,7 @@ def goals_for(
         tokenizer: whose words they are made of.
         lengths: of the data.
         seed: decides which of the data's lengths are taken.
+        timeline: the tempo and the metre by which seconds and bars are counted; None: the tokenizer's own.
 
     Raises UsageError where lengths of pieces are asked for and not known.
     """
@@ -157,7 +174,7 @@ def goals_for(
         goal = NoteCount(int(amount), tokenizer, lengths.words_per_note)
         return [goal] * count, goal.left(np.zeros(0, dtype=np.int32)) if lengths.words_per_note else None
     if unit in ("bars", "seconds"):
-        return [Until(amount, tokenizer, bars if unit == "bars" else seconds)] * count, None
+        return [Until(amount, tokenizer, bars if unit == "bars" else seconds, timeline)] * count, None
     known = lengths.windows if unit == "windows" else lengths.pieces
     if not known:
         raise UsageError(
@@ -170,14 +187,14 @@ def goals_for(
 
 
 def bars(score: Score) -> NDArray[np.float64]:
-    """[N] in which bar each note begins, the first one 0; bars are 4/4 where the words name no metre."""
+    """[N] in which bar each note begins, the first one 0; bars are 4/4 where the score names no metre."""
     said = {sign.time: (sign.numerator, sign.denominator) for sign in score.time_signatures} or {0: FOUR_FOUR}
     metre = Metre(tuple(Stretch(time, signature) for time, signature in sorted(said.items())))
     return metre.bars(notes_of(score).onset, score.ticks_per_quarter)[1].astype(np.float64)
 
 
 def seconds(score: Score) -> NDArray[np.float64]:
-    """[N] when each note begins, at the tempo of the score: 120 quarter notes a minute as decoded."""
+    """[N] when each note begins, at the tempo of the score."""
     timed: Any = score.to("second")
     columns = [track.notes.numpy()["time"] for track in timed.tracks if len(track.notes)]
     return np.concatenate([np.zeros(0), *columns]).astype(np.float64)

@@ -15,6 +15,7 @@ from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.draw.lengths import DataLengths
 from diffmidi_core.draw.request import Request
 from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.music.timeline import Timeline
 from diffmidi_core.registry import find
 from diffmidi_core.run import checkpoint as checkpoints
 from diffmidi_core.run.build import build_process, build_tokenizer
@@ -59,6 +60,11 @@ class Model:
     def tokenizer(self) -> Tokenizer:
         """Music to tokens and back, as the model was trained with it."""
         return self.process.tokenizer
+
+    @property
+    def timeline(self) -> Timeline:
+        """At which tempo and in which metre its new pieces are played."""
+        return self.manifest.typical.timeline()
 
 
 def open_model(where: Path, checkpoint: Which = None) -> Model:

@@ -45,7 +45,12 @@ def pieces(model: Model, request: Request, computing: Computing) -> Iterator[lis
     Raises UsageError for a length that this model cannot give, BrokenPluginError where the sampler or the model fails.
     """
     goals, first = goals_for(
-        request.length, request.count, tokenizer=model.tokenizer, lengths=model.lengths, seed=request.seed
+        request.length,
+        request.count,
+        tokenizer=model.tokenizer,
+        lengths=model.lengths,
+        seed=request.seed,
+        timeline=model.timeline,
     )
     draw = _Draw(model, request, computing, goals, first)
     ranks = computing.ranks

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.draw.folder import DrawFolder, ModelReference, PieceRecord
 from diffmidi_core.draw.long import Drawn
 from diffmidi_core.draw.model import Model
@@ -41,7 +40,7 @@ def sample(work: Surroundings, model: Model, request: Request, draws: Path, *, n
         draw.begin(ModelReference(path=str(model.path), step=model.step, fingerprint=model.fingerprint), request)
     for some in pieces(model, request, computing):
         if main:
-            written += _written(draw, some, model.tokenizer, first=len(written) + 1)
+            written += _written(draw, some, model, first=len(written) + 1)
     if main:
         _warn_of_short(work, written, request)
         work.hooks.emit("samples_written", paths=draw.files(written, MIDI))
@@ -61,8 +60,8 @@ def copy_to(draw: DrawFolder, out: Path) -> list[Path]:
     return targets
 
 
-def _written(draw: DrawFolder, some: Sequence[Drawn], tokenizer: Tokenizer, *, first: int) -> list[PieceRecord]:
-    records = []
+def _written(draw: DrawFolder, some: Sequence[Drawn], model: Model, *, first: int) -> list[PieceRecord]:
+    records, tokenizer = [], model.tokenizer
     for number, piece in enumerate(some, start=first):
         record = PieceRecord(
             number=number,
@@ -70,7 +69,7 @@ def _written(draw: DrawFolder, some: Sequence[Drawn], tokenizer: Tokenizer, *, f
             record=dict(piece.record),
             tokens=tokenizer.to_words(piece.ids),
         )
-        write_midi(tokenizer.decode(piece.ids), draw.path / f"{record.stem}{MIDI}")
+        write_midi(tokenizer.decode(piece.ids, model.timeline), draw.path / f"{record.stem}{MIDI}")
         draw.add(record)  # after its file: what the record names is there
         records.append(record)
     return records

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from diffmidi_core.draw.folder import DrawFolder
@@ -46,12 +45,3 @@ def evaluate(
 def about(step: int, draw: DrawFolder | None, metrics: int) -> str:
     """What is judged, in a few words."""
     return f"checkpoint {step}{f' and draw {draw.path.name}' if draw else ''} by {metrics} metrics"
-
-
-def newest_figures(run: RunFolder) -> tuple[Path, Mapping[str, Any]] | None:
-    """The figures of the checkpoint that was judged last, and their file; None where none was."""
-    from diffmidi_core.files import read_json
-
-    files = sorted(run.figures.glob("step-*.json"), key=lambda file: file.stat().st_mtime)
-    own = [file for file in files if file.name.count(".") == 1]
-    return (own[-1], read_json(own[-1])) if own else None

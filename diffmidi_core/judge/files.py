@@ -17,6 +17,7 @@ from diffmidi_core.hooks import Hooks
 from diffmidi_core.judge.metrics import Metrics
 from diffmidi_core.music.notes import Notes, Score, notes_of, score_of
 from diffmidi_core.music.reading import printable
+from diffmidi_core.registry import source_of
 from diffmidi_core.run.build import build, build_tokenizer
 from diffmidi_core.run.folder import RunFolder
 from diffmidi_core.sections import EvaluateConfig, Part
@@ -128,7 +129,7 @@ def _read(folder: Path, flag: str, hooks: Hooks) -> Files:
     """Every MIDI file in or below a folder, or the one. Raises DiffmidiError, which names the flag, where none is."""
     if not folder.exists():
         raise UsageError(f"{flag} {printable(folder)} does not exist: give a folder of MIDI files, or one MIDI file.")
-    source: Source = build("source", Part(name="folder"), data=str(folder))
+    source: Source = build("source", Part(name=source_of(str(folder))), data=str(folder))
     found = Files()
     try:
         pieces = list(source.pieces())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from diffmidi_core.contracts.metric import TrainingMusic
 from diffmidi_core.contracts.source import Source
 from diffmidi_core.contracts.tokenizer import Tokenizer
+from diffmidi_core.data.chosen import Chosen
 from diffmidi_core.data.prepare import Report, prepare
 from diffmidi_core.data.sustained import Sustained
 from diffmidi_core.errors import DiffmidiError
@@ -23,6 +24,7 @@ from diffmidi_core.judge.draw import music_figures
 from diffmidi_core.judge.metrics import Figures
 from diffmidi_core.judge.music import ReferenceMusic
 from diffmidi_core.judge.settings import Judging
+from diffmidi_core.music.tracks import PIANO
 from diffmidi_core.run.build import build, build_tokenizer
 from diffmidi_core.run.ranks import is_main, world_size
 from diffmidi_core.run.session import Surroundings
@@ -44,6 +46,7 @@ def judge_other(
     draw: DrawFolder | None = None,
     training: TrainingMusic | None = None,
     sustain: bool = False,
+    tracks: str = PIANO,
     to: Path | None = None,
 ) -> dict[str, Any]:
     """Likelihood on all of the other music, and a draw beside it; neither the run nor its figures are changed.
@@ -56,12 +59,13 @@ def judge_other(
         draw: pieces of this model that are compared with the other music; None: only likelihood is measured.
         training: what the model was trained on, for the metrics that ask whether a piece is new.
         sustain: notes are as long as the pedal holds them, as the model's own music was prepared.
+        tracks: which tracks are taken, as for that.
         to: the folder that the main process writes the answer into, as `step-000400.OTHER.json`; None: nowhere.
 
     Returns: what `judge_checkpoint` and `judge_draw` say of their parts, together, and what was measured on (`data`).
     Raises DiffmidiError where nothing of the other music can be used.
     """
-    with _prepared(work.hooks, model, data, source, sustain=sustain) as (folder, report):
+    with _prepared(work.hooks, model, data, source, sustain=sustain, tracks=tracks) as (folder, report):
         music = ReferenceMusic(folder, model.tokenizer, length=model.length, everything=True, training=training)
         for remark in _remarks(report):
             work.hooks.warn(remark)
@@ -90,10 +94,10 @@ def judge_other(
 
 @contextmanager
 def _prepared(
-    hooks: Hooks, model: Model, data: str | None, source: Part, *, sustain: bool
+    hooks: Hooks, model: Model, data: str | None, source: Part, *, sustain: bool, tracks: str
 ) -> Iterator[tuple[Path, Report]]:
     """A token dataset of the other music while the block lasts. Each process makes its own: they may share no disk."""
-    music, tokenizer = _source(source, data, sustain), model.tokenizer
+    music, tokenizer = _source(source, data, sustain, tracks), model.tokenizer
     with tempfile.TemporaryDirectory(prefix="diffmidi-") as temporary:
         folder, saved = Path(temporary) / "data", Path(temporary) / "tokenizer"
         tokenizer.save(saved)
@@ -106,18 +110,20 @@ def _prepared(
             hooks=_Progress(hooks),
             near_duplicates="ignore",
             workers=0 if world_size() == 1 else 1,
-            make=partial(_parts, source, data, sustain, model.manifest, saved),
+            make=partial(_parts, source, data, sustain, tracks, model.manifest, saved),
         )
         yield folder, report
 
 
-def _parts(source: Part, data: str | None, sustain: bool, manifest: Manifest, saved: Path) -> tuple[Source, Tokenizer]:
+def _parts(
+    source: Part, data: str | None, sustain: bool, tracks: str, manifest: Manifest, saved: Path
+) -> tuple[Source, Tokenizer]:
     """What a worker process reads and encodes with: the same parts, found by their names again."""
-    return _source(source, data, sustain), build_tokenizer(manifest, saved)
+    return _source(source, data, sustain, tracks), build_tokenizer(manifest, saved)
 
 
-def _source(part: Part, data: str | None, sustain: bool) -> Source:
-    source: Source = build("source", part, data=data)
+def _source(part: Part, data: str | None, sustain: bool, tracks: str) -> Source:
+    source: Source = Chosen(build("source", part, data=data), tracks)
     return Sustained(source) if sustain else source
 
 

@@ -7,8 +7,8 @@ from collections import defaultdict
 import numpy as np
 from symusic.core import NoteTickList, TrackTick
 
+from diffmidi_core.music.events import ALL_SOUND_OFF
 from diffmidi_core.music.notes import INT32_MAX, Column, Score, notes_of
-from diffmidi_core.music.scan import ALL_SOUND_OFF
 
 SUSTAIN, RESET = 64, 121
 """The controllers of the damper pedal and of Reset All Controllers."""

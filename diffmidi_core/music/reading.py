@@ -36,13 +36,13 @@ _DAMAGES = {
 _TEMPO_EVENT = b"\xff\x51\x03"
 
 
-def read_midi(path: Path) -> Score:
+def read_midi(path: Path | str) -> Score:
     """Read a MIDI file, whatever it is called: standard MIDI of type 0 or 1, RIFF RMID, or either gzipped.
 
     Every track of the score has the sustain pedal of its MIDI channel, whatever track of the file it is written in.
     Raises RefusedError with a reason for everything that is no such file, or that holds no note to be played.
     """
-    return read_midi_counted(path)[0]
+    return read_midi_counted(Path(path))[0]
 
 
 def read_midi_counted(path: Path) -> tuple[Score, Counts]:
@@ -109,7 +109,7 @@ def printable(name: Path | str) -> str:
 def _repaired(data: bytes, header: Header, scan: Scan) -> tuple[Score, bytes, Counts]:
     """The score of a file, the bytes that symusic read it from, and what was counted and repaired."""
     repairs = {
-        "note_ons": scan.struck,
+        "note_ons": scan.events.struck,
         "wrong_type": int(header.form > 1),
         "uncounted_tracks": max(len(scan.tracks) - header.tracks, 0),
         "missing_tracks": max(header.tracks - len(scan.tracks), 0),
@@ -144,9 +144,9 @@ def _parsed(data: bytes) -> Score | None:
 
 def _all_read(score: Score, scan: Scan) -> bool:
     """Whether every key that is struck in the file is a note, and as long as the file says."""
-    if score.note_num() != scan.struck or scan.after_sysex:
+    if score.note_num() != scan.events.struck or scan.after_sysex:
         return False
-    if not scan.events.silences.any():
+    if not len(scan.events.silences):
         return True
     silences = np.array(sorted({tick for ticks in silences_of(scan, scan.ticks()[0]).values() for tick in ticks}))
     for track in score.tracks:

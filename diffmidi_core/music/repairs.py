@@ -8,6 +8,7 @@ Counts = Mapping[str, int]
 """What was counted as a piece was read, by name:
 
     note_ons        keys struck in the file, of all its tracks and channels; `notes_read`: those that became notes
+    other_notes     notes in tracks that are not the piano's; `with_others`: 1 where there are any
     sustained       notes that the sustain pedal lengthens, where that was asked for
     and what was repaired, as in REPAIRS: how many tracks, events or keys it was
 """

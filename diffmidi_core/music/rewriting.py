@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from diffmidi_core.music.container import packed
+from diffmidi_core.music.events import NOTE_OFF, NOTE_ON
 from diffmidi_core.music.notes import Column
 from diffmidi_core.music.pairing import Release, Stream, Strike, settle
-from diffmidi_core.music.scan import END, NOTE_OFF, NOTE_ON, Scan
+from diffmidi_core.music.scan import END, Scan
 
 _OFF_FIRST, _AS_WRITTEN, _OFF_LAST = range(3)
 """Events of one tick: a key is let go before it is struck again, unless it is struck and let go at once."""
@@ -90,7 +91,7 @@ def _streams(scan: Scan, ticks: Column, others: list[list[int]]) -> Streams:
     events = scan.events
     found: Streams = defaultdict(lambda: defaultdict(list))
     notes = events.status >> 4 <= NOTE_ON
-    rows = (events.track, ticks, events.delta, events.status, *events.data)
+    rows = (events.track, ticks, events.delta, events.status, events.first, events.second)
     for track, tick, place, status, pitch, velocity in zip(*(row[notes].tolist() for row in rows), strict=True):
         strikes = status >> 4 == NOTE_ON and velocity > 0
         event = Strike(tick, place, velocity) if strikes else Release(tick, place)
@@ -116,7 +117,7 @@ def _unchanged(scan: Scan, ticks: Column, others: list[list[int]]) -> list[list[
         for track, times in zip(scan.tracks, others, strict=True)
     ]
     rest = events.status >> 4 > NOTE_ON
-    rows = (events.track, ticks, events.delta, events.status, *events.data)
+    rows = (events.track, ticks, events.delta, events.status, events.first, events.second)
     for track, tick, place, *event in zip(*(row[rest].tolist() for row in rows), strict=True):
         tracks[track].append((tick, _AS_WRITTEN, place, bytes(event)))
     return tracks

@@ -1,9 +1,7 @@
 """The events of a MIDI file as columns, fast enough to look at every file beside the library that reads its notes.
 
-Most events of a track are alike: a delta time, perhaps a status byte, and two data bytes. Of these only the first bytes
-of the delta time and the status byte have their high bit set, so that the *low* bytes of such a stretch come in threes
-(end of the delta time, first and second data byte) and a whole stretch is checked by a few array operations. What is
-not of that kind (meta events, system exclusives, programs, damage) is read byte by byte, and ends a stretch.
+Most events of a track have two data bytes, and stretches of them are found at once (`lows`). What is not of that kind
+(meta events, system exclusives, programs, damage) is read byte by byte, and ends a stretch.
 """
 
 from __future__ import annotations
@@ -11,22 +9,18 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from diffmidi_core.music.events import NOTE_OFF, NOTE_ON, Events
+from diffmidi_core.music.lows import DELTA, FIRST, LONGEST_DELTA, SECOND, Lows, Run
 from diffmidi_core.music.notes import INT32_MAX, Column
 
-NOTE_OFF, NOTE_ON, CONTROL = 8, 9, 11
-ALL_SOUND_OFF, ALL_NOTES_OFF = 120, 123
-"""Controllers that let go of every key of their channel."""
 END = b"\xff\x2f\x00"
 _DATA_BYTES = {8: 2, 9: 2, 10: 2, 11: 2, 12: 1, 13: 1, 14: 2}
 _SYSTEM = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0, **dict.fromkeys(range(0xF8, 0xFF), 0)}
 """Data bytes of messages that have no place in a file; what they are followed by can still be read."""
-_REGULAR = np.zeros(256, dtype=bool)
-_REGULAR[0x80:0xC0] = _REGULAR[0xE0:0xF0] = True
-_LONGEST_DELTA = 4
 
 
 class DamagedError(Exception):
@@ -37,24 +31,7 @@ class DamagedError(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True)
-class Run:
-    """So many events of two data bytes, one after another.
-
-    Attributes:
-        first: which low byte of the file ends the delta time of the first; that of the next is the third after it.
-        start: where the first begins.
-        status: of the first.
-    """
-
-    first: int
-    count: int
-    start: int
-    status: int
-
-
-@dataclass(frozen=True)
-class Other:
+class Other(NamedTuple):
     """An event of another kind, by where its delta time begins and ends, and its bytes; `b""` where it is left out."""
 
     start: int
@@ -75,50 +52,6 @@ class Track:
     after_sysex: bool = False
 
 
-@dataclass(frozen=True)
-class Events:
-    """Events of two data bytes, in the order of the file.
-
-    Attributes:
-        track: [N] the number of its track.
-        delta: [N] where its delta time ends: events of a file are in this order.
-        status, data: [N] and [2, N], as MIDI has them; `place` is where data[0] stands in the file.
-    """
-
-    track: Column
-    delta: Column
-    status: NDArray[np.uint8]
-    place: Column
-    data: NDArray[np.uint8]
-
-    @cached_property
-    def channel(self) -> Column:
-        """[N] from 0 to 15."""
-        return (self.status & 15).astype(np.int64)
-
-    @cached_property
-    def is_on(self) -> NDArray[np.bool_]:
-        """[N] whether a key is struck: a note-on, and none of velocity 0."""
-        struck: NDArray[np.bool_] = (self.status >> 4 == NOTE_ON) & (self.data[1] > 0)
-        return struck
-
-    @cached_property
-    def is_control(self) -> NDArray[np.bool_]:
-        """[N] whether it is a controller's."""
-        control: NDArray[np.bool_] = self.status >> 4 == CONTROL
-        return control
-
-    @cached_property
-    def silences(self) -> NDArray[np.bool_]:
-        """[N] whether it lets go of every key of its channel."""
-        number = self.data[0]
-        silent: NDArray[np.bool_] = self.is_control & ((number == ALL_SOUND_OFF) | (number == ALL_NOTES_OFF))
-        return silent
-
-    def __getitem__(self, rows: NDArray[np.bool_] | NDArray[np.integer]) -> Events:
-        return Events(self.track[rows], self.delta[rows], self.status[rows], self.place[rows], self.data[:, rows])
-
-
 class Scan:
     """All tracks of a file. Raises DamagedError where their events cannot be followed, or end too soon.
 
@@ -136,11 +69,6 @@ class Scan:
         self.whole = True
         self._read(at, announced)
 
-    @cached_property
-    def struck(self) -> int:
-        """How many keys are struck, on all channels."""
-        return int(np.count_nonzero(self.events.is_on))
-
     @property
     def left_out(self) -> int:
         """How many events are left out, because they hold bytes that are not MIDI."""
@@ -154,26 +82,7 @@ class Scan:
     @cached_property
     def events(self) -> Events:
         """Those of two data bytes, of all tracks."""
-        runs = [(number, run) for number, track in enumerate(self.tracks) for run in track.runs]
-        if not runs:
-            nothing = np.empty(0, dtype=np.int64)
-            return Events(nothing, nothing, nothing.astype(np.uint8), nothing, np.empty((2, 0), dtype=np.uint8))
-        counts = [run.count for _, run in runs]
-        rows = np.concatenate([self._rows(run) for _, run in runs])
-        first = np.cumsum([0, *counts[:-1]])
-        delta, gap, status = self._lows.low[rows], self._lows.gap[rows], self._lows.status[rows]
-        status[first] = [run.status for _, run in runs]
-        # A status byte holds until the next one.
-        said = np.where(gap == 2, np.arange(len(rows)), 0)
-        said[first] = first
-        place = delta + gap
-        return Events(
-            np.repeat([number for number, _ in runs], counts),
-            delta,
-            status[np.maximum.accumulate(said)],
-            place,
-            np.stack([self.bytes[place], self.bytes[place + 1]]),
-        )
+        return Events(self.bytes, self._lows, [track.runs for track in self.tracks])
 
     def ticks(self) -> tuple[Column, list[list[int]]]:
         """[N] ticks of `events`, and of each track those of its `others`. Raises DamagedError past 2^31."""
@@ -182,9 +91,8 @@ class Scan:
             starts = [np.array([other.start for other in track.others], dtype=np.int64)]
             deltas = [np.array([other.delta for other in track.others], dtype=np.int64)]
             for run in track.runs:
-                rows = self._rows(run)
-                deltas.append(self._lows.low[rows])
-                starts.append(np.append(run.start, self._lows.low[rows[1:] - 1] + 1))
+                deltas.append(self._lows.places(run, DELTA))
+                starts.append(np.append(run.start, self._lows.places(run, SECOND)[:-1] + 1))
             start, delta = (np.concatenate(each) for each in (starts, deltas))
             order = np.argsort(delta)
             ticks = np.empty(len(order), dtype=np.int64)
@@ -197,7 +105,7 @@ class Scan:
 
     def _delta_times(self, start: Column, end: Column) -> Column:
         value = self.bytes[end].astype(np.int64)
-        for back in range(1, _LONGEST_DELTA):
+        for back in range(1, LONGEST_DELTA):
             more = end - back >= start
             if not more.any():
                 break
@@ -251,7 +159,7 @@ class Scan:
             while at < end and data[at] >= 0x80:
                 at += 1
             delta, at = at, at + 1
-            if at >= end or at - start > _LONGEST_DELTA:
+            if at >= end or at - start > LONGEST_DELTA:
                 raise DamagedError("corrupt")
             first = data[at]
             if first >= 0xF0:
@@ -277,7 +185,8 @@ class Scan:
             if at + size > end:
                 raise DamagedError("corrupt")
             if size == 2 and told.isascii():
-                at, status = self._run(track, start, delta, end, status), 0
+                track.runs.append(self._lows.run(start, delta, end, status))
+                at, status = self._lows.end(track.runs[-1]), 0
                 continue
             at += size
             if told.isascii():
@@ -292,59 +201,14 @@ class Scan:
         track.end = at
         return track
 
-    def _run(self, track: Track, start: int, delta: int, end: int, status: int) -> int:
-        """Add all regular events from one on, whose delta time ends at `delta` and whose status is given; their end."""
-        first = self._lows.before(delta)
-        count = self._lows.regular(first, self._lows.before(end))
-        track.runs.append(Run(first, count, start, status))
-        return int(self._lows.low[first + 3 * count - 1]) + 1
-
     def _last_status(self, run: Run) -> int:
-        rows = self._rows(run)[1:]
-        said = np.flatnonzero(self._lows.gap[rows] == 2)
-        return int(self._lows.status[rows[said[-1]]]) if len(said) else run.status
-
-    def _rows(self, run: Run) -> Column:
-        """[count] the low bytes at which the delta times of a run end."""
-        return np.arange(run.first, run.first + 3 * run.count, 3)
+        delta, place = (self._lows.places(run, which)[1:] for which in (DELTA, FIRST))
+        said = place[place - delta == 2]
+        return self.data[said[-1] - 1] if len(said) else run.status
 
     @cached_property
-    def _lows(self) -> _Lows:
-        return _Lows(self.bytes)
-
-
-class _Lows:
-    """The low bytes of a file, and for each whether an event of two data bytes may have its delta time end there.
-
-    Attributes:
-        low: [N] where they stand.
-        gap: [N-1] how far it is to the next one: 1, or 2 where a status byte lies between.
-        status: [N-1] the byte that follows.
-    """
-
-    def __init__(self, data: NDArray[np.uint8]) -> None:
-        self.low = np.flatnonzero(data < 0x80)
-        self.gap = np.diff(self.low)
-        self.status = data[self.low[:-1] + 1]
-        direct = self.gap == 1
-        begun = direct | ((self.gap == 2) & _REGULAR[self.status])
-        self._broken = ~(begun[:-1] & direct[1:])
-        self._broken[1:] |= self.gap[:-2] > _LONGEST_DELTA
-        self._breaks: dict[int, Column] = {}
-
-    def before(self, place: int) -> int:
-        """How many low bytes there are before a place."""
-        return int(np.searchsorted(self.low, place))
-
-    def regular(self, first: int, end: int) -> int:
-        """How many events go on like the one whose delta time ends at low byte `first`, up to low byte `end`."""
-        row, which = divmod(first, 3)
-        breaks = self._breaks.get(which)
-        if breaks is None:
-            breaks = self._breaks[which] = np.flatnonzero(self._broken[which::3])
-        place = int(np.searchsorted(breaks, row, side="right"))
-        most = (end - first) // 3
-        return min(most, int(breaks[place]) - row) if place < len(breaks) else most
+    def _lows(self) -> Lows:
+        return Lows(self.bytes)
 
 
 def _after_system(data: bytes, at: int, end: int) -> int:
@@ -355,7 +219,7 @@ def _after_system(data: bytes, at: int, end: int) -> int:
     elif kind in (0xF0, 0xF7, 0xFF):
         at += 1 + (kind == 0xFF)
         length = 0
-        for _ in range(_LONGEST_DELTA):
+        for _ in range(LONGEST_DELTA):
             byte = data[at] if at < end else 0x80
             at, length = at + 1, length << 7 | byte & 127
             if byte < 0x80:

@@ -13,10 +13,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from diffmidi_core.files import read_json
 from diffmidi_core.music.reading import printable
+from diffmidi_core.numbers import count_text, figure_text
 from diffmidi_core.run.folder import RunFolder
 from diffmidi_core.run.manifest import Manifest
 from diffmidi_core.train.overfitting import curves_part
 
+_TRAINED_BY = ("train.", "precision")
+"""How what decides the weights is called in the config; the rest of what may change does not."""
 UNKNOWN = "unknown"
 """What the Hub calls a licence that nobody has named."""
 
@@ -58,6 +61,8 @@ def write_card(
             music=_music(config, facts.get("data") or {}),
             figures={each: figure for each, figure in figures.items() if figure is not None},
             versions=facts.get("versions") or {},
+            began=facts.get("began"),
+            changes=_changes(run),
             overfits=curves_part(run.read_log()),
         )
     )
@@ -70,6 +75,16 @@ def _said(file: Path) -> Mapping[str, Any]:
     return said if isinstance(said, Mapping) else {}
 
 
+def _changes(run: RunFolder) -> list[str]:
+    """What was changed of how it was trained, and from which iteration on."""
+    told = []
+    for segment in run.segments():
+        pairs = {name: pair for name, pair in (segment.get("changed") or {}).items() if name.startswith(_TRAINED_BY)}
+        said = ", ".join(f"`{name}` {_cell(new)} instead of {_cell(old)}" for name, (old, new) in pairs.items())
+        told += [f"From iteration {segment.get('from')} on: {said}."] if said else []
+    return told
+
+
 def _music(config: Mapping[str, Any], counts: Mapping[str, Any]) -> dict[str, str]:
     """What it heard, in the words of `prepare`. Of a path only its end: the rest is nobody else's business."""
     source = (config.get("source") or {}).get("name", UNKNOWN)
@@ -77,7 +92,7 @@ def _music(config: Mapping[str, Any], counts: Mapping[str, Any]) -> dict[str, st
     told = {"source": f"{source}{place}"}
     for key, said in (("kept", "pieces"), ("heldout", "of them held out"), ("notes", "notes"), ("words", "words")):
         if isinstance(counts.get(key), int):
-            told[said] = f"{counts[key]:,}"
+            told[said] = count_text(counts[key])
     return told
 
 
@@ -100,4 +115,4 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, list | tuple):
         return " to ".join(map(_cell, value))
-    return f"{value:.4g}" if isinstance(value, float) else str(value).replace("|", "\\|")
+    return figure_text(value) if isinstance(value, float) else str(value).replace("|", "\\|")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+
+from pydantic.fields import FieldInfo
 
 from diffmidi_core.checksums import digests
 from diffmidi_core.contracts.process import Process
+from diffmidi_core.declaration import UserPath
 from diffmidi_core.draw.folder import WHILE_TRAINING, DrawFolder, PieceRecord
 from diffmidi_core.draw.model import CONFIG, TOKENIZER, VOCAB, WEIGHTS, Model, open_model
 from diffmidi_core.errors import DiffmidiError
@@ -67,12 +70,21 @@ def export(
 def _check_portable(parts: Mapping[str, Part]) -> None:
     """A tokenizer saves its own files; of other parts an option that is a path would not be found elsewhere."""
     for kind, part in parts.items():
-        for name, value in () if kind == "tokenizer" else find(kind, part.spec).options(part.options):
-            if isinstance(value, Path):
+        if kind == "tokenizer":
+            continue
+        options = find(kind, part.spec).options(part.options)
+        for name, field in type(options).model_fields.items():
+            if _is_path(field) and (value := getattr(options, name)) is not None:
                 raise DiffmidiError(
                     f"this model cannot be exported: {kind}.{name} is {value}, and elsewhere it could not be built "
                     "without that."
                 )
+
+
+def _is_path(field: FieldInfo) -> bool:
+    kinds = (field.annotation, *get_args(field.annotation))
+    # Of a field that is a UserPath and nothing else pydantic keeps what makes it one beside its type.
+    return UserPath in kinds or Path in kinds or any(each in field.metadata for each in get_args(UserPath)[1:])
 
 
 def _count(process: Process) -> int:

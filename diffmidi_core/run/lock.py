@@ -41,16 +41,20 @@ class Holder(BaseModel):
 
 
 @contextmanager
-def hold(folder: Path, what: str = "train") -> Iterator[None]:
+def hold(folder: Path, what: str = "train", *, agree: bool = True) -> Iterator[None]:
     """Keep other processes from preparing or training a run while the block runs.
 
     The operating system's lock: it ends with its process, however that ends. Within one process, blocks may be nested.
-    Of several processes that work together, the main one holds it for all. Raises DiffmidiError that says who holds it.
+    Of several processes that work together, the main one holds it for all. They `agree` whether it does, which needs
+    torch; without that the others begin their work whatever becomes of it. Raises DiffmidiError that says who holds it.
     """
     from filelock import FileLock
 
     lock = FileLock(folder / LOCK, is_singleton=True)
-    done_by_main(lambda: _acquire(lock, folder, what))
+    if agree:
+        done_by_main(lambda: _acquire(lock, folder, what))
+    elif is_main():
+        _acquire(lock, folder, what)
     try:
         yield
     finally:

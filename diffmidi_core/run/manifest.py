@@ -16,6 +16,7 @@ from diffmidi_core import __version__
 from diffmidi_core.checksums import sealed, verify
 from diffmidi_core.config import RunConfig
 from diffmidi_core.draw.lengths import DataLengths
+from diffmidi_core.draw.typical import Typical
 from diffmidi_core.errors import DiffmidiError, UnreadableError, UsageError
 from diffmidi_core.files import read_json, write_json
 from diffmidi_core.registry import find
@@ -23,6 +24,8 @@ from diffmidi_core.sections import Part, SampleConfig
 
 PARTS = ("tokenizer", "backbone", "schedule", "process")
 """Kinds of parts that a model is built from."""
+SLOWEST, FASTEST = 4, 1_000_000
+"""Tempi that are believed, in quarter notes a minute."""
 FORMAT = 1
 """Rises when an older diffmidi could not read what a newer one writes."""
 ANOTHER = "use another one of the same run (--checkpoint STEP), or remove its folder to go on from the one before."
@@ -42,6 +45,15 @@ def _plausible(lengths: DataLengths) -> DataLengths:
     if not lengths.windows or (lengths.words_per_note is not None and lengths.words_per_note <= 0):
         raise ValueError("there are windows, and tokens to a note")
     return lengths
+
+
+def _playable(typical: Typical) -> Typical:
+    if typical.tempo is not None and not SLOWEST <= typical.tempo <= FASTEST:
+        raise ValueError(f"a tempo is from {SLOWEST} to {FASTEST:,} quarter notes a minute")
+    beats, value = typical.metre or (4, 4)
+    if not 1 <= beats <= 255 or value not in (1, 2, 4, 8, 16, 32, 64, 128):
+        raise ValueError("a metre is 1 to 255 beats of a note value")
+    return typical
 
 
 def _inside(files: dict[str, str]) -> dict[str, str]:
@@ -110,6 +122,7 @@ class Manifest(_Said):
         sampler, sample: how it draws unless it is asked otherwise.
         length: tokens in a window.
         lengths: of the music that it was trained on.
+        typical: the tempo and the metre of that music, in which new pieces are played.
         weights: names the weights; an export has that of its checkpoint.
         files: SHA-256 of every other file that the model opens from, by its path in the folder.
         training: what only a checkpoint has.
@@ -129,13 +142,20 @@ class Manifest(_Said):
     precision: Literal["auto", "fp32", "bf16", "fp16"]
     tokenizer_fingerprint: str
     lengths: Annotated[DataLengths, AfterValidator(_plausible)]
+    typical: Annotated[Typical, AfterValidator(_playable)] = Typical()
     weights: str = ""
     files: Annotated[dict[str, str], AfterValidator(_inside)] = {}
     training: Training | None = None
 
     @classmethod
     def of(
-        cls, config: RunConfig, step: int, tokenizer_fingerprint: str, lengths: DataLengths, training: Training
+        cls,
+        config: RunConfig,
+        step: int,
+        tokenizer_fingerprint: str,
+        lengths: DataLengths,
+        typical: Typical,
+        training: Training,
     ) -> Self:
         """Of what a run trains; the files are filled in when they are written."""
         return cls(
@@ -150,6 +170,7 @@ class Manifest(_Said):
             precision=config.precision,
             tokenizer_fingerprint=tokenizer_fingerprint,
             lengths=lengths,
+            typical=typical,
             training=training,
         )
 

@@ -9,6 +9,7 @@ from diffmidi_core.config import PLURAL, SINGLE, RunConfig
 from diffmidi_core.contracts.source import Source
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.augment import Augmentation, settled
+from diffmidi_core.data.chosen import Chosen
 from diffmidi_core.data.prepare import REPORT, TOKENIZER, prepare
 from diffmidi_core.data.sustained import Sustained
 from diffmidi_core.draw.folder import DrawFolder
@@ -34,7 +35,7 @@ def prepare_data(session: Session, *, command: str = "prepare") -> None:
     check_installed()
     Augmentation(settled(config.augment, epochs=0), session.tokenizer)
     source = _source(config)
-    with hold(session.folder.path, "prepare"), Stop() as stop:
+    with hold(session.folder.path, "prepare", agree=False), Stop() as stop:
         try:
             report = prepare(
                 source,
@@ -45,7 +46,7 @@ def prepare_data(session: Session, *, command: str = "prepare") -> None:
                 hooks=session.hooks,
                 near_duplicates=options.near_duplicates,
                 group=options.group,
-                labels=Path(options.labels) if options.labels else None,
+                labels=options.labels,
                 workers=options.workers,
                 make=partial(_parts, config, session.folder.data / TOKENIZER),
                 rank=rank(),
@@ -54,6 +55,7 @@ def prepare_data(session: Session, *, command: str = "prepare") -> None:
             )
         except StoppedError as stopped:
             raise StoppedError(f"{stopped} Go on with: diffmidi {command} --resume {session.folder.path}") from None
+    session.folder.note(data_fingerprint=report.dataset_fingerprint)
     session.end("prepare", report.summary())
 
 
@@ -64,6 +66,7 @@ def _parts(config: RunConfig, saved: Path) -> tuple[Source, Tokenizer]:
 
 def _source(config: RunConfig) -> Source:
     source: Source = build("source", config.source, data=config.data)
+    source = Chosen(source, config.prepare.tracks)
     return Sustained(source) if config.prepare.sustain else source
 
 

@@ -18,6 +18,7 @@ from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import whole_file
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.music.reading import printable
+from diffmidi_core.numbers import count_text, figure_text
 from diffmidi_core.run.session import Session
 
 
@@ -97,7 +98,7 @@ def _environment() -> Environment:
 def _cell(value: Cell) -> str:
     if value is None:
         return "\N{EN DASH}"
-    return value if isinstance(value, str) else f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+    return value if isinstance(value, str) else count_text(value) if isinstance(value, int) else figure_text(value)
 
 
 def _data_url(picture: Picture) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 
 from diffmidi_core.declaration import Declaration, Options
 from diffmidi_core.errors import BrokenPluginError, UsageError
-from diffmidi_core.registry import KINDS, Offer, offers, same
+from diffmidi_core.kinds import KINDS
+from diffmidi_core.registry import Offer, offers, same
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,9 @@ def checks_of(kind: str) -> ModuleType:
 
 
 def checks_for(kind: str) -> tuple[Check, ...]:
-    """Every check of a kind: the functions named check_* in checks/every.py and in the kind's own module."""
-    modules = importlib.import_module("diffmidi_core.testing.checks.every"), checks_of(kind)
+    """Every check of a kind: the functions named check_* in the kind's own module, and those for all (or all parts)."""
+    shared = ("every", "part") if KINDS[kind].contract else ("every",)
+    modules = [checks_of(each) for each in (*shared, kind)]
     found = (each for module in modules for name, each in vars(module).items() if name.startswith("check_"))
     return tuple(_on_one_thread(check) for check in found)
 

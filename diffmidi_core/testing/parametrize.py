@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from diffmidi_core.declaration import Declaration
+from diffmidi_core.declaration import Declaration, Described
 from diffmidi_core.errors import UsageError
-from diffmidi_core.registry import KINDS, Offer, offers
+from diffmidi_core.kinds import KINDS
+from diffmidi_core.registry import Offer, offers
 from diffmidi_core.testing.component import Component, checks_for
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def parametrize_with_checks(
-    parts: Iterable[Offer | Declaration], expected_failures: Mapping[str, str] | None = None
+    parts: Iterable[Offer | Described], expected_failures: Mapping[str, str] | None = None
 ) -> pytest.MarkDecorator:
     """Parametrise a test over `component` and `check`: every check of every part.
 
@@ -44,12 +45,15 @@ def parametrize_with_checks(
     return pytest.mark.parametrize(("component", "check"), cases)
 
 
-def _offer_of(declaration: Declaration) -> Offer:
+def _offer_of(declaration: Described) -> Offer:
     for kind in KINDS:
         for offer in offers(kind):
-            if offer.problem() is None and offer.load() is declaration:
+            if offer.problem() is None and offer.described() is declaration:
                 return offer
     raise UsageError(
-        f"no installed package offers {declaration.implementation}: give it an entry point and install it "
-        "(pip install -e .)."
+        f"no installed package offers {_called(declaration)}: give it an entry point and install it (pip install -e .)."
     )
+
+
+def _called(declaration: Described) -> str:
+    return declaration.implementation if isinstance(declaration, Declaration) else f"the preset '{declaration.summary}'"

@@ -19,6 +19,7 @@ from diffmidi_core.contracts.canvas import Canvas
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.music.toy import toy_scores
+from diffmidi_core.presets import default_names
 from diffmidi_core.registry import find, offers
 from diffmidi_core.testing.expect import expect
 
@@ -47,14 +48,14 @@ def smallest(kind: str, name: str, **context: Any) -> Any:
 
 
 def toy_tokenizer() -> Tokenizer:
-    """The smallest built-in tokenizer."""
-    tokenizer: Tokenizer = smallest("tokenizer", "mmm")
+    """The tokenizer that runs have by default, at its smallest."""
+    tokenizer: Tokenizer = smallest("tokenizer", _default("tokenizer"))
     return tokenizer
 
 
 def toy_process(family: str | None = None) -> Process:
     """The smallest process of a family, ours before others', in eval mode. Fails the check where none is installed."""
-    found = [offer for offer in offers("process") if offer.problem() is None and offer.load().family == family]
+    found = [offer for offer in offers("process") if offer.problem() is None and offer.process().family == family]
     expect(bool(found), f"no installed process is of the family {family!r}")
     process: Process = smallest("process", found[0].spelling, **context_of("process"))
     return process.eval()
@@ -69,10 +70,14 @@ def context_of(kind: str) -> dict[str, Any]:
     if kind == "process":
         return {
             "tokenizer": toy_tokenizer(),
-            "backbone": smallest("backbone", "bert", length=LENGTH),
-            "schedule": smallest("schedule", "sqrt"),
+            "backbone": smallest("backbone", _default("backbone"), length=LENGTH),
+            "schedule": smallest("schedule", _default("schedule")),
         }
     return {}
+
+
+def _default(kind: str) -> str:
+    return str(default_names()[kind]["name"])
 
 
 def toy_windows(tokenizer: Tokenizer) -> list[Ids]:

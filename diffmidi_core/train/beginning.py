@@ -11,12 +11,23 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from diffmidi_core.data.dataset import TokenDataset
 from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.run import checkpoint
 from diffmidi_core.run.folder import RunFolder
 from diffmidi_core.run.manifest import Began, Manifest, first_mistake, is_run, read_model
 from diffmidi_core.run.ranks import done_by_main
 from diffmidi_core.run.session import Session
+
+
+def check_prepared(folder: RunFolder, dataset: TokenDataset) -> None:
+    """Raises DiffmidiError where the data of a run are not those that were prepared for it."""
+    prepared = folder.facts().get("data_fingerprint")
+    if prepared not in (None, dataset.fingerprint):
+        raise DiffmidiError(
+            f"{folder.data} (fingerprint {dataset.fingerprint}) is not what was prepared for this run ({prepared}): "
+            "put that back, or begin a new run."
+        )
 
 
 def remember_origin(session: Session) -> None:

@@ -12,7 +12,7 @@ from diffmidi_core.contracts.process import Process
 from diffmidi_core.data.augment import Augmentation, settled
 from diffmidi_core.data.dataset import TokenDataset
 from diffmidi_core.data.report import check_files, figures
-from diffmidi_core.draw.length import lengths_of
+from diffmidi_core.draw.length import lengths_of, typical_of
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import sweep
 from diffmidi_core.judge.likelihood import bits_per_word, levels_for, window_bits
@@ -29,7 +29,7 @@ from diffmidi_core.run.stop import Stop
 from diffmidi_core.sections import AugmentConfig
 from diffmidi_core.train import segments
 from diffmidi_core.train.agreement import Agreement
-from diffmidi_core.train.beginning import open_origin, origin_of
+from diffmidi_core.train.beginning import check_prepared, open_origin, origin_of
 from diffmidi_core.train.clock import Clock
 from diffmidi_core.train.feed import Feed
 from diffmidi_core.train.optimiser import Ema, ema_decay, make_optimiser
@@ -76,7 +76,7 @@ class Trainer:
         self.step = 0
         self.best = Best()
         self.began: Began | None = None
-        self.lengths = lengths_of(self.dataset)
+        self.lengths, self.typical = lengths_of(self.dataset), typical_of(self.dataset)
         # Of the data and not of the run's seed: runs that differ by their seed look at the same music.
         self.heldout = self.dataset.heldout(LOOK_WINDOWS)
         self.trained_on = self.dataset.draw(len(self.heldout), seed=seed_for(0, "look"), step=0, plain=True)
@@ -211,7 +211,7 @@ class Trainer:
             began=self.began,
         )
         tokenizer = self.session.tokenizer
-        manifest = Manifest.of(self.config, self.step, tokenizer.fingerprint, self.lengths, training)
+        manifest = Manifest.of(self.config, self.step, tokenizer.fingerprint, self.lengths, self.typical, training)
         path = checkpoint.save(folder.checkpoints, tensors, tokenizer, manifest)
         checkpoint.prune(folder.checkpoints, self.config.train.keep, self.best.step)
         memory = peak_memory_mb(self.accelerator.device)
@@ -279,6 +279,7 @@ def _train(session: Session, *, resume: bool) -> None:
     session.begin("train")
     done_by_main(lambda: _sweep(folder))
     trainer = Trainer(session)
+    check_prepared(folder, trainer.dataset)
     if resume and known:
         trainer.resume()
     elif (began := origin_of(folder)) is not None:

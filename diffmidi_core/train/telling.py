@@ -7,6 +7,7 @@ from pathlib import Path
 
 from diffmidi_core.data.dataset import TokenDataset, Window
 from diffmidi_core.errors import DiffmidiError, StoppedError
+from diffmidi_core.numbers import figure_text, spread_text
 from diffmidi_core.run.checkpoint import steps
 from diffmidi_core.run.folder import RunFolder
 from diffmidi_core.run.memory import out_of_memory
@@ -61,10 +62,10 @@ def remarks_at_the_end(
 ) -> Iterator[str]:
     """That it ended early, and that it overfitted; where no `log` is given, nothing of the second."""
     if step < iterations:
-        error = "" if best.error is None else f" ± {best.error:.2g}"
+        error = "" if best.error is None else f" {spread_text(best.error)}"
         yield (
             f"training stopped at iteration {step} of {iterations}: {best.looks_since} looks have not lowered the "
-            f"held-out bound, whose best is {best.bound:.3f}{error} bits per word at iteration {best.step}."
+            f"held-out bound, whose best is {figure_text(best.bound)}{error} bits per word at iteration {best.step}."
         )
     if log is not None and (parted := curves_part(log)) is not None:
         yield (

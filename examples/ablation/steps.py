@@ -33,7 +33,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from diffmidi_core.api import Batch, Canvas, Metric, Pipeline, RowDraws, Sample, Sampler, Tokenizer
+from diffmidi import Pipeline
+from diffmidi.api.metric import Metric, Sample
+from diffmidi.api.process import Batch
+from diffmidi.api.sampler import Canvas, RowDraws, Sampler
+from diffmidi.api.tokenizer import Tokenizer
 from diffmidi_core.judge.music import ReferenceMusic
 from diffmidi_core.registry import find
 
@@ -270,7 +274,7 @@ def main() -> None:
     pipeline = Pipeline.from_pretrained(asked.run)
     model = Pipeline.from_pretrained(asked.judge) if asked.judge else None
     judge = Judge(asked.run, pipeline, asked.windows, model=model)
-    family = find("process", pipeline.model.parts["process"].spec).load().family
+    family = find("process", pipeline.model.parts["process"].spec).process().family
     samplers = asked.samplers or (MASKED if family == "masked" else GAUSSIAN)
     kept = out / "steps.csv"
     rows: list[Row] = []

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from diffmidi_core.api import Declaration, Field, Options, UserPath
+from diffmidi.api import Declaration, Field, Options, UserPath
 
 
 class EncoderOptions(Options):

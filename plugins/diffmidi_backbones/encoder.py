@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedModel
 
+from diffmidi.api import DiffmidiError
+from diffmidi.api.backbone import Backbone
 from diffmidi_backbones.declarations import EncoderOptions
-from diffmidi_core.api import Backbone, DiffmidiError
 
 EAGER_UP_TO = 512
 
@@ -34,7 +35,7 @@ class Encoder(Backbone):
     def __init__(self, options: EncoderOptions, *, length: int) -> None:
         super().__init__(options, length=length)
         model: Any = (
-            self._pretrained(Path(options.pretrained))
+            self._pretrained(options.pretrained)
             if options.pretrained
             else self.model_class(self.config(), **self.model_arguments)
         )

@@ -12,8 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from diffmidi.api import Options, hookimpl
+from diffmidi.api.hook import clock_text, count_text, figure_text, interval_text, read_json, spread_text
 from diffmidi_console.prepared import prepared
-from diffmidi_core.api import Options, hookimpl, read_json
 
 _SHOWN_EVERY = 10.0
 """Seconds between plain lines where the output is no terminal (a log file, CI)."""
@@ -62,15 +63,15 @@ class Console:
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Loss and speed beside the bar; held-out figures on a line of their own."""
         if "heldout/bound_bpw" in values:
-            error = f" ± {values[ERROR]:.2g}" if ERROR in values else ""
+            error = f" {spread_text(values[ERROR])}" if ERROR in values else ""
             self.terminal.print(
-                f"  iteration {step}: held-out bound {values['heldout/bound_bpw']:.3f}{error} bits per word "
-                f"(training music: {values['train/bound_bpw']:.3f})",
+                f"  iteration {step}: held-out bound {figure_text(values['heldout/bound_bpw'])}{error} bits per word "
+                f"(training music: {figure_text(values['train/bound_bpw'])})",
                 highlight=False,
             )
         elif self.progress_bar is not None:
             speed = values.get("steps_per_second")
-            shown = f"loss {values['loss']:.4f}" + (f"  {speed:.2f} steps/s" if speed else "")
+            shown = f"loss {figure_text(values['loss'])}" + (f"  {figure_text(speed)} steps/s" if speed else "")
             self.progress_bar.update(self.task, figures=shown)
 
     @hookimpl
@@ -94,7 +95,7 @@ class Console:
         if (report := folder / "data.json").exists():
             self.terminal.print(prepared(folder, read_json(report)))
         else:
-            said = ", ".join(f"{value:,} {name}" for name, value in figures.items())
+            said = ", ".join(f"{count_text(value)} {name}" for name, value in figures.items())
             self.terminal.print(f"  {said}", highlight=False)
 
     def _table(self, figures: Mapping[str, Any]) -> None:
@@ -118,7 +119,9 @@ class Console:
             assert self.progress_bar is not None
             left = self.progress_bar.tasks[0].time_remaining
             said = f"  {self.what} {done}/{total or '?'}  {self.progress_bar.tasks[0].fields['figures']}"
-            self.terminal.print(said + (f"  {left:.0f} s left" if left is not None else ""), highlight=False)
+            self.terminal.print(
+                said + (f"  about {clock_text(left)} left" if left is not None else ""), highlight=False
+            )
 
     def _close(self) -> None:
         if self.progress_bar is not None:
@@ -141,11 +144,13 @@ def _figures(of: str, figures: Mapping[str, Any], notes: list[str]) -> Table:
         if part and group != above:
             table.add_row(group)
         above = group
-        spread = f" ± {figure['error']:.2g}" if figure["error"] is not None and figure["interval"] is None else ""
-        cells = [f"  {part}" if part else name, f"{figure['value']:.4g}{spread}{_marks(figure, notes)}"]
-        cells.append("" if figure["interval"] is None else "{:.4g} to {:.4g}".format(*figure["interval"]))
+        spread = (
+            f" {spread_text(figure['error'])}" if figure["error"] is not None and figure["interval"] is None else ""
+        )
+        cells = [f"  {part}" if part else name, f"{figure_text(figure['value'])}{spread}{_marks(figure, notes)}"]
+        cells.append("" if figure["interval"] is None else interval_text(figure["interval"]))
         if beside:
-            cells.append("" if figure["reference"] is None else f"{figure['reference']:.4g}")
+            cells.append("" if figure["reference"] is None else figure_text(figure["reference"]))
         table.add_row(*cells, figure["unit"])
     return table
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diffmidi_core.api import Declaration
+from diffmidi.api import Declaration
 
 console = Declaration(
     summary="progress bars, figures and paths on the terminal (rich)",

@@ -9,6 +9,8 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from diffmidi.api.hook import count_text, figure_text, percent_text
+
 NAMED = 3
 """Pieces that are named for each reason; data.json names them all."""
 
@@ -36,58 +38,70 @@ def prepared(folder: Path, report: Mapping[str, Any]) -> Table:
 
 
 def _pieces(report: Mapping[str, Any]) -> Iterator[Row]:
-    yield "found", _number(report["found"]), ""
+    yield "found", count_text(report["found"]), ""
     yield (
         "kept",
-        _number(report["kept"]),
-        f"{_number(report['heldout'])} of them held out, {_number(report['test'])} to test",
+        count_text(report["kept"]),
+        f"{count_text(report['heldout'])} of them held out, {count_text(report['test'])} to test",
     )
     if report["copies"]:
-        yield "copies left out", _number(len(report["copies"])), _named(_pairs(report["copies"]))
+        yield "copies left out", count_text(len(report["copies"])), _named(_pairs(report["copies"]))
     if (grouped := report["grouped"]).get("groups"):
-        said = f"in {_number(grouped['groups'])} groups by {grouped['by']}, each on one side of the split"
-        yield "grouped", _number(grouped["pieces"]), said
+        said = f"in {count_text(grouped['groups'])} groups by {grouped['by']}, each on one side of the split"
+        yield "grouped", count_text(grouped["pieces"]), said
     near = report["near_duplicates"]
     if near.get("dropped"):
-        yield "versions left out", _number(len(near["dropped"])), _named(_pairs(near["dropped"]))
+        yield "versions left out", count_text(len(near["dropped"])), _named(_pairs(near["dropped"]))
     elif near.get("groups"):
-        groups = f"{_number(near['groups'])} groups, each" if near["groups"] > 1 else "one group,"
+        groups = f"{count_text(near['groups'])} groups, each" if near["groups"] > 1 else "one group,"
         said = f"in {groups} on one side of the split"
-        yield "versions", _number(near["pieces"]), said
-        yield "largest group", _number(near["largest"]), _named(near["in_largest"], near["largest"])
+        yield "versions", count_text(near["pieces"]), said
+        yield "largest group", count_text(near["largest"]), _named(near["in_largest"], near["largest"])
     for reason, sentences in sorted(report["refused"].items(), key=lambda each: -len(each[1])):
-        yield f"refused: {reason.replace('_', ' ')}", _number(len(sentences)), _named(sentences)
+        yield f"refused: {reason.replace('_', ' ')}", count_text(len(sentences)), _named(sentences)
     for what, pieces in sorted(report.get("repaired", {}).items(), key=lambda each: -len(each[1])):
-        yield f"repaired: {what.replace('_', ' ')}", _number(len(pieces)), _named(pieces)
+        yield f"repaired: {what.replace('_', ' ')}", count_text(len(pieces)), _named(pieces)
 
 
 def _music(report: Mapping[str, Any]) -> Iterator[Row]:
-    yield "hours of music", f"{report['hours']:,.2f}", ""
-    yield "notes", _number(report["notes"]), ""
+    yield "hours of music", figure_text(report["hours"]), ""
+    yield "notes", count_text(report["notes"]), ""
     read = report.get("read", {})
     if read.get("note_ons"):
-        yield "note-ons", _number(read["note_ons"]), f"in the files, and {_number(read['notes_read'])} notes read"
+        yield "note-ons", count_text(read["note_ons"]), f"in the files, and {count_text(read['notes_read'])} notes read"
+    if read.get("other_notes"):
+        pieces = f"{count_text(read['with_others'])} pieces"
+        yield "other instruments", count_text(read["other_notes"]), f"notes in {pieces}, left out; see --tracks"
     if read.get("with_pedal"):
-        many = f"{_number(read['with_pedal'])} pieces"
+        many = f"{count_text(read['with_pedal'])} pieces"
         if "sustained" in read:
-            longer = 100 * read["sustained"] / max(report["notes"], 1)
-            yield "under the pedal", f"{longer:.3g} %", f"of the notes are longer than their keys are held, in {many}"
+            longer = read["sustained"] / max(report["notes"], 1)
+            yield (
+                "under the pedal",
+                percent_text(longer),
+                f"of the notes are longer than their keys are held, in {many}",
+            )
         else:
             yield "with a pedal", many, "which is left out: notes are as long as their keys are held"
-    yield "words", _number(report["words"]), f"{report['words'] / max(report['notes'], 1):.2f} a note"
+    typical = report.get("typical", {})
+    if "tempo" in typical:
+        yield "tempo", figure_text(typical["tempo"]), "quarter notes a minute, the median of the training pieces"
+    if "metre" in typical:
+        yield "metre", "/".join(map(str, typical["metre"])), "the commonest of the training pieces"
+    yield "words", count_text(report["words"]), f"{figure_text(report['words'] / max(report['notes'], 1))} a note"
 
 
 def _losses(report: Mapping[str, Any]) -> Iterator[Row]:
     for what, name, said in TIMING:
         if report["timing"][what]:
-            yield name, _number(report["timing"][what]), said
+            yield name, count_text(report["timing"][what]), said
     for what, count in report["changed"].items():
-        yield what.replace("_", " "), _number(count), "changed by the tokenizer"
+        yield what.replace("_", " "), count_text(count), "changed by the tokenizer"
     loss = report["round_trip"]
     if not loss.get("notes"):
         return
-    which = "all pieces" if loss["pieces"] >= report["kept"] else f"{_number(loss['pieces'])} pieces drawn by hash"
-    yield "notes lost", f"{100 * loss['lost'] / loss['notes']:.2g} %", f"there and back, measured on {which}"
+    which = "all pieces" if loss["pieces"] >= report["kept"] else f"{count_text(loss['pieces'])} pieces drawn by hash"
+    yield "notes lost", percent_text(loss["lost"] / loss["notes"]), f"there and back, measured on {which}"
     for name, said, unit in (
         ("onset_ms", "onset error", "ms"),
         ("duration_ms", "duration error", "ms"),
@@ -95,7 +109,11 @@ def _losses(report: Mapping[str, Any]) -> Iterator[Row]:
     ):
         if name in loss:
             mean, most = loss[name]["mean"], loss[name]["p99"]
-            yield said, f"{mean:.3g} {unit}", f"on average; for 99 % of the notes at most {most:.3g} {unit}"
+            yield (
+                said,
+                f"{figure_text(mean)} {unit}",
+                f"on average; for 99 % of the notes at most {figure_text(most)} {unit}",
+            )
 
 
 def _pairs(copies: Sequence[Mapping[str, str]]) -> list[str]:
@@ -103,9 +121,5 @@ def _pairs(copies: Sequence[Mapping[str, str]]) -> list[str]:
 
 
 def _named(names: Sequence[str], of: int = 0) -> str:
-    more = f"; {_number(max(of, len(names)) - NAMED)} more in data.json" if len(names) > NAMED else ""
+    more = f"; {count_text(max(of, len(names)) - NAMED)} more in data.json" if len(names) > NAMED else ""
     return "; ".join(names[:NAMED]) + more
-
-
-def _number(value: int) -> str:
-    return f"{value:,}"

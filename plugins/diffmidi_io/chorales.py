@@ -22,18 +22,8 @@ import platformdirs
 from numpy.typing import NDArray
 from symusic.core import TimeSignatureTick
 
-from diffmidi_core.api import (
-    DiffmidiError,
-    Notes,
-    Options,
-    Piece,
-    RefusedError,
-    Score,
-    Source,
-    UsageError,
-    score_of,
-    whole_file,
-)
+from diffmidi.api import DiffmidiError, Options, RefusedError, UsageError
+from diffmidi.api.source import Notes, Piece, Score, Source, score_of, whole_file
 from diffmidi_io.musicxml import TICKS_PER_QUARTER, Part, read_musicxml
 
 VERSION = 1

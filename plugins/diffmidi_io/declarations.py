@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diffmidi_core.api import Declaration, Field, Options, UserPath
+from diffmidi.api import Declaration, Field, Options, SourceDeclaration, UserPath
 
 
 class FolderOptions(Options):
@@ -58,24 +58,24 @@ class WaveformOptions(SoundOptions):
     height: float = Field(3.0, ge=2, le=20, description="height in inches")
 
 
-folder = Declaration(
+folder = SourceDeclaration(
     summary="every MIDI file below a folder (--data FOLDER), or one MIDI file",
     implementation="diffmidi_io.folder:Folder",
     options=FolderOptions,
     takes=("*/", "*.mid", "*.midi", "*.kar", "*.rmi"),
 )
-chorales = Declaration(
+chorales = SourceDeclaration(
     summary="the 410 pieces by Bach, most of them four-part chorales, that come with music21",
     implementation="diffmidi_io.chorales:Chorales",
     takes=("",),
 )
-parquet = Declaration(
+parquet = SourceDeclaration(
     summary="rows of a Parquet file, or of a folder of them, that hold MIDI files or notes (--data FILE.parquet)",
     implementation="diffmidi_io.parquet:Parquet",
     options=ParquetOptions,
     takes=("*.parquet",),
 )
-hub = Declaration(
+hub = SourceDeclaration(
     summary="rows of a data set on the Hugging Face hub that hold MIDI files or notes (--data hub:NAME)",
     implementation="diffmidi_io.hub:Hub",
     options=HubOptions,

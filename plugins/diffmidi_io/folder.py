@@ -10,16 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from unicodedata import normalize
 
-from diffmidi_core.api import (
-    DiffmidiError,
-    Piece,
-    RefusedError,
-    Score,
-    Source,
-    UsageError,
-    printable,
-    read_midi_counted,
-)
+from diffmidi.api import DiffmidiError, RefusedError, UsageError
+from diffmidi.api.source import Piece, Score, Source, printable, read_midi_counted
 from diffmidi_io.declarations import FolderOptions
 
 SUFFIXES = (".mid", ".midi", ".kar", ".rmi")

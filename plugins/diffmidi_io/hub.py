@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from diffmidi_core.api import DiffmidiError, Piece, Score, Source, UsageError, printable
+from diffmidi.api import DiffmidiError, UsageError
+from diffmidi.api.source import Piece, Score, Source, printable
 from diffmidi_io.declarations import HubOptions
 from diffmidi_io.table import music_column, no_such_row, row_of, score_in
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from diffmidi_core.api import Renderer, Score, write_midi
+from diffmidi.api.renderer import Renderer, Score, write_midi
 
 
 class Midi(Renderer):

@@ -14,7 +14,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from diffmidi_core.api import DiffmidiError
+from diffmidi.api import DiffmidiError
 
 TICKS_PER_QUARTER = 480
 MAX_BYTES = 16 * 2**20

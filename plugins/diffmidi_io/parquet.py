@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from diffmidi_core.api import DiffmidiError, Piece, RefusedError, Score, Source, UsageError, printable
+from diffmidi.api import DiffmidiError, RefusedError, UsageError
+from diffmidi.api.source import Piece, Score, Source, printable
 from diffmidi_io.declarations import ParquetOptions
 from diffmidi_io.table import music_column, no_such_row, row_of, score_in
 

@@ -13,7 +13,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from diffmidi_core.api import Notes, Renderer, Score, notes_of
+from diffmidi.api.renderer import Notes, Renderer, Score, notes_of
 from diffmidi_io.declarations import PianoRollOptions
 from diffmidi_io.picture import FAINT, INK, MARGINS, QUIET, heading, label_seconds, new_picture, said_length, save
 

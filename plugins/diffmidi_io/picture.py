@@ -12,7 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
-from diffmidi_core.api import printable, whole_file
+from diffmidi.api.renderer import whole_file
+from diffmidi.api.source import printable
 
 INK, QUIET, FAINT = "#1f2430", "#6b7280", "#d5d9e0"
 """For what is read first, for what is read second, and for lines."""

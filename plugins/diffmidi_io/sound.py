@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from symusic.core import TextMetaTick
 
-from diffmidi_core.api import DiffmidiError, Renderer, Score, printable, whole_file
+from diffmidi.api import DiffmidiError
+from diffmidi.api.renderer import Renderer, Score, whole_file
+from diffmidi.api.source import printable
 from diffmidi_io.declarations import SoundOptions
 
 Sound = NDArray[np.int16]
@@ -122,7 +124,7 @@ def _ended(sound: Sound, end: int) -> Sound:
 
 def _soundfont(options: SoundOptions) -> Path:
     if options.soundfont is not None:
-        return Path(options.soundfont)
+        return options.soundfont
     spec = importlib.util.find_spec("pretty_midi")
     if spec is None or not spec.submodule_search_locations:
         raise DiffmidiError(

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from diffmidi_core.api import Notes, RefusedError, Score, UsageError, printable, read_midi_bytes_counted, score_of
+from diffmidi.api import RefusedError, UsageError
+from diffmidi.api.source import Notes, Score, printable, read_midi_bytes_counted, score_of
 
 USUAL = ("midi", "bytes", "content", "file", "data", "notes")
 """What a column of music is usually called; where several fit, the first of these."""

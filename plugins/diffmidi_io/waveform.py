@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from diffmidi_core.api import Renderer, Score
+from diffmidi.api.renderer import Renderer, Score
 from diffmidi_io.declarations import WaveformOptions
 from diffmidi_io.picture import FAINT, QUIET, heading, label_seconds, new_picture, said_length, save
 from diffmidi_io.sound import FULL_SCALE, RATE, Sound, synthesise

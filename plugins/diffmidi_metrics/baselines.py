@@ -8,9 +8,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from diffmidi_core.api import (
+from diffmidi.api import DiffmidiError
+from diffmidi.api.metric import (
+    ABOVE,
+    BELOW,
     SPECIALS,
-    DiffmidiError,
     Ids,
     Metric,
     Row,
@@ -21,8 +23,8 @@ from diffmidi_core.api import (
     TrainingMusic,
     WindowBits,
     notes_of,
+    ratio_figure,
 )
-from diffmidi_metrics.common import ABOVE, BELOW, ratio_figure
 from diffmidi_metrics.declarations import BaselinesOptions
 from diffmidi_metrics.ngrams import Array, KneserNey, Numbers, TypedUnigram
 

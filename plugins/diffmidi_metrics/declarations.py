@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diffmidi_core.api import Declaration, Field, Options
+from diffmidi.api import Declaration, Field, Options
 
 rounding_bpw = Declaration(
     summary="the rounding term at x0 in bits per word: the metric of the paper, not a likelihood",

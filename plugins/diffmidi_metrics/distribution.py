@@ -18,8 +18,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.api import Figure, Row, Sample, Summary, notes_of
-from diffmidi_metrics.common import Array, OfSamples, around
+from diffmidi.api.metric import Array, Figure, Row, Sample, SampleMetric, Summary, normal_interval, notes_of
 from diffmidi_metrics.pitch import pitch_classes
 
 Indices = NDArray[np.int64]
@@ -99,7 +98,7 @@ def bandwidth(values: Array) -> float:
     return float(values.std(ddof=1)) * len(values) ** -0.2 if len(values) > 1 else 0.0
 
 
-class _Compared(OfSamples):
+class _Compared(SampleMetric):
     """The mean over the features, and each of them; intervals from pieces drawn anew in both sets.
 
     The reference is what held-out music scores against itself, cut into two halves at random.
@@ -129,7 +128,7 @@ class _Compared(OfSamples):
         for name, value in found.items():
             figure = Figure(value, self.unit, count, "samples", reference=beside[name], skipped=len(rows) - count)
             if count > 1:
-                error, interval = around(value, spread[name], 0, self.most, count)
+                error, interval = normal_interval(value, spread[name], 0, self.most, count)
                 figure = replace(figure, error=error, interval=interval)
             figures[name] = figure
         return figures

@@ -12,8 +12,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from diffmidi_core.api import Metric, Row, Sample, Summary, WindowBits
-from diffmidi_metrics.common import ABOVE, BELOW, ratio_figure
+from diffmidi.api.metric import ABOVE, BELOW, Metric, Row, Sample, Summary, WindowBits, ratio_figure
 
 NOT_A_LIKELIHOOD = 0.5
 WINDOWS = "held-out windows"

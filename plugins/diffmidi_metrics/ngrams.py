@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.api import Grammar
+from diffmidi.api.metric import Grammar
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]

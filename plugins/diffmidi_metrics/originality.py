@@ -7,8 +7,24 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.api import Figure, Notes, Row, Sample, Score, Summary, TrainingMusic, notes_of
-from diffmidi_metrics.common import ABOVE, BELOW, FEWEST, Array, OfSamples, between, ratio_figure, resampled
+from diffmidi.api.metric import (
+    ABOVE,
+    BELOW,
+    FEWEST,
+    Array,
+    Figure,
+    Notes,
+    Row,
+    Sample,
+    SampleMetric,
+    Score,
+    Summary,
+    TrainingMusic,
+    bootstrap,
+    notes_of,
+    percentile_interval,
+    ratio_figure,
+)
 
 Codes = NDArray[np.int64]
 
@@ -113,7 +129,7 @@ def _suffix_array(text: Codes) -> Codes:
         compared *= 2
 
 
-class Originality(OfSamples):
+class Originality(SampleMetric):
     """originality: the longest transposition-invariant match with the training set, beside that of held-out music.
 
     A match of n notes: n notes on end, by onset then pitch, whose n − 1 steps to the next, (interval in semitones,
@@ -148,10 +164,10 @@ class Originality(OfSamples):
         figures = {"match": match} if match is not None else {}
         if len(theirs):
             skipped = len(rows) - len(mine)
-            drawn = zip(resampled(len(mine)), resampled(len(theirs), 1), strict=True)
+            drawn = zip(bootstrap(len(mine)), bootstrap(len(theirs), 1), strict=True)
             pairs = [(mine[some], theirs[others]) for some, others in drawn] if len(mine) >= FEWEST else []
             for name, judge, by_nature in (("percentile", _percentile, 50.0), ("copied", _copied, 0.0)):
-                interval = between(np.array([judge(*pair) for pair in pairs]), len(mine)) if pairs else None
+                interval = percentile_interval(np.array([judge(*pair) for pair in pairs]), len(mine)) if pairs else None
                 unit = {"percentile": "% of held-out", "copied": "% of samples"}[name]
                 figures[name] = Figure(
                     judge(mine, theirs),

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from diffmidi_core.api import Notes, Sample, notes_of
-from diffmidi_metrics.common import Array, MeanOfSamples
+from diffmidi.api.metric import Array, MeanOfSamples, Notes, Sample, notes_of
 
 MAJOR = np.array([1, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1])
 """Which pitch classes are in C major. The natural minor scales are the same twelve sets."""

@@ -12,8 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.api import Row, Sample, Summary, notes_of
-from diffmidi_metrics.common import ABOVE, BELOW, MeanOfSamples, OfSamples, ratio_figure
+from diffmidi.api.metric import ABOVE, BELOW, MeanOfSamples, Row, Sample, SampleMetric, Summary, notes_of, ratio_figure
 
 STEPS = 16
 """Steps of a bar."""
@@ -86,7 +85,7 @@ class NoteDensity(MeanOfSamples):
         return len(notes) * sample.score.ticks_per_quarter / length if length else None
 
 
-class _Histogram(OfSamples):
+class _Histogram(SampleMetric):
     """Shares of note values, in % of all that there are in all samples; one figure a value that occurs anywhere.
 
     Each length counts for the nearest value on a logarithmic scale: an eighth is from 0.35 to 0.71 quarter notes.

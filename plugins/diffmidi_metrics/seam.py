@@ -23,8 +23,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.api import Notes, Row, Sample, Summary, notes_of
-from diffmidi_metrics.common import ABOVE, BELOW, Array, OfSamples, ratio_figure
+from diffmidi.api.metric import ABOVE, BELOW, Array, Notes, Row, Sample, SampleMetric, Summary, notes_of, ratio_figure
 
 AROUND = 8
 """Notes on either side."""
@@ -59,7 +58,7 @@ def larger(ours: Array, others: Array) -> Array:
     return found
 
 
-class Seam(OfSamples):
+class Seam(SampleMetric):
     """seam = P(change at a seam > change elsewhere in the piece): 0.5 where joins cannot be told.
 
     Every seam counts the same. Pieces of one window have no seam, and are skipped; so are those too short for places

@@ -13,8 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from diffmidi_core.api import Figure, Row, Sample, Summary, notes_of
-from diffmidi_metrics.common import Array, OfSamples, around, resampled
+from diffmidi.api.metric import Array, Figure, Row, Sample, SampleMetric, Summary, bootstrap, normal_interval, notes_of
 
 FRAME, HOP = 4 * 4, 2 * 4
 """Length of a frame, and from one to the next, in quarter notes."""
@@ -57,7 +56,7 @@ def overlaps(onset: Array, values: Array) -> Array:
     return np.array([normal_overlap(*one, *other) for one, other in pairs])
 
 
-class SelfSimilarity(OfSamples):
+class SelfSimilarity(SampleMetric):
     """self_similarity: consistency C = max(0, 1 − |μ − μ'|/μ') and variance Var = max(0, 1 − |σ² − σ'²|/σ'²).
 
     μ and σ² are mean and variance of all OA of the samples, μ' and σ'² those of held-out music; 1 is the best. C and
@@ -92,7 +91,7 @@ class SelfSimilarity(OfSamples):
         for name in ("pitch", "duration"):
             ours, held, shuffled = _sums(mine, name), _sums(theirs, name), _sums(theirs, f"{name}_shuffled")
             several = min(len(ours), len(held)) > 1
-            drawn = zip(resampled(len(ours)), resampled(len(held), 1), strict=True) if several else ()
+            drawn = zip(bootstrap(len(ours)), bootstrap(len(held), 1), strict=True) if several else ()
             spread = np.array([_scores(ours[some], held[others]) for some, others in drawn])
             constant = np.array([[1.0, 1.0, 1.0]])
             for index, what in enumerate(("consistency", "variance")):
@@ -104,7 +103,7 @@ class SelfSimilarity(OfSamples):
                 judged = Figure(value, "score", len(mine), "samples", skipped=len(rows) - len(mine), reference=1.0)
                 known = spread[~np.isnan(spread[:, index]), index] if several else np.zeros(0)
                 if len(known) > 1:
-                    error, interval = around(value, known, 0, 1, min(len(ours), len(held)))
+                    error, interval = normal_interval(value, known, 0, 1, min(len(ours), len(held)))
                     judged = replace(judged, error=error, interval=interval)
                 figures |= {
                     f"{name}_{what}": judged,

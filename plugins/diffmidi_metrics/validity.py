@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from diffmidi_core.api import Row, Sample, Summary
-from diffmidi_metrics.common import ABOVE, BELOW, OfSamples, ratio_figure
+from diffmidi.api.metric import ABOVE, BELOW, Row, Sample, SampleMetric, Summary, ratio_figure
 
 
-class GrammarFaults(OfSamples):
+class GrammarFaults(SampleMetric):
     """grammar_faults = 100 · Σ faults / Σ words over all samples: words that may not stand where they stand, in %.
 
     A fault is a word that the tokenizer's grammar does not allow where it stands, and an end in the middle of a note.
@@ -26,7 +25,7 @@ class GrammarFaults(OfSamples):
         return ratio_figure(rows, "% of words", "samples", reference=reference, scale=100)
 
 
-class GrammarChanges(OfSamples):
+class GrammarChanges(SampleMetric):
     """grammar_changes = 100 · Σ changed / Σ words: words that are not the model's likeliest, for the text to be legal.
 
     It is what the sampler wrote down: in how many places the most probable legal text differs from what each position

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from diffmidi_core.api import AutoregressiveProcess, Backbone, NoiseSchedule, TokenHead, Tokenizer
+from diffmidi.api.process import AutoregressiveProcess, Backbone, NoiseSchedule, TokenHead, Tokenizer
 from diffmidi_processes.declarations import AutoregressiveOptions
 
 

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from diffmidi_core.api import Declaration, Field, Options
+from diffmidi.api import Field, Options, ProcessDeclaration
 
 
 class GaussianOptions(Options):
@@ -65,7 +65,7 @@ class GaussianOptions(Options):
         return self
 
 
-gaussian = Declaration(
+gaussian = ProcessDeclaration(
     summary="Diffusion-LM: normal noise on learned word embeddings",
     implementation="diffmidi_processes.gaussian:Gaussian",
     options=GaussianOptions,
@@ -99,7 +99,7 @@ class MaskedOptions(Options):
     time_width: int = Field(128, ge=2, description="width of the sinusoid of that share")
 
 
-masked = Declaration(
+masked = ProcessDeclaration(
     summary="masked diffusion (MDLM, MD4): words hidden one by one, and a network that says them",
     implementation="diffmidi_processes.masked:Masked",
     options=MaskedOptions,
@@ -119,7 +119,7 @@ class AutoregressiveOptions(Options):
     init_std: float = Field(0.02, gt=0, description="standard deviation of the embeddings before training, as in BERT")
 
 
-autoregressive = Declaration(
+autoregressive = ProcessDeclaration(
     summary="no diffusion, but what to measure it against: each word given those before it, with exact likelihood",
     implementation="diffmidi_processes.autoregressive:Autoregressive",
     options=AutoregressiveOptions,

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from diffmidi_core.api import GaussianLevels, q_sample
+from diffmidi.api.process import GaussianLevels, q_sample
 
 IGNORED = -100
 

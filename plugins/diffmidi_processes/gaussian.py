@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from diffmidi_core.api import (
+from diffmidi.api.process import (
     Backbone,
     Batch,
     GaussianDiffusion,

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from diffmidi_core.api import Backbone, MaskedDiffusion, Neighbours, NoiseSchedule, TokenHead, Tokenizer, time_embedding
+from diffmidi.api.process import (
+    Backbone,
+    MaskedDiffusion,
+    Neighbours,
+    NoiseSchedule,
+    TokenHead,
+    Tokenizer,
+    time_embedding,
+)
 from diffmidi_processes.declarations import MaskedOptions
 
 TIME_SCALE = 1000

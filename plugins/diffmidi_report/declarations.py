@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diffmidi_core.api import Declaration, Field, Options
+from diffmidi.api import Declaration, Field, Options
 
 
 class ReportOptions(Options):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from diffmidi_core.api import Judged, StoredFigure
+from diffmidi.api.hook import Judged, StoredFigure
 from diffmidi_report.run import Draw
 from diffmidi_report.words import number
 

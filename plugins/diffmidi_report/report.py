@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diffmidi_core.api import Section, hookimpl
+from diffmidi.api import hookimpl
+from diffmidi.api.hook import Section
 from diffmidi_report.declarations import ReportOptions
 
 if TYPE_CHECKING:
-    from diffmidi_core.api import TrainingMusic
+    from diffmidi.api.metric import TrainingMusic
 
 
 class Report:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.api import Score
+from diffmidi.api.source import Score
 
 WIDTH, HEIGHT, LEFT = 400.0, 160.0, 26.0
 """Of the drawing, and where its time begins: names of octaves stand left of it."""

@@ -10,10 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from diffmidi_core.api import DiffmidiError, DrawFolder, Judged, PieceRecord, StoredRequest, curves_part, read_json
-from diffmidi_core.api import printable as printed
+from diffmidi.api import DiffmidiError
+from diffmidi.api.hook import DrawFolder, Judged, PieceRecord, StoredRequest, counted, curves_part, read_json
+from diffmidi.api.source import printable as printed
 from diffmidi_report.story import segments_of
-from diffmidi_report.words import length, many
+from diffmidi_report.words import length
 
 HELDOUT, TRAIN = "heldout/bound_bpw", "train/bound_bpw"
 FEWEST_PASSES = 5
@@ -59,7 +60,7 @@ class Draw:
     def size(self) -> str:
         """How many pieces there are, of which length."""
         asked, came = self.stored.request.count, len(self.pieces)
-        count = many(asked, "piece") if came == asked else f"{came} of {many(asked, 'piece')}"
+        count = counted(asked, "piece") if came == asked else f"{came} of {counted(asked, 'piece')}"
         return f"{count}{length(self.stored.request.length)}"
 
     @property
@@ -67,7 +68,7 @@ class Draw:
         """All that was asked, on one line."""
         asked = self.stored.request
         return (
-            f"{self.size}, by {asked.sampler.label} in {many(asked.steps, 'step')}, seed {asked.seed}, "
+            f"{self.size}, by {asked.sampler.label} in {counted(asked.steps, 'step')}, seed {asked.seed}, "
             f"iteration {self.checkpoint:,}"
         )
 

@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from diffmidi_core.api import DiffmidiError, PieceRecord, Score, TrainingMusic, printable, read_midi
+from diffmidi.api import DiffmidiError
+from diffmidi.api.hook import PieceRecord
+from diffmidi.api.metric import TrainingMusic
+from diffmidi.api.source import Score, printable, read_midi
 from diffmidi_report.roll import LEFT, PASSAGE_HEIGHT, WIDTH, Roll, around, columns, draw, ends
 from diffmidi_report.run import Draw
 from diffmidi_report.sound import Sound, small

@@ -10,7 +10,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from diffmidi_core.api import Section, TrainingMusic, changed_options, departures, flat
+from diffmidi.api.hook import Section, changed_options, departures, flat
+from diffmidi.api.metric import TrainingMusic
 from diffmidi_report.curves import chart
 from diffmidi_report.declarations import ReportOptions
 from diffmidi_report.figures import BY_TYPE, bars, music, of_checkpoint, of_draw

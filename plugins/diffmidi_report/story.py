@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from diffmidi_report.words import many, placeless, told
+from diffmidi.api.hook import counted
+from diffmidi_report.words import placeless, told
 
 Segment = Mapping[str, Any]
 
@@ -37,7 +38,7 @@ def segments_of(facts: Mapping[str, Any]) -> list[Segment]:
 def _began(began: Mapping[str, Any]) -> str:
     run = str(placeless(str(began.get("run", "another run"))))
     behind = began.get("iterations")
-    trained = f", when they had been trained for {many(behind, 'iteration')}" if isinstance(behind, int) else ""
+    trained = f", when they had been trained for {counted(behind, 'iteration')}" if isinstance(behind, int) else ""
     return f"Began from the weights of {run} at iteration {_number(began.get('step'))}{trained}."
 
 

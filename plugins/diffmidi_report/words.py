@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
+from diffmidi.api.hook import count_text, figure_text
+
 _LENGTHS = {"windows": ", as long as training windows", "pieces": ", as long as training pieces"}
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Three digits: 0.00121, 3.39, 6e-06; and 12,345."""
-    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"
+    """A figure, with the minus sign of typography."""
+    text = figure_text(value, digits)
     return text.replace("-", "\N{MINUS SIGN}", 1) if value < 0 else text
 
 
@@ -20,12 +22,7 @@ def short(count: int) -> str:
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if count >= size:
             return f"{count / (1e3 if letter == 'k' else size):.3g} {letter}"
-    return f"{count:,}"
-
-
-def many(count: int, what: str) -> str:
-    """1 piece, 2 pieces."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+    return count_text(count)
 
 
 def length(asked: str) -> str:
@@ -53,6 +50,8 @@ def told(value: Any) -> str:
         return "none"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
     if isinstance(value, Mapping):
         return str(value.get("name", ", ".join(value)))
     if isinstance(value, list):

@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-from diffmidi_core.api import (
-    AutoregressiveProcess,
-    Canvas,
-    Denoise,
-    DiffmidiError,
-    OnStep,
-    RowDraws,
-    Sampled,
-    Sampler,
-    Tokenizer,
-)
+from diffmidi.api import DiffmidiError
+from diffmidi.api.sampler import AutoregressiveProcess, Canvas, Denoise, OnStep, RowDraws, Sampled, Sampler, Tokenizer
 from diffmidi_samplers.declarations import AutoregressiveOptions
 
 

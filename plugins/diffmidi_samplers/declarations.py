@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from diffmidi_core.api import Declaration, Field, Options
+from diffmidi.api import Field, Options, SamplerDeclaration
 
 Spacing = Literal["time", "logsnr", "karras"]
 _SPACING = "in what the noise levels are evenly spaced: t, log-SNR, or sigma^(1/7)"
@@ -54,21 +54,21 @@ class HeunOptions(GaussianOptions):
     spacing: Spacing = Field("logsnr", description=_SPACING)
 
 
-ddpm = Declaration(
+ddpm = SamplerDeclaration(
     summary="ancestral sampling: fresh noise at every step",
     implementation="diffmidi_samplers.linear:Ddpm",
     options=GaussianOptions,
     family="gaussian",
 )
 
-ddim = Declaration(
+ddim = SamplerDeclaration(
     summary="deterministic (or less noisy) steps, good when there are few",
     implementation="diffmidi_samplers.linear:Ddim",
     options=EtaOptions,
     family="gaussian",
 )
 
-dpmpp = Declaration(
+dpmpp = SamplerDeclaration(
     summary="DPM-Solver++(2M): steps of second order at one evaluation each; with eta 1 its SDE form",
     implementation="diffmidi_samplers.linear:DpmPp",
     options=DpmPpOptions,
@@ -76,7 +76,7 @@ dpmpp = Declaration(
     steps=20,
 )
 
-heun = Declaration(
+heun = SamplerDeclaration(
     summary="Karras et al.'s second-order steps, two evaluations each",
     implementation="diffmidi_samplers.heun:Heun",
     options=HeunOptions,
@@ -114,14 +114,14 @@ class RemaskOptions(MaskedOptions):
     eta: float = Field(0.02, ge=0, le=1, description="see strategy; 0 is `ancestral`")
 
 
-ancestral = Declaration(
+ancestral = SamplerDeclaration(
     summary="masked: each hidden word is said at a random step, and stays",
     implementation="diffmidi_samplers.masked:Ancestral",
     options=MaskedOptions,
     family="masked",
 )
 
-confidence = Declaration(
+confidence = SamplerDeclaration(
     summary="masked: evenly many words a step, those first of which the network is surest",
     implementation="diffmidi_samplers.masked:Confidence",
     options=ConfidenceOptions,
@@ -129,7 +129,7 @@ confidence = Declaration(
     steps=20,
 )
 
-remask = Declaration(
+remask = SamplerDeclaration(
     summary="masked: words are also hidden again, so that mistakes can be mended (ReMDM)",
     implementation="diffmidi_samplers.masked:Remask",
     options=RemaskOptions,
@@ -147,7 +147,7 @@ class AutoregressiveOptions(Options):
     top_p: float = Field(1.0, gt=0, le=1, description="draw from the likeliest words that have this share together")
 
 
-autoregressive = Declaration(
+autoregressive = SamplerDeclaration(
     summary="autoregressive: one word after the other, one evaluation each",
     implementation="diffmidi_samplers.autoregressive:Autoregressive",
     options=AutoregressiveOptions,

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from diffmidi_core.api import (
+from diffmidi.api import DiffmidiError
+from diffmidi.api.sampler import (
     Canvas,
     Denoise,
-    DiffmidiError,
     GaussianDiffusion,
     GaussianLevels,
     OnStep,

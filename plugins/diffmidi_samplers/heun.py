@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from diffmidi_core.api import GaussianLevels, RowDraws, ddim_steps, heun_corrections
+from diffmidi.api.sampler import GaussianLevels, RowDraws, ddim_steps, heun_corrections
 from diffmidi_samplers.gaussian import Estimates, GaussianSampler
 
 

@@ -6,7 +6,7 @@ from abc import abstractmethod
 
 from torch import Tensor
 
-from diffmidi_core.api import GaussianLevels, ReverseStep, RowDraws, ddim_steps, ddpm_steps, dpmpp_steps
+from diffmidi.api.sampler import GaussianLevels, ReverseStep, RowDraws, ddim_steps, ddpm_steps, dpmpp_steps
 from diffmidi_samplers.declarations import EtaOptions
 from diffmidi_samplers.gaussian import Estimates, GaussianSampler
 

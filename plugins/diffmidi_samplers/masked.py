@@ -14,16 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffmidi_core.api import (
-    Canvas,
-    Denoise,
-    MaskedDiffusion,
-    OnStep,
-    RowDraws,
-    Sampled,
-    Sampler,
-    Tokenizer,
-)
+from diffmidi.api.sampler import Canvas, Denoise, MaskedDiffusion, OnStep, RowDraws, Sampled, Sampler, Tokenizer
 from diffmidi_samplers.declarations import ConfidenceOptions, MaskedOptions, RemaskOptions
 
 

@@ -1,6 +1,6 @@
 """The built-in noise schedules."""
 
-from diffmidi_core.api import Declaration
+from diffmidi.api import Declaration
 
 sqrt = Declaration(
     summary="Diffusion-LM's: noise rises fast at first, as words forgive much of it",

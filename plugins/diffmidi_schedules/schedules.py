@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from diffmidi_core.api import MAX_BETA, NoiseSchedule
+from diffmidi.api.schedule import MAX_BETA, NoiseSchedule
 
 
 class Sqrt(NoiseSchedule):

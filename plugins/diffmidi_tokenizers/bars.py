@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.api import Metre, Moved, Notes, Score, downbeat, metre_of, notes_of, onset_phase, without_twins
+from diffmidi.api.tokenizer import Metre, Moved, Notes, Score, downbeat, metre_of, notes_of, onset_phase, without_twins
 from diffmidi_tokenizers import steps
 
 LONGEST_REST = 16

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import field_validator, model_validator
 
-from diffmidi_core.api import Declaration, Field, Options, UserPath
+from diffmidi.api import Declaration, Field, Options, UserPath
 
 
 class MmmOptions(Options):
@@ -143,8 +143,8 @@ class MiditokOptions(RemiOptions):
     use_position_toks: bool = Field(
         False, description="PerTok only: `Position` in the bar in place of `TimeShift` since the note before"
     )
-    pretrained: UserPath = Field(
-        "", description="a tokenizer.json that MidiTok's `save` wrote, BPE and all; it decides every other option"
+    pretrained: UserPath | None = Field(
+        None, description="a tokenizer.json that MidiTok's `save` wrote, BPE and all; it decides every other option"
     )
 
     @property

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from symusic.core import TimeSignatureTick
 
-from diffmidi_core.api import Notes, Score, score_of
+from diffmidi.api.tokenizer import Notes, Score, score_of
 from diffmidi_tokenizers.bars import Lattice, Signature
 from diffmidi_tokenizers.types_graph import NOTES, TIMES, type_of
 

@@ -16,14 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from symusic.core import TimeSignatureTick
 
-from diffmidi_core.api import (
+from diffmidi.api import Options, RefusedError
+from diffmidi.api.tokenizer import (
     SPECIALS,
     Encoded,
     Grammar,
     Ids,
     Notes,
-    Options,
-    RefusedError,
     Role,
     Score,
     Timeline,
@@ -221,7 +220,7 @@ class Miditok(MidiTokWords):
     def __init__(self, options: MiditokOptions, saved: Path | None = None) -> None:
         """Given `saved`, that file stands in for `options.pretrained`."""
         if options.pretrained:
-            tokenizer = opened(saved or Path(options.pretrained))
+            tokenizer = opened(saved or options.pretrained)
         else:
             tokenizer = getattr(miditok, options.type)(_config(options, metres=options.metres, **options.additional))
         super().__init__(options, tokenizer)

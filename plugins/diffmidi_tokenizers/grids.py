@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from diffmidi_core.api import Moved, Notes, Score, Timeline
+from diffmidi.api.tokenizer import Moved, Notes, Score, Timeline
 from diffmidi_tokenizers import steps
 from diffmidi_tokenizers.scale import Scale, even, geometric
 

@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.api import (
+from diffmidi.api import RefusedError
+from diffmidi.api.tokenizer import (
     SPECIALS,
     Encoded,
     Grammar,
     Ids,
     Moved,
     Notes,
-    RefusedError,
     Role,
     Score,
     Timeline,

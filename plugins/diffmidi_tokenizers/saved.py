@@ -8,7 +8,7 @@ from typing import Any
 
 import miditok
 
-from diffmidi_core.api import DiffmidiError, UsageError
+from diffmidi.api import DiffmidiError, UsageError
 from diffmidi_tokenizers.declarations import MiditokOptions, pertok_fault
 
 _FILE = {"config", "tokenization", "miditok_version", "symusic_version", "hf_tokenizers_version"} | {

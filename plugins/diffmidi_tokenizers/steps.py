@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.api import Notes, Score, microseconds, onset_phase
+from diffmidi.api.tokenizer import Notes, Score, microseconds, onset_phase
 
 
 def on_grid(notes: Notes, ticks_per_quarter: int, grid: int) -> tuple[Notes, float]:

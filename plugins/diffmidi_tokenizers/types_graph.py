@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.api import SPECIALS, Grammar, Role
+from diffmidi.api.tokenizer import SPECIALS, Grammar, Role
 
 NOTES = frozenset({"Pitch", "NoteOn"})
 """Types of the token that says a note's pitch: as many of them as notes."""

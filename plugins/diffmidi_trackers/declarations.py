@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import field_validator
 
-from diffmidi_core.api import Declaration, Field, Options
+from diffmidi.api import Declaration, Field, Options
 
 # Named as accelerate names them; each is the name of its module and of its package on PyPI, too.
 Name = Literal["tensorboard", "wandb", "mlflow", "comet_ml", "aim", "clearml", "dvclive", "swanlab", "trackio"]

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from diffmidi_core.api import DrawFolder, Judged, flat, hookimpl
+from diffmidi.api import hookimpl
+from diffmidi.api.hook import DrawFolder, Judged, flat
 from diffmidi_trackers.declarations import TrackOptions
 from diffmidi_trackers.trackers import Tracker, open_tracker
 

@@ -12,7 +12,8 @@ import numpy as np
 from accelerate import PartialState, tracking
 from numpy.typing import NDArray
 
-from diffmidi_core.api import DiffmidiError, read_json, whole_file
+from diffmidi.api import DiffmidiError
+from diffmidi.api.hook import read_json, whole_file
 
 IDS = "tracking.json"
 """In a run's folder: by which name each tracker goes on with it."""

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from diffmidi_core.errors import UsageError
-from diffmidi_core.registry import KINDS, Offer, find
+from diffmidi_core.kinds import KINDS
+from diffmidi_core.registry import Offer, find
 from diffmidi_core.testing import Component, checks_for, installed_by, parametrize_with_checks
 from diffmidi_core.testing.component import failures
 
@@ -48,6 +49,9 @@ WRONG = {
     ("renderer", "in_place"): {"check_replaces_whole", "check_unwritable_is_said"},
     ("hook", "raises"): {"check_survives_a_run"},
     ("hook", "deaf"): {"check_listens"},
+    ("preset", "of_data"): {"check_kinds_are_known", "check_a_run_can_begin_from_it"},
+    ("preset", "of_nobody"): {"check_parts_can_be_chosen", "check_a_run_can_begin_from_it"},
+    ("preset", "misfit"): {"check_a_run_can_begin_from_it"},
 }
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from diffmidi_core.api import Batch
+from diffmidi.api.process import Batch
 
 CUTS = [[5], [2, 3], [1, 1, 1, 1, 1], [4, 1]]
 

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from diffmidi_core.api import Canvas, DiffmidiError
+from diffmidi.api import DiffmidiError
+from diffmidi.api.sampler import Canvas
 from diffmidi_core.contracts.canvas import ANY, GIVEN
 
 IDS = torch.tensor([[1, 5, 3, 3, 2]])
@@ -45,3 +46,19 @@ def test_rows_and_devices_keep_what_is_allowed():
     for one in (two.rows(torch.tensor([True, False])), two.rows(torch.tensor([0])).to("cpu")):
         assert one.allowed.tolist() == two.allowed[:1].tolist()
         assert one.attention_mask.shape == (1, 5)
+
+
+def test_rows_begin_with_the_tokens_that_are_given_and_are_as_long_as_is_asked():
+    canvas = Canvas.begun([[7, 8], []], [5, 3], width=6)
+    assert canvas.ids.tolist() == [[1, 7, 8, 0, 0, 0, 2, 0], [1, 0, 0, 0, 2, 0, 0, 0]]
+    assert canvas.attention_mask.sum(-1).tolist() == [7, 5]
+    free = ~canvas.fixed
+    assert free.sum(-1).tolist() == [3, 3]
+    assert free[0, 3:6].all()
+    assert free[1, 1:4].all()
+
+
+def test_full_rows_need_no_mask():
+    canvas = Canvas.begun([[7], [7, 8]], [4, 4])
+    assert canvas.attention_mask is None
+    assert torch.equal(Canvas.begun([(), ()], [4, 4]).ids, Canvas.blank(2, 4).ids)

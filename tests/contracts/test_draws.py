@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from diffmidi_core.api import DiffmidiError, RowDraws
+from diffmidi.api import DiffmidiError
+from diffmidi.api.sampler import RowDraws
 
 
 def rows(*seeds):

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from diffmidi_core.api import Notes, Options, Piece, RefusedError, Source, score_of
+from diffmidi.api import Options, RefusedError
+from diffmidi.api.source import Piece, Source
+from diffmidi.api.tokenizer import Notes, score_of
 from diffmidi_core.registry import find
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from diffmidi_core.api import Notes, notes_of, score_of
+from diffmidi.api.tokenizer import Notes, notes_of, score_of
 from diffmidi_core.config import AugmentConfig
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.augment import Augmentation

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from diffmidi_core.api import Notes, score_of
+from diffmidi.api.tokenizer import Notes, score_of
 from diffmidi_core.data.dataset import TokenDataset
 from diffmidi_core.data.prepare import prepare
 from diffmidi_core.errors import DiffmidiError

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from symusic.core import TrackTick
 
-from diffmidi_core.api import Notes, notes_of, read_midi, score_of
+from diffmidi import read_midi
+from diffmidi.api.tokenizer import Notes, notes_of, score_of
 from diffmidi_core.data import duplicates
 from diffmidi_core.data.duplicates import NO_SIGNATURE, SIGNATURE_LENGTH, near_duplicates, signature
 from diffmidi_core.data.signature_file import SignatureFile

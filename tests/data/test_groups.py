@@ -6,7 +6,7 @@ from unicodedata import normalize
 import numpy as np
 import pytest
 
-from diffmidi_core.api import UsageError
+from diffmidi.api import UsageError
 from diffmidi_core.data.groups import group_of, joined, named_keys
 from diffmidi_core.data.split import split_key
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from symusic.core import TempoTick
 
-from diffmidi_core.api import Notes, notes_of, score_of
+from diffmidi.api.tokenizer import Notes, notes_of, score_of
 from diffmidi_core.data.labels import LabelSummary, folder_label
 from diffmidi_core.data.labels import measured as measured_of
 from diffmidi_core.music.key import KEYS, key_of

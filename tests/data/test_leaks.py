@@ -7,7 +7,9 @@ import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
-from diffmidi_core.api import DiffmidiError, score_of, write_midi
+from diffmidi.api import DiffmidiError
+from diffmidi.api.renderer import write_midi
+from diffmidi.api.tokenizer import score_of
 from diffmidi_core.cli.prepare import command
 from diffmidi_core.data.leaks import PASSAGE, SAME_FILE, SAME_NOTES, SAME_VOICES, VERSION, find_leaks, read_set
 
@@ -157,6 +159,7 @@ def test_the_command_says_that_nothing_was_found(sets, tmp_path):
     result = CliRunner().invoke(command, ["--check-leaks", str(sets[0]), str(alone)])
     assert result.exit_code == 0, result.output
     assert "No piece of" in result.output.replace("\n", " ")
+    assert "Of excerpts of 24 notes two in three are found" in result.output
 
 
 def test_the_nearest_of_many_is_found(tmp_path):

@@ -7,7 +7,8 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from diffmidi_core.api import Notes, score_of, write_midi
+from diffmidi.api.renderer import write_midi
+from diffmidi.api.tokenizer import Notes, score_of
 from diffmidi_core.data.merging import NAMED, _first_of_each
 from diffmidi_core.data.prepare import prepare
 from diffmidi_core.data.ragged import ArrowFile

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffmidi_core.api import Notes, notes_of, read_midi
+from diffmidi import read_midi
+from diffmidi.api.tokenizer import Notes, notes_of
 from diffmidi_core.data.passages import FEWEST, WINDOW, common_passages, elements
 
 from .test_duplicates import music, performed, with_wrong_notes

@@ -2,7 +2,7 @@
 
 import pytest
 
-from diffmidi_core.api import Piece
+from diffmidi.api.source import Piece
 from diffmidi_core.data.pieces import Pieces
 
 PIECES = [Piece("a/b.mid"), Piece("", "Waldstein"), Piece("d\udce9j\u00e0.mid", "\ud800"), Piece("c", "c")]

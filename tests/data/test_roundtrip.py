@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from symusic.core import TempoTick
 
-from diffmidi_core.api import Notes, score_of
+from diffmidi.api.tokenizer import Notes, score_of
 from diffmidi_core.data.roundtrip import Loss
 from diffmidi_core.registry import find
 

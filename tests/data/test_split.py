@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from diffmidi_core.api import Notes, notes_of, score_of
+from diffmidi.api.tokenizer import Notes, notes_of, score_of
 from diffmidi_core.data.duplicates import notes_hash
 from diffmidi_core.data.split import HELDOUT, TEST, TOLERANCE, TRAIN, split, split_key
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from diffmidi_core.api import notes_of
+from diffmidi.api.tokenizer import notes_of
 from diffmidi_core.data.dataset import TokenDataset
 from diffmidi_core.data.labels import measured
 from diffmidi_core.data.prepare import prepare

@@ -2,7 +2,8 @@
 
 from symusic.core import ControlChangeTick
 
-from diffmidi_core.api import Piece, notes_of
+from diffmidi.api.source import Piece
+from diffmidi.api.tokenizer import notes_of
 from diffmidi_core.data.sustained import Sustained
 
 from .conftest import Scores, piece_of

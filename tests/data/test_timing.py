@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from symusic.core import TimeSignatureTick
 
-from diffmidi_core.api import Notes, notes_of, read_midi, score_of
+from diffmidi import read_midi
+from diffmidi.api.tokenizer import Notes, notes_of, score_of
 from diffmidi_core.data.prepare import prepare
 from diffmidi_core.data.timing import Timing, timing_of
 from diffmidi_core.hooks import Hooks

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from diffmidi_core.api import Batch, GaussianLevels
+from diffmidi.api.process import Batch, GaussianLevels
 from diffmidi_core.diffusion.bound import diffusion_bits, marginal_variance, prior_bits, snr_drops, stratified
 from diffmidi_core.registry import find
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from diffmidi_core.api import Corruption
+from diffmidi.api.process import Corruption
 
 F64 = torch.float64
 NOISES = {

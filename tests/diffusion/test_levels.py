@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from diffmidi_core.api import DiffmidiError, GaussianLevels
+from diffmidi.api import DiffmidiError
+from diffmidi.api.process import GaussianLevels
 from diffmidi_core.registry import find
 
 

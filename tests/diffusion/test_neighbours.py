@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from diffmidi_core.api import Neighbours
+from diffmidi.api.process import Neighbours
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from diffmidi_core.api import DiffmidiError, Grammar
+from diffmidi.api import DiffmidiError
+from diffmidi.api.tokenizer import Grammar
 from diffmidi_core.diffusion.next_word import NextWord
 from diffmidi_core.registry import find
 from diffmidi_core.testing.surroundings import toy_windows

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from diffmidi_core.api import GaussianLevels, normal_kl, posterior_mean, q_sample
+from diffmidi.api.process import GaussianLevels, normal_kl, posterior_mean, q_sample
 from diffmidi_core.registry import find
 
 

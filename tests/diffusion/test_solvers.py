@@ -9,7 +9,8 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, HeunDiscreteScheduler
 
-from diffmidi_core.api import GaussianLevels, ddim_steps, ddpm_steps, dpmpp_steps, heun_corrections
+from diffmidi.api.process import GaussianLevels
+from diffmidi.api.sampler import ddim_steps, ddpm_steps, dpmpp_steps, heun_corrections
 from diffmidi_core.registry import find
 
 F64 = torch.float64

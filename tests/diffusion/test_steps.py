@@ -5,16 +5,8 @@ import math
 import pytest
 import torch
 
-from diffmidi_core.api import (
-    GaussianLevels,
-    ddim_steps,
-    ddpm_steps,
-    draw_noise,
-    normal_kl,
-    posterior_mean,
-    predicted_noise,
-    q_sample,
-)
+from diffmidi.api.process import GaussianLevels, draw_noise, normal_kl, posterior_mean, predicted_noise, q_sample
+from diffmidi.api.sampler import ddim_steps, ddpm_steps
 from diffmidi_core.registry import find
 
 

@@ -10,7 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from diffmidi_core.api import DiffmidiError, Grammar, RefusedError, RowDraws, Support, read_midi
+from diffmidi.api import DiffmidiError, RefusedError
+from diffmidi.api.process import Support
+from diffmidi.api.sampler import RowDraws
+from diffmidi.api.source import read_midi
+from diffmidi.api.tokenizer import Grammar
 from diffmidi_core.music.toy import toy_scores
 from diffmidi_core.registry import find
 

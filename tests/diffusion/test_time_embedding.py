@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from diffmidi_core.api import time_embedding
+from diffmidi.api.process import time_embedding
 
 
 @pytest.mark.parametrize("width", [8, 5])

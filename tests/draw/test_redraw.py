@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from diffmidi_core.api import DiffmidiError, Notes, Pipeline, UsageError, notes_of, read_midi, score_of
+from diffmidi import Pipeline, read_midi
+from diffmidi.api import DiffmidiError, UsageError
+from diffmidi.api.tokenizer import Notes, notes_of, score_of
 from diffmidi_core.config import resolve
 from diffmidi_core.draw.pieces import Computing
 from diffmidi_core.draw.redraw import redraw

@@ -1,4 +1,4 @@
-"""examples/uniform-noise: a process and a sampler of another package, by what `diffmidi_core.api` offers alone."""
+"""examples/uniform-noise: a process and a sampler of another package, by what `diffmidi.api` offers alone."""
 
 import itertools
 import math
@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from diffmidi_core.api import Batch, Canvas, Grammar, RowDraws
+from diffmidi.api.process import Batch
+from diffmidi.api.sampler import Canvas, RowDraws
+from diffmidi.api.tokenizer import Grammar
 from diffmidi_core.registry import find, forget_installed, offers
 from diffmidi_core.testing.component import checks_for, failures
 from diffmidi_core.testing.surroundings import context_of, smallest, toy_batch

@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffmidi_core.api import DiffmidiError, Piece, RefusedError, UsageError, notes_of
+from diffmidi.api import DiffmidiError, RefusedError, UsageError
+from diffmidi.api.renderer import notes_of
+from diffmidi.api.source import Piece
 from diffmidi_core.data.labels import measured
 from diffmidi_core.registry import find
 from diffmidi_io import chorales

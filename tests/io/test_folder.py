@@ -10,7 +10,8 @@ from unicodedata import normalize
 
 import pytest
 
-from diffmidi_core.api import DiffmidiError, RefusedError, UsageError, notes_of, write_midi
+from diffmidi.api import DiffmidiError, RefusedError, UsageError
+from diffmidi.api.renderer import notes_of, write_midi
 from diffmidi_core.music.toy import toy_scores
 from diffmidi_core.registry import find
 

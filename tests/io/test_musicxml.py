@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from diffmidi_core.api import DiffmidiError
+from diffmidi.api import DiffmidiError
 from diffmidi_io.musicxml import Part, read_musicxml
 
 PARTWISE = "<score-partwise><part-list>{names}</part-list>{parts}</score-partwise>"

@@ -15,7 +15,8 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from symusic.core import TempoTick, TimeSignatureTick
 
-from diffmidi_core.api import DiffmidiError, notes_of
+from diffmidi.api import DiffmidiError
+from diffmidi.api.renderer import notes_of
 from diffmidi_core.music.toy import from_rows, toy_scores
 from diffmidi_core.registry import find
 from diffmidi_io import pianoroll, picture, waveform

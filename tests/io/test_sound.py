@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from symusic.core import ControlChangeTick, TempoTick
 
-from diffmidi_core.api import DiffmidiError
+from diffmidi.api import DiffmidiError
 from diffmidi_core.music.toy import from_rows, toy_scores
 from diffmidi_core.registry import find
 from diffmidi_io import sound

@@ -10,8 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from diffmidi.api import DiffmidiError, RefusedError, UsageError
+from diffmidi.api.renderer import notes_of
+from diffmidi.api.source import Piece, Source
 from diffmidi_core import registry
-from diffmidi_core.api import DiffmidiError, Piece, RefusedError, Source, UsageError, notes_of
 from diffmidi_core.config import resolve
 from diffmidi_core.music.toy import toy_scores
 from diffmidi_core.registry import Offer, find, offers
@@ -68,7 +70,7 @@ def test_the_data_choose_their_source(data: str, source: str):
 
 
 def test_other_packages_may_take_data_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    code = "from diffmidi_core.api import Declaration\nabc = Declaration('s', 'm:C', takes=('*.abc', '*.parquet'))\n"
+    code = "from diffmidi.api import *\nabc = SourceDeclaration('s', 'm:C', takes=('*.abc', '*.parquet'))\n"
     (tmp_path / "acme_tunes.py").write_text(code, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     acme, other, broken = (

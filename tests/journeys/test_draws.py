@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from diffmidi_core.api import Pipeline, notes_of, read_midi
+from diffmidi import Pipeline, read_midi
+from diffmidi.api.tokenizer import notes_of
 
 from .conftest import TRAINED
 
@@ -143,9 +144,19 @@ def test_music_of_ones_own_runs_is_not_learned_from(diffmidi, music, tmp_path, m
 
 
 def test_new_pieces_are_on_the_page(diffmidi, mine):
-    assert diffmidi("sample", mine, "--seed", "3", "--samples", "1", "--render", "1").code == 0
+    assert diffmidi("sample", mine, "--seed", "9", "--samples", "1", "--checkpoint", "2", "--bars", "1").code == 0
+    assert diffmidi("evaluate", mine, "--checkpoint", "2", "-o", "evaluate.levels=2").code == 0
+    before = (mine / "config.json").read_bytes()
     said = diffmidi("report", mine)
     assert said.code == 0, said.err
     assert "mine/report.html" in said.out
     page = (mine / "report.html").read_text()
-    assert page.index("draw 2") < page.index("draw 1")
+    newest, others = page.split("<h3>Draw 2</h3>")[1].split("<details>", 1)
+    assert "<dt>Seed</dt><dd>9</dd><dt>Checkpoint</dt><dd>iteration 2</dd>" in newest
+    assert newest.count('class="card"') == newest.count("<audio") == 1
+    assert "Draw 1: 2 pieces, as long as training windows, by confidence in 3 steps, seed 0, iteration 6" in others
+    assert others.count('class="card"') == 2
+    assert others.index("Checkpoint of iteration 6") < others.index("Checkpoint of iteration 2")
+    assert "1 piece of draw 2" in others
+    assert str(mine.resolve().parent) not in page
+    assert (mine / "config.json").read_bytes() == before

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from diffmidi_core.config import METRICS
+from diffmidi_core.config import default_parts
 
+METRICS = {part.name for part in default_parts("metric")}
 FEW = ("-o", "evaluate.windows=6", "-o", "evaluate.levels=2")
 RUN = (
     *("--iterations", "6", "--batch-size", "4", "--length", "32", "--precision", "fp32", "--process", "gaussian"),
@@ -40,7 +41,9 @@ def test_a_checkpoint_and_a_draw_have_figures_of_their_own(diffmidi, run):
     said = diffmidi("evaluate", "mine", *FEW)
     assert said.code == 0, said.err
     checkpoint, draw = read("mine/figures/step-000006.json"), read("mine/draws/1/figures.json")
-    assert {name.partition("/")[0] for name in (*checkpoint["figures"], *draw["figures"])} == set(METRICS)
+    assert {name.partition("/")[0] for name in (*checkpoint["figures"], *draw["figures"])} == {
+        part.name for part in default_parts("metric")
+    }
     assert (checkpoint["checkpoint"], checkpoint["split"], checkpoint["windows"]) == (6, "test", 6)
     figures = checkpoint["figures"]
     parts = ("pitch", "velocity", "duration", "shift")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from diffmidi_core.api import Pipeline, UsageError
+from diffmidi import Pipeline
+from diffmidi.api import UsageError
 from diffmidi_core.draw.length import bars, seconds
 from diffmidi_core.registry import find
 

@@ -137,16 +137,6 @@ def test_a_run_whose_plugin_is_not_installed_any_more(diffmidi, mine, rewrite):
     assert sorted(Path("mine").rglob("*")) == before
 
 
-def test_a_command_does_without_the_parts_that_it_does_not_use(diffmidi, mine):
-    file = Path("mine/config.json")
-    gone = {"name": "net", "package": "acme-midi", "version": "3", "options": {}}
-    config = json.loads(file.read_text())
-    file.write_text(json.dumps({**config, "source": gone, "backbone": gone, "metrics": [gone]}))
-    for words in (("sample", "--render", "none"), ("render", "--first", "1"), ("report",)):
-        said = diffmidi(words[0], "mine", *words[1:])
-        assert said.code == 0, said.err
-
-
 def test_a_folder_that_only_lets_read(diffmidi, mine, monkeypatch):
     def refuse(*_, **__):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))

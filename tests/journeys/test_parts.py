@@ -8,11 +8,11 @@ import pytest
 from .conftest import TRAINED
 
 DECLARED = """
-from diffmidi_core.api import Declaration
+from diffmidi.api import Declaration
 declared = Declaration(summary="a part", implementation="acme_parts:Part"{more})
 """
 METRIC = """
-from diffmidi_core.api import Metric
+from diffmidi.api.metric import Metric
 class Part(Metric):
     subject = "samples"
     def measure(self, item):
@@ -21,21 +21,22 @@ class Part(Metric):
         return None
 """
 RENDERER = """
-from diffmidi_core.api import Renderer
+from diffmidi.api.renderer import Renderer
 class Part(Renderer):
     suffix = ".acme"
     def render(self, score, path, *, title=""):
         raise OSError("no paper")
 """
 SAMPLER = """
-from diffmidi_core.api import MaskedDiffusion, Sampler
+from diffmidi.api.process import MaskedDiffusion
+from diffmidi.api.sampler import Sampler
 class Part(Sampler):
     serves = MaskedDiffusion
     def draw(self, process, canvas, steps, draws, denoise, on_step):
         raise IndexError("off by one")
 """
 SCHEDULE = """
-from diffmidi_core.api import NoiseSchedule
+from diffmidi.api.schedule import NoiseSchedule
 class Part(NoiseSchedule):
     def alpha_bar(self, t):
         return 1 - t
@@ -141,7 +142,7 @@ def test_drawing_showing_and_reporting_need_only_what_they_use(diffmidi, mine):
 def test_a_chosen_listener_joins_the_default_ones(diffmidi, music, offer):
     offer(
         "hooks",
-        "from diffmidi_core.api import hookimpl\nclass Part:\n"
+        "from diffmidi.api import hookimpl\nclass Part:\n"
         "    def __init__(self, options): pass\n"
         "    @hookimpl\n    def scalars(self, step, values):\n        raise RuntimeError('no ink')\n",
     )

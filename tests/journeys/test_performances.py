@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from symusic.core import ControlChangeTick
 
-from diffmidi_core.api import Notes, score_of, write_midi
+from diffmidi.api.renderer import write_midi
+from diffmidi.api.tokenizer import Notes, score_of
 
 from .conftest import TINY
 

@@ -7,9 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffmidi_core.api import notes_of, read_midi
+from diffmidi import read_midi
+from diffmidi.api.tokenizer import notes_of
 
 from .conftest import GAUSSIAN, TINY, TRAINED
+
+SELDOM = ("-o", "train.evaluate_every=150", "-o", "train.save_every=150")
+"""Of a longer training no more than is needed."""
 
 
 def lines(path):
@@ -29,7 +33,7 @@ def figures(run):
 
 
 def test_one_command_leaves_music_figures_and_pictures(diffmidi, music):
-    enough = ("--iterations", "150", "--lr", "3e-3", "--steps", "20")
+    enough = ("--iterations", "150", "--lr", "3e-3", "--steps", "20", *SELDOM)
     said = diffmidi("run", "--data", music, "--out", "mine", *TINY, *enough)
     assert said.code == 0, said.err
     for name in ("config.json", "run.json", "metrics.jsonl", "data/tokens.arrow", "report.html"):
@@ -98,7 +102,7 @@ def test_runs_without_a_name_get_the_next_number(diffmidi, music):
 
 def test_training_lowers_the_bound_on_music_it_has_not_seen(diffmidi, music):
     assert diffmidi("prepare", music, "--out", "mine").code == 0
-    longer = ("--iterations", "150", "--lr", "3e-3", "-o", "train.evaluate_every=150")
+    longer = ("--iterations", "150", "--lr", "3e-3", *SELDOM)
     said = diffmidi("train", "mine", *TRAINED, *GAUSSIAN, *longer)
     assert said.code == 0, said.err
     before, after = (line["heldout/bound_bpw"] for line in lines("mine/metrics.jsonl") if "heldout/bound_bpw" in line)

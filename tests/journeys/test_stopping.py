@@ -69,7 +69,7 @@ def test_an_interrupted_preparation_leaves_no_data(diffmidi, music, monkeypatch)
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(reading, "read_midi_bytes", interrupted)
+    monkeypatch.setattr(reading, "read_midi_bytes_counted", interrupted)
     said = diffmidi("run", "--data", music, "--out", "mine", *TINY)
     assert said.code == 130
     assert said.err.splitlines()[-1].startswith("Stopped.")

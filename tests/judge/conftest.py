@@ -9,8 +9,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from diffmidi import read_midi
+from diffmidi.api import hookimpl
+from diffmidi.api.renderer import write_midi
+from diffmidi.api.tokenizer import Notes, score_of
 from diffmidi_core import registry
-from diffmidi_core.api import Notes, hookimpl, read_midi, score_of, write_midi
 from diffmidi_core.config import resolve
 from diffmidi_core.data.prepare import prepare
 from diffmidi_core.draw.folder import DrawFolder, ModelReference, PieceRecord
@@ -153,7 +156,8 @@ def judging(hooks):
 
 
 FAILING = """
-from diffmidi_core.api import Declaration, Figure, Metric
+from diffmidi.api import Declaration
+from diffmidi.api.metric import Figure, Metric
 
 class Base(Metric):
     subject = "samples"

@@ -5,8 +5,9 @@ import shutil
 import numpy as np
 import pytest
 
-from diffmidi_core.api import Notes, notes_of, score_of, write_midi
-from diffmidi_core.config import METRICS, resolve
+from diffmidi.api.renderer import write_midi
+from diffmidi.api.tokenizer import Notes, notes_of, score_of
+from diffmidi_core.config import default_parts, resolve
 from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.judge.files import judge_files, stretches
 from diffmidi_core.judge.metrics import Metrics
@@ -14,6 +15,8 @@ from diffmidi_core.run.folder import RunFolder
 from diffmidi_core.sections import Part
 
 from .conftest import LENGTH, write_music, written
+
+METRICS = [part.name for part in default_parts("metric")]
 
 
 @pytest.fixture

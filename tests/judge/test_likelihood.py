@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from diffmidi_core.api import WindowBits
+from diffmidi.api.metric import WindowBits
 from diffmidi_core.judge.likelihood import ENOUGH, bits_per_word, levels_for
 
 

@@ -6,7 +6,9 @@ import math
 import numpy as np
 import pytest
 
-from diffmidi_core.api import Notes, RefusedError, notes_of, score_of, write_midi
+from diffmidi.api import RefusedError
+from diffmidi.api.renderer import write_midi
+from diffmidi.api.tokenizer import Notes, notes_of, score_of
 from diffmidi_core.config import resolve
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.judge.score import score

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from diffmidi_core.api import Sample, TrainingMusic, WindowBits, score_of
+from diffmidi.api.metric import Sample, TrainingMusic, WindowBits
+from diffmidi.api.tokenizer import score_of
 from diffmidi_core.music.notes import Notes
 from diffmidi_core.music.toy import from_rows
 from diffmidi_core.registry import find

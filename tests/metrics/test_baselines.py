@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from diffmidi_core.api import Grammar, Sample, WindowBits
+from diffmidi.api.metric import Grammar, Sample, WindowBits
 from diffmidi_core.music.toy import from_rows
 from diffmidi_core.registry import find
 from diffmidi_metrics.baselines import bar_before

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from diffmidi_core.api import Options
+from diffmidi.api import Options
 from diffmidi_metrics.distribution import Grid, KlDivergence, OverlapArea, bandwidth, distances, features
 
 OVERLAP, KL = OverlapArea(Options()), KlDivergence(Options())

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from diffmidi_core.api import Sample
+from diffmidi.api.metric import FEWEST, Sample, ratio_interval
+from diffmidi_core.judge.rows import student
 from diffmidi_core.registry import find
-from diffmidi_metrics.common import FEWEST, interval_of, student
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def held(count, *, trials=400):
     for _ in range(trials):
         words = np.where(rng.random(count) < 0.2, rng.integers(20, 128, count), 128)
         pairs = np.stack([words * rng.gamma(25, 3.4 / 25, count), words], axis=1)
-        low, high = interval_of(pairs[np.argsort(pairs[:, 0])])
+        low, high = ratio_interval(pairs[np.argsort(pairs[:, 0])])
         inside += low < 3.4 < high
     return inside / trials
 

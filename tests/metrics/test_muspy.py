@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from diffmidi_core.api import notes_of
+from diffmidi.api.metric import notes_of
 
 muspy = pytest.importorskip("muspy", reason="muspy is not installed (the dev extra has it)")
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from diffmidi_metrics.common import FEWEST
+from diffmidi.api.metric import FEWEST
 
 
 def line(*pitches, length=1.0):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from diffmidi_core.api import Sample
+from diffmidi.api.metric import Sample
 from diffmidi_core.music.toy import from_rows
 
 NOTES = 96

@@ -2,7 +2,7 @@
 
 import pytest
 
-from diffmidi_core.api import Sample
+from diffmidi.api.metric import Sample
 
 
 @pytest.fixture

@@ -11,7 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffmidi_core.api import Piece, RefusedError, Score, Source, Tokenizer, sustained
+from diffmidi import Score
+from diffmidi.api import RefusedError
+from diffmidi.api.source import Piece, Source
+from diffmidi.api.tokenizer import Tokenizer, sustained
 from diffmidi_core.data.prepare import prepare
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.registry import find

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from diffmidi_core.api import Score, notes_of, sustained
+from diffmidi import Score
+from diffmidi.api.tokenizer import notes_of, sustained
 from diffmidi_core.music.reading import read_midi_bytes
 
 from .test_reading import TEMPO, header, track

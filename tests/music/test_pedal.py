@@ -7,7 +7,9 @@ import pretty_midi
 import pytest
 from symusic.core import ControlChangeTick, NoteTick, TrackTick
 
-from diffmidi_core.api import Notes, Score, notes_of, score_of, sustained, write_midi
+from diffmidi import Score
+from diffmidi.api.renderer import write_midi
+from diffmidi.api.tokenizer import Notes, notes_of, score_of, sustained
 from diffmidi_core.music.toy import toy_scores, with_drums
 
 Note = tuple[int, int, int]

@@ -81,7 +81,7 @@ def test_any_keys_in_any_order_are_notes_that_end(seed: int) -> None:
             events += bytes([random.integers(0, 3), kind | random.integers(0, 2), *data])
         tracks.append(track(events))
     data = header(1, 3) + b"".join(tracks)
-    struck = Scan(data, 14, 3).struck
+    struck = Scan(data, 14, 3).events.struck
     score, counts = read_midi_bytes_counted(data, "piece")
     assert counts["note_ons"] == counts["notes_read"] == struck == score.note_num()
     assert all((each.notes.numpy()["duration"] >= 0).all() for each in score.tracks)

@@ -24,7 +24,7 @@ def scanned(*chunks: bytes, announced: int = 1) -> Scan:
 def told(scan: Scan) -> list[tuple[int, int, int, int, int]]:
     """Track, tick, status and data of every event of two data bytes."""
     events = scan.events
-    rows = (events.track, scan.ticks()[0], events.status, *events.data)
+    rows = (events.track, scan.ticks()[0], events.status, events.first, events.second)
     return sorted(zip(*(row.tolist() for row in rows), strict=True))
 
 
@@ -94,12 +94,12 @@ def without_statuses(messages: mido.MidiTrack) -> bytes:
 def test_struck_keys_are_counted_whatever_stands_between_them() -> None:
     for between in (b"", TEMPO, SYSEX, b"\x00\xc0\x05", b"\x00\xff\x01\x03\x90\x40\x40"):
         scan = scanned(track(NOTE, between, b"\x00\x90\x3c\x50\x10\x3c\x00\x00\x3e\x01", between, NOTE))
-        assert scan.struck == 4, between
+        assert scan.events.struck == 4, between
 
 
 def test_running_status_goes_on_after_a_system_exclusive_and_that_is_told() -> None:
     scan = scanned(track(NOTE_ON, SYSEX, b"\x00\x3e\x50"))
-    assert (scan.struck, scan.after_sysex) == (2, True)
+    assert (scan.events.struck, scan.after_sysex) == (2, True)
     assert not scanned(track(NOTE_ON, TEMPO, b"\x00\x3e\x50")).after_sysex
     assert not scanned(track(NOTE_ON, SYSEX, NOTE_ON)).after_sysex
 
@@ -118,7 +118,7 @@ def test_tracks_are_those_that_are_there() -> None:
 
 def test_what_follows_the_end_of_a_track_is_no_music() -> None:
     scan = scanned(chunk(b"MTrk", NOTE + END + NOTE))
-    assert (scan.struck, scan.long) == (1, False)
+    assert (scan.events.struck, scan.long) == (1, False)
 
 
 @pytest.mark.parametrize(
@@ -149,5 +149,5 @@ def test_time_past_the_end_is_told() -> None:
 def test_a_byte_over_127_costs_its_event_and_no_other() -> None:
     for event in (b"\xb0\x07\xc8", b"\xb0\xa8\x40", b"\xc0\xd0", b"\xe0\x90\x40", b"\xa0\x3c\xe0", b"\xd0\x80"):
         scan = scanned(track(NOTE, b"\x00" + event, NOTE, b"\x10" + event, b"\x10" + NOTE[1:]))
-        assert (scan.left_out, scan.struck) == (2, 3)
+        assert (scan.left_out, scan.events.struck) == (2, 3)
         assert scan.ticks()[0].tolist() == [0, 480, 480, 960, 992, 1472]

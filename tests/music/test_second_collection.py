@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from diffmidi_core.api import RefusedError, Score, notes_of, sustained
+from diffmidi import Score
+from diffmidi.api import RefusedError
+from diffmidi.api.tokenizer import notes_of, sustained
 from diffmidi_core.music.reading import read_midi_counted
 
 from .test_reading import TOLD

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from symusic.core import TempoTick
 
-from diffmidi_core.api import RefusedError, Score, microseconds, notes_of
+from diffmidi import Score
+from diffmidi.api import RefusedError
+from diffmidi.api.tokenizer import microseconds, notes_of
 from diffmidi_core.music.toy import from_rows, tune
 
 

@@ -90,6 +90,20 @@ def test_a_comment_that_cannot_be_a_tempo_is_told(tmp_path: Path) -> None:
         text("--to-midi", tmp_path / "a.txt")
 
 
+def test_tracks_that_are_not_the_pianos_are_left_out_and_told(tmp_path: Path) -> None:
+    score = tune()
+    flute = tune().tracks[0]
+    flute.name, flute.program = "flute", 73
+    score.tracks.append(flute)
+    write_midi(score, tmp_path / "a.mid")
+    default, every = text(tmp_path / "a.mid"), text(tmp_path / "a.mid", "--tracks", "all")
+    assert default.stdout.startswith("# a.mid: 54 notes")
+    assert "Left out, as no piano's: 'flute' of program 73 (54 notes). `--tracks all`" in default.stderr
+    assert "Left out" not in every.stderr
+    assert '# track: "flute", program 73, 54 notes' in every.stdout
+    assert "tracks are piano, all" in text(tmp_path / "a.mid", "--tracks", "128").stderr
+
+
 def test_standard_input_and_output_are_dashes(piece: Path, tmp_path: Path) -> None:
     printed = text("-", "--out", "-", stdin=piece.read_bytes()).stdout
     assert printed.splitlines()[1:] == text(piece).stdout.splitlines()[1:]
@@ -129,7 +143,7 @@ def test_what_encoding_changed_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"t0 p60\nv8 d12\nt0 p200 v8 d12", r"a\.txt, line 3: 'p200' is not a word. Words are p21\.\.p108"),
+        (b"t0 p60\nv8 d12\nt0 p200 v8 d12", r"a\.txt, line 3: 'p200' is not a token. Tokens are p21\.\.p108"),
         (b"# nothing\n", "holds no complete note"),
         (b"t0 p60 v8", "holds no complete note"),
         (b"MThd\xff\xfe", "is not text"),

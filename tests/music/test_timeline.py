@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from symusic.core import NoteTick, TempoTick, TimeSignatureTick, TrackTick
 
-from diffmidi_core.api import MetreChange, Score, Tempo, Timeline, Tokenizer, notes_of
+from diffmidi import Score
+from diffmidi.api.tokenizer import MetreChange, Tempo, Timeline, Tokenizer, notes_of
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.music.clock import Clock
 from diffmidi_core.music.tempo import seconds

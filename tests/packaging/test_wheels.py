@@ -21,7 +21,7 @@ from diffmidi_core.music.toy import toy_scores
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "examples" / "plugin-template"
-PACKAGES = ("diffmidi_core", *sorted(path.name for path in (ROOT / "plugins").iterdir() if path.is_dir()))
+PACKAGES = ("diffmidi", "diffmidi_core", *sorted(path.name for path in (ROOT / "plugins").iterdir() if path.is_dir()))
 
 
 def clean_environment() -> dict[str, str]:

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from diffmidi_core.api import Batch, DiffmidiError, Grammar
+from diffmidi.api import DiffmidiError
+from diffmidi.api.process import Batch
+from diffmidi.api.tokenizer import Grammar
 from diffmidi_core.registry import find
 from diffmidi_core.testing.surroundings import context_of, smallest, toy_batch
 

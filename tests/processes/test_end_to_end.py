@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from diffmidi_core.api import GaussianLevels
+from diffmidi.api.process import GaussianLevels
 from diffmidi_core.registry import find
 from diffmidi_processes.end_to_end import end_to_end_terms
 

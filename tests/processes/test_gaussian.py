@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from diffmidi_core.api import Batch
+from diffmidi.api.process import Batch
 from diffmidi_core.registry import find
 
 

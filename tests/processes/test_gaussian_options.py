@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from diffmidi_core.api import Batch, Canvas, DiffmidiError, RowDraws, UsageError
+from diffmidi.api import DiffmidiError, UsageError
+from diffmidi.api.process import Batch
+from diffmidi.api.sampler import Canvas, RowDraws
 from diffmidi_core.registry import find
 from diffmidi_core.testing.surroundings import context_of, toy_batch
 

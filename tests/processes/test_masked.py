@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from diffmidi_core.api import Batch, DiffmidiError
+from diffmidi.api import DiffmidiError
+from diffmidi.api.process import Batch
 from diffmidi_core.registry import find
 from diffmidi_core.testing.surroundings import context_of, toy_batch
 

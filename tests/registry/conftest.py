@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 GOOD = """
-from diffmidi_core.api import Declaration, Field, Options
+from diffmidi.api import Declaration, Field, Options
 
 class Power(Options):
     power: float = Field(2.0, gt=0, le=8, description="how steep")

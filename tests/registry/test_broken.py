@@ -13,7 +13,7 @@ from diffmidi_core.registry import find
 SCHEDULES = "diffmidi.schedules"
 BLAME = "schedule 'power' of acme-midi 1.0 is broken: "
 WORKING = """
-from diffmidi_core.api import NoiseSchedule
+from diffmidi.api.schedule import NoiseSchedule
 
 class Part(NoiseSchedule):
     def alpha_bar(self, t):
@@ -74,17 +74,27 @@ def test_an_entry_point_that_is_no_declaration(offer):
 
 
 def test_a_declaration_that_cannot_be_right_is_refused_at_import(offer):
-    wrong_place = "from diffmidi_core.api import *\ndeclared = Declaration('x', 'acme_parts.Part')"
+    wrong_place = "from diffmidi.api import *\ndeclared = Declaration('x', 'acme_parts.Part')"
     assert "implementation is 'package.module:Class', not 'acme_parts.Part'" in said(offer(wrong_place))
-    wrong_options = "from diffmidi_core.api import *\ndeclared = Declaration('x', 'acme:Part', options=dict)"
-    assert "options is a subclass of diffmidi_core.api.Options" in said(offer(wrong_options))
-    wrong_steps = "from diffmidi_core.api import *\ndeclared = Declaration('x', 'acme:Part', steps=0)"
+    wrong_options = "from diffmidi.api import *\ndeclared = Declaration('x', 'acme:Part', options=dict)"
+    assert "options is a subclass of diffmidi.api.Options" in said(offer(wrong_options))
+    wrong_steps = "from diffmidi.api import *\ndeclared = SamplerDeclaration('x', 'acme:Part', steps=0)"
     assert "steps is 1 or more, or None, not 0" in said(offer(wrong_steps))
+
+
+def test_a_kind_that_says_more_of_itself_is_declared_as_that_kind(install, good):
+    install("acme-midi", {"diffmidi.samplers": {"dice": "acme:declared"}}, acme=good("acme"))
+    with pytest.raises(BrokenPluginError) as error:
+        find("sampler", "dice").load()
+    assert str(error.value) == (
+        "sampler 'dice' of acme-midi 1.0 is broken: acme:declared is of type Declaration, not a diffmidi "
+        "SamplerDeclaration."
+    )
 
 
 def test_a_missing_need_is_said_before_anything_is_imported(offer):
     declaration = (
-        "from diffmidi_core.api import *\n"
+        "from diffmidi.api import *\n"
         "declared = Declaration('x', 'acme_parts:Part', needs=('json', 'no_such_library', 'json.no_such_part'))"
     )
     power = offer(declaration, "raise RuntimeError('must not be imported')")
@@ -109,7 +119,7 @@ def test_a_missing_implementation(offer):
         ("", "acme_parts:Part cannot be imported (AttributeError: module 'acme_parts' has no attribute 'Part')."),
         ("1 / 0", "acme_parts:Part cannot be imported (ZeroDivisionError: division by zero)."),
         (
-            "from diffmidi_core.api import NoiseSchedule\nclass Part(NoiseSchedule): pass",
+            "from diffmidi.api.schedule import NoiseSchedule\nclass Part(NoiseSchedule): pass",
             "acme_parts:Part leaves out what a NoiseSchedule must have: alpha_bar.",
         ),
     ],
@@ -136,13 +146,13 @@ def test_a_constructor_that_raises_is_blamed_on_its_package(offer):
 
 def test_what_a_constructor_says_to_the_user_comes_through(offer):
     raising = "    def __init__(self, options):\n        raise DiffmidiError('there is no such file.')"
-    power = offer(implementation="from diffmidi_core.api import DiffmidiError\n" + WORKING + raising)
+    power = offer(implementation="from diffmidi.api import DiffmidiError\n" + WORKING + raising)
     with pytest.raises(DiffmidiError, match=r"^there is no such file\.$"):
         power.build()
 
 
 def test_looking_for_an_implementation_imports_no_package_above_it(install):
-    declaration = "from diffmidi_core.api import *\ndeclared = Declaration('x', 'acme_heavy.parts:Part')"
+    declaration = "from diffmidi.api import *\ndeclared = Declaration('x', 'acme_heavy.parts:Part')"
     site = install("acme-midi", {SCHEDULES: {"power": "acme_light:declared"}}, acme_light=declaration)
     (site / "acme_heavy").mkdir()
     (site / "acme_heavy" / "__init__.py").write_text("raise RuntimeError('imported')")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from diffmidi_core.errors import UsageError
-from diffmidi_core.registry import KINDS, find, offers
+from diffmidi_core.kinds import KINDS
+from diffmidi_core.registry import find, offers
 
 SCHEDULES = "diffmidi.schedules"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import field_validator, model_validator
 
-from diffmidi_core.api import Field, Options
+from diffmidi.api import Field, Options
 from diffmidi_core.errors import BrokenPluginError, UsageError
 from diffmidi_core.registry import Offer, check_options, find
 

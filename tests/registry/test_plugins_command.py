@@ -11,11 +11,12 @@ from click.testing import CliRunner
 
 from diffmidi_core.cli.plugins import command
 from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
-from diffmidi_core.registry import KINDS, offers
+from diffmidi_core.kinds import KINDS
+from diffmidi_core.registry import offers
 
 HEAVY = ("torch", "transformers", "numpy", "symusic", "matplotlib", "music21", "diffmidi_schedules.schedules")
 WORKING = """
-from diffmidi_core.api import NoiseSchedule
+from diffmidi.api.schedule import NoiseSchedule
 
 class Part(NoiseSchedule):
     def alpha_bar(self, t):
@@ -75,7 +76,8 @@ def test_nothing_heavy_and_no_implementation_is_imported_to_list():
 
 def test_offers_imports_not_even_a_declaration():
     code = (
-        "import sys; from diffmidi_core.registry import KINDS, offers; [offers(kind) for kind in KINDS]; "
+        "import sys; from diffmidi_core.kinds import KINDS; from diffmidi_core.registry import offers; "
+        "[offers(kind) for kind in KINDS]; "
         "print([name for name in sys.modules if name.endswith('.declarations')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffmidi_core.api import Notes, score_of, write_midi
+from diffmidi.api.renderer import write_midi
+from diffmidi.api.tokenizer import Notes, score_of
 from diffmidi_core.config import resolve
 from diffmidi_core.draw.folder import DrawFolder, ModelReference, PieceRecord, StoredRequest
 from diffmidi_core.draw.request import Request

@@ -2,10 +2,10 @@
 
 import pytest
 
-from diffmidi_core.api import Picture, Section, Table
+from diffmidi.api.hook import Picture, Section, Table
 from diffmidi_core.show.report import write
 
-from .conftest import fill, music, tone
+from .conftest import fill, leave_draw, music, tone
 from .test_sections import built
 
 SVG = (
@@ -38,6 +38,7 @@ CONTRAST = """(() => {
 def url(tmp_path_factory):
     """A report with the built-in sections and a plugin's."""
     folder = fill(tmp_path_factory.mktemp("report") / "run")
+    leave_draw(folder, "step-200", step=200, count=1)
     theirs = Section(
         "Theirs", ["1 < 2", Table(("a", "b"), [("x", 1.5)], "Numbers"), Picture(SVG, "a square", "Square")]
     )
@@ -49,6 +50,7 @@ def url(tmp_path_factory):
 @pytest.mark.parametrize("width", [390, 1200])
 def test_it_opens_without_a_complaint_fits_and_can_be_read(chromium, url, width, scheme):
     chromium.open(url, width=width, scheme=scheme)
+    chromium.ask('document.querySelectorAll("details").forEach(each => each.open = true)')
     assert chromium.ask("document.documentElement.scrollWidth") <= width
     assert chromium.ask(CONTRAST) == []
     assert chromium.complaints() == []
@@ -63,7 +65,7 @@ def test_every_sample_plays(chromium, url):
           audio.readyState > 0 ? done(audio.duration) : audio.onloadedmetadata = () => done(audio.duration);
         })))"""
     )
-    assert durations == pytest.approx([4.5, 4.5], abs=0.01)
+    assert durations == pytest.approx([4.5, 4.5, 4.5], abs=0.01)
     played = chromium.ask(
         """new Promise((done, failed) => {
           const audio = document.querySelector("audio");
@@ -97,6 +99,7 @@ def test_who_cannot_see_is_told_what_there_is(chromium, url):
     assert chromium.ask('[...document.querySelectorAll("audio")].map(each => each.ariaLabel)') == [
         "Play piece 1 of draw 1",
         "Play piece 2 of draw 1",
+        "Play piece 1 of draw step-200",
     ]
     ids = chromium.ask('[...document.querySelectorAll("[id]")].map(each => each.id)')
     assert len(ids) == len(set(ids))

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from markupsafe import Markup
 
-from diffmidi_core.api import DiffmidiError, TrainingMusic
+from diffmidi.api import DiffmidiError
+from diffmidi.api.metric import TrainingMusic
 from diffmidi_core.draw.folder import DrawFolder
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.registry import find
@@ -362,7 +363,8 @@ def test_sound_that_would_take_too_much_room_is_dulled_then_cut_then_left_out(fi
         assert len(data) / rate == pytest.approx(seconds, abs=0.01)
     spectrum = abs(np.fft.rfft(data * np.hanning(len(data))))
     assert spectrum.argmax() * rate / len(data) == pytest.approx(440, abs=2), "the pitch is what it was"
-    assert abs(data).max() == pytest.approx(0.5, abs=0.01), "and the loudness"
+    middle = data[len(data) // 4 : -len(data) // 4]  # a tone that is cut within a wave rings at its ends
+    assert abs(middle).max() == pytest.approx(0.5, abs=0.01), "and the loudness"
 
 
 @pytest.mark.parametrize("megabytes", [0.3, 1, 3])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from diffmidi_core.api import Canvas, DiffmidiError, RowDraws
+from diffmidi.api import DiffmidiError
+from diffmidi.api.sampler import Canvas, RowDraws
 from diffmidi_core.contracts.canvas import GIVEN
 from diffmidi_core.registry import find
 from diffmidi_core.testing.surroundings import context_of, smallest, toy_batch, toy_canvas

@@ -5,7 +5,8 @@ import itertools
 import pytest
 import torch
 
-from diffmidi_core.api import Canvas, DiffmidiError, GaussianLevels, Process, RowDraws, UsageError
+from diffmidi.api import DiffmidiError, UsageError
+from diffmidi.api.sampler import Canvas, GaussianLevels, Process, RowDraws
 from diffmidi_core.registry import find
 from diffmidi_core.testing.surroundings import context_of, smallest, toy_batch, toy_canvas
 

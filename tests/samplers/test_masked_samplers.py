@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from diffmidi_core.api import Canvas, DiffmidiError, RowDraws
+from diffmidi.api import DiffmidiError
+from diffmidi.api.sampler import Canvas, RowDraws
 from diffmidi_core.registry import find
 from diffmidi_core.testing.surroundings import LENGTH, context_of, smallest, toy_batch, toy_canvas
 

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from diffmidi_core.api import MAX_BETA, GaussianLevels
+from diffmidi.api.process import GaussianLevels
+from diffmidi.api.schedule import MAX_BETA
 from diffmidi_core.registry import find
 
 NAMES = ("sqrt", "linear", "cosine")

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffmidi_core.api import Notes, score_of, write_midi
+from diffmidi.api.renderer import write_midi
+from diffmidi.api.tokenizer import Notes, score_of
 from diffmidi_core.cli import main
 from diffmidi_core.config import resolve
 from diffmidi_core.draw.model import open_model
@@ -22,7 +23,7 @@ from .stand_in import Hub
 
 SMALL = (
     *("backbone.size=tiny", "process.steps=20", "train.iterations=4", "train.batch_size=4", "train.save_every=2"),
-    *("sample.count=3", "sample.steps=3", "sample.batch_size=2", "evaluate.windows=4", "evaluate.levels=2"),
+    *("sample.count=3", "sample.steps=3", "sample.batch_size=2", "evaluate.windows=8", "evaluate.levels=2"),
 )
 
 
@@ -31,8 +32,8 @@ def trained(tmp_path_factory) -> Path:
     """A run of four iterations, sampled and measured; its music lies in "my secret music"."""
     folder = tmp_path_factory.mktemp("home")
     for seed in range(4):
-        pitch = np.random.default_rng(seed).integers(40, 90, 40)
-        notes = Notes(np.arange(40) * 240, np.full(40, 240), pitch, np.full(40, 80))
+        pitch = np.random.default_rng(seed).integers(40, 90, 80)
+        notes = Notes(np.arange(80) * 240, np.full(80, 240), pitch, np.full(80, 80))
         write_midi(score_of(notes), folder / "my secret" / "music" / f"{seed}.mid")
     flags = {
         "data": str(folder / "my secret" / "music"),

@@ -54,7 +54,7 @@ def test_the_card_says_what_is_known_and_invents_no_licence(once, trained):
     assert {"midi", "bert", "mmm", "gaussian"} <= set(card.data.tags)
     figure = json.loads((trained / "figures" / "step-000004.json").read_text())["figures"]["bound_bpw"]
     low, high = figure["interval"]
-    assert f"| bound_bpw | {figure['value']:.4g} | {low:.4g} to {high:.4g} |" in card.text
+    assert f"| bound_bpw | {figure['value']:.3g} | {low:.3g} to {high:.3g} |" in card.text
     for said in ("| pieces | 4 |", "folder, music |", "Pipeline.from_pretrained", "32 words", "sample.wav"):
         assert said in card.text
     assert "Licence of this music: unknown" in card.text
@@ -87,6 +87,18 @@ def test_a_run_that_only_trained_is_exported_too(run, tmp_path):
         (run / path).unlink()
     card = ModelCard.load(export(RunFolder.open(run), tmp_path / "to") / "README.md")
     assert "this checkpoint was not measured" in card.text
+
+
+def test_the_card_says_what_was_changed_on_the_way_and_what_it_began_from(run, tmp_path):
+    folder = RunFolder.open(run)
+    (segment,) = folder.segments()
+    changed = {"train.iterations": [3, 4], "hooks": [[], ["/home/ann"]]}
+    began = {"run": "/home/ann/secret", "step": 7, "iterations": 11, "weights": "0"}
+    folder.note(segments=[{**segment, "to": 3}, {**segment, "from": 3, "changed": changed}], began=began)
+    text = " ".join(ModelCard.load(export(folder, tmp_path / "to") / "README.md").text.split())
+    assert "From iteration 3 on: `train.iterations` 4 instead of 3." in text
+    assert "began from the weights of another run, which had been trained for 11 iterations" in text
+    assert "ann" not in text
 
 
 def test_long_sound_stays_at_home(run, tmp_path, monkeypatch):

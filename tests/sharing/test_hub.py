@@ -7,7 +7,7 @@ import sys
 import pytest
 from huggingface_hub import ModelCard, constants
 
-from diffmidi_core.api import Pipeline
+from diffmidi import Pipeline
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.publish.export import export
 from diffmidi_core.run.folder import RunFolder

@@ -5,7 +5,7 @@ import shutil
 import pytest
 from accelerate.state import AcceleratorState
 
-from diffmidi_core.api import Pipeline
+from diffmidi import Pipeline
 from diffmidi_core.draw.sample import sample
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.publish.export import export

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from symusic.core import TimeSignatureTick
 
-from diffmidi_core.api import Score, score_of
+from diffmidi.api.tokenizer import Score, score_of
 from diffmidi_core.music.toy import from_rows, toy_scores
 from diffmidi_tokenizers import bars
 from diffmidi_tokenizers.bars import LONGEST_REST, Lattice, lay_out, playable

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from symusic.core import TimeSignatureTick
 
-from diffmidi_core.api import Notes, Score, Tokenizer, notes_of, score_of
+from diffmidi.api.tokenizer import Notes, Score, Tokenizer, notes_of, score_of
 from diffmidi_core.errors import UsageError
 from diffmidi_core.music.toy import from_rows, toy_scores, tune
 from diffmidi_core.registry import find

@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 from symusic.core import TimeSignatureTick
 
-from diffmidi_core.api import RefusedError, Score, Tokenizer, notes_of, read_midi, score_of, write_midi
+from diffmidi.api import RefusedError
+from diffmidi.api.renderer import write_midi
+from diffmidi.api.source import read_midi
+from diffmidi.api.tokenizer import Score, Tokenizer, notes_of, score_of
 from diffmidi_core.errors import UsageError
 from diffmidi_core.music.notes import Notes
 from diffmidi_core.music.toy import from_rows, toy_scores, tune

@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffmidi_core.api import RefusedError, Score, Tokenizer, read_midi, write_midi
+from diffmidi.api import RefusedError
+from diffmidi.api.renderer import write_midi
+from diffmidi.api.source import read_midi
+from diffmidi.api.tokenizer import Score, Tokenizer
 from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.music.notes import Notes, notes_of, score_of
 from diffmidi_core.music.toy import from_rows, toy_scores, tune

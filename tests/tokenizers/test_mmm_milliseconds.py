@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from symusic.core import TempoTick
 
-from diffmidi_core.api import Notes, RefusedError, Score, Tokenizer, microseconds, notes_of, read_midi, score_of
+from diffmidi.api import RefusedError
+from diffmidi.api.source import read_midi
+from diffmidi.api.tokenizer import Notes, Score, Tokenizer, microseconds, notes_of, score_of
 from diffmidi_core.errors import UsageError
 from diffmidi_core.music.toy import from_rows, toy_scores, tune
 from diffmidi_core.registry import find

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from symusic.core import ControlChangeTick, TempoTick, TimeSignatureTick
 
-from diffmidi_core.api import Notes, RefusedError, Score, Tokenizer, notes_of, score_of, sustained
+from diffmidi.api import RefusedError
+from diffmidi.api.tokenizer import Notes, Score, Tokenizer, notes_of, score_of, sustained
 from diffmidi_core.music.reading import read_midi_bytes
 from diffmidi_core.music.toy import toy_scores
 from diffmidi_core.registry import find

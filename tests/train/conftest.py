@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from diffmidi_core.api import Notes, hookimpl, score_of, write_midi
+from diffmidi.api import hookimpl
+from diffmidi.api.renderer import write_midi
+from diffmidi.api.tokenizer import Notes, score_of
 from diffmidi_core.config import resolve
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.run.folder import RunFolder

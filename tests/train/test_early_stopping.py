@@ -55,7 +55,7 @@ def test_patience_ends_training_and_says_why(trainer, looks, ears):
     assert checkpoint.steps(folder(run)) == [2, 4, 5]
     said = ears.warnings[0]
     assert "stopped at iteration 5 of 8: 3 looks" in said
-    assert "4.000 ± 0.25 bits per word at iteration 2" in said
+    assert "4 ± 0.25 bits per word at iteration 2" in said
     assert json.loads(run.session.folder.facts_file.read_text())["iterations"] == 5
 
 

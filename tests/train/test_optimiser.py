@@ -1,11 +1,15 @@
 """The optimiser's settings, its learning rate over time and the moving average, against the original's numbers."""
 
+import math
+import re
+
 import pytest
 import torch
 from torch import nn
 
-from diffmidi_core.config import TrainConfig
-from diffmidi_core.train.optimiser import Ema, ema_decay, learning_rate, make_optimiser
+from diffmidi_core.config import TrainConfig, resolve
+from diffmidi_core.errors import UsageError
+from diffmidi_core.train.optimiser import Ema, ema_decay, falls_from, learning_rate, make_optimiser
 
 
 class Weights(nn.Module):
@@ -39,6 +43,34 @@ def test_the_learning_rate_rises_then_falls_to_nothing():
     assert rates.index(max(rates)) == 9
     assert 0 < rates[-1] < 0.02
     assert learning_rate(50, TrainConfig(lr=1.0, iterations=100, anneal=False)) == 1.0
+
+
+def test_the_rate_stays_and_falls_over_the_last_iterations_alone():
+    config = TrainConfig(lr=1.0, iterations=10, warmup=1, decay=4)
+    assert [learning_rate(step, config) for step in range(10)] == [0.5, 1, 1, 1, 1, 1, 1, 0.75, 0.5, 0.25]
+    assert falls_from(config) == 6
+    assert falls_from(TrainConfig(iterations=10)) == 0
+    assert falls_from(TrainConfig(iterations=10, anneal=False)) == math.inf
+
+
+def test_weights_that_were_trained_before_need_no_warm_up():
+    config = TrainConfig(lr=1.0, iterations=10, warmup=9, anneal=False)
+    assert learning_rate(0, config) == pytest.approx(0.1)
+    assert learning_rate(0, config, before=4) == pytest.approx(0.5)
+    assert learning_rate(0, config, before=400) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"decay": 11, "iterations": 10}, "train.decay: it is more than all 10 iterations"),
+        ({"decay": 3, "anneal": False}, "train.decay: without train.anneal the learning rate is not lowered at all"),
+        ({"decay": -1}, "train.decay: input should be greater than or equal to 0"),
+    ],
+)
+def test_a_decay_that_cannot_be_is_said(options, said):
+    with pytest.raises(UsageError, match=re.escape(said)):
+        resolve(flags={f"train.{name}": value for name, value in options.items()})
 
 
 def test_the_optimiser_is_the_originals_adamw(golden):

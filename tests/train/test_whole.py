@@ -11,7 +11,7 @@ from diffmidi_core.checksums import digests
 from diffmidi_core.draw.model import open_model
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.run import checkpoint
-from diffmidi_core.train.loop import Trainer
+from diffmidi_core.train.loop import Trainer, train
 
 ANOTHER = r".*: .*use another one of the same run \(--checkpoint STEP\)"
 
@@ -137,6 +137,9 @@ def test_other_data_are_not_trained_on_in_silence(run, trainer):
     shutil.copytree(other.session.folder.data, data)
     with pytest.raises(DiffmidiError, match=r"are not those that its checkpoint of iteration 4 was trained on"):
         Trainer(run.session).resume()
+    shutil.rmtree(run.session.folder.checkpoints)
+    with pytest.raises(DiffmidiError, match=r"data \(fingerprint \w+\) is not what was prepared for this run"):
+        train(run.session)
 
 
 def test_data_with_a_wrong_byte_or_without_a_file_are_not_trained_on(run):

@@ -50,7 +50,8 @@ def check_replaces_whole(component: Component) -> None:
         os.link(path, link)
         renderer.render(_toy("one_note"), path)
         expect(
-            link.read_bytes() == b"what stood there", "the old file was written into: use diffmidi_core.api.whole_file"
+            link.read_bytes() == b"what stood there",
+            "the old file was written into: use diffmidi.api.renderer.whole_file",
         )
         expect(path.read_bytes() != b"what stood there", "the file was not replaced")
 

@@ -1,8 +1,11 @@
 """What is special about these parts."""
 
+import numpy as np
 import pytest
 import torch
 
+from diffmidi.api.metric import Sample
+from diffmidi.api.tokenizer import Notes, score_of
 from diffmidi_core.registry import find
 
 
@@ -19,7 +22,14 @@ def test_a_steeper_one_keeps_more_before_and_less_after():
 
 
 def test_leap_is_the_mean_over_samples_with_notes():
-    figure = find("metric", "leap").build().summarise([{"semitones": 12}, {}, {"semitones": 24}], [{"semitones": 7}])
+    leap = find("metric", "leap").build()
+
+    def row(*pitch):
+        at = np.arange(len(pitch))
+        notes = Notes(at * 480, np.full_like(at, 480), np.array(pitch), np.full_like(at, 64))
+        return leap.measure(Sample.of_music(score_of(notes)))
+
+    figure = leap.summarise([row(60, 72), row(60), row(60, 84, 60)], [row(60, 67)])
     assert (figure.value, figure.count, figure.error) == (18, 2, pytest.approx(6))
     assert (figure.skipped, figure.reference) == (1, 7)
 

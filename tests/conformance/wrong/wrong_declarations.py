@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from diffmidi_core.api import Declaration, Field, Options
+from diffmidi.api import Declaration, Field, Options, Preset, SamplerDeclaration, SourceDeclaration
 from diffmidi_core.registry import find
 
 
@@ -48,14 +48,18 @@ learns_padding = _declare("LearnsPadding", like=("process", "gaussian"))
 own_step = _declare("OwnStep", like=("process", "gaussian"))
 global_noise = _declare("GlobalNoise", like=("process", "gaussian"))
 
-overwrites = _declare("Overwrites", family="gaussian")
-homeless = _declare("Overwrites", family="no such family")
-chooses_freely = _declare("ChoosesFreely", family="gaussian")
-mixes_rows = _declare("MixesRows", family="gaussian")
+overwrites = SamplerDeclaration("wrong", "wrong_parts:Overwrites", family="gaussian")
+homeless = SamplerDeclaration("wrong", "wrong_parts:Overwrites", family="no such family")
+chooses_freely = SamplerDeclaration("wrong", "wrong_parts:ChoosesFreely", family="gaussian")
+mixes_rows = SamplerDeclaration("wrong", "wrong_parts:MixesRows", family="gaussian")
 
 last_row = _declare("LastRow")
 counts_tokens = _declare("CountsTokens")
-twins = _declare("Twins")
+twins = SourceDeclaration("wrong", "wrong_parts:Twins")
 in_place = _declare("InPlace")
 raises = _declare("Raises")
 deaf = _declare("Deaf")
+
+of_data = Preset("wrong", {"process": {"name": "masked"}, "source": {"name": "chorales"}})
+of_nobody = Preset("wrong", {"process": {"name": "msked"}})
+misfit = Preset("wrong", {"process": {"name": "masked"}, "sampler": {"name": "ddim"}})

@@ -2,6 +2,6 @@
 
 import numpy as np
 
-from diffmidi_core.api import Declaration
+from diffmidi.api import Declaration
 
 heavy = Declaration(summary=f"numpy {np.__version__[:1]}", implementation="wrong_parts:Falling")

@@ -10,21 +10,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from diffmidi_core.api import (
-    SPECIALS,
-    Backbone,
-    Canvas,
-    Figure,
-    Metric,
-    NoiseSchedule,
-    Piece,
-    RefusedError,
-    Renderer,
-    Sampled,
-    Sampler,
-    Source,
-    hookimpl,
-)
+from diffmidi.api import RefusedError, hookimpl
+from diffmidi.api.backbone import Backbone
+from diffmidi.api.metric import Figure, Metric
+from diffmidi.api.renderer import Renderer
+from diffmidi.api.sampler import Canvas, Sampled, Sampler
+from diffmidi.api.schedule import NoiseSchedule
+from diffmidi.api.source import Piece, Source
+from diffmidi.api.tokenizer import SPECIALS
 from diffmidi_core.music.toy import tune
 from diffmidi_core.registry import find
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from diffmidi_core.api import hookimpl
+from diffmidi.api import hookimpl
 from diffmidi_plugin_template.declarations import CsvOptions
 
 

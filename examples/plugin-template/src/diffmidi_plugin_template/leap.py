@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-import math
-import statistics
-from collections.abc import Sequence
-from typing import ClassVar, Literal
-
 import numpy as np
 
-from diffmidi_core.api import Figure, Metric, Row, Sample, WindowBits, notes_of
+from diffmidi.api.metric import MeanOfSamples, Sample, notes_of
 
 
-class Leap(Metric):
-    """Mean |pitch − pitch of the note before|: the mean over samples with two notes, and its standard error s/√n."""
+class Leap(MeanOfSamples):
+    """Mean |pitch − pitch of the note before| of a sample; the mean of samples, beside that of held-out music."""
 
-    subject: ClassVar[Literal["samples"]] = "samples"
+    unit = "semitones"
 
-    def measure(self, item: WindowBits | Sample) -> Row:
-        """{"semitones": the sample's mean leap}, or {} where there are fewer than two notes."""
-        if not isinstance(item, Sample):
-            raise TypeError(f"Leap measures Samples, not {type(item).__name__}.")
-        pitch = notes_of(item.score).pitch
-        return {"semitones": float(np.abs(np.diff(pitch)).mean())} if len(pitch) > 1 else {}
-
-    def summarise(self, rows: Sequence[Row], reference: Sequence[Row] = ()) -> Figure | None:
-        """The mean over the samples that have notes, beside that of held-out music."""
-        leaps, heldout = ([row["semitones"] for row in some if row] for some in (rows, reference))
-        if not leaps:
-            return None
-        return Figure(
-            value=statistics.fmean(leaps),
-            unit="semitones",
-            count=len(leaps),
-            of="samples",
-            error=statistics.stdev(leaps) / math.sqrt(len(leaps)) if len(leaps) > 1 else None,
-            reference=statistics.fmean(heldout) if heldout else None,
-            skipped=len(rows) - len(leaps),
-        )
+    def value(self, sample: Sample) -> float | None:
+        """The sample's mean leap; None where there are fewer than two notes."""
+        pitch = notes_of(sample.score).pitch
+        return float(np.abs(np.diff(pitch)).mean()) if len(pitch) > 1 else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from diffmidi_core.api import NoiseSchedule
+from diffmidi.api.schedule import NoiseSchedule
 from diffmidi_plugin_template.declarations import SigmoidOptions
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diffmidi_core.api import Declaration, Field, Options
+from diffmidi.api import Field, Options, ProcessDeclaration, SamplerDeclaration
 
 
 class UniformOptions(Options):
@@ -16,7 +16,7 @@ class UniformOptions(Options):
     time_width: int = Field(128, ge=2, description="width of the sinusoid of the noise level")
 
 
-uniform = Declaration(
+uniform = ProcessDeclaration(
     summary="uniform diffusion (D3PM): noise is any token that may stand in a place",
     implementation="diffmidi_uniform_noise.process:Uniform",
     options=UniformOptions,
@@ -34,7 +34,7 @@ class AncestralOptions(Options):
     )
 
 
-uniform_ancestral = Declaration(
+uniform_ancestral = SamplerDeclaration(
     summary="uniform diffusion: one reverse step after another, in which every token may still change",
     implementation="diffmidi_uniform_noise.sampler:UniformAncestral",
     options=AncestralOptions,

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import torch
 
-from diffmidi_core.api import Canvas, Denoise, OnStep, RowDraws, Sampled, Sampler, exact, restricted
+from diffmidi.api.sampler import Canvas, Denoise, OnStep, RowDraws, Sampled, Sampler, exact, restricted
 from diffmidi_uniform_noise.declarations import AncestralOptions
 from diffmidi_uniform_noise.process import Uniform
 

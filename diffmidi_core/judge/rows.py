@@ -1,4 +1,4 @@
-"""What the metrics share: figures of means and of ratios with their intervals, and the notes of a sample in quarters.
+"""From rows to figures: means and ratios with their errors and intervals, for every metric.
 
 Intervals are 95 % percentile bootstrap intervals (Efron 1979) over the items, from one fixed seed, expanded for few
 items (Hesterberg 2015, "What Teachers Should Know About the Bootstrap"). Of fewer than FEWEST items none is given: it
@@ -18,7 +18,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.api import Figure, Metric, Row, Sample, Summary, WindowBits
+from diffmidi_core.contracts.metric import Figure, Metric, Row, Sample, Summary, WindowBits
 
 Array = NDArray[np.float64]
 Interval = tuple[float, float]
@@ -32,12 +32,12 @@ hold the true value, of those from 4 (as expanded) 87 %, from 3 73 %, from 2 hal
 ABOVE, BELOW = "above", "below"
 
 
-def resampled(count: int, stream: int = 0) -> NDArray[np.int64]:
+def bootstrap(count: int, stream: int = 0) -> NDArray[np.int64]:
     """[RESAMPLES, count] indices drawn with replacement, the same at every call; another stream draws others."""
     return np.random.default_rng(stream).integers(count, size=(RESAMPLES, count))
 
 
-def between(values: Array, count: int) -> Interval:
+def percentile_interval(values: Array, count: int) -> Interval:
     """The middle 95 % of bootstrapped values, or more of them: of what was bootstrapped from `count` items, two at
     least.
 
@@ -61,7 +61,9 @@ def student(freedom: int) -> float:
     return z + sum(term / float(freedom**power) for power, term in enumerate(terms, 1))
 
 
-def around(value: float, values: Array, least: float, most: float, count: int) -> tuple[float, Interval | None]:
+def normal_interval(
+    value: float, values: Array, least: float, most: float, count: int
+) -> tuple[float, Interval | None]:
     """The standard deviation of values bootstrapped from `count` items, and value ± 1.96 of it (more for few items),
     cut to what the value can be; no interval for fewer than FEWEST.
 
@@ -87,23 +89,23 @@ def ratio(rows: Sequence[Row], above: str = ABOVE, below: str = BELOW) -> tuple[
     if n < 2:
         return value, None, None
     error = math.sqrt(n / (n - 1) * ((pairs[:, 0] - value * pairs[:, 1]) ** 2).sum()) / total
-    return value, float(error), interval_of(pairs) if n >= FEWEST else None
+    return value, float(error), ratio_interval(pairs) if n >= FEWEST else None
 
 
-def interval_of(pairs: Array) -> Interval:
+def ratio_interval(pairs: Array) -> Interval:
     """The interval of Σ above / Σ below over pairs [n, 2] of both, two at least, in an order of their own."""
-    sums = pairs[resampled(len(pairs))].sum(1)
+    sums = pairs[bootstrap(len(pairs))].sum(1)
     some = sums[sums[:, 1] > 0]
-    return between(some[:, 0] / some[:, 1], len(pairs))
+    return percentile_interval(some[:, 0] / some[:, 1], len(pairs))
 
 
-class OfSamples(Metric):
+class SampleMetric(Metric):
     """A metric of generated music."""
 
     subject: ClassVar[Literal["samples"]] = "samples"
 
     def measure(self, item: WindowBits | Sample) -> Row:
-        """What `of` says of the sample."""
+        """The sample's row, by `of`."""
         if not isinstance(item, Sample):
             raise TypeError(f"{type(self).__name__} measures Samples, not {type(item).__name__}.")
         return self.of(item)
@@ -128,7 +130,7 @@ def ratio_figure(
     return replace(figure, reference=beside.value, reference_interval=beside.interval)
 
 
-class MeanOfSamples(OfSamples):
+class MeanOfSamples(SampleMetric):
     """The mean over samples of one number each, every sample counting the same; those without one are skipped."""
 
     unit: ClassVar[str]

@@ -1,0 +1,61 @@
+"""Writing a listener: what happens during a run, told to whoever wants to know; and sections of report.html.
+
+A listener is any class built as `Class(options)` with methods marked by `hookimpl`. They are named as what they hear
+(diffmidi_core/hookspecs.py: run_started, scalars, checkpoint_saved, samples_written, run_finished, progress, warned,
+report_sections) and take what they need of its arguments, by name. Listeners run on the main process alone; one that
+raises is named and switched off, and the run goes on.
+
+    class Losses:
+        def __init__(self, options):
+            self.losses = {}
+
+        @hookimpl
+        def scalars(self, step, values):
+            if "loss" in values:
+                self.losses[step] = values["loss"]
+
+        @hookimpl
+        def report_sections(self, folder, config):
+            return [Section("Losses", [Table(("iteration", "loss"), list(self.losses.items()))])]
+
+What lies in a run's folder: `DrawFolder.all(folder / "draws")` has what was drawn, `Judged` the figures that were
+measured, `flat(config)` every setting by its dotted name. `figure_text`, `count_text` and `counted` write numbers as
+all of diffmidi does.
+
+Checks of the conformance kit, besides those of every kind: check_listens, check_survives_a_run.
+"""
+
+from diffmidi_core.contracts.report import Picture, Section, Table
+from diffmidi_core.draw.folder import DrawFolder, PieceRecord, StoredRequest
+from diffmidi_core.files import read_json, whole_file
+from diffmidi_core.hookspecs import hookimpl
+from diffmidi_core.judge.judged import Judged, StoredFigure
+from diffmidi_core.layers import changed_options, flat
+from diffmidi_core.numbers import clock_text, count_text, counted, figure_text, interval_text, percent_text, spread_text
+from diffmidi_core.presets import departures
+from diffmidi_core.train.overfitting import curves_part
+
+__all__ = [
+    "DrawFolder",
+    "Judged",
+    "Picture",
+    "PieceRecord",
+    "Section",
+    "StoredFigure",
+    "StoredRequest",
+    "Table",
+    "changed_options",
+    "clock_text",
+    "count_text",
+    "counted",
+    "curves_part",
+    "departures",
+    "figure_text",
+    "flat",
+    "hookimpl",
+    "interval_text",
+    "percent_text",
+    "read_json",
+    "spread_text",
+    "whole_file",
+]

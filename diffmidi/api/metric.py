@@ -1,0 +1,73 @@
+"""Writing a metric: what a model or its music is worth, as one number or several.
+
+A Metric is built as `Class(options)`, without state. `measure(item)` gives a row, name to number, of one item alone:
+a Sample (`subject = "samples"`; its `score`, and `ids`, `tokenizer`, `training` where `needs_tokens`), or the
+WindowBits of a held-out window (`subject = "likelihood"`). `summarise(rows, reference)` makes a Figure of all rows,
+in any order; the reference is held-out music measured in the same way. Ranks send rows, not items.
+
+The mean of one number a sample, with its error and 95 % interval, beside held-out music:
+
+    class Leap(MeanOfSamples):
+        unit = "semitones"
+
+        def value(self, sample):
+            pitch = notes_of(sample.score).pitch
+            return float(np.abs(np.diff(pitch)).mean()) if len(pitch) > 1 else None
+
+For ratios of sums, `SampleMetric` and `ratio_figure` do the same: rows of ABOVE and BELOW. For any other statistic,
+`bootstrap` gives the rows to draw anew, and `percentile_interval` or `normal_interval` its interval.
+
+Checks of the conformance kit, besides those of every kind: check_subject_is_known, check_music_is_enough,
+check_rows_are_numbers, check_measuring_is_pure, check_order_is_irrelevant, check_nothing_measured_is_no_figure,
+check_empty_items_are_measured, check_figure_can_be_quoted.
+"""
+
+from diffmidi_core.contracts.grammar import Grammar
+from diffmidi_core.contracts.metric import Figure, Metric, Row, Sample, Summary, TrainingMusic, WindowBits
+from diffmidi_core.contracts.tokenizer import SPECIALS, Ids, Tokenizer
+from diffmidi_core.judge.rows import (
+    ABOVE,
+    BELOW,
+    FEWEST,
+    Array,
+    Interval,
+    MeanOfSamples,
+    SampleMetric,
+    bootstrap,
+    normal_interval,
+    percentile_interval,
+    ratio,
+    ratio_figure,
+    ratio_interval,
+)
+from diffmidi_core.music.notes import Notes, Score, notes_of
+
+__all__ = [
+    "ABOVE",
+    "BELOW",
+    "FEWEST",
+    "SPECIALS",
+    "Array",
+    "Figure",
+    "Grammar",
+    "Ids",
+    "Interval",
+    "MeanOfSamples",
+    "Metric",
+    "Notes",
+    "Row",
+    "Sample",
+    "SampleMetric",
+    "Score",
+    "Summary",
+    "Tokenizer",
+    "TrainingMusic",
+    "WindowBits",
+    "bootstrap",
+    "normal_interval",
+    "notes_of",
+    "percentile_interval",
+    "ratio",
+    "ratio_figure",
+    "ratio_interval",
+]

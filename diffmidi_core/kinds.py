@@ -1,0 +1,49 @@
+"""The kinds of choice: what each is called, where its entry points are, and what they name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from diffmidi_core.declaration import (
+    Declaration,
+    Described,
+    Preset,
+    ProcessDeclaration,
+    SamplerDeclaration,
+    SourceDeclaration,
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of choice.
+
+    Attributes:
+        name: as it is called on the command line.
+        group: its entry points.
+        contract: what its classes are subclasses of; "" for presets, which have no class.
+        declaration: what its entry points name.
+    """
+
+    name: str
+    group: str
+    contract: str
+    declaration: type[Described] = Declaration
+
+
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("tokenizer", "diffmidi.tokenizers", "diffmidi_core.contracts.tokenizer:Tokenizer"),
+        Kind("backbone", "diffmidi.backbones", "diffmidi_core.contracts.backbone:Backbone"),
+        Kind("schedule", "diffmidi.schedules", "diffmidi_core.contracts.schedule:NoiseSchedule"),
+        Kind("process", "diffmidi.processes", "diffmidi_core.contracts.process:Process", ProcessDeclaration),
+        Kind("sampler", "diffmidi.samplers", "diffmidi_core.contracts.sampler:Sampler", SamplerDeclaration),
+        Kind("metric", "diffmidi.metrics", "diffmidi_core.contracts.metric:Metric"),
+        Kind("source", "diffmidi.sources", "diffmidi_core.contracts.source:Source", SourceDeclaration),
+        Kind("renderer", "diffmidi.renderers", "diffmidi_core.contracts.renderer:Renderer"),
+        Kind("hook", "diffmidi.hooks", "builtins:object"),
+        Kind("preset", "diffmidi.presets", "", Preset),
+    )
+}
