@@ -1,4 +1,4 @@
-"""The types of `mmm`'s words, which may follow which in each layout, and what those of velocity say."""
+"""The types of `mmm`'s tokens, which may follow which in each layout, and what those of velocity say."""
 
 from __future__ import annotations
 

@@ -57,17 +57,17 @@ class Abstract(NoiseSchedule):
     pass
 
 
-Mmm = find("tokenizer", "mmm").implementation()
+NoteTokens = find("tokenizer", "mmm").implementation()
 
 
-class PartialDecode(Mmm):
+class PartialDecode(NoteTokens):
     def decode(self, ids, timeline=None):
         if self.faults(ids):
             raise ValueError("these are no notes")
         return super().decode(ids, timeline)
 
 
-class Forgetful(Mmm):
+class Forgetful(NoteTokens):
     """Loses the last note at each encoding, and does not say so."""
 
     def encode_counted(self, score):
@@ -75,25 +75,25 @@ class Forgetful(Mmm):
         return ids[: self.starts(ids)[-1]] if len(ids) else ids, changed
 
 
-class Untimely(Mmm):
+class Untimely(NoteTokens):
     """Takes a timeline and forgets it."""
 
     def decode(self, ids, timeline=None):
         return super().decode(ids)
 
 
-class Salted(Mmm):
+class Salted(NoteTokens):
     @property
     def fingerprint(self):
         return uuid.uuid4().hex
 
 
-class NoBoundary(Mmm):
+class NoBoundary(NoteTokens):
     def starts(self, ids):
         return np.arange(len(ids))
 
 
-class Mistaken(Mmm):
+class Mistaken(NoteTokens):
     """Takes durations for velocities."""
 
     @property
@@ -101,7 +101,7 @@ class Mistaken(Mmm):
         return {"duration": "velocity"}
 
 
-class OffKey(Mmm):
+class OffKey(NoteTokens):
     """Takes the pitches that leave the piano round to its other end."""
 
     def transposition(self, semitones):
