@@ -201,26 +201,22 @@ def check_grammar_fits_the_vocabulary(component: Component) -> None:
 @whatever_the_options
 def check_roles_are_known(component: Component) -> None:
     """Roles are those that there are, of types that the grammar has; specials have none."""
-    tokenizer: Tokenizer = component.build()
-    strange = sorted({*tokenizer.roles} - {*tokenizer.grammar.types[1:]})
-    expect(not strange, f"roles name types that the grammar has not: {', '.join(strange)}")
-    unknown = sorted({*tokenizer.roles.values()} - {*get_args(Role)})
-    expect(not unknown, f"roles are {', '.join(get_args(Role))}; found {', '.join(unknown)}")
+    roles, types = component.build().roles, component.build().grammar.types[1:]
+    strange = sorted({*roles} - {*types} | {*roles.values()} - {*get_args(Role)})
+    expect(not strange, f"roles are {', '.join(get_args(Role))}, of types of the grammar; found {', '.join(strange)}")
 
 
 @whatever_the_options
 def check_velocity_tokens_tell_velocities(component: Component) -> None:
     """Other tokens where those of the role "velocity" stand change the notes' velocities, and nothing else."""
     tokenizer: Tokenizer = component.build()
-    grammar, other = tokenizer.grammar, np.arange(len(tokenizer.vocab))
-    for kind in (grammar.types.index(name) for name, role in tokenizer.roles.items() if role == "velocity"):
-        tokens = np.flatnonzero(grammar.type_of == kind)
+    other = np.arange(len(tokenizer.vocab))
+    for name in (name for name, role in tokenizer.roles.items() if role == "velocity"):
+        tokens = np.flatnonzero(tokenizer.grammar.type_of == tokenizer.grammar.types.index(name))
         other[tokens] = np.roll(tokens, 1)
     for name, ids in _encoded(tokenizer).items():
-        one, two = (notes_of(tokenizer.decode(each)) for each in (ids, other[ids].astype(np.int32)))
-        expect(
-            _equal(one, replace(two, velocity=one.velocity)), f"{name}: other velocities change more than velocities"
-        )
+        one, two = (notes_of(tokenizer.decode(each.astype(np.int32))) for each in (ids, other[ids]))
+        expect(_equal(one, replace(two, velocity=one.velocity)), f"{name}: other velocities change more than these")
 
 
 @whatever_the_options
