@@ -28,10 +28,10 @@ class Part(Renderer):
         raise OSError("no paper")
 """
 SAMPLER = """
-from diffmidi.api.process import MaskedProcess
+from diffmidi.api.process import MaskedDiffusion
 from diffmidi.api.sampler import Sampler
 class Part(Sampler):
-    serves = MaskedProcess
+    serves = MaskedDiffusion
     def draw(self, process, canvas, steps, draws, denoise, on_step):
         raise IndexError("off by one")
 """

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple, replace
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.contracts.tokenizer import SPECIALS, Ids, Tokenizer
+from diffmidi_core.contracts.tokenizer import SPECIALS, Ids, Role, Tokenizer
 from diffmidi_core.errors import RefusedError
 from diffmidi_core.music.clock import Tempo
 from diffmidi_core.music.notes import Notes, Score, notes_of
@@ -195,6 +196,31 @@ def check_grammar_fits_the_vocabulary(component: Component) -> None:
     expect((grammar.next_state[:, 0] == -1).all(), "specials have no transitions")
     expect(grammar.next_state.min() >= -1 and grammar.next_state.max() < states, "every state is in the table")
     expect({*grammar.start, *grammar.final} <= set(range(states)), "start and final states are in the table")
+
+
+@whatever_the_options
+def check_roles_are_known(component: Component) -> None:
+    """Roles are those that there are, of types that the grammar has; specials have none."""
+    tokenizer: Tokenizer = component.build()
+    strange = sorted({*tokenizer.roles} - {*tokenizer.grammar.types[1:]})
+    expect(not strange, f"roles name types that the grammar has not: {', '.join(strange)}")
+    unknown = sorted({*tokenizer.roles.values()} - {*get_args(Role)})
+    expect(not unknown, f"roles are {', '.join(get_args(Role))}; found {', '.join(unknown)}")
+
+
+@whatever_the_options
+def check_velocity_tokens_tell_velocities(component: Component) -> None:
+    """Other tokens where those of the role "velocity" stand change the notes' velocities, and nothing else."""
+    tokenizer: Tokenizer = component.build()
+    grammar, other = tokenizer.grammar, np.arange(len(tokenizer.vocab))
+    for kind in (grammar.types.index(name) for name, role in tokenizer.roles.items() if role == "velocity"):
+        tokens = np.flatnonzero(grammar.type_of == kind)
+        other[tokens] = np.roll(tokens, 1)
+    for name, ids in _encoded(tokenizer).items():
+        one, two = (notes_of(tokenizer.decode(each)) for each in (ids, other[ids].astype(np.int32)))
+        expect(
+            _equal(one, replace(two, velocity=one.velocity)), f"{name}: other velocities change more than velocities"
+        )
 
 
 @whatever_the_options
