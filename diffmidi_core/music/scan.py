@@ -79,6 +79,11 @@ class Scan:
         """Whether a running status goes on after a system exclusive, of which readers make different things."""
         return any(track.after_sysex for track in self.tracks)
 
+    @property
+    def count(self) -> int:
+        """How many `events` there are."""
+        return sum(run.length for track in self.tracks for run in track.runs)
+
     @cached_property
     def events(self) -> Events:
         """Those of two data bytes, of all tracks."""
