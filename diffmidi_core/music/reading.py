@@ -113,8 +113,8 @@ def _repaired(data: bytes, header: Header, scan: Scan) -> tuple[Score, bytes, Co
     """The score of a file, the bytes that symusic read it from, and what was counted and repaired."""
     score = _parsed(data)
     if score is not None and header.form <= 1 and header.length == PLAIN and _plainly_read(score, scan):
-        # All controllers being in the score, those of its only track are the only ones.
-        score = score if len(score.tracks) == 1 or not is_pressed(score) else with_pedals(score, data, scan)
+        if is_pressed(score) and not _is_channel_each(score, scan):
+            score = with_pedals(score, data, scan)
         return score, data, {"note_ons": score.note_num(), "notes_read": score.note_num()}
     repairs = {
         "note_ons": scan.events.struck,
@@ -160,6 +160,16 @@ def _plainly_read(score: Score, scan: Scan) -> bool:
         return False
     others = sum(len(track.controls) + len(track.pitch_bends) for track in score.tracks)
     return 2 * score.note_num() + others == scan.count and not is_silenced(score)
+
+
+def _is_channel_each(score: Score, scan: Scan) -> bool:
+    """Whether the tracks of a score that was plainly read are the channels of its file, so that pedals are where they
+    act.
+    """
+    if len(score.tracks) == 1:
+        return True
+    channels = scan.channels()
+    return len(channels) == len(score.tracks) == len(set().union(*channels)) and all(len(each) == 1 for each in channels)
 
 
 def _all_read(score: Score, scan: Scan) -> bool:
