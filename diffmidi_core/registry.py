@@ -160,7 +160,7 @@ class Offer:
             return implementation(options, **context)
         except DiffmidiError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise BrokenPluginError(
                 f"{self.kind} '{self.name}' of {self.origin} cannot be built ({short(error)})."
             ) from error

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.music.notes import Column, Score
+from diffmidi_core.music.notes import Column, Score, distinct
 
 Signature = tuple[int, int]
 FOUR_FOUR: Signature = (4, 4)
@@ -136,11 +136,13 @@ def concentration(onset: Column, ticks_per_quarter: int, lattices: Collection[in
 def resultants(onset: Column, ticks_per_quarter: int, lattices: Collection[int]) -> NDArray[np.complex128]:
     """[K] mean exp(2 pi i x) of `concentration` for each of K lattices; of one onset at least.
 
-    Its length says how far onsets keep to the grid, its angle how late they are against it.
+    Its length says how far onsets keep to the grid, its angle how late they are against it. All of them are Fourier
+    coefficients of how many onsets there are at each tick of a quarter note.
     """
-    residue, counts = np.unique(np.unique(onset) % ticks_per_quarter, return_counts=True)
-    turns = np.outer(list(lattices), residue / ticks_per_quarter)
-    mean: NDArray[np.complex128] = np.exp(2j * np.pi * turns) @ counts / counts.sum()
+    at = distinct(onset)
+    counts = np.bincount(at % ticks_per_quarter, minlength=ticks_per_quarter)
+    every = np.fft.ifft(counts, norm="forward")
+    mean: NDArray[np.complex128] = every[np.array(list(lattices)) % ticks_per_quarter] / len(at)
     return mean
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ Score = ScoreTick
 """The music that flows through diffmidi: symusic's score in ticks."""
 
 Column = NDArray[np.int64]
+Integer = TypeVar("Integer", bound=np.integer[Any])
 TICKS_PER_QUARTER = 480
 INT32_MAX = 2**31 - 1
 
@@ -56,6 +58,14 @@ def without_twins(notes: Notes) -> Notes:
     first = np.flatnonzero(np.concatenate(([True], ~again)))
     longest, loudest = (np.maximum.reduceat(column, first) for column in (notes.duration, notes.velocity))
     return Notes(notes.onset[first], longest, notes.pitch[first], loudest)
+
+
+def distinct(values: NDArray[Integer]) -> NDArray[Integer]:
+    """np.unique, which takes four times as long on arrays of this size."""
+    if not (values[1:] > values[:-1]).all():
+        values = np.sort(values)
+        values = values[np.concatenate(([True], values[1:] != values[:-1]))]
+    return values
 
 
 def score_of(

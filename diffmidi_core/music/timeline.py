@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Self, TypeVar
 
 import numpy as np
@@ -184,7 +184,7 @@ class Timeline:
 
     def as_json(self) -> str:
         """One line of JSON; what is not there is left out."""
-        return json.dumps({name: value for name, value in asdict(self).items() if value}, ensure_ascii=False)
+        return json.dumps({name: value for name, value in vars(self).items() if value}, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:

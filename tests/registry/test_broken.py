@@ -138,9 +138,10 @@ def test_a_run_with_a_broken_part_is_refused_before_it_starts(offer):
         resolve(flags={"schedule": "power"})
 
 
-def test_a_constructor_that_raises_is_blamed_on_its_package(offer):
-    power = offer(implementation=WORKING + "    def __init__(self, options):\n        self.no_such_thing")
-    with pytest.raises(BrokenPluginError, match=r"schedule 'power' of acme-midi 1.0 cannot be built \(AttributeError"):
+@pytest.mark.parametrize(("does", "raises"), [("self.no_such_thing", "AttributeError"), ("exit(3)", "SystemExit")])
+def test_a_constructor_that_raises_is_blamed_on_its_package(offer, does, raises):
+    power = offer(implementation=f"{WORKING}    def __init__(self, options):\n        {does}")
+    with pytest.raises(BrokenPluginError, match=rf"schedule 'power' of acme-midi 1.0 cannot be built \({raises}"):
         power.build()
 
 

@@ -23,8 +23,7 @@ from diffmidi_core.testing.surroundings import in_new_process
 from diffmidi_core.testing.variants import variants, whatever_the_options
 
 RANDOM_PIECES = 200
-NEAR = 0.003
-"""Quarter notes or seconds: what ticks round."""
+NEAR = 0.003  # quarter notes or seconds: what ticks round
 
 
 def use(tokenizer: Tokenizer) -> None:
@@ -287,14 +286,12 @@ def _by_table(tokenizer: Tokenizer, table: Ids | None, *, same: bool) -> Iterato
         if (changed < 0).any():
             continue
         expect(tokenizer.faults(changed) == 0, f"{name}: the grammar finds faults in what a table makes of its words")
-        same_starts = np.array_equal(tokenizer.starts(changed), tokenizer.starts(ids))
-        expect(same_starts, f"{name}: a table moves the note boundaries")
+        expect(np.array_equal(tokenizer.starts(changed), tokenizer.starts(ids)), f"{name}: a table moves the starts")
         yield name, ids, changed
 
 
 def _equal(one: Notes, two: Notes) -> bool:
-    columns = zip(astuple(one), astuple(two), strict=True)
-    return all(np.array_equal(*each) for each in columns)
+    return all(np.array_equal(*each) for each in zip(astuple(one), astuple(two), strict=True))
 
 
 def _encoded(tokenizer: Tokenizer, scores: dict[str, Score] | None = None) -> dict[str, Ids]:
