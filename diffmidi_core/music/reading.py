@@ -169,7 +169,9 @@ def _is_channel_each(score: Score, scan: Scan) -> bool:
     if len(score.tracks) == 1:
         return True
     channels = scan.channels()
-    return len(channels) == len(score.tracks) == len(set().union(*channels)) and all(len(each) == 1 for each in channels)
+    return len(channels) == len(score.tracks) == len(set().union(*channels)) and all(
+        len(each) == 1 for each in channels
+    )
 
 
 def _all_read(score: Score, scan: Scan) -> bool:
