@@ -16,11 +16,12 @@ from diffmidi_core.data.prepare import TOKENIZER
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.machine.build import build, build_tokenizer
 from diffmidi_core.machine.ranks import is_main, on_cpu, started_alone
-from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.sections import Part, TrainConfig
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+    from diffmidi_core.saved.folder import RunFolder
 
 
 class Surroundings:

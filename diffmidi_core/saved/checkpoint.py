@@ -7,6 +7,7 @@ import hashlib
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
@@ -25,7 +26,9 @@ from diffmidi_core.saved.manifest import ANOTHER, MANIFEST, Manifest, checkpoint
 from diffmidi_core.saved.manifest import Which as Which
 from diffmidi_core.saved.manifest import choose as choose
 from diffmidi_core.saved.manifest import steps as steps
-from diffmidi_core.train.optimiser import Ema
+
+if TYPE_CHECKING:
+    from diffmidi_core.train.optimiser import Ema
 
 MODEL, EMA, OPTIMISER = "model.safetensors", "ema.safetensors", "optimizer.safetensors"
 TOKENIZER = "tokenizer"

@@ -169,7 +169,7 @@ def test_weights_that_are_no_numbers_are_never_saved(trainer):
     run = trainer("run", *FEW)
     run.save()
     with torch.no_grad():
-        run.process.embedding[5] = torch.nan
+        run.process.tokens.embedding[5] = torch.nan
     run.step = 1
     with pytest.raises(DiffmidiError, match="embedding is not finite after iteration 1, so no checkpoint is written"):
         run.save()
