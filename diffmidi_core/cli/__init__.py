@@ -27,6 +27,7 @@ COMMANDS = {
     "text": "Show a piece as tokens, or write tokens back as MIDI.",
     "plugins": "List, show and check the installed parts.",
 }
+"""Name to one-liner; NAME itself is the function `command` in cli/NAME.py."""
 
 
 class _Lazy(click.Group):

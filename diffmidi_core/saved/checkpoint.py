@@ -59,7 +59,7 @@ def gather(process: Process, ema: Ema, optimiser: torch.optim.Optimizer, *, keep
 
 
 def save(folder: Path, tensors: Tensors, tokenizer: Tokenizer, manifest: Manifest) -> Path:
-    """Write what `gather` returned to `folder/step-NNNNNN` and return its path.
+    """Write what `gather` returned to its place below `folder` (`manifest.checkpoint_at`) and return that.
 
     The manifest's checksums of the written files are filled in. Raises DiffmidiError where they cannot be written, or
     where a weight is not a finite number.
