@@ -12,6 +12,7 @@ from diffmidi_core.draw.model import Model
 from diffmidi_core.draw.pieces import Computing, pieces
 from diffmidi_core.draw.request import Request
 from diffmidi_core.music.reading import write_midi
+from diffmidi_core.numbers import counted
 from diffmidi_core.run.ranks import done_by_main
 from diffmidi_core.run.session import Surroundings
 
@@ -76,10 +77,9 @@ def _written(draw: DrawFolder, some: Sequence[Drawn], model: Model, *, first: in
 
 
 def _about(request: Request) -> str:
-    many = f"{request.count} piece" + "s" * (request.count > 1)
-    long = {"windows": "as long as training windows", "pieces": "as long as training pieces"}
-    steps = f"{request.steps} step" + "s" * (request.steps > 1)
-    return f"{many}, {long.get(request.length, f'of {request.length}')}, by {request.sampler.label} in {steps}"
+    known = {"windows": "as long as training windows", "pieces": "as long as training pieces"}
+    pieces, length = counted(request.count, "piece"), known.get(request.length, f"of {request.length}")
+    return f"Writing {pieces} {length} ({request.sampler.label}, {counted(request.steps, 'step')} each)"
 
 
 def _warn_of_short(work: Surroundings, written: Sequence[PieceRecord], request: Request) -> None:
