@@ -20,15 +20,15 @@ from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.tokenizer import Ids, Role, Tokenizer
 from diffmidi_core.draw.model import Model, open_model
 from diffmidi_core.draw.pieces import Computing, OnStep, pieces
-from diffmidi_core.draw.request import Request, requested
 from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.machine.precision import autocast, resolve_precision
 from diffmidi_core.music.notes import Score
 from diffmidi_core.music.reading import read_midi
-from diffmidi_core.run.precision import autocast, resolve_precision
+from diffmidi_core.request import Request, requested
 
 if TYPE_CHECKING:
     from diffmidi_core.judge.score import PieceScore
-    from diffmidi_core.run.manifest import Which
+    from diffmidi_core.saved.manifest import Which
 
 
 class Pipeline:
@@ -189,7 +189,7 @@ class Pipeline:
         trained on. Raises DiffmidiError where the Hub cannot be reached or does not let you.
         """
         from diffmidi_core.publish.hub import publish
-        from diffmidi_core.run.manifest import is_run
+        from diffmidi_core.saved.manifest import is_run
 
         which = self.model.step if is_run(self.model.path) else None
         return publish(self.model.path, name, which=which, private=private, license=license)

@@ -16,17 +16,15 @@ Reveal one part of the masked positions at every step, in random order:
             ids = torch.where(canvas.fixed, canvas.ids, mask)
             order = draws.uniform(ids).masked_fill(canvas.fixed, 2)
             for step in range(steps):
-                share = (ids == mask).float().mean(-1)   # [B] of masked positions
-                logits = exact((denoise or process.denoise)(ids, share, canvas.attention_mask))   # [B, L, V], float64
-                logits[..., :4] = -torch.inf   # no special token is music
-                logits = restricted(logits, canvas.admitted())
-                drawn = draws.categorical(logits)
-                ids = torch.where((ids == mask) & (order <= (step + 1) / steps), drawn, ids)
+                logits = (denoise or process.denoise)(ids, process.hidden_now(ids), canvas.attention_mask)   # [B, L, V]
+                due = order <= (step + 1) / steps
+                ids, _ = process.draw(logits, ids, draws, wanted=due, admitted=canvas.admitted())
                 on_step(step + 1, steps)
             return Sampled(ids)
 
-For Gaussian processes, `GaussianLevels` has the chain of levels and `ddpm_steps`, `ddim_steps`, `dpmpp_steps` the
-coefficients of a ReverseStep; `Support` draws tokens jointly over what the tokenizer's grammar allows.
+`process.draw` draws tokens jointly under the tokenizer's grammar, at masked positions alone, and only what the canvas
+admits. For Gaussian processes, `GaussianLevels` has the chain of levels and `ddpm_steps`, `ddim_steps`, `dpmpp_steps`
+the coefficients of a ReverseStep; `Support` draws tokens jointly over what the tokenizer's grammar allows.
 
 Checks of the conformance kit, besides those of every kind: check_oracle_gives_the_words_back,
 check_fixed_words_stay, check_only_what_is_allowed_is_drawn, check_specials_only_where_fixed,

@@ -14,11 +14,11 @@ from diffmidi_core.contracts.sampler import Sampler
 from diffmidi_core.draw.length import Goal, goals_for
 from diffmidi_core.draw.long import Drawn, Filled, Frame, grow
 from diffmidi_core.draw.model import Model
-from diffmidi_core.draw.request import Request
-from diffmidi_core.run.build import blamed, build
-from diffmidi_core.run.memory import Halves
-from diffmidi_core.run.ranks import gathered
-from diffmidi_core.run.seeds import generator_for
+from diffmidi_core.machine.build import blamed, build
+from diffmidi_core.machine.memory import Halves
+from diffmidi_core.machine.ranks import gathered
+from diffmidi_core.machine.seeds import generator_for
+from diffmidi_core.request import Request
 
 OnStep = Callable[[int, int | None], object]
 """Told (done, total) after each reverse step of a window; total is None where no one knows how many it takes."""

@@ -12,9 +12,9 @@ from diffmidi_core.contracts.canvas import GIVEN, Canvas
 from diffmidi_core.contracts.tokenizer import Ids, Role, Tokenizer
 from diffmidi_core.draw.model import Model
 from diffmidi_core.draw.pieces import Computing, Filling
-from diffmidi_core.draw.request import Request
 from diffmidi_core.errors import DiffmidiError, UsageError
-from diffmidi_core.run.build import blamed
+from diffmidi_core.machine.build import blamed
+from diffmidi_core.request import Request
 
 
 def redraw(model: Model, ids: Ids, free: Sequence[Role], request: Request, computing: Computing) -> Ids:

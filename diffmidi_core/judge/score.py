@@ -17,10 +17,10 @@ from diffmidi_core.contracts.canvas import Canvas
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.judge.likelihood import SEED
+from diffmidi_core.machine.build import blamed
+from diffmidi_core.machine.seeds import generator_for
 from diffmidi_core.music.notes import Score, notes_of
 from diffmidi_core.music.reading import printable, read_midi
-from diffmidi_core.run.build import blamed
-from diffmidi_core.run.seeds import generator_for
 from diffmidi_core.sections import EvaluateConfig
 
 if TYPE_CHECKING:

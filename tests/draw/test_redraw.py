@@ -14,9 +14,9 @@ from diffmidi.api.tokenizer import Notes, notes_of, score_of
 from diffmidi_core.config import resolve
 from diffmidi_core.draw.pieces import Computing
 from diffmidi_core.draw.redraw import redraw
-from diffmidi_core.draw.request import Request
-from diffmidi_core.run.build import build_process, build_tokenizer
-from diffmidi_core.run.precision import autocast
+from diffmidi_core.machine.build import build_process, build_tokenizer
+from diffmidi_core.machine.precision import autocast
+from diffmidi_core.request import Request
 
 LENGTH = 32
 PROCESSES = {

@@ -12,9 +12,9 @@ from diffmidi.api.tokenizer import Notes, notes_of, score_of
 from diffmidi_core.config import resolve
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.judge.score import score
+from diffmidi_core.machine.build import build_process
 from diffmidi_core.music.toy import toy_scores
 from diffmidi_core.registry import find
-from diffmidi_core.run.build import build_process
 
 from .conftest import LENGTH, Model
 

@@ -226,7 +226,7 @@ def test_a_support_leaves_the_words_of_the_music_in_and_rounds_to_what_may_stand
 def test_music_that_begins_inside_a_note_is_refused(pair):
     _, typed, batch = pair
     ids = batch.ids[-1:]
-    shifted = replace(batch, ids=torch.cat([ids[:, :1], ids[:, 2:-1], ids[:, -2:]], 1), mask=None)
+    shifted = replace(batch, ids=torch.cat([ids[:, :1], ids[:, 2:-1], ids[:, -2:]], 1), attention_mask=None)
     shifted = replace(shifted, words=batch.words[-1:])
     with pytest.raises(DiffmidiError, match="begins inside a note"):
         typed.bound(shifted, generator(), levels=1)

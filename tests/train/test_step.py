@@ -8,8 +8,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.judge.likelihood import window_bits
-from diffmidi_core.run import checkpoint
-from diffmidi_core.run.memory import Halves
+from diffmidi_core.machine.memory import Halves
+from diffmidi_core.saved import checkpoint
 from diffmidi_core.train.feed import Feed
 
 FEW = ("train.iterations=6", "train.evaluate_every=6", "train.save_every=2", "train.log_every=6")

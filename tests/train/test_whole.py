@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from diffmidi_core.checksums import digests
 from diffmidi_core.draw.model import open_model
 from diffmidi_core.errors import DiffmidiError
-from diffmidi_core.run import checkpoint
+from diffmidi_core.saved import checkpoint
 from diffmidi_core.train.loop import Trainer, train
 
 ANOTHER = r".*: .*use another one of the same run \(--checkpoint STEP\)"
