@@ -48,12 +48,6 @@ class StoredFigure(BaseModel):
     better: str = ""
     music: str = ""
 
-    def label(self, name: str) -> str:
-        """What people call it, with its unit; of a figure that is a part of `name`'s, the part's own name."""
-        part = name.partition("/")[2]
-        title = part or self.title or name.replace("_", " ")
-        return title if not self.unit or self.unit in title else f"{title}, {self.unit}"
-
     @property
     def measured_on(self) -> str:
         """The things it was measured on, with the others of them that could not be: "64 windows of test music"."""

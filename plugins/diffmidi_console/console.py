@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console as Terminal
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.table import Column
 from rich.text import Text
 
 from diffmidi.api import Options, hookimpl
@@ -45,8 +46,8 @@ class Console:
             self.progress_bar = Progress(
                 TextColumn("  {task.description}"),
                 BarColumn(),
-                _Count(),
-                _Clock(),
+                _Count(table_column=Column(no_wrap=True)),
+                _Clock(table_column=Column(no_wrap=True)),
                 TextColumn("{task.fields[figures]}"),
                 console=self.terminal,
             )
@@ -132,10 +133,8 @@ class _Clock(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """For the bar."""
-        elapsed = f"{clock_text(task.elapsed or 0)} elapsed"
-        return Text(
-            elapsed if task.time_remaining is None else f"{elapsed}, about {clock_text(task.time_remaining)} left"
-        )
+        elapsed, left = f"{clock_text(task.elapsed or 0)} elapsed", task.time_remaining
+        return Text(f"{elapsed}, about {clock_text(left)} left" if left else elapsed)
 
 
 def _count(done: int, total: int | None) -> str:
