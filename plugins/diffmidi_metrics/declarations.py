@@ -75,7 +75,7 @@ pitch_range = MetricDeclaration(
 )
 scale_consistency = MetricDeclaration(
     summary="the largest share of the notes that one major or minor scale holds",
-    title="notes within one scale",
+    title="scale consistency",
     implementation="diffmidi_metrics.pitch:ScaleConsistency",
 )
 polyphony = MetricDeclaration(
@@ -85,7 +85,7 @@ polyphony = MetricDeclaration(
 )
 polyphony_rate = MetricDeclaration(
     summary="the share of the time in which two pitches or more sound",
-    title="time of two pitches or more",
+    title="polyphony rate",
     implementation="diffmidi_metrics.pitch:PolyphonyRate",
 )
 groove_consistency = MetricDeclaration(
@@ -115,13 +115,13 @@ inter_onsets = MetricDeclaration(
 )
 overlap_area = MetricDeclaration(
     summary="how far features of samples and of music that was not trained on spread alike: 0 to 1, best 1",
-    title="overlap of distributions",
+    title="overlap of densities",
     better="higher",
     implementation="diffmidi_metrics.distribution:OverlapArea",
 )
 kl_divergence = MetricDeclaration(
     summary="how far they do not, as a Kullback-Leibler divergence: best 0",
-    title="divergence of distributions",
+    title="divergence of densities",
     better="lower",
     implementation="diffmidi_metrics.distribution:KlDivergence",
 )

@@ -169,7 +169,7 @@ class Originality(SampleMetric):
             pairs = [(mine[some], theirs[others]) for some, others in drawn] if len(mine) >= FEWEST else []
             for name, judge, by_nature in (("percentile", _percentile, 50.0), ("copied", _copied, 0.0)):
                 interval = percentile_interval(np.array([judge(*pair) for pair in pairs]), len(mine)) if pairs else None
-                unit = {"percentile": "% of reference windows", "copied": "% of samples"}[name]
+                unit = {"percentile": "% of reference", "copied": "% of samples"}[name]
                 figures[name] = Figure(
                     judge(mine, theirs),
                     unit,
