@@ -1,7 +1,8 @@
 """What users see most, as text: a change of wording shows in the diff of `screen/`.
 
 After a change that is meant: `DIFFMIDI_WRITE_SCREENS=1 python -m pytest tests/journeys/test_screen.py`, and read the
-diff. But for help, numbers are N, columns are two blanks apart, and bars and rules are left out: only words are compared.
+diff. But for help, numbers are N, columns are two blanks apart, and bars and rules are left out: only words are
+compared.
 """
 
 import os
@@ -38,6 +39,7 @@ def words_of(text: str, *places: object) -> str:
     text = re.sub(r"\d[\d,.:]*\d(e-?\d+)?|\d(e-?\d+)?", "N", text)
     text = re.sub(r", about N left", "", text)
     text = re.sub(r"N ± N|N to N", "N", text)
+    text = re.sub(r"(?m)^  [a-z ]+: N( of N)?(, loss.*)?$", "", text)  # how far it is, where a machine takes long
     lines = [re.sub(r" {2,}", "  ", line).rstrip() for line in text.splitlines()]
     return "\n".join(line for line in lines if line.strip()) + "\n"
 
