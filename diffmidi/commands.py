@@ -49,8 +49,8 @@ def evaluate(
 ) -> dict[str, StoredFigure | None]:
     """Measure a run, or any MIDI files, as `diffmidi evaluate` does; return every figure by its name.
 
-    A figure has value, unit, count, error, interval and the same of held-out music (reference); it is None where there
-    was nothing to measure.
+    A figure has title, value, unit, count, error, interval and the same of the music that it is compared with
+    (reference); it is None where there was nothing to measure.
 
     Args:
         run: the run whose checkpoint is measured on music it was not trained on, and its newest draw beside that music.

@@ -1,7 +1,7 @@
 """The light half of a plugin: what it is called for, what can be set, and where its class is (imported when built).
 
-Every kind is declared by `Declaration`, but for three that have more to say of themselves (`SourceDeclaration`,
-`ProcessDeclaration`, `SamplerDeclaration`) and presets, which are nothing but their declaration.
+Every kind is declared by `Declaration`, but for four that have more to declare (`SourceDeclaration`,
+`ProcessDeclaration`, `SamplerDeclaration`, `MetricDeclaration`) and presets, which are nothing but their declaration.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os.path import expanduser
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
@@ -120,6 +120,27 @@ class SamplerDeclaration(Declaration):
         super().__post_init__()
         if self.steps is not None and self.steps < 1:
             raise ValueError(f"steps is 1 or more, or None, not {self.steps!r}")
+
+
+@dataclass(frozen=True)
+class MetricDeclaration(Declaration):
+    """A metric's declaration.
+
+    Args:
+        title: what people call its figures, to stand before the number ("bits per token, at most"); by default its name
+            with spaces.
+        better: which figures are the better ones, "lower" or "higher"; "" where they are to be near the reference.
+
+    Raises ValueError where `better` is none of these.
+    """
+
+    title: str = ""
+    better: Literal["", "lower", "higher"] = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.better not in ("", "lower", "higher"):
+            raise ValueError(f"better is 'lower', 'higher' or '', not {self.better!r}")
 
 
 @dataclass(frozen=True)

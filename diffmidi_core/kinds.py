@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from diffmidi_core.declaration import (
     Declaration,
     Described,
+    MetricDeclaration,
     Preset,
     ProcessDeclaration,
     SamplerDeclaration,
@@ -40,7 +41,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("schedule", "diffmidi.schedules", "diffmidi_core.contracts.schedule:NoiseSchedule"),
         Kind("process", "diffmidi.processes", "diffmidi_core.contracts.process:Process", ProcessDeclaration),
         Kind("sampler", "diffmidi.samplers", "diffmidi_core.contracts.sampler:Sampler", SamplerDeclaration),
-        Kind("metric", "diffmidi.metrics", "diffmidi_core.contracts.metric:Metric"),
+        Kind("metric", "diffmidi.metrics", "diffmidi_core.contracts.metric:Metric", MetricDeclaration),
         Kind("source", "diffmidi.sources", "diffmidi_core.contracts.source:Source", SourceDeclaration),
         Kind("renderer", "diffmidi.renderers", "diffmidi_core.contracts.renderer:Renderer"),
         Kind("hook", "diffmidi.hooks", "builtins:object"),

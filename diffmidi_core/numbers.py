@@ -32,6 +32,11 @@ def counted(count: int, what: str) -> str:
     return f"{count_text(count)} {what}{'' if count == 1 else 's'}"
 
 
+def better_text(better: str) -> str:
+    """Which figures are the better ones, to stand behind a title: " (lower is better)"; nothing where none are."""
+    return f" ({better} is better)" if better else ""
+
+
 def percent_text(share: float) -> str:
     """A share of 1 as percent: "12 %", "3 %", "0.11 %"."""
     percent = 100 * share

@@ -27,6 +27,7 @@ from pydantic import ValidationError
 from diffmidi_core.declaration import (
     Declaration,
     Described,
+    MetricDeclaration,
     Options,
     Preset,
     ProcessDeclaration,
@@ -79,6 +80,10 @@ class Offer:
     def process(self) -> ProcessDeclaration:
         """The same of a process, which says more of itself."""
         return self._as(ProcessDeclaration)
+
+    def metric(self) -> MetricDeclaration:
+        """The same of a metric."""
+        return self._as(MetricDeclaration)
 
     def sampler(self) -> SamplerDeclaration:
         """The same of a sampler."""

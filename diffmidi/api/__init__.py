@@ -19,7 +19,7 @@ gives the part its name (`slope = "acme_midi.declarations:slope"` under `diffmid
 | schedule | diffmidi.schedules | diffmidi.api.schedule | Declaration |
 | process | diffmidi.processes | diffmidi.api.process | ProcessDeclaration |
 | sampler | diffmidi.samplers | diffmidi.api.sampler | SamplerDeclaration |
-| metric | diffmidi.metrics | diffmidi.api.metric | Declaration |
+| metric | diffmidi.metrics | diffmidi.api.metric | MetricDeclaration |
 | source | diffmidi.sources | diffmidi.api.source | SourceDeclaration |
 | renderer | diffmidi.renderers | diffmidi.api.renderer | Declaration |
 | hook (a listener) | diffmidi.hooks | diffmidi.api.hook | Declaration |
@@ -34,6 +34,7 @@ from pydantic import Field
 
 from diffmidi_core.declaration import (
     Declaration,
+    MetricDeclaration,
     Options,
     Preset,
     ProcessDeclaration,
@@ -48,6 +49,7 @@ __all__ = [
     "Declaration",
     "DiffmidiError",
     "Field",
+    "MetricDeclaration",
     "Options",
     "Preset",
     "ProcessDeclaration",

@@ -2,10 +2,14 @@
 
 A Metric is built as `Class(options)`, without state. `measure(item)` gives a row, name to number, of one item alone:
 a Sample (`subject = "samples"`; its `score`, and `ids`, `tokenizer`, `training` where `needs_tokens`), or the
-WindowBits of a held-out window (`subject = "likelihood"`). `summarise(rows, reference)` makes a Figure of all rows,
-in any order; the reference is held-out music measured in the same way. Ranks send rows, not items.
+WindowBits of a window that was not trained on (`subject = "likelihood"`). `summarise(rows, reference)` makes a Figure
+of all rows, in any order; the reference is music that was not trained on, measured in the same way. Ranks send rows,
+not items.
 
-The mean of one number a sample, with its error and 95 % interval, beside held-out music:
+It is declared by `MetricDeclaration`, whose `title` is what people read before the number and whose `better` says which
+figures are the better ones.
+
+The mean of one number a sample, with its error and 95 % interval, beside the reference:
 
     class Leap(MeanOfSamples):
         unit = "semitones"

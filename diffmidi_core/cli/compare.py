@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from diffmidi_core.cli.paths import UserPath
-from diffmidi_core.numbers import count_text, figure_text, interval_text, spread_text
+from diffmidi_core.numbers import better_text, count_text, figure_text, interval_text, spread_text
 
 if TYPE_CHECKING:
     from diffmidi_core.judge.judged import StoredFigure
@@ -77,7 +77,7 @@ def _sections(records: Sequence[Record]) -> list[Section]:
         ),
         ("training", [(name, [_measured(r.training[name]) for r in records]) for name in records[0].training]),
         ("judged", [(name, [_told(r.judged.get(name)) for r in records]) for name in judged_by(records)]),
-        ("figures", [(_with_unit(name, records), [_figure(r.figures.get(name)) for r in records]) for name in figures]),
+        ("figures", [(_row_name(name, records), [_figure(r.figures.get(name)) for r in records]) for name in figures]),
     ]
     known = [(heading, [row for row in rows if any(cell != "-" for cell in row[1])]) for heading, rows in tables]
     return [(heading, rows) for heading, rows in known if rows]
@@ -98,9 +98,15 @@ def _measured(value: Any) -> str:
     return figure_text(value) if isinstance(value, float) else _told(value)
 
 
-def _with_unit(name: str, records: Sequence[Record]) -> str:
-    units = {figure.unit: None for record in records if (figure := record.figures.get(name)) and figure.unit}
-    return f"{name}, {' / '.join(units)}" if units else name
+def _row_name(name: str, records: Sequence[Record]) -> str:
+    """The id of a figure and what people call it: "bound_bpw: bits per token, at most (lower is better)"."""
+    known = [figure for record in records if (figure := record.figures.get(name))]
+    title = next((figure.title for figure in known if figure.title), "")
+    units = " / ".join(dict.fromkeys(figure.unit for figure in known if figure.unit))
+    if not title or name.partition("/")[2]:
+        return f"{name}, {units}" if units else name
+    unit = "" if not units or units in title else f", {units}"
+    return f"{name}: {title}{unit}{better_text(known[0].better)}"
 
 
 def _figure(figure: StoredFigure | None) -> str:
@@ -113,7 +119,7 @@ def _figure(figure: StoredFigure | None) -> str:
     elif figure.error is not None:
         text += f" {spread_text(figure.error)}"
     if figure.reference is not None:
-        text += f"\nmusic: {figure_text(figure.reference)}"
+        text += f"\n{figure.music or 'reference'}: {figure_text(figure.reference)}"
     return text
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from diffmidi_core.errors import BrokenPluginError, DiffmidiError
+from diffmidi_core.numbers import better_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,7 +68,13 @@ def show(kind: str, name: str) -> None:
 
 def _facts(offer: Offer, declaration: Described) -> Iterator[tuple[str, str]]:
     """What there is to know of a part besides its summary and its options; or what a preset sets."""
-    from diffmidi_core.declaration import Declaration, Preset, ProcessDeclaration, SamplerDeclaration
+    from diffmidi_core.declaration import (
+        Declaration,
+        MetricDeclaration,
+        Preset,
+        ProcessDeclaration,
+        SamplerDeclaration,
+    )
     from diffmidi_core.layers import flat
 
     yield "package", offer.origin
@@ -79,6 +86,8 @@ def _facts(offer: Offer, declaration: Described) -> Iterator[tuple[str, str]]:
         yield "goes with", ", ".join(f"{kind} {name}" for kind, name in declaration.goes_with.items())
     if isinstance(declaration, SamplerDeclaration) and declaration.steps:
         yield "steps", f"{declaration.steps}, unless --steps says otherwise"
+    if isinstance(declaration, MetricDeclaration) and declaration.title:
+        yield "shown as", f"{declaration.title}{better_text(declaration.better)}"
     if isinstance(declaration, Preset):
         for name, value in flat(declaration.parts).items():
             yield (

@@ -77,9 +77,9 @@ def _written(draw: DrawFolder, some: Sequence[Drawn], model: Model, *, first: in
 
 
 def _about(request: Request) -> str:
-    long = {"windows": ", as long as training windows", "pieces": ", as long as training pieces"}
-    many = counted(request.count, "piece") + long.get(request.length, f" of {request.length}")
-    return f"{many} ({counted(request.steps, 'step')} of {request.sampler.label} for each window)"
+    known = {"windows": "as long as training windows", "pieces": "as long as training pieces"}
+    pieces, length = counted(request.count, "piece"), known.get(request.length, f"of {request.length}")
+    return f"Writing {pieces} {length} ({request.sampler.label}, {counted(request.steps, 'step')} each)"
 
 
 def _warn_of_short(work: Surroundings, written: Sequence[PieceRecord], request: Request) -> None:

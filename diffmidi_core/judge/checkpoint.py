@@ -81,7 +81,7 @@ def likelihood(work: Surroundings, model: Model, music: ReferenceMusic, judging:
             batch_size=judging.evaluate.batch_size,
             training=music.training,
         )
-    return judging.metrics.measure(names, rows), len(windows)
+    return judging.metrics.measure(names, rows, music=music.name), len(windows)
 
 
 def about(model: Model) -> dict[str, Any]:

@@ -60,7 +60,9 @@ def music_figures(
         samples.append(Sample(ids, tokenizer.decode(ids), tokenizer, training, piece.record))
     names = judging.metrics.on("samples")
     reference = _beside(hooks, samples, music, judging) if music is not None and names else []
-    return judging.metrics.measure(names, samples, reference), [piece.stem for piece in pieces], len(reference)
+    name = music.name if music is not None else ""
+    measured = judging.metrics.measure(names, samples, reference, music=name)
+    return measured, [piece.stem for piece in pieces], len(reference)
 
 
 def _beside(hooks: Hooks, samples: list[Sample], music: ReferenceMusic, judging: Judging) -> list[Sample]:

@@ -14,6 +14,7 @@ from diffmidi_core.contracts.source import Piece, Source
 from diffmidi_core.errors import DiffmidiError, RefusedError, UsageError
 from diffmidi_core.files import write_json
 from diffmidi_core.hooks import Hooks
+from diffmidi_core.judge.judged import MUSIC
 from diffmidi_core.judge.metrics import Metrics
 from diffmidi_core.machine.build import build, build_tokenizer
 from diffmidi_core.music.notes import Notes, Score, notes_of, score_of
@@ -82,6 +83,7 @@ def judge_files(
         [Sample.of_music(score, training) for score in judged.scores],
         # A stretch of a folder stands whole in that folder: how new it is there means nothing.
         [Sample.of_music(score, training if run else None) for score in reference],
+        music=f"{MUSIC[about['split']]} of {printable(against)}" if run else printable(against),
     )
     stored = {
         "samples": {"path": str(samples), "read": len(judged.names), "refused": judged.refused},

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import read_json
+from diffmidi_core.numbers import counted
 from diffmidi_core.saved.draw import DrawFolder
 
 FIGURES = "figures"
@@ -18,8 +19,18 @@ FIGURES = "figures"
 _FILE = re.compile(r"step-(\d+)(?:\.(.+))?\.json")
 
 
+MUSIC = {"test": "test music", "heldout": "held-out music", "all": "other music"}
+"""What the share of the music is called that figures are measured on, by `split`."""
+
+
 class StoredFigure(BaseModel):
-    """A Figure (contracts/metric.py) as JSON holds it."""
+    """A Figure (contracts/metric.py) as JSON holds it, with what people need to read it.
+
+    Attributes:
+        title: what people call figures of its metric.
+        better: which of them are the better ones, "lower" or "higher"; "" where neither are.
+        music: what it was measured on, or what its reference is of ("test music"); "" where there is none.
+    """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
@@ -33,6 +44,16 @@ class StoredFigure(BaseModel):
     reference: float | None = None
     reference_interval: tuple[float, float] | None = None
     skipped: int = 0
+    title: str = ""
+    better: str = ""
+    music: str = ""
+
+    @property
+    def measured_on(self) -> str:
+        """The things it was measured on, with the others of them that could not be: "64 windows of test music"."""
+        count = self.count + self.skipped
+        things = counted(count, self.of.removesuffix("s"))
+        return f"{things} of {self.music}" if self.of.endswith("windows") and self.music else things
 
 
 class Judged(BaseModel):
@@ -93,6 +114,11 @@ class Judged(BaseModel):
         except ValidationError as error:
             where = ".".join(map(str, error.errors(include_url=False)[0]["loc"]))
             raise DiffmidiError(f"{file} holds no figures ({where}): run `diffmidi evaluate` again.") from None
+
+    @property
+    def music(self) -> str:
+        """What its figures are on, or beside: "test music", or the name of other music."""
+        return self.other or MUSIC.get(self.split or "", MUSIC["all"])
 
     @property
     def known(self) -> dict[str, StoredFigure]:

@@ -17,7 +17,7 @@ from diffmidi_core.wording import short
 
 Subject = Literal["likelihood", "samples"]
 Figures = dict[str, dict[str, Any] | None]
-"""By full name ("bits_by_type/pitch") the fields of a Figure; None where there was nothing to measure."""
+"""By full name ("bits_by_type/pitch") the fields of a StoredFigure; None where there was nothing to measure."""
 
 
 @dataclass(frozen=True)
@@ -68,17 +68,23 @@ class Metrics:
         names: Sequence[str],
         items: Sequence[WindowBits] | Sequence[Sample],
         reference: Sequence[Sample] = (),
+        *,
+        music: str = "",
     ) -> Measured:
-        """Figures and rows of these metrics on the items, beside those of the reference."""
+        """Figures and rows of these metrics on the items, beside those of the reference.
+
+        `music` is what windows and reference are of, in words. Figures carry it, and what people call them.
+        """
         measured = Measured()
         for name in names:
-            metric = self._metrics[name]
+            metric, declared = self._metrics[name], self._offers[name].metric()
+            more = {"title": declared.title or name.replace("_", " "), "better": declared.better, "music": music}
             with self._left_out_where_it_fails(name, "measuring"):
                 rows = [metric.measure(item) for item in items]
                 beside = [metric.measure(item) for item in reference]
                 summary = metric.summarise(rows, beside) if metric.subject == "samples" else metric.summarise(rows)
                 figures = {
-                    full_name: None if figure is None else asdict(figure)
+                    full_name: None if figure is None else asdict(figure) | more
                     for full_name, figure in named(name, summary).items()
                 }
                 plain = _plain({"figures": figures, "rows": [dict(row) for row in rows]})

@@ -11,6 +11,7 @@ import numpy as np
 from diffmidi_core.contracts.metric import Sample, TrainingMusic
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.dataset import TokenDataset, Window
+from diffmidi_core.judge.judged import MUSIC
 from diffmidi_core.music.notes import Score
 
 WHOLE = 0.75
@@ -30,11 +31,12 @@ class ReferenceMusic:
         length: tokens in a window at most.
         everything: all pieces are judged on: this is other music than the model's own.
         training: what the model was trained on; by default the training pieces of this folder.
+        name: what it is called beside figures; by default after its split.
 
     Attributes:
         dataset: the folder, opened.
         split: "test"; "heldout" where no piece was kept for the test; "all" where everything is judged on.
-        training: as above.
+        training, name: as above.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class ReferenceMusic:
         length: int,
         everything: bool = False,
         training: TrainingMusic | None = None,
+        name: str = "",
     ) -> None:
         self._folder, self._everything = folder, everything
         self.tokenizer = tokenizer
@@ -53,6 +56,7 @@ class ReferenceMusic:
             pieces = (self.dataset.train_pieces, self.dataset.heldout_pieces, self.dataset.test_pieces)
             self.dataset.test_pieces = np.sort(np.concatenate(pieces))
         self.split: Split = "all" if everything else "test" if len(self.dataset.test_pieces) else "heldout"
+        self.name = name or MUSIC[self.split]
         self.training = training or training_music(self.dataset, tokenizer)
 
     @property
@@ -65,7 +69,12 @@ class ReferenceMusic:
         if length == self.length:
             return self
         return ReferenceMusic(
-            self._folder, self.tokenizer, length=length, everything=self._everything, training=self.training
+            self._folder,
+            self.tokenizer,
+            length=length,
+            everything=self._everything,
+            training=self.training,
+            name=self.name,
         )
 
     def windows(self, count: int) -> list[Window]:

@@ -27,6 +27,7 @@ from diffmidi_core.judge.settings import Judging
 from diffmidi_core.machine.build import build, build_tokenizer
 from diffmidi_core.machine.ranks import is_main, world_size
 from diffmidi_core.machine.session import Surroundings
+from diffmidi_core.music.reading import printable
 from diffmidi_core.music.tracks import PIANO
 from diffmidi_core.sections import Part
 
@@ -66,7 +67,14 @@ def judge_other(
     Raises DiffmidiError where nothing of the other music can be used.
     """
     with _prepared(work.hooks, model, data, source, sustain=sustain, tracks=tracks) as (folder, report):
-        music = ReferenceMusic(folder, model.tokenizer, length=model.length, everything=True, training=training)
+        music = ReferenceMusic(
+            folder,
+            model.tokenizer,
+            length=model.length,
+            everything=True,
+            training=training,
+            name=_called(data, source),
+        )
         for remark in _remarks(report):
             work.hooks.warn(remark)
         measured, windows = likelihood(work, model, music, judging)
@@ -150,6 +158,11 @@ def _remarks(report: Report) -> list[str]:
 def _named(data: str | None, source: Part) -> dict[str, str | None]:
     """What tells this music from other music: a folder by its whole path, wherever the command is given."""
     return {"data": str(Path(data).resolve()) if data and Path(data).exists() else data, "source": source.label}
+
+
+def _called(data: str | None, source: Part) -> str:
+    """What the other music is called in few words."""
+    return printable(PurePath(data).name) if data else source.name
 
 
 def _file(folder: Path, step: int, data: str | None, source: Part) -> Path:

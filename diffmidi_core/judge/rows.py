@@ -145,5 +145,5 @@ class MeanOfSamples(SampleMetric):
         """The number; None where there is too little music."""
 
     def summarise(self, rows: Sequence[Row], reference: Sequence[Row] = ()) -> Summary:
-        """The mean, its standard error s/√n and its interval; the same of held-out music."""
+        """The mean, its standard error s/√n and its interval; the same of the reference."""
         return ratio_figure(rows, self.unit, "samples", reference=reference)

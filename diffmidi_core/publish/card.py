@@ -12,8 +12,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from diffmidi_core.files import read_json
+from diffmidi_core.judge.judged import StoredFigure
 from diffmidi_core.music.reading import printable
-from diffmidi_core.numbers import count_text, figure_text
+from diffmidi_core.numbers import better_text, count_text, figure_text
 from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.saved.manifest import Manifest
 from diffmidi_core.train.overfitting import curves_part
@@ -59,7 +60,9 @@ def write_card(
             shown=shown,
             license=license,
             music=_music(config, facts.get("data") or {}),
-            figures={metric: figure for metric, figure in figures.items() if figure is not None},
+            figures={
+                metric: StoredFigure.model_validate(figure) for metric, figure in figures.items() if figure is not None
+            },
             versions=facts.get("versions") or {},
             began=facts.get("began"),
             changes=_changes(run),
@@ -106,6 +109,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["cell"] = _cell
+    environment.filters["better"] = better_text
     return environment
 
 

@@ -30,7 +30,8 @@ def prepare_data(session: Session, *, command: str = "prepare") -> None:
     Raises StoppedError after Ctrl-C or SIGTERM, which says how to go on by `command`.
     """
     config, options = session.config, session.config.prepare
-    session.begin("prepare", f"{config.source.label} {config.data or ''} as {config.tokenizer.label} tokens")
+    music = " ".join(filter(None, (config.source.label, config.data)))
+    session.begin("prepare", f"{music} as {config.tokenizer.label} tokens")
     # What training cannot do is reported before any music is read for it.
     check_installed()
     Augmentation(resolved(config.augment, epochs=0), session.tokenizer)

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console as Terminal
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.table import Column
 from rich.text import Text
 
 from diffmidi.api import Options, hookimpl
-from diffmidi.api.hook import clock_text, count_text, figure_text, interval_text, read_json, spread_text
+from diffmidi.api.hook import StoredFigure, clock_text, count_text, figure_text, read_json, spread_text
+from diffmidi_console.figures import tables
 from diffmidi_console.prepared import prepared
 
 _SHOWN_EVERY = 10.0
@@ -45,10 +46,8 @@ class Console:
             self.progress_bar = Progress(
                 TextColumn("  {task.description}"),
                 BarColumn(),
-                MofNCompleteColumn(),
-                TimeElapsedColumn(),
-                TextColumn("left"),
-                TimeRemainingColumn(),
+                _Count(table_column=Column(no_wrap=True)),
+                _Clock(table_column=Column(no_wrap=True)),
                 TextColumn("{task.fields[figures]}"),
                 console=self.terminal,
             )
@@ -65,13 +64,13 @@ class Console:
         if "heldout/bound_bpw" in values:
             error = f" {spread_text(values[ERROR])}" if ERROR in values else ""
             self.terminal.print(
-                f"  iteration {step}: held-out bound {figure_text(values['heldout/bound_bpw'])}{error} bits per word "
-                f"(training music: {figure_text(values['train/bound_bpw'])})",
+                f"  iteration {step}: at most {figure_text(values['heldout/bound_bpw'])}{error} bits per token "
+                f"on held-out music, {figure_text(values['train/bound_bpw'])} on training music",
                 highlight=False,
             )
         elif self.progress_bar is not None:
             speed = values.get("steps_per_second")
-            shown = f"loss {figure_text(values['loss'])}" + (f"  {figure_text(speed)} steps/s" if speed else "")
+            shown = f"loss {figure_text(values['loss'])}" + (f", {figure_text(speed)} steps/s" if speed else "")
             self.progress_bar.update(self.task, figures=shown)
 
     @hookimpl
@@ -82,7 +81,7 @@ class Console:
 
     @hookimpl
     def run_finished(self, folder: Path, figures: Mapping[str, Any], stage: str) -> None:
-        """What a stage found, and at the end where everything lies."""
+        """What a stage measured, and at the end where everything lies."""
         self._close()
         if stage == "prepare":
             self._dataset(folder / "data", figures)
@@ -95,21 +94,14 @@ class Console:
         if (report := folder / "data.json").exists():
             self.terminal.print(prepared(folder, read_json(report)))
         else:
-            said = ", ".join(f"{count_text(value)} {name}" for name, value in figures.items())
-            self.terminal.print(f"  {said}", highlight=False)
+            counts = ", ".join(f"{count_text(value)} {name}" for name, value in figures.items())
+            self.terminal.print(f"  {counts}", highlight=False)
 
     def _table(self, figures: Mapping[str, Any]) -> None:
-        """One table for each thing that was measured; what must be said beside a figure stands below them all."""
-        notes: list[str] = []
-        found = {name: figure for name, figure in figures.items() if figure is not None}
-        for of in dict.fromkeys(figure["of"] for figure in found.values()):
-            here = {name: figure for name, figure in found.items() if figure["of"] == of}
-            self.terminal.print(_figures(of, here, notes))
-        if len(found) < len(figures):
-            without = ", ".join(name for name in figures if name not in found)
-            self.terminal.print(f"  Nothing to measure for {without}.", highlight=False)
-        for number, note in enumerate(notes, 1):
-            self.terminal.print(f"  {_mark(number)} {note}", highlight=False)
+        """One table for each thing that was measured; the caveats stand below them all."""
+        known = {name: StoredFigure.model_validate(each) for name, each in figures.items() if each is not None}
+        for shown in tables(known):
+            self.terminal.print(shown, highlight=False)
 
     def _plain_line(self, done: int, total: int | None) -> None:
         """A log file gets a line now and then, since it cannot show a moving bar."""
@@ -117,11 +109,10 @@ class Console:
         if not self.terminal.is_terminal and now - self.last_line > _SHOWN_EVERY:
             self.last_line = now
             assert self.progress_bar is not None
-            left = self.progress_bar.tasks[0].time_remaining
-            said = f"  {self.what} {done}/{total or '?'}  {self.progress_bar.tasks[0].fields['figures']}"
-            self.terminal.print(
-                said + (f"  about {clock_text(left)} left" if left is not None else ""), highlight=False
-            )
+            task = self.progress_bar.tasks[0]
+            figures, left = task.fields["figures"], task.time_remaining
+            parts = [f"{self.what}: {_count(done, total)}", figures, f"about {clock_text(left)} left" if left else ""]
+            self.terminal.print(f"  {', '.join(filter(None, parts))}", highlight=False)
 
     def _close(self) -> None:
         if self.progress_bar is not None:
@@ -129,39 +120,22 @@ class Console:
             self.progress_bar = None
 
 
-def _figures(of: str, figures: Mapping[str, Any], notes: list[str]) -> Table:
-    """A table of figures of one kind of thing, 100 columns wide at most; adds to `notes` what its marks refer to."""
-    beside = any(figure["reference"] is not None for figure in figures.values())
-    count = max(figure["count"] + figure["skipped"] for figure in figures.values())
-    table = Table(title=f"{count} {of}" + " beside held-out music" * beside, title_justify="left", expand=False)
-    columns = ["figure", "value", "95 % interval", *(["held-out"] if beside else []), "unit"]
-    for heading in columns:
-        left = heading in ("figure", "unit")
-        table.add_column(heading, justify="left" if left else "right", no_wrap=heading == "figure")
-    above = ""
-    for name, figure in figures.items():
-        group, _, part = name.partition("/")
-        if part and group != above:
-            table.add_row(group)
-        above = group
-        spread = (
-            f" {spread_text(figure['error'])}" if figure["error"] is not None and figure["interval"] is None else ""
-        )
-        cells = [f"  {part}" if part else name, f"{figure_text(figure['value'])}{spread}{_marks(figure, notes)}"]
-        cells.append("" if figure["interval"] is None else interval_text(figure["interval"]))
-        if beside:
-            cells.append("" if figure["reference"] is None else figure_text(figure["reference"]))
-        table.add_row(*cells, figure["unit"])
-    return table
+class _Count(ProgressColumn):
+    """How much is done: "12 of 40"; "12" where nobody knows of how many."""
+
+    def render(self, task: Task) -> Text:
+        """For the bar."""
+        return Text(_count(int(task.completed), None if task.total is None else int(task.total)))
 
 
-def _marks(figure: Mapping[str, Any], notes: list[str]) -> str:
-    said = [figure["note"]] if figure["note"] else []
-    if figure["skipped"]:
-        said.append(f"{figure['skipped']} of the {figure['of']} hold too little music to be measured; left out.")
-    notes += [note for note in said if note not in notes]
-    return "".join(f" {_mark(notes.index(note) + 1)}" for note in said)
+class _Clock(ProgressColumn):
+    """How long it took, and will take: "4:08 elapsed, about 2:37 left"."""
+
+    def render(self, task: Task) -> Text:
+        """For the bar."""
+        elapsed, left = f"{clock_text(task.elapsed or 0)} elapsed", task.time_remaining
+        return Text(f"{elapsed}, about {clock_text(left)} left" if left else elapsed)
 
 
-def _mark(number: int) -> str:
-    return "*" * number if number <= 3 else f"*{number}"
+def _count(done: int, total: int | None) -> str:
+    return count_text(done) if total is None else f"{count_text(done)} of {count_text(total)}"

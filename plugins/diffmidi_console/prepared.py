@@ -1,4 +1,4 @@
-"""The table of a preparation: what was found, kept and left out, and what the words lose."""
+"""The table of a preparation: what was found, kept and left out, and what is lost in the round trip."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from diffmidi.api.hook import count_text, figure_text, percent_text
+from diffmidi.api.hook import count_text, counted, figure_text, percent_text
 
 NAMED = 3
 """Pieces that are named for each reason; data.json names them all."""
@@ -25,7 +25,7 @@ Row = tuple[str, str, str]
 
 
 def prepared(folder: Path, report: Mapping[str, Any]) -> Table:
-    """A table of what data.json says, for a dataset in `folder`."""
+    """A table of what data.json holds, for a dataset in `folder`."""
     table = Table(title=escape(f"Token dataset in {folder}"), title_justify="left", show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
@@ -47,15 +47,14 @@ def _pieces(report: Mapping[str, Any]) -> Iterator[Row]:
     if report["copies"]:
         yield "copies left out", count_text(len(report["copies"])), _named(_pairs(report["copies"]))
     if (grouped := report["grouped"]).get("groups"):
-        said = f"in {count_text(grouped['groups'])} groups by {grouped['by']}, each on one side of the split"
-        yield "grouped", count_text(grouped["pieces"]), said
+        groups = f"in {counted(grouped['groups'], 'group')} by {grouped['by']}, each on one side of the split"
+        yield "grouped", count_text(grouped["pieces"]), groups
     near = report["near_duplicates"]
     if near.get("dropped"):
         yield "versions left out", count_text(len(near["dropped"])), _named(_pairs(near["dropped"]))
     elif near.get("groups"):
         groups = f"{count_text(near['groups'])} groups, each" if near["groups"] > 1 else "one group,"
-        said = f"in {groups} on one side of the split"
-        yield "versions", count_text(near["pieces"]), said
+        yield "versions", count_text(near["pieces"]), f"in {groups} on one side of the split"
         yield "largest group", count_text(near["largest"]), _named(near["in_largest"], near["largest"])
     for reason, sentences in sorted(report["refused"].items(), key=lambda each: -len(each[1])):
         yield f"refused: {reason.replace('_', ' ')}", count_text(len(sentences)), _named(sentences)
@@ -70,10 +69,10 @@ def _music(report: Mapping[str, Any]) -> Iterator[Row]:
     if read.get("note_ons"):
         yield "note-ons", count_text(read["note_ons"]), f"in the files, and {count_text(read['notes_read'])} notes read"
     if read.get("other_notes"):
-        pieces = f"{count_text(read['with_others'])} pieces"
+        pieces = counted(read["with_others"], "piece")
         yield "other instruments", count_text(read["other_notes"]), f"notes in {pieces}, left out; see --tracks"
     if read.get("with_pedal"):
-        many = f"{count_text(read['with_pedal'])} pieces"
+        many = counted(read["with_pedal"], "piece")
         if "sustained" in read:
             longer = read["sustained"] / max(report["notes"], 1)
             yield (
@@ -88,21 +87,21 @@ def _music(report: Mapping[str, Any]) -> Iterator[Row]:
         yield "tempo", figure_text(typical["tempo"]), "quarter notes a minute, the median of the training pieces"
     if "metre" in typical:
         yield "metre", "/".join(map(str, typical["metre"])), "the commonest of the training pieces"
-    yield "words", count_text(report["words"]), f"{figure_text(report['words'] / max(report['notes'], 1))} a note"
+    yield "tokens", count_text(report["words"]), f"{figure_text(report['words'] / max(report['notes'], 1))} per note"
 
 
 def _losses(report: Mapping[str, Any]) -> Iterator[Row]:
-    for what, name, said in TIMING:
+    for what, name, meaning in TIMING:
         if report["timing"][what]:
-            yield name, count_text(report["timing"][what]), said
+            yield name, count_text(report["timing"][what]), meaning
     for what, count in report["changed"].items():
         yield what.replace("_", " "), count_text(count), "changed by the tokenizer"
     loss = report["round_trip"]
     if not loss.get("notes"):
         return
-    which = "all pieces" if loss["pieces"] >= report["kept"] else f"{count_text(loss['pieces'])} pieces drawn by hash"
-    yield "notes lost", percent_text(loss["lost"] / loss["notes"]), f"there and back, measured on {which}"
-    for name, said, unit in (
+    which = "all pieces" if loss["pieces"] >= report["kept"] else f"{counted(loss['pieces'], 'piece')} drawn by hash"
+    yield "notes lost", percent_text(loss["lost"] / loss["notes"]), f"in the round trip, measured on {which}"
+    for name, title, unit in (
         ("onset_ms", "onset error", "ms"),
         ("duration_ms", "duration error", "ms"),
         ("velocity", "velocity error", "of 127"),
@@ -110,7 +109,7 @@ def _losses(report: Mapping[str, Any]) -> Iterator[Row]:
         if name in loss:
             mean, most = loss[name]["mean"], loss[name]["p99"]
             yield (
-                said,
+                title,
                 f"{figure_text(mean)} {unit}",
                 f"on average; for 99 % of the notes at most {figure_text(most)} {unit}",
             )

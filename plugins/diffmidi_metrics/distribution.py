@@ -1,8 +1,8 @@
-"""Does generated music spread as held-out music does?
+"""Is generated music spread as the music is that it is compared with, the reference?
 
 After Yang and Lerch (2020), On the evaluation of generative models in music. For each feature of a piece: p is the
-density of its distances within the held-out set, q that of its distances from generated to held-out pieces (Euclidean;
-Gaussian kernels, Scott's bandwidth). Music made as the held-out pieces are makes p and q alike.
+density of its distances within the reference, q that of its distances from generated to reference pieces (Euclidean;
+Gaussian kernels, Scott's bandwidth). Music made as the reference is makes p and q alike.
 
 Both densities stand on one grid that holds them both. (A Kullback-Leibler divergence of two densities that were
 sampled on a grid each, as some published code does, compares numbers that belong to different places.)
@@ -101,7 +101,7 @@ def bandwidth(values: Array) -> float:
 class _Compared(SampleMetric):
     """The mean over the features, and each of them; intervals from pieces drawn anew in both sets.
 
-    The reference is what held-out music scores against itself, cut into two halves at random.
+    A figure's own reference is what that music scores against itself, cut into two halves at random.
     """
 
     unit: str
@@ -117,7 +117,7 @@ class _Compared(SampleMetric):
         return {f"{name} {i}": float(value) for name, vector in found.items() for i, value in enumerate(vector)}
 
     def summarise(self, rows: Sequence[Row], reference: Sequence[Row] = ()) -> Summary:
-        """None without at least one sample and four pieces of held-out music."""
+        """None without at least one sample and four pieces of reference."""
         ours, theirs = _vectors(rows), _vectors(reference)
         if not ours or not theirs or len(next(iter(theirs.values()))) < 4:
             return None
@@ -170,7 +170,7 @@ class OverlapArea(_Compared):
 
 
 class KlDivergence(_Compared):
-    """kl_divergence = ∫ p ln(p/q), from held-out to generated, in nats: what is missing costs more than what is new."""
+    """kl_divergence = ∫ p ln(p/q), reference to generated, in nats: what is missing costs more than what is new."""
 
     unit = "nats"
     most = math.inf

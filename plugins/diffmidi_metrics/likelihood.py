@@ -1,4 +1,4 @@
-"""Honest bits: what the process says of held-out windows, summed over all and divided once.
+"""Honest bits: the bound of windows that were not trained on, summed over all and divided once.
 
 A ratio of sums, Σ bits / Σ n, so that a short window counts as little as it is long. Its error and interval hold both
 the windows' differences and the noise of the levels that were drawn for them.
@@ -15,7 +15,7 @@ import numpy as np
 from diffmidi.api.metric import ABOVE, BELOW, Metric, Row, Sample, Summary, WindowBits, ratio_figure
 
 NOT_A_LIKELIHOOD = 0.5
-WINDOWS = "held-out windows"
+WINDOWS = "windows"
 
 
 class _Bits(Metric):
@@ -29,7 +29,7 @@ class _Bits(Metric):
         return self.bits(item)
 
     def bits(self, window: WindowBits) -> Row:
-        """The whole bound, per word."""
+        """The whole bound, per token."""
         return {ABOVE: window.bits, BELOW: window.words}
 
     def summarise(self, rows: Sequence[Row], reference: Sequence[Row] = ()) -> Summary:
@@ -38,7 +38,7 @@ class _Bits(Metric):
         return figure and replace(figure, note=self.note(figure.value))
 
     def note(self, value: float) -> str:
-        """What must be said beside a figure that is too good to be a likelihood."""
+        """The caveat of a figure that is too good to be a likelihood."""
         if value >= NOT_A_LIKELIHOOD:
             return ""
         return (
@@ -48,13 +48,13 @@ class _Bits(Metric):
 
 
 class BoundBpw(_Bits):
-    """bound_bpw = Σ over held-out windows of every term of the bound / Σ of their words, in bits.
+    """bound_bpw = Σ over the windows of every term of the bound / Σ of their tokens, in bits.
 
     The terms are the process's own (prior, diffusion, rounding for a Gaussian one); the sum is an upper bound on
-    −log₂ p(words | their number). [CLS] and [SEP] add to the bits and not to the words; [PAD] adds to neither.
+    −log₂ p(tokens | their number). [CLS] and [SEP] add to the bits and not to the tokens; [PAD] adds to neither.
     """
 
-    unit = "bits per word"
+    unit = "bits per token"
 
 
 class BitsPerNote(_Bits):
@@ -83,14 +83,14 @@ class BitsPerSecond(_Bits):
 
 
 class BitsByType(_Bits):
-    """bits_by_type: for each type of word, Σ of its bits / Σ of its words: which of pitch, time, ... is hard to say.
+    """bits_by_type: for each token type, Σ of its bits / Σ of its tokens: which of pitch, time, ... is hard to predict.
 
     The types are those of the tokenizer's grammar; "special" is what [CLS] and [SEP] cost, each. Weighted by how many
-    words of each type there are, the figures add up to all bits of bound_bpw.
+    tokens of each type there are, the figures add up to all bits of bound_bpw.
     """
 
     def bits(self, window: WindowBits) -> Row:
-        """Bits and words by type."""
+        """Bits and tokens by type."""
         grammar = window.window.tokenizer.grammar
         types = np.concatenate([[0], grammar.type_of[window.window.ids], [0]])
         bits = np.sum(list(window.terms.values()), axis=0)
@@ -103,32 +103,32 @@ class BitsByType(_Bits):
 
     def summarise(self, rows: Sequence[Row], reference: Sequence[Row] = ()) -> Summary:
         """A figure for each type, the commonest first."""
-        words: dict[str, float] = {}
+        tokens: dict[str, float] = {}
         for row in rows:
             for key, value in row.items():
                 if key.endswith(f" {BELOW}"):
                     name = key.removesuffix(f" {BELOW}")
-                    words[name] = words.get(name, 0) + value
+                    tokens[name] = tokens.get(name, 0) + value
         figures = {}
-        for name in sorted(words, key=lambda name: (-words[name], name)):
+        for name in sorted(tokens, key=lambda name: (-tokens[name], name)):
             here = [
                 {ABOVE: row[f"{name} {ABOVE}"], BELOW: row[f"{name} {BELOW}"]}
                 for row in rows
                 if f"{name} {BELOW}" in row
             ]
-            figure = ratio_figure(here, f"bits per {name} word", WINDOWS)
+            figure = ratio_figure(here, f"bits per {name} token", WINDOWS)
             if figure is not None:
                 figures[name] = figure
         return figures or None
 
 
 class RoundingBpw(_Bits):
-    """rounding_bpw = Σ −log₂ p(w | x₀) / words, with x₀ ~ q(x₀ | w): the paper's "bits per word".
+    """rounding_bpw = Σ −log₂ p(w | x₀) / tokens, with x₀ ~ q(x₀ | w): the paper's "bits per word".
 
-    It asks only whether a word can be read off its own slightly noised embedding, which learned embeddings make easy.
+    It asks only whether a token can be read off its own slightly noised embedding, which learned embeddings make easy.
     """
 
-    unit = "bits per word"
+    unit = "bits per token"
 
     def bits(self, window: WindowBits) -> Row:
         """The rounding term alone; a process without one has nothing to measure."""
@@ -141,6 +141,6 @@ class RoundingBpw(_Bits):
         if value >= NOT_A_LIKELIHOOD:
             return ""
         return (
-            "rounding_bpw is no likelihood of the music: it only asks whether a word can be read off its own slightly "
+            "rounding_bpw is no likelihood of the music: it only asks whether a token can be read off its own slightly "
             "noised embedding. Quote bound_bpw."
         )

@@ -130,18 +130,19 @@ def _suffix_array(text: Codes) -> Codes:
 
 
 class Originality(SampleMetric):
-    """originality: the longest transposition-invariant match with the training set, beside that of held-out music.
+    """originality: the longest transposition-invariant match with the training set, beside that of music that is new.
 
     A match of n notes: n notes on end, by onset then pitch, whose n − 1 steps to the next, (interval in semitones,
     gap in twelfths of a quarter note), stand on end in a training piece too. Lengths and velocities do not matter.
 
-    - `match`: its mean length; held-out windows are as long as the samples, so that chance treats them alike.
-    - `percentile`: the mean share of held-out windows with a shorter match, those as long counting half. 50 for music
+    - `match`: its mean length; reference windows are as long as the samples, so that chance treats them alike.
+    - `percentile`: the mean share of reference windows with a shorter match, those as long counting half. 50 for music
       that is as new as what people wrote, 100 for music copied further than any of theirs (the area under the ROC
       curve of telling the two apart by their matches, in %).
-    - `copied`: the share of the samples with a longer match than any held-out window.
+    - `copied`: the share of the samples with a longer match than any reference window.
 
-    Rows also say where: note `start` of the sample, note `note` of training piece `piece`.
+    The reference is music that was not trained on. Rows also hold where: note `start` of the sample, note `note` of
+    training piece `piece`.
     """
 
     def of(self, sample: Sample) -> Row:
@@ -155,7 +156,7 @@ class Originality(SampleMetric):
         return {"match": length + 1, "start": start, "piece": piece, "note": note}
 
     def summarise(self, rows: Sequence[Row], reference: Sequence[Row] = ()) -> Summary:
-        """The mean match, and where there is held-out music to compare with, percentile and share copied."""
+        """The mean match, and where there is a reference, percentile and share copied."""
         mine, theirs = (np.sort([row["match"] for row in some if row]) for some in (rows, reference))
         if not len(mine):
             return None
@@ -168,7 +169,7 @@ class Originality(SampleMetric):
             pairs = [(mine[some], theirs[others]) for some, others in drawn] if len(mine) >= FEWEST else []
             for name, judge, by_nature in (("percentile", _percentile, 50.0), ("copied", _copied, 0.0)):
                 interval = percentile_interval(np.array([judge(*pair) for pair in pairs]), len(mine)) if pairs else None
-                unit = {"percentile": "% of held-out", "copied": "% of samples"}[name]
+                unit = {"percentile": "% of reference", "copied": "% of samples"}[name]
                 figures[name] = Figure(
                     judge(mine, theirs),
                     unit,

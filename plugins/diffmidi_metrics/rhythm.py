@@ -26,7 +26,7 @@ class GrooveConsistency(MeanOfSamples):
 
     g_i says at which of its 16 steps a note of bar i starts (Wu and Yang 2020, The Jazz Transformer, section 4.3, on
     neighbours alone). MusPy divides by the ticks of a bar, so that its figure tends to 1 as the resolution grows; at
-    four ticks a quarter note it agrees. Sparse music scores high whatever it plays: look at held-out music beside it.
+    four ticks a quarter note it agrees. Sparse music scores high whatever it plays: look at its reference.
     """
 
     unit = "of the steps"
@@ -107,7 +107,7 @@ class _Histogram(SampleMetric):
         """[N] lengths in ticks, all of them positive."""
 
     def summarise(self, rows: Sequence[Row], reference: Sequence[Row] = ()) -> Summary:
-        """A figure a value, shortest first, beside held-out music."""
+        """A figure a value, shortest first, beside the reference."""
         figures = {}
         for name in VALUES:
             here, beside = (

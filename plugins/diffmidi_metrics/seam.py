@@ -62,7 +62,7 @@ class Seam(SampleMetric):
     """seam = P(change at a seam > change elsewhere in the piece): 0.5 where joins cannot be told.
 
     Every seam counts the same. Pieces of one window have no seam, and are skipped; so are those too short for places
-    that are none. Held-out music, of which nothing is joined, is measured as if it were in its middle.
+    that are none. The reference, of which nothing is joined, is measured as if it were in its middle.
 
     Measured on 97 Bach chorales with a seam after every 16 notes, `all` is 0.50 ± 0.01, wherever the first one lies;
     with these stretches in another order 0.55, and with each from another chorale 0.70.
@@ -98,8 +98,8 @@ class Seam(SampleMetric):
         """How many notes precede each seam."""
         if not sample.record:
             return np.array([notes // 2])
-        words = [count for name, count in sample.record.items() if name.startswith("seam_")]
-        before = [len(notes_of(sample.tokenizer.decode(sample.ids[:count]))) for count in words]
+        tokens = [count for name, count in sample.record.items() if name.startswith("seam_")]
+        before = [len(notes_of(sample.tokenizer.decode(sample.ids[:count]))) for count in tokens]
         return np.array(before, dtype=np.int64)
 
 

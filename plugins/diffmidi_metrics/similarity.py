@@ -1,4 +1,4 @@
-"""Does a piece stay like itself, as held-out pieces do? Framewise self-similarity, beside what fools it.
+"""Does a piece stay like itself, as its reference does? Framewise self-similarity, beside what fools it.
 
 Mittal et al. (2021), Symbolic music generation with diffusion models, section 4.3. Frames of four bars, two bars apart;
 the pitches of each frame are taken for a normal distribution, and so are its durations. OA is the area that the normals
@@ -59,8 +59,8 @@ def overlaps(onset: Array, values: Array) -> Array:
 class SelfSimilarity(SampleMetric):
     """self_similarity: consistency C = max(0, 1 − |μ − μ'|/μ') and variance Var = max(0, 1 − |σ² − σ'²|/σ'²).
 
-    μ and σ² are mean and variance of all OA of the samples, μ' and σ'² those of held-out music; 1 is the best. C and
-    Var know two moments of two histograms, and no music. So they are printed beside the scores of held-out music with
+    μ and σ² are mean and variance of all OA of the samples, μ' and σ'² those of the reference; 1 is the best. C and
+    Var know two moments of two histograms, and no music. So they are printed beside the scores of the reference with
     its notes shuffled (each onset with another note's pitch and duration), and of one pattern repeated for ever
     (OA = 1): what does not score well above both shows nothing. Samples of fewer than six bars have no two frames, and
     are skipped. A bar is four quarter notes, from the first onset.
@@ -83,7 +83,7 @@ class SelfSimilarity(SampleMetric):
         return row if row["pitch 0"] else {}
 
     def summarise(self, rows: Sequence[Row], reference: Sequence[Row] = ()) -> Summary:
-        """C and Var of pitch and of duration, each with those of the two cheats; None without held-out music."""
+        """C and Var of pitch and of duration, each with those of the two cheats; None without a reference."""
         mine, theirs = ([row for row in some if row] for some in (rows, reference))
         if not mine or not theirs:
             return None
@@ -119,7 +119,7 @@ def _sums(rows: Sequence[Row], name: str) -> Array:
 
 
 def _scores(ours: Array, held: Array) -> tuple[float, float]:
-    """C and Var; not a number where held-out music has nothing to divide by."""
+    """C and Var; not a number where the reference has nothing to divide by."""
     (mean, variance), (true_mean, true_variance) = _moments(ours), _moments(held)
     return _nearness(mean, true_mean), _nearness(variance, true_variance)
 

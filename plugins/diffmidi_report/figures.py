@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from diffmidi.api.hook import Judged, StoredFigure
+from diffmidi.api.hook import Judged, StoredFigure, better_text, counted
 from diffmidi_report.run import Draw
 from diffmidi_report.words import number
 
@@ -13,7 +13,6 @@ BY_TYPE = "bits_by_type"
 """The metric whose figures, one a token type, have a section of their own."""
 PIECES = "samples"
 """What metrics call the pieces of a draw."""
-_MUSIC = {"test": "test music", "heldout": "held-out music", "all": "other music"}
 _SPLITS = {
     "test": "Test music was kept out of training and out of the choice of the checkpoint.",
     "heldout": "No piece was kept for the test: held-out music is what the checkpoint was chosen by.",
@@ -22,11 +21,20 @@ _SPLITS = {
 
 @dataclass(frozen=True)
 class Line:
-    """One figure, ready to be printed, of a metric or of a part of it; empty where there is nothing to print."""
+    """One figure, ready to be printed, of a metric or of a part of it; empty where there is nothing to print.
+
+    Attributes:
+        metric, part: as files and `-o` call them.
+        title: what people call the metric.
+        unit: "" where the title of a figure without parts holds it.
+        better: which figures are the better ones, to stand behind the title.
+    """
 
     metric: str
     part: str
+    title: str
     unit: str
+    better: str
     value: str
     spread: str
     reference: str
@@ -97,11 +105,6 @@ def bars(judged: Judged) -> list[Bar]:
     ]
 
 
-def music(judged: Judged) -> str:
-    """The music that figures are on, or beside."""
-    return judged.other or _MUSIC.get(judged.split or "", "other music")
-
-
 def _found(judged: Judged, title: str, draw: str, more: str) -> Found:
     shown = list(_shown(judged))
     notes = list(dict.fromkeys(figure.note for _, figure in shown if figure.note))
@@ -112,7 +115,7 @@ def _found(judged: Judged, title: str, draw: str, more: str) -> Found:
     groups = [
         Group(
             of,
-            music(judged) if any(figure.reference is not None for _, figure in some) else "",
+            judged.music if any(figure.reference is not None for _, figure in some) else "",
             [_line(name, figure, marks.get(figure.note)) for name, figure in some],
         )
         for of, some in by_title.items()
@@ -125,9 +128,9 @@ def _found(judged: Judged, title: str, draw: str, more: str) -> Found:
 def _title(judged: Judged, figure: StoredFigure, draw: str) -> str:
     count = figure.count + figure.skipped
     if figure.of == PIECES:
-        return f"{count:,} piece{'' if count == 1 else 's'} of draw {draw}"
+        return f"{counted(count, 'piece')} of draw {draw}"
     if figure.of.endswith("windows"):
-        return f"{count:,} windows of {music(judged)}"
+        return f"{counted(count, 'window')} of {judged.music}"
     return f"{count:,} {figure.of}"
 
 
@@ -140,7 +143,9 @@ def _line(name: str, figure: StoredFigure, mark: int | None) -> Line:
     return Line(
         metric=metric,
         part=part,
-        unit=figure.unit,
+        title=figure.title or metric.replace("_", " "),
+        unit="" if not part and figure.unit in figure.title else figure.unit,
+        better=better_text(figure.better),
         value=number(figure.value),
         spread=_spread(figure),
         reference="" if figure.reference is None else number(figure.reference),

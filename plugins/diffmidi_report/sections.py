@@ -14,7 +14,7 @@ from diffmidi.api.hook import Section, changed_options, departures, flat
 from diffmidi.api.metric import TrainingMusic
 from diffmidi_report.curves import chart
 from diffmidi_report.declarations import ReportOptions
-from diffmidi_report.figures import BY_TYPE, bars, music, of_checkpoint, of_draw
+from diffmidi_report.figures import BY_TYPE, bars, of_checkpoint, of_draw
 from diffmidi_report.roll import HEIGHT, LEFT, PASSAGE_HEIGHT, WIDTH
 from diffmidi_report.room import FRAME, fitted
 from diffmidi_report.run import FEWEST_PASSES, HELDOUT, TRAIN, Draw, Run
@@ -37,7 +37,7 @@ def sections(run: Run, training: Callable[[], TrainingMusic | None], options: Re
         Section("Figures", [template("figures.html", **_figures(run, template))]),
     ]
     if run.judged and (by_type := bars(run.judged)):
-        types = template("types.html", bars=by_type, name=BY_TYPE, judged=run.judged, music=music(run.judged))
+        types = template("types.html", bars=by_type, name=BY_TYPE, judged=run.judged, music=run.judged.music)
         found.append(Section("Bits by token type", [types]))
     found.append(Section("Training", [template("training.html", **_training(run))]))
     if run.newest:
@@ -83,7 +83,7 @@ def _overview(run: Run) -> dict[str, Any]:
     bound = judged.known.get("bound_bpw") if judged else None
     values = flat(config)
     tiles = [
-        (number(bound.value), f"bits per token, at most, on {music(judged)}, at iteration {judged.checkpoint:,}")
+        (number(bound.value), f"bits per token, at most, on {judged.music}, at iteration {judged.checkpoint:,}")
         if judged and bound
         else None,
         (short(run.facts["parameters"]), "parameters") if "parameters" in run.facts else None,

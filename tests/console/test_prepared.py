@@ -1,4 +1,4 @@
-"""The table of a preparation: counts by reason, the first few names, and what the words lose."""
+"""The table of a preparation: counts by reason, the first few names, and what is lost in the round trip."""
 
 import io
 import json
@@ -65,11 +65,11 @@ def test_it_says_what_was_kept_and_left_out_and_names_the_first(shown, tmp_path)
     assert "refused: empty 1 e.mid is empty." in said
 
 
-def test_it_says_what_the_words_lose(shown):
+def test_it_says_what_is_lost_in_the_round_trip(shown):
     said = " ".join(shown(REPORT, {}).replace("│", " ").split())
-    assert "4,000,000 4 a note" in said
+    assert "4,000,000 4 per note" in said
     assert "clamped duration 12" in said
-    assert "notes lost 1 % there and back, measured on 400 pieces drawn by hash" in said
+    assert "notes lost 1 % in the round trip, measured on 400 pieces drawn by hash" in said
     assert "onset error 4.3 ms on average; for 99 % of the notes at most 38 ms" in said
 
 

@@ -19,7 +19,7 @@ from .conftest import TINY
 
 
 def figure(value, **more):
-    return {"value": value, "unit": "bits per word", "count": 8, "of": "held-out windows", "error": None, **more}
+    return {"value": value, "unit": "bits per token", "count": 8, "of": "windows", "error": None, **more}
 
 
 def judged(step, figures, **more):
@@ -86,8 +86,8 @@ def test_what_differs_what_it_took_and_what_was_measured(diffmidi, leave):
     assert cells(said, "steps/s (median)")[-1] == "2"
     assert cells(said, "peak memory, MiB")[-1] == "512"
     assert cells(said, "lowest held-out bound")[-1] == "4"
-    assert cells(said, "bound_bpw, bits per word") == ["4.5 ± 0.25", "-"]
-    assert cells(said, "x, bits per word") == ["1 [0.5, 1.5]", "-"]
+    assert cells(said, "bound_bpw, bits per token") == ["4.5 ± 0.25", "-"]
+    assert cells(said, "x, bits per token") == ["1 [0.5, 1.5]", "-"]
     assert "train.clip" not in said.out, "what all runs have alike is left out"
     assert "do not compare" not in said.out
 
@@ -105,12 +105,12 @@ def test_figures_are_of_the_newest_checkpoint_and_of_the_newest_draw_that_were_j
     assert said.code == 0, said.err
     assert cells(said, "checkpoint") == ["20", "-"]
     assert cells(said, "judged on") == ["test", "-"]
-    assert cells(said, "bound_bpw, bits per word") == ["4.5", "-"]
+    assert cells(said, "bound_bpw, bits per token") == ["4.5", "-"]
     assert cells(said, "draw  ") == ["evening", "-"]
     assert cells(said, "draw is of checkpoint") == ["10", "-"]
     assert cells(said, "draw's seed") == ["7", "-"]
     assert cells(said, "sampler.temperature") == ["0.9", "-"]
-    assert cells(said, "polyphony, bits per word") == ["2.5", "-"]
+    assert cells(said, "polyphony, bits per token") == ["2.5", "-"]
     with open("table.csv", newline="") as file:
         line = next(csv.DictReader(file))
     assert (line["checkpoint"], line["draw"], line["polyphony"]) == ("20", "evening", "2.5")

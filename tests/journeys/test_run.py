@@ -59,7 +59,7 @@ def test_one_command_leaves_music_figures_and_pictures(diffmidi, music):
     assert figures["bound_bpw"]["value"] > figures["rounding_bpw"]["value"] > 0
     assert figures["bits_per_note"]["value"] == pytest.approx(4 * figures["bound_bpw"]["value"])
     assert json.loads(Path("mine/draws/1/figures.json").read_text())["figures"]["pitch_range"]["count"] == 2
-    for shown in ("bound_bpw", "bits per word", "held-out bound", "report.html"):
+    for shown in ("bound_bpw", "bits per token, at most", "bits per token on held-out music", "report.html"):
         assert shown in said.err
     assert "To draw more: diffmidi sample mine" in said.out
 

@@ -156,7 +156,7 @@ def judging(hooks):
 
 
 FAILING = """
-from diffmidi.api import Declaration
+from diffmidi.api import MetricDeclaration
 from diffmidi.api.metric import Figure, Metric
 
 class Base(Metric):
@@ -188,7 +188,7 @@ class Sound(Base): pass
 
 for each in ("Build", "Measure", "Summarise", "Leaves", "Interrupted", "Infinite", "Number", "Tensor", "Homeless",
              "Tokens", "Sound"):
-    globals()[each.lower()] = Declaration(summary="a test", implementation=f"failing_metrics:{each}")
+    globals()[each.lower()] = MetricDeclaration(summary="a test", implementation=f"failing_metrics:{each}")
 """
 
 

@@ -15,7 +15,7 @@ from diffmidi_metrics.baselines import bar_before
 from diffmidi_metrics.ngrams import KneserNey, TypedUnigram, _discounts
 
 V = 7
-WORDS = np.arange(V) >= 4
+MUSIC = np.arange(V) >= 4
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +25,8 @@ def pieces():
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 5])
-def test_the_words_that_may_follow_have_probability_one_together(pieces, order):
-    model = KneserNey(pieces, order, size=V, words=WORDS)
+def test_the_tokens_that_may_follow_have_probability_one_together(pieces, order):
+    model = KneserNey(pieces, order, size=V, tokens=MUSIC)
     for length in (0, 1, 2, 4):
         for before in itertools.product((4, 5, 6), repeat=length):
             following = [model.probabilities(np.array([*before, word]))[-1] for word in range(V)]
@@ -38,12 +38,12 @@ def test_the_words_that_may_follow_have_probability_one_together(pieces, order):
 def test_a_bigram_by_hand():
     """a b a b a c: few counts, so that the discounts are 1/2, 1 and 3/2.
 
-    c(ab) = 2, c(ba) = 2, c(ac) = 1, and a begins. Preceded by different words (what stands before the piece is one):
+    c(ab) = 2, c(ba) = 2, c(ac) = 1, and a begins. Preceded by different tokens (what stands before the piece is one):
     a by 2, b by 1, c by 1.
     """
     a, b, c = 4, 5, 6
-    model = KneserNey([np.array([a, b, a, b, a, c])], 2, size=V, words=WORDS)
-    left = (1 + 0.5 + 0.5) / 4 / 3  # of 2, 1, 1 the discounts 1, 1/2, 1/2 go to the three words evenly
+    model = KneserNey([np.array([a, b, a, b, a, c])], 2, size=V, tokens=MUSIC)
+    left = (1 + 0.5 + 0.5) / 4 / 3  # of 2, 1, 1 the discounts 1, 1/2, 1/2 go to the three tokens evenly
     one = {a: (2 - 1) / 4 + left, b: 0.5 / 4 + left, c: 0.5 / 4 + left}
     after_a = {a: 0, b: (2 - 1) / 3, c: 0.5 / 3}
     for word in (a, b, c):
@@ -63,16 +63,16 @@ def test_discounts_are_chen_and_goodmans():
 
 
 def test_no_context_reaches_from_one_piece_into_the_next():
-    apart = KneserNey([np.array([4, 5]), np.array([6, 4])], 2, size=V, words=WORDS)
+    apart = KneserNey([np.array([4, 5]), np.array([6, 4])], 2, size=V, tokens=MUSIC)
     alone = apart.probabilities(np.array([6]))[0]
     assert apart.probabilities(np.array([5, 6]))[1] == pytest.approx(alone)  # 5 ends a piece: nothing follows it
-    joined = KneserNey([np.array([4, 5, 6, 4])], 2, size=V, words=WORDS)
+    joined = KneserNey([np.array([4, 5, 6, 4])], 2, size=V, tokens=MUSIC)
     assert joined.probabilities(np.array([5, 6]))[1] > 2 * alone
 
 
 def test_more_context_tells_more_of_music_that_repeats():
     piece = np.tile([4, 4, 5, 6], 60)
-    bits = [-np.log2(KneserNey([piece], n, size=V, words=WORDS).probabilities(piece)).mean() for n in (1, 2, 3)]
+    bits = [-np.log2(KneserNey([piece], n, size=V, tokens=MUSIC).probabilities(piece)).mean() for n in (1, 2, 3)]
     assert bits[0] == pytest.approx(1.5, abs=0.02)
     assert bits[1] == pytest.approx(0.5, abs=0.03)
     assert bits[2] < 0.1
@@ -81,7 +81,7 @@ def test_more_context_tells_more_of_music_that_repeats():
 def test_a_typed_unigram_knows_the_type_and_no_more():
     grammar = Grammar(("special", "x", "y"), np.array([0] * 4 + [1, 1, 2]), np.array([[-1, 1, -1], [-1, -1, 0]]))
     pieces = [np.array([4, 6] * 30 + [5, 6] * 10)]
-    model = TypedUnigram(pieces, grammar, size=V, words=WORDS)
+    model = TypedUnigram(pieces, grammar, size=V, tokens=MUSIC)
     np.testing.assert_allclose(model.probabilities(np.array([4, 6, 5, 6])), [0.75, 1, 0.25, 1], atol=0.03)
     for before in ([], [4]):
         assert sum(model.probabilities(np.array([*before, word]))[-1] for word in range(V)) == pytest.approx(1)
@@ -124,25 +124,25 @@ def test_a_copy_is_told_from_the_past_alone(name):
 
 def window(tokenizer, training, bars):
     ids = tokenizer.encode(from_rows([(*row, 80) for row in rows(bars)]))
-    return WindowBits({"words": np.zeros(len(ids) + 2)}, Sample(ids, tokenizer.decode(ids), tokenizer, training))
+    return WindowBits({"tokens": np.zeros(len(ids) + 2)}, Sample(ids, tokenizer.decode(ids), tokenizer, training))
 
 
-def test_figures_are_bits_per_word_of_the_same_words(figure, tokenizer, training):
+def test_figures_are_bits_per_token_of_the_same_tokens(figure, tokenizer, training):
     music = training(rows(6), rows(3))
     found = figure("baselines", [window(tokenizer, music, 2), window(tokenizer, music, 4)])
     assert list(found) == ["unigram", "typed_unigram", "trigram", "5-gram", "copy_last_bar"]
-    assert all((each.unit, each.count) == ("bits per word", 2) for each in found.values())
+    assert all((each.unit, each.count) == ("bits per token", 2) for each in found.values())
     bits = {name: each.value for name, each in found.items()}
     assert bits["unigram"] > bits["typed_unigram"] > bits["copy_last_bar"]
     assert bits["trigram"] > bits["5-gram"]
-    assert "144 words, all of the training music" in found["5-gram"].note
-    words = tokenizer.encode(from_rows([(*row, 80) for row in [*rows(6), *rows(3)]]))
-    assert bits["unigram"] < math.log2(len(set(words.tolist()))) + 0.5
+    assert "144 tokens, all of the training music" in found["5-gram"].note
+    ids = tokenizer.encode(from_rows([(*row, 80) for row in [*rows(6), *rows(3)]]))
+    assert bits["unigram"] < math.log2(len(set(ids.tolist()))) + 0.5
 
 
-def test_fewer_words_of_training_music_are_said(figure, tokenizer, training):
-    found = figure("baselines", [window(tokenizer, training(rows(6), rows(3)), 2)], most_words=50)
-    assert "trained on 50 words, as many as most_words allows" in found["unigram"].note
+def test_fewer_tokens_of_training_music_are_told(figure, tokenizer, training):
+    found = figure("baselines", [window(tokenizer, training(rows(6), rows(3)), 2)], most_tokens=50)
+    assert "trained on 50 tokens, as many as most_tokens allows" in found["unigram"].note
 
 
 def test_without_training_music_there_is_no_figure(figure, tokenizer):

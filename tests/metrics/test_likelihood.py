@@ -12,7 +12,7 @@ from diffmidi_core.registry import find
 
 @pytest.fixture
 def windows(window):
-    """Two windows of 4 and 6 notes, 16 and 24 words: 102 and 200 bits."""
+    """Two windows of 4 and 6 notes, 16 and 24 tokens: 102 and 200 bits."""
     return [
         window(4, prior=np.full(18, 1 / 18), diffusion=np.full(18, 5.0), rounding=np.full(18, 11 / 18)),
         window(6, prior=np.full(26, 2 / 26), diffusion=np.full(26, 150 / 26), rounding=np.full(26, 48 / 26)),
@@ -22,16 +22,16 @@ def windows(window):
 @pytest.mark.parametrize(
     ("name", "value", "unit"),
     [
-        ("bound_bpw", 302 / 40, "bits per word"),
+        ("bound_bpw", 302 / 40, "bits per token"),
         ("bits_per_note", 302 / 10, "bits per note"),
         ("bits_per_second", 302 / (1.5 + 2.5), "bits per second"),
-        ("rounding_bpw", 59 / 40, "bits per word"),
+        ("rounding_bpw", 59 / 40, "bits per token"),
     ],
 )
 def test_bits_are_summed_over_all_windows_and_divided_once(figure, windows, name, value, unit):
     result = figure(name, windows)
     assert result.value == pytest.approx(value)
-    assert (result.unit, result.count, result.of) == (unit, 2, "held-out windows")
+    assert (result.unit, result.count, result.of) == (unit, 2, "windows")
     assert result.note == ""
 
 
@@ -43,9 +43,9 @@ def test_the_standard_error_is_the_ratio_estimators(figure, windows):
 
 
 def held(count, *, trials=400):
-    """How often the interval of `count` windows, bits by words, holds the true 3.4 bits a word.
+    """How often the interval of `count` windows, bits by tokens, holds the true 3.4 bits a token.
 
-    Windows of music differ by a fifth of their bits a word; one in five is the short end of a piece.
+    Windows of music differ by a fifth of their bits a token; one in five is the short end of a piece.
     """
     rng = np.random.default_rng(0)
     inside = 0
@@ -78,7 +78,7 @@ def test_students_quantiles():
         assert student(freedom) == pytest.approx(quantile, abs=2e-3)
 
 
-def test_bits_by_type_are_those_of_the_words_of_the_type(figure, window):
+def test_bits_by_type_are_those_of_the_tokens_of_the_type(figure, window):
     bits = [7.0, *[0.5, 4.0, 2.0, 1.0] * 2, 9.0]  # [CLS], t p v d twice, [SEP]
     found = figure("bits_by_type", [window(2, diffusion=bits), window(1, diffusion=[1, 1.5, 1, 2, 1, 1])])
     values = {name: each.value for name, each in found.items()}
@@ -89,7 +89,7 @@ def test_bits_by_type_are_those_of_the_words_of_the_type(figure, window):
         "shift": pytest.approx(2.5 / 3),
         "special": pytest.approx(18 / 4),
     }
-    assert found["pitch"].unit == "bits per pitch word"
+    assert found["pitch"].unit == "bits per pitch token"
 
 
 def test_bits_by_type_add_up_to_the_bound(figure, window):

@@ -22,7 +22,7 @@ from .browser import Browser
 
 RATE = 48_000
 FIGURE = {
-    **{"value": 2.5, "unit": "bits per word", "count": 6, "of": "held-out windows", "error": 0.1, "note": ""},
+    **{"value": 2.5, "unit": "bits per token", "count": 6, "of": "windows", "error": 0.1, "note": ""},
     **{"interval": None, "reference": None, "reference_interval": None, "skipped": 0},
 }
 

@@ -145,7 +145,7 @@ def test_the_overview_says_where_a_run_departs_from_its_preset(finished):
 def test_figures_stand_beside_music_with_their_intervals(finished):
     said = text(html(finished)["Figures"])
     assert "6 windows of test music" in said
-    assert "bound_bpw bits per word 2.5 2.31 to 2.69" in said
+    assert "bound bpw bits per token bound_bpw 2.5 2.31 to 2.69" in said
     assert "2 pieces of draw 1, beside test music" in said
     assert "1 could not be measured 3.25 ± 0.1 3.75 3.5 to 4" in said
     assert "6.04e-06" in said

@@ -54,7 +54,10 @@ def test_the_card_says_what_is_known_and_invents_no_licence(once, trained):
     assert {"midi", "bert", "mmm", "gaussian"} <= set(card.data.tags)
     figure = json.loads((trained / "figures" / "step-000004.json").read_text())["figures"]["bound_bpw"]
     low, high = figure["interval"]
-    assert f"| bound_bpw | {figure['value']:.3g} | {low:.3g} to {high:.3g} |" in card.text
+    assert (
+        f"| bits per token, at most (lower is better) | bound_bpw | {figure['value']:.3g} | {low:.3g} to {high:.3g} |"
+        in card.text
+    )
     for said in ("| pieces | 4 |", "folder, music |", "Pipeline.from_pretrained", "32 tokens", "sample.wav"):
         assert said in card.text
     assert "Licence of this music: unknown" in card.text

@@ -26,7 +26,7 @@ from diffmidi_trackers import declarations
 from diffmidi_trackers.declarations import TrackOptions
 from diffmidi_trackers.track import Track, settings
 
-FIGURE = {"value": 2.5, "unit": "bits per word", "count": 6, "of": "held-out windows"}
+FIGURE = {"value": 2.5, "unit": "bits per token", "count": 6, "of": "windows"}
 
 
 def told(run: Path) -> EventAccumulator:

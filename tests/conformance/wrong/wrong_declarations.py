@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from diffmidi.api import Declaration, Field, Options, Preset, SamplerDeclaration, SourceDeclaration
+from diffmidi.api import (
+    Declaration,
+    Field,
+    MetricDeclaration,
+    Options,
+    Preset,
+    SamplerDeclaration,
+    SourceDeclaration,
+)
 from diffmidi_core.registry import find
 
 
@@ -53,8 +61,8 @@ homeless = SamplerDeclaration("wrong", "wrong_parts:Overwrites", family="no such
 chooses_freely = SamplerDeclaration("wrong", "wrong_parts:ChoosesFreely", family="gaussian")
 mixes_rows = SamplerDeclaration("wrong", "wrong_parts:MixesRows", family="gaussian")
 
-last_row = _declare("LastRow")
-counts_tokens = _declare("CountsTokens")
+last_row = MetricDeclaration("wrong", "wrong_parts:LastRow")
+counts_tokens = MetricDeclaration("wrong", "wrong_parts:CountsTokens")
 twins = SourceDeclaration("wrong", "wrong_parts:Twins")
 in_place = _declare("InPlace")
 raises = _declare("Raises")

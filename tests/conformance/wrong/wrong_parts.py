@@ -201,7 +201,7 @@ class LastRow(Metric):
         return {"words": item.words}
 
     def summarise(self, rows, reference=()):
-        return Figure(float(rows[-1]["words"]), "words", len(rows), "held-out windows")
+        return Figure(float(rows[-1]["words"]), "tokens", len(rows), "windows")
 
 
 class CountsTokens(Metric):

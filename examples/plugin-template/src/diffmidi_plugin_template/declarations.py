@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diffmidi.api import Declaration, Field, Options
+from diffmidi.api import Declaration, Field, MetricDeclaration, Options
 
 
 class SigmoidOptions(Options):
@@ -17,8 +17,9 @@ sigmoid = Declaration(
     options=SigmoidOptions,
 )
 
-leap = Declaration(
+leap = MetricDeclaration(
     summary="how far notes leap: the mean distance in pitch from one note to the next, in semitones",
+    title="leap to the next note",
     implementation="diffmidi_plugin_template.leap:Leap",
 )
 
