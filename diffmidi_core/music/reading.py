@@ -163,13 +163,11 @@ def _plainly_read(score: Score, scan: Scan) -> bool:
 
 
 def _is_channel_each(score: Score, scan: Scan) -> bool:
-    """Whether the tracks of a score that was plainly read are the channels of its file, so that pedals are where they
-    act.
-    """
+    """Whether the tracks of a score that was plainly read are its file's channels: each has its pedal then."""
     if len(score.tracks) == 1:
         return True
     channels = scan.channels()
-    return len(channels) == len(score.tracks) == len(set().union(*channels)) and all(len(each) == 1 for each in channels)
+    return len(score.tracks) == len(channels) == sum(map(len, channels)) == len(set().union(*channels))
 
 
 def _all_read(score: Score, scan: Scan) -> bool:
