@@ -144,14 +144,15 @@ def _row(source: Source, tokenizer: Tokenizer, piece: Piece, loss: Loss | None) 
             loss.add(score, tokenizer.decode(encoded.ids))
         name_of_notes = notes_hash(notes, score.ticks_per_quarter)
         end = (notes.onset + notes.duration).max(keepdims=True)
-        qpm, metre = typical(score, int(end[0]))
+        lasting = float(seconds(score, end)[0])
+        qpm, metre = typical(score, int(end[0]), lasting)
         return {
             "id": name,
             "key": split_key(piece.group, name_of_notes),
             "ids": encoded.ids,
             "starts": encoded.starts,
             "notes": encoded.notes,
-            "seconds": float(seconds(score, end)[0]),
+            "seconds": lasting,
             "notes_hash": name_of_notes,
             "signature": signature(notes),
             "elements": elements(notes),

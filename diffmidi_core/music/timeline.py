@@ -198,14 +198,12 @@ class Timeline:
         )
 
 
-def typical(score: Score, end: int) -> tuple[float | None, Signature | None]:
-    """The mean tempo of a score up to tick `end`, and the metre that holds longest; None where none is named.
+def typical(score: Score, end: int, seconds: float) -> tuple[float | None, Signature | None]:
+    """The mean tempo of a score and the metre that holds longest, up to its tick `end`; None where none is named.
 
-    A metre of one beat is none (see metre.py).
+    `seconds` is when that tick is. A metre of one beat is none (see metre.py).
     """
-    at, _ = _tempos(score)
-    minutes = float(microseconds(score, np.array([end]))[0]) / MINUTE
-    qpm = end / score.ticks_per_quarter / minutes if len(at) and minutes > 0 else None
+    qpm = 60 * end / score.ticks_per_quarter / seconds if len(score.tempos) and seconds > 0 else None
     lasting: dict[Signature, int] = {}
     metres = _metres(score)
     for (begin, *metre), after in zip(metres, [*(tick for tick, _, _ in metres[1:]), end], strict=False):
