@@ -154,7 +154,7 @@ class Merging:
         with SignatureFile.at(folder / "signatures", (int(kept.sum()), SIGNATURE_LENGTH)) as table:
             begin = 0
             for rows, shard in self._opened():
-                every = numbers(shard.table.column("signature").flatten()).reshape(-1, SIGNATURE_LENGTH)
+                every = numbers(shard.table.column("signature").values).reshape(-1, SIGNATURE_LENGTH)
                 signatures = every[kept[rows]]
                 table.write(begin, signatures)
                 begin += len(signatures)
@@ -195,7 +195,7 @@ class Merging:
                     said = [self.given.over(each, self.pieces[place].id) for each, place in zip(said, at, strict=True)]
                     columns["labels"] = column([json.dumps(each, ensure_ascii=False) for each in said], pa.string())
                 stream.write_batch(pa.RecordBatch.from_arrays([columns[each.name] for each in schema], schema=schema))
-                words = numbers(columns["ids"].flatten())
+                words = numbers(columns["ids"].values)
                 digest.update(words.astype("<i4", copy=False).tobytes())
                 report.words += len(words)
                 report.notes += int(numbers(columns["notes"]).sum())

@@ -35,6 +35,7 @@ from diffmidi_core.music.timeline import typical
 SIZE = 256
 """Pieces in a shard: what a killed preparation does again at most, for each process."""
 
+_AS_JSON = json.JSONEncoder(ensure_ascii=False)
 _INT32S = pa.list_(pa.int32())
 SCHEMA = pa.schema(
     {
@@ -156,7 +157,7 @@ def _row(source: Source, tokenizer: Tokenizer, piece: Piece, loss: Loss | None) 
             "notes_hash": name_of_notes,
             "signature": signature(notes),
             "elements": elements(notes),
-            "labels": json.dumps({**folder_label(piece.id), **measured_labels(score, notes)}, ensure_ascii=False),
+            "labels": _AS_JSON.encode({**folder_label(piece.id), **measured_labels(score, notes)}),
             "timeline": encoded.timeline.as_json(),
             "one_velocity": bool((notes.velocity == notes.velocity[0]).all()),
             "changed": json.dumps(dict(encoded.changed)) if encoded.changed else "",

@@ -158,8 +158,11 @@ def _plainly_read(score: Score, scan: Scan) -> bool:
     """
     if not scan.whole or scan.left_out or scan.after_sysex:
         return False
-    others = sum(len(track.controls) + len(track.pitch_bends) for track in score.tracks)
-    return 2 * score.note_num() + others == scan.count and not is_silenced(score)
+    left = scan.count - 2 * score.note_num()
+    if left:
+        left -= sum(len(track.controls) + len(track.pitch_bends) for track in score.tracks)
+        return not left and not is_silenced(score)
+    return True
 
 
 def _is_channel_each(score: Score, scan: Scan) -> bool:
