@@ -20,6 +20,7 @@ from diffmidi_core.data.duplicates import (
     signature,
 )
 from diffmidi_core.data.passages import Elements, common_passages, elements
+from diffmidi_core.data.ragged import numbers
 from diffmidi_core.errors import DiffmidiError, RefusedError
 from diffmidi_core.files import may_not_be_read
 from diffmidi_core.music.notes import notes_of
@@ -140,7 +141,7 @@ def _prepared(file: Path) -> PieceSet:
             for batch in stream:
                 names += batch.column("id").to_pylist()
                 hashes += batch.column("notes_hash").to_pylist()
-                signatures.append(batch.column("signature").flatten().to_numpy().reshape(-1, SIGNATURE_LENGTH).copy())
+                signatures.append(numbers(batch.column("signature").flatten()).reshape(-1, SIGNATURE_LENGTH).copy())
                 passages += [np.array(row.values, dtype=np.uint32) for row in batch.column("elements")]
     except PermissionError:
         raise may_not_be_read(file) from None

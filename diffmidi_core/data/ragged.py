@@ -41,7 +41,7 @@ class ArrowFile:
             raise DiffmidiError(
                 f"{self.path} was written by another version of diffmidi, and has no '{name}': prepare the data again."
             )
-        columns = [batch.column(name).to_numpy().astype(np.int64) for batch in self.batches]
+        columns = [numbers(batch.column(name)).astype(np.int64) for batch in self.batches]
         return np.concatenate(columns) if columns else np.zeros(0, dtype=np.int64)
 
     def hashes(self, name: str) -> NDArray[np.uint64]:
@@ -53,6 +53,11 @@ class ArrowFile:
         """One value of a column, as Python has it."""
         batch = int(np.searchsorted(self._rows_before, row, side="right")) - 1
         return self.batches[batch].column(name)[row - int(self._rows_before[batch])].as_py()
+
+
+def numbers(column: Any) -> NDArray[Any]:
+    """[N] an Arrow array of numbers, none of them missing, where it lies: without pandas, which `to_numpy` imports."""
+    return np.from_dlpack(column)
 
 
 def hashes(column: Any) -> NDArray[np.uint64]:

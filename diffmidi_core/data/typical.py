@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from diffmidi_core.data.ragged import numbers
+
 NO_METRE = ""
 
 
@@ -22,7 +24,7 @@ class TypicalSummary:
 
     def add(self, qpm: pa.Array, metre: pa.Array, wanted: NDArray[np.bool_]) -> None:
         """The `wanted` of some pieces; tempi are NaN, metres "" where a piece names none."""
-        tempos = qpm.to_numpy()
+        tempos = numbers(qpm)
         self._tempos.append(tempos[wanted & ~np.isnan(tempos)])
         self._metres.update(name for name, of in zip(metre.to_pylist(), wanted.tolist(), strict=True) if of and name)
 

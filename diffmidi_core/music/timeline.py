@@ -25,8 +25,10 @@ FINEST = 32_767
 """Most ticks in a quarter note that a MIDI file can count."""
 SHORTEST_NOTE_VALUE = 128
 """The largest denominator of a metre that is believed."""
+_AS_JSON = json.JSONEncoder(ensure_ascii=False)
 
 Float = NDArray[np.float64]
+_BEFORE: Float = np.array([-np.inf])
 T = TypeVar("T")
 Place = Callable[[Column], Column]
 Moved = tuple[Column, Column]
@@ -84,10 +86,12 @@ class Timeline:
         upbeat = (zero - _bar_line(metres, zero, quarter)) / quarter if bars else 0.0
 
         def times(ticks: Column) -> Float:
+            # What holds from the beginning of the score on, holds before it.
+            if len(ticks) == 1 and ticks[0] <= 0:
+                return _BEFORE
             at = (ticks - zero) / quarter
             if moved is not None:
                 at = _warped(at * steps, *moved) / steps
-            # What holds from the beginning of the score on, holds before it.
             return np.where(ticks > 0, at + upbeat, -np.inf)
 
         at, mspq = _tempos(score)
@@ -184,7 +188,7 @@ class Timeline:
 
     def as_json(self) -> str:
         """One line of JSON; what is not there is left out."""
-        return json.dumps({name: value for name, value in vars(self).items() if value}, ensure_ascii=False)
+        return _AS_JSON.encode({name: value for name, value in vars(self).items() if value})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -198,14 +202,12 @@ class Timeline:
         )
 
 
-def typical(score: Score, end: int) -> tuple[float | None, Signature | None]:
-    """The mean tempo of a score up to tick `end`, and the metre that holds longest; None where none is named.
+def typical(score: Score, end: int, seconds: float) -> tuple[float | None, Signature | None]:
+    """The mean tempo of a score and the metre that holds longest, up to its tick `end`; None where none is named.
 
-    A metre of one beat is none (see metre.py).
+    `seconds` is when that tick is. A metre of one beat is none (see metre.py).
     """
-    at, _ = _tempos(score)
-    minutes = float(microseconds(score, np.array([end]))[0]) / MINUTE
-    qpm = end / score.ticks_per_quarter / minutes if len(at) and minutes > 0 else None
+    qpm = 60 * end / score.ticks_per_quarter / seconds if len(score.tempos) and seconds > 0 else None
     lasting: dict[Signature, int] = {}
     metres = _metres(score)
     for (begin, *metre), after in zip(metres, [*(tick for tick, _, _ in metres[1:]), end], strict=False):
