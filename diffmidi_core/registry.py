@@ -15,7 +15,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -101,19 +101,17 @@ class Offer:
 
     def takes(self, data: str) -> bool:
         """Whether a source claims what is given as --data; one that cannot be loaded claims nothing."""
-        try:
+        with suppress(BrokenPluginError):
             patterns = self._as(SourceDeclaration).takes
-        except BrokenPluginError:
-            return False
-        return any(fnmatch.fnmatchcase(data.lower(), pattern.lower()) for pattern in patterns)
+            return any(fnmatch.fnmatchcase(data.lower(), pattern.lower()) for pattern in patterns)
+        return False
 
     def was(self, name: str) -> bool:
         """Whether the part had this name once; one that cannot be loaded does not say."""
-        try:
+        with suppress(BrokenPluginError):
             declaration = self.described()
-        except BrokenPluginError:
-            return False
-        return isinstance(declaration, Declaration) and name in declaration.was
+            return isinstance(declaration, Declaration) and name in declaration.was
+        return False
 
     def problem(self) -> str | None:
         """Why this offer cannot be used, or None. Imports the declaration, never the implementation."""
