@@ -31,7 +31,7 @@ from rich.table import Table
 from torch import distributed, nn
 from training import DTYPES, build_process, made_up, our_step, parameters, seconds
 
-from diffmidi_core.run.memory import peak_memory_mb
+from diffmidi_core.machine.memory import peak_memory_mb
 
 RANK = "DIFFMIDI_SCALING_RANK"
 

@@ -26,7 +26,8 @@ from torch import nn
 from transformers import BertConfig, BertModel
 
 from diffmidi_core.config import TrainConfig
-from diffmidi_core.contracts.batch import Batch, Canvas
+from diffmidi_core.contracts.batch import Batch
+from diffmidi_core.contracts.canvas import Canvas
 from diffmidi_core.contracts.draws import RowDraws
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.registry import find

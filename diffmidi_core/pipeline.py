@@ -8,7 +8,7 @@ scores = pipeline.sample(8, seed=0)
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -17,16 +17,18 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 
 from diffmidi_core.contracts.process import Process
-from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
+from diffmidi_core.contracts.tokenizer import Ids, Role, Tokenizer
 from diffmidi_core.draw.model import Model, open_model
 from diffmidi_core.draw.pieces import Computing, OnStep, pieces
-from diffmidi_core.draw.request import Request, requested
+from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.machine.precision import autocast, resolve_precision
 from diffmidi_core.music.notes import Score
-from diffmidi_core.run.precision import autocast, resolve_precision
+from diffmidi_core.music.reading import read_midi
+from diffmidi_core.request import Request, requested
 
 if TYPE_CHECKING:
     from diffmidi_core.judge.score import PieceScore
-    from diffmidi_core.run.manifest import Which
+    from diffmidi_core.saved.manifest import Which
 
 
 class Pipeline:
@@ -136,6 +138,37 @@ class Pipeline:
         computing = Computing(self._autocast, on_step=on_step)
         return [piece.ids for some in pieces(self.model, request, computing) for piece in some]
 
+    def redraw(
+        self,
+        music: Score | str | Path,
+        *,
+        free: Sequence[Role] = ("velocity",),
+        seed: int = 0,
+        steps: int | None = None,
+        sampler: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        on_step: OnStep | None = None,
+    ) -> Score:
+        """A piece with some of what its notes are drawn anew, by default how loud they are; everything else stays.
+
+        Args:
+            music: a score, or a MIDI file. What the tokenizer does not tell, such as who plays what, is not given back.
+            free: what is drawn: "velocity", "pitch", "duration", "time", as far as the model has tokens for just that.
+            seed, steps, sampler, options, on_step: as in `sample`.
+
+        Raises UsageError for what this model cannot draw by itself, DiffmidiError where the file cannot be read, or
+        holds nothing that the model has tokens for.
+        """
+        from diffmidi_core.draw.redraw import redraw
+
+        piece = music if isinstance(music, Score) else read_midi(Path(music))
+        encoded = self.tokenizer.encode_piece(piece)
+        if not len(encoded.ids):
+            raise DiffmidiError("the music holds nothing that this model has tokens for: choose notes of a piano.")
+        request = self.request(1, seed=seed, steps=steps, sampler=sampler, options=options)
+        computing = Computing(self._autocast, on_step=on_step)
+        return self.tokenizer.decode(redraw(self.model, encoded.ids, free, request, computing), encoded.timeline)
+
     def score(self, music: Score | str | Path, *, exact: bool = False) -> PieceScore:
         """The bits of a piece: in all, per note, per token, by type of token, and note by note.
 
@@ -156,7 +189,7 @@ class Pipeline:
         trained on. Raises DiffmidiError where the Hub cannot be reached or does not let you.
         """
         from diffmidi_core.publish.hub import publish
-        from diffmidi_core.run.manifest import is_run
+        from diffmidi_core.saved.manifest import is_run
 
         which = self.model.step if is_run(self.model.path) else None
         return publish(self.model.path, name, which=which, private=private, license=license)

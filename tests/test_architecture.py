@@ -77,6 +77,33 @@ def test_a_door_imports_no_plugin(path):
     assert not {module for module in imports(path) if module.split(".")[0] in PACKAGES}
 
 
+ROOMS = (
+    "music",
+    "contracts",
+    "data",
+    "diffusion",
+    "machine",
+    "saved",
+    "draw",
+    "judge",
+    "train",
+    "publish",
+    "show",
+    "run",
+)
+"""Each imports what stands before it, and nothing behind it."""
+
+
+@pytest.mark.parametrize("path", [path for path in CORE if path.parent.name in ROOMS], ids=name)
+def test_no_arrow_leads_back(path):
+    own = ROOMS.index(path.parent.name)
+    rooms = {
+        module.split(".")[1] for module in imports(path) if module.startswith("diffmidi_core.") and "." in module[14:]
+    }
+    assert not rooms & {"cli", "testing"}
+    assert not {room for room in rooms if room in ROOMS and ROOMS.index(room) > own}
+
+
 @pytest.mark.parametrize("path", LIGHT, ids=name)
 def test_light_modules_import_nothing_heavy_at_the_top(path):
     assert not {module for module in imports(path, top=True) if module.split(".")[0] in HEAVY}

@@ -10,9 +10,9 @@ True at real positions, or [B, L, L], True where a row may see a column, or None
             self.width = options.width
             self.own, self.others = nn.Linear(self.width, self.width), nn.Linear(self.width, self.width)
 
-        def forward(self, hidden, keep=None):
+        def forward(self, hidden, attention_mask=None):
             rows, length, _ = hidden.shape
-            seen = hidden.new_ones(rows, length) if keep is None else keep.to(hidden.dtype)
+            seen = hidden.new_ones(rows, length) if attention_mask is None else attention_mask.to(hidden.dtype)
             seen = seen if seen.dim() == 3 else seen[:, None].expand(-1, length, -1)
             mean = seen @ self.others(hidden) / seen.sum(-1, keepdim=True).clamp(min=1)
             return (self.own(hidden) + mean).tanh()

@@ -26,13 +26,13 @@ Checks of the conformance kit, besides those of every kind: check_listens, check
 """
 
 from diffmidi_core.contracts.report import Picture, Section, Table
-from diffmidi_core.draw.folder import DrawFolder, PieceRecord, StoredRequest
 from diffmidi_core.files import read_json, whole_file
 from diffmidi_core.hookspecs import hookimpl
 from diffmidi_core.judge.judged import Judged, StoredFigure
 from diffmidi_core.layers import changed_options, flat
 from diffmidi_core.numbers import clock_text, count_text, counted, figure_text, interval_text, percent_text, spread_text
 from diffmidi_core.presets import departures
+from diffmidi_core.saved.draw import DrawFolder, PieceRecord, StoredRequest
 from diffmidi_core.train.overfitting import curves_part
 
 __all__ = [

@@ -3,22 +3,26 @@
 A Process is an nn.Module built as `Class(options, tokenizer=..., backbone=..., schedule=...)`. It owns the embeddings
 below the backbone and the head above it. Three methods make it whole:
 
-- `loss(batch, generator)`: {"loss": a scalar to go down, and its parts}. `batch.ids` [B, L] int64, `batch.keep` its
-  padding mask [B, L]. What is random comes from `batch.rows_of`, averages are `batch.mean`.
+- `loss(batch, generator)`: {"loss": a scalar to go down, and its parts}. `batch.ids` [B, L] int64,
+  `batch.attention_mask` its padding mask [B, L]. What is random comes from `batch.rows_of`, averages are `batch.mean`.
 - `bound(batch, generator, levels=n)`: a Bound, bits [B, L] by name, whose sum is an upper bound on -log2 p(tokens).
 - `oracle(ids)`: a denoiser that always knows the tokens, which samplers are tested with.
 
-Mostly one begins from a family that exists, and writes its network: MaskedProcess (absorbing), GaussianProcess
+Mostly one begins from a family that exists, and writes its network: MaskedDiffusion (absorbing), GaussianDiffusion
 (embeddings with normal noise) or AutoregressiveProcess. Its samplers then fit, and loss and bound are there already:
 
-    class Small(MaskedProcess):
+    class Small(MaskedDiffusion):
         def __init__(self, options, *, tokenizer, backbone, schedule):
             super().__init__(options, tokenizer=tokenizer, backbone=backbone, schedule=schedule, typed=True)
-            self.embedding = nn.Embedding(len(tokenizer.vocab), backbone.width)
+            self.tokens = TokenHead(len(tokenizer.vocab), backbone.width, std=0.02)
 
-        def denoise(self, z, m, keep=None):
-            features = self.backbone(self.embedding(z), keep)   # [B, L, H]; m [B] is the share of masked tokens
-            return features @ self.embedding.weight.T           # logits [B, L, V]
+        def denoise(self, z, m, mask=None):
+            features = self.backbone(self.tokens.embed(z), mask)   # [B, L, H]; m [B] is the share of masked tokens
+            return self.tokens(features)                        # logits [B, L, V]
+
+A process of its own is put together from the same parts. `TokenDiffusion` corrupts tokens one by one: it takes a
+`Corruption` (q: drawn, its probabilities, its posterior), how times are drawn (`spread_times`), and an `objective`.
+`TokenHead` is what is round a backbone, `Support` what the grammar lets stand where. examples/uniform-noise is one.
 
 It is declared by a ProcessDeclaration, whose `family` names the samplers that can draw from it.
 
@@ -36,28 +40,35 @@ from diffmidi_core.contracts.schedule import NoiseSchedule
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.diffusion.autoregressive_process import AutoregressiveProcess
 from diffmidi_core.diffusion.categorical import draw_uniform
-from diffmidi_core.diffusion.gaussian_process import GaussianProcess
+from diffmidi_core.diffusion.corruption import Corruption
+from diffmidi_core.diffusion.gaussian_diffusion import GaussianDiffusion
 from diffmidi_core.diffusion.kl import normal_kl
 from diffmidi_core.diffusion.levels import GaussianLevels
-from diffmidi_core.diffusion.masked_process import MaskedProcess
+from diffmidi_core.diffusion.masked_diffusion import MaskedDiffusion
 from diffmidi_core.diffusion.neighbours import Neighbours
 from diffmidi_core.diffusion.steps import draw_noise, posterior_mean, predicted_noise, q_sample
 from diffmidi_core.diffusion.support import Support
 from diffmidi_core.diffusion.time_embedding import time_embedding
+from diffmidi_core.diffusion.times import spread_times, uniform_levels
+from diffmidi_core.diffusion.token_diffusion import TokenDiffusion
+from diffmidi_core.diffusion.token_head import TokenHead
 
 __all__ = [
     "AutoregressiveProcess",
     "Backbone",
     "Batch",
     "Bound",
+    "Corruption",
+    "GaussianDiffusion",
     "GaussianLevels",
-    "GaussianProcess",
-    "MaskedProcess",
+    "MaskedDiffusion",
     "Neighbours",
     "NoiseSchedule",
     "Process",
     "Share",
     "Support",
+    "TokenDiffusion",
+    "TokenHead",
     "Tokenizer",
     "draw_noise",
     "draw_uniform",
@@ -65,5 +76,7 @@ __all__ = [
     "posterior_mean",
     "predicted_noise",
     "q_sample",
+    "spread_times",
     "time_embedding",
+    "uniform_levels",
 ]

@@ -27,18 +27,20 @@ One token per note, its pitch, in quarter notes:
 
 `notes_of` gives the notes of a Score as columns (onset, duration, pitch, velocity), `score_of` makes a Score of them.
 A Timeline has what tokens do not carry: tempi, metres, upbeat. `metre_of` and its like read bars; `microseconds` and
-`sustained` read tempo and pedal.
+`sustained` read tempo and pedal. `roles` says what types of tokens tell ({"pitch": "pitch"}, above): what may be
+drawn anew by itself follows from it.
 
 Checks of the conformance kit, besides those of every kind: check_specials_come_first, check_words_are_words,
 check_ids_are_in_range, check_encoding_repeats, check_words_survive_decoding, check_notes_survive,
 check_decoding_is_total, check_specials_are_not_music, check_starts_are_boundaries, check_pieces_are_encoded_alike,
-check_a_timeline_is_kept, check_faultless, check_grammar_fits_the_vocabulary,
-check_transposed_words_are_transposed_music, check_scaled_velocities_leave_the_rest,
-check_stretched_time_leaves_the_rest, check_fingerprint_is_the_same_everywhere.
+check_a_timeline_is_kept, check_faultless, check_grammar_fits_the_vocabulary, check_roles_are_known,
+check_velocity_tokens_tell_velocities, check_transposed_words_are_transposed_music,
+check_scaled_velocities_leave_the_rest, check_stretched_time_leaves_the_rest,
+check_fingerprint_is_the_same_everywhere.
 """
 
 from diffmidi_core.contracts.grammar import Grammar
-from diffmidi_core.contracts.tokenizer import SPECIALS, Encoded, Ids, Tokenizer
+from diffmidi_core.contracts.tokenizer import SPECIALS, Encoded, Ids, Role, Tokenizer
 from diffmidi_core.music.clock import Tempo
 from diffmidi_core.music.metre import Metre, downbeat, metre_of, onset_phase
 from diffmidi_core.music.notes import Notes, Score, notes_of, score_of, without_twins
@@ -55,6 +57,7 @@ __all__ = [
     "MetreChange",
     "Moved",
     "Notes",
+    "Role",
     "Score",
     "Tempo",
     "Timeline",

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from diffmidi_core.config import default_parts, filled
-from diffmidi_core.draw.folder import DrawFolder
-from diffmidi_core.draw.request import Request, requested
 from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.layers import assignments_of
 from diffmidi_core.numbers import counted
 from diffmidi_core.registry import find
-from diffmidi_core.run.folder import RunFolder
-from diffmidi_core.run.manifest import Which, is_run, read_model
+from diffmidi_core.request import Request, requested
+from diffmidi_core.saved.draw import DrawFolder
+from diffmidi_core.saved.folder import RunFolder
+from diffmidi_core.saved.manifest import Which, is_run, read_model
 from diffmidi_core.sections import Part
 
 if TYPE_CHECKING:
     from diffmidi_core.draw.model import Model
-    from diffmidi_core.run.session import Surroundings
+    from diffmidi_core.machine.session import Surroundings
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Plan:
     @cached_property
     def work(self) -> Surroundings:
         """Listeners and devices."""
-        from diffmidi_core.run.session import Surroundings
+        from diffmidi_core.machine.session import Surroundings
 
         return Surroundings(self.hooks, precision=self.precision)
 

@@ -12,10 +12,10 @@ from diffmidi_core.cli.paths import UserPath
 from diffmidi_core.errors import UsageError
 
 if TYPE_CHECKING:
-    from diffmidi_core.draw.folder import DrawFolder
-    from diffmidi_core.run.folder import RunFolder
-    from diffmidi_core.run.manifest import Which
-    from diffmidi_core.run.session import Surroundings
+    from diffmidi_core.machine.session import Surroundings
+    from diffmidi_core.saved.draw import DrawFolder
+    from diffmidi_core.saved.folder import RunFolder
+    from diffmidi_core.saved.manifest import Which
     from diffmidi_core.sections import EvaluateConfig, Part
 
 
@@ -73,7 +73,7 @@ def _files(
 
     from diffmidi_core.judge.files import judge_files
     from diffmidi_core.judge.metrics import Metrics
-    from diffmidi_core.run.session import Surroundings
+    from diffmidi_core.machine.session import Surroundings
 
     assert against is not None
     work = Surroundings(hooks)
@@ -90,7 +90,7 @@ def _files(
 
 def _run(run: Path, which: Which, name: str | None, flags: Any, assignments: tuple[str, ...]) -> dict[str, Any]:
     from diffmidi_core.cli.drawing import chosen
-    from diffmidi_core.run.folder import RunFolder
+    from diffmidi_core.saved.folder import RunFolder
 
     folder = RunFolder.open(run)
     metrics, hooks = chosen(folder, "metric", flags, assignments), chosen(folder, "hook", flags, assignments)
@@ -99,7 +99,7 @@ def _run(run: Path, which: Which, name: str | None, flags: Any, assignments: tup
 
     from diffmidi_core.draw.model import open_model
     from diffmidi_core.judge.evaluate import evaluate
-    from diffmidi_core.run.session import Surroundings
+    from diffmidi_core.machine.session import Surroundings
 
     work = Surroundings(hooks, precision=flags.get("precision", folder.config().precision))
     model = open_model(run, which)

@@ -11,7 +11,7 @@ from diffmidi_core.cli.options import CHECKPOINT, LICENSE, RUN
 from diffmidi_core.cli.paths import UserPath
 
 if TYPE_CHECKING:
-    from diffmidi_core.run.manifest import Which
+    from diffmidi_core.saved.manifest import Which
 
 
 @click.command("export")
@@ -24,7 +24,7 @@ def command(run: Path, to: Path | None, checkpoint: Which, license: str | None) 
 
     In Python, `diffmidi.Pipeline.from_pretrained(FOLDER)` opens it.
     """
-    from diffmidi_core.run.folder import RunFolder
+    from diffmidi_core.saved.folder import RunFolder
 
     folder = RunFolder.open(run)
 

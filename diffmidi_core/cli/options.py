@@ -17,7 +17,7 @@ from diffmidi_core.errors import UsageError
 from diffmidi_core.layers import assignments_of
 
 if TYPE_CHECKING:
-    from diffmidi_core.run.session import Session
+    from diffmidi_core.machine.session import Session
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -220,9 +220,9 @@ def open_session(run: Path, flags: Mapping[str, Any], assignments: tuple[str, ..
 
     Raises DiffmidiError where flags would change what trained it, or where somebody else works on it.
     """
-    from diffmidi_core.run.folder import RunFolder
-    from diffmidi_core.run.lock import hold
-    from diffmidi_core.run.session import Session
+    from diffmidi_core.machine.session import Session
+    from diffmidi_core.saved.folder import RunFolder
+    from diffmidi_core.saved.lock import hold
 
     folder = RunFolder.open(run)
     config, changed = folder.changed(flags, assignments, kinds=owned.kinds)
@@ -245,10 +245,10 @@ def new_session(
 
     config = resolve(file, flags, assignments)
 
-    from diffmidi_core.run.folder import RunFolder
-    from diffmidi_core.run.lock import hold
-    from diffmidi_core.run.ranks import done_by_main
-    from diffmidi_core.run.session import Session
+    from diffmidi_core.machine.ranks import done_by_main
+    from diffmidi_core.machine.session import Session
+    from diffmidi_core.saved.folder import RunFolder
+    from diffmidi_core.saved.lock import hold
 
     folder = RunFolder(done_by_main(lambda: RunFolder.claim(out, config).path))
     click.get_current_context().with_resource(hold(folder.path, owned.command))
@@ -258,7 +258,7 @@ def new_session(
 
 def next_step(sentence: str) -> None:
     """Print what to do next, on the main process only."""
-    from diffmidi_core.run.ranks import is_main
+    from diffmidi_core.machine.ranks import is_main
 
     if is_main():
         click.echo(sentence)

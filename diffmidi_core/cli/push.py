@@ -10,7 +10,7 @@ import click
 from diffmidi_core.cli.options import CHECKPOINT, LICENSE, RUN
 
 if TYPE_CHECKING:
-    from diffmidi_core.run.manifest import Which
+    from diffmidi_core.saved.manifest import Which
 
 
 @click.command("push")

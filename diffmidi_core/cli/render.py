@@ -24,8 +24,8 @@ def command(where: Path, draw: str | None, first: int | None, assignments: tuple
     found, run = find_draw(where, draw)
     renderers, hooks = chosen(run, "renderer", flags, assignments), chosen(run, "hook", flags, assignments)
 
-    from diffmidi_core.run.build import check_parts
-    from diffmidi_core.run.session import Surroundings
+    from diffmidi_core.machine.build import check_parts
+    from diffmidi_core.machine.session import Surroundings
     from diffmidi_core.show.render import render
 
     check_parts(("renderer", part) for part in renderers)

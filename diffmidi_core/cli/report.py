@@ -20,13 +20,13 @@ def command(run: Path, assignments: tuple[str, ...], **given: Any) -> None:
     `diffmidi run` ends with it.
     """
     from diffmidi_core.cli.drawing import chosen
-    from diffmidi_core.run.folder import RunFolder
+    from diffmidi_core.saved.folder import RunFolder
 
     flags = collect(given, assignments, REPORT)
     folder = RunFolder.open(run)
     config = folder.config().model_copy(update={"hooks": chosen(folder, "hook", flags, assignments)})
 
-    from diffmidi_core.run.session import Session
+    from diffmidi_core.machine.session import Session
     from diffmidi_core.show.report import report
 
     written = report(Session(folder, config))

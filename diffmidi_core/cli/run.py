@@ -90,7 +90,7 @@ def _tree(config: Path | None, source: Path | None) -> dict[str, Any] | None:
     from diffmidi_core.files import read_json
 
     if source is not None:
-        from diffmidi_core.run.folder import RunFolder
+        from diffmidi_core.saved.folder import RunFolder
 
         return RunFolder.open(source).config().model_dump(mode="json")
     return read_json(config.expanduser()) if config else None
@@ -98,7 +98,7 @@ def _tree(config: Path | None, source: Path | None) -> dict[str, Any] | None:
 
 def _resolved(resume: Path | None, file: dict[str, Any] | None, flags: Any, assignments: tuple[str, ...]) -> Any:
     if resume:
-        from diffmidi_core.run.folder import RunFolder
+        from diffmidi_core.saved.folder import RunFolder
 
         return RunFolder.open(resume).changed(flags, assignments)[0]
     from diffmidi_core.config import resolve

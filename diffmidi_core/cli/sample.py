@@ -12,8 +12,8 @@ from diffmidi_core.cli.paths import UserPath
 from diffmidi_core.errors import UsageError
 
 if TYPE_CHECKING:
-    from diffmidi_core.draw.folder import DrawFolder
-    from diffmidi_core.run.manifest import Which
+    from diffmidi_core.saved.draw import DrawFolder
+    from diffmidi_core.saved.manifest import Which
 
 RENDERED = 8
 """Pieces of a draw that are rendered unless --render says otherwise."""
@@ -61,7 +61,7 @@ def command(
     planned = plan(model, checkpoint, flags, assignments)
 
     from diffmidi_core.draw.sample import copy_to, sample
-    from diffmidi_core.run.build import check_parts
+    from diffmidi_core.machine.build import check_parts
 
     check_parts([("sampler", planned.request.sampler), *(("renderer", part) for part in planned.renderers)])
     opened = planned.open()

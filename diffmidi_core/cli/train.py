@@ -40,7 +40,7 @@ def command(
         return
     session.profile = profile
 
-    from diffmidi_core.run.build import check_parts
+    from diffmidi_core.machine.build import check_parts
 
     config = session.config
     check_parts((kind, getattr(config, kind)) for kind in ("tokenizer", "backbone", "schedule", "process"))

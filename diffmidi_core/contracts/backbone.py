@@ -14,8 +14,8 @@ class Backbone(nn.Module, ABC):
     """A network over positions.
 
     Built as `Class(options, length=L)`, L the most positions it will see. Position information is the backbone's own
-    business. Every parameter must get a gradient (else distributed training stalls), and padding (keep False) must
-    change nothing at kept positions.
+    business. Every parameter must get a gradient (else distributed training stalls), and padding (`attention_mask`
+    False) must change nothing at real positions.
     """
 
     width: int
@@ -35,9 +35,9 @@ class Backbone(nn.Module, ABC):
             raise UsageError("this backbone cannot recompute its activations: leave out --checkpointing.")
 
     @abstractmethod
-    def forward(self, hidden: Tensor, keep: Tensor | None = None) -> Tensor:
+    def forward(self, hidden: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Features [B, L, H] to features [B, L, H].
 
-        `keep` is bool: [B, L], True at real positions; or [B, L, L], True where row may see column (causal, blocks);
-        or None, where every position is real and sees all others.
+        `attention_mask` is bool: [B, L], True at real positions; or [B, L, L], True where row may see column (causal,
+        blocks); or None, where every position is real and sees all others.
         """

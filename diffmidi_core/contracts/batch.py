@@ -1,4 +1,4 @@
-"""Batch and Canvas: what goes into training, and what a sampler fills."""
+"""Batch: what goes into training."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 Over = Literal["rows", "positions", "words"]
@@ -23,7 +21,7 @@ class Share:
         first: the row of the step that is the batch's first.
         parts: how many batches the step is cut into, over forward passes and processes.
         rows: rows of the whole step.
-        positions: kept positions in all of them.
+        positions: real positions in all of them.
         words: words of music in all of them.
     """
 
@@ -40,14 +38,14 @@ class Batch:
 
     Attributes:
         ids: [B, L] int64; [CLS] words [SEP], then [PAD] to the end.
-        keep: [B, L] bool, True at real positions ([CLS] and [SEP] among them), False at [PAD]; None says that every
-            position is real, so that attention needs no mask.
-        words: [B] int64, how many words of music each row holds: kept positions without [CLS] and [SEP].
+        attention_mask: [B, L] bool, True at real positions ([CLS] and [SEP] among them), False at [PAD]; None says
+            that every position is real, so that attention needs no mask.
+        words: [B] int64, how many words of music each row holds: real positions without [CLS] and [SEP].
         share: the part of an optimiser step that this is; None: the whole of it.
     """
 
     ids: Tensor
-    keep: Tensor | None
+    attention_mask: Tensor | None
     words: Tensor
     share: Share | None = None
 
@@ -60,8 +58,13 @@ class Batch:
         return self._mapped(torch.Tensor.pin_memory)
 
     def mask(self) -> Tensor:
-        """`keep` as a tensor [B, L], also where every position is real."""
-        return torch.ones_like(self.ids, dtype=torch.bool) if self.keep is None else self.keep
+        """`attention_mask` as a tensor [B, L], also where every position is real."""
+        return torch.ones_like(self.ids, dtype=torch.bool) if self.attention_mask is None else self.attention_mask
+
+    def loss_mask(self) -> Tensor:
+        """[B, L] bool: the tokens of music, neither [CLS], [SEP] nor [PAD]."""
+        place = torch.arange(self.ids.shape[1], device=self.ids.device)
+        return (place >= 1) & (place <= self.words[:, None])
 
     def rows_of(self, draw: Callable[[int], Tensor]) -> Tensor:
         """[B, ...] this batch's rows of `draw(n)`, which makes random rows [n, ...] for the whole step.
@@ -73,7 +76,7 @@ class Batch:
         return draw(self.share.rows)[self.share.first : self.share.first + len(self.ids)].clone()
 
     def mean(self, values: Tensor, over: Over) -> Tensor:
-        """The sum of `values` [B, ...], by how many rows, kept positions or words of music the whole step has.
+        """The sum of `values` [B, ...], by how many rows, real positions or words of music the whole step has.
 
         It is scaled so that the plain mean over all batches of the step, which is what gradient accumulation and
         distributed training take, is the mean over the step: however it is cut, and whatever padding is where. `values`
@@ -102,58 +105,5 @@ class Batch:
         return replace(self._mapped(lambda tensor: tensor[start : start + size]), share=share)
 
     def _mapped(self, change: Callable[[Tensor], Tensor]) -> Batch:
-        keep = None if self.keep is None else change(self.keep)
-        return replace(self, ids=change(self.ids), keep=keep, words=change(self.words))
-
-
-@dataclass(frozen=True)
-class Canvas:
-    """What a sampler fills: the words that are already there, and which of them stay.
-
-    Attributes:
-        ids: [B, L] int64; what stands at fixed positions ([CLS], [SEP], [PAD], and words the user keeps).
-        fixed: [B, L] bool, True where the word is given; a sampler returns it unchanged.
-        keep: [B, L] bool or None, as in Batch.
-    """
-
-    ids: Tensor
-    fixed: Tensor
-    keep: Tensor | None
-
-    @classmethod
-    def blank(cls, count: int, length: int, *, cls_id: int = 1, sep_id: int = 2, device: str = "cpu") -> Canvas:
-        """An empty canvas of `length` words between [CLS] and [SEP]: nothing but those two is fixed."""
-        return cls.begun([()] * count, [length] * count, cls_id=cls_id, sep_id=sep_id, device=device)
-
-    @classmethod
-    def begun(
-        cls,
-        beginnings: Sequence[Sequence[int] | NDArray[np.integer]],
-        lengths: Sequence[int],
-        *,
-        width: int | None = None,
-        cls_id: int = 1,
-        sep_id: int = 2,
-        device: str = "cpu",
-    ) -> Canvas:
-        """Rows that begin with given words, which are fixed, and are to have `lengths` words in all.
-
-        [SEP] follows the last word of a row; [PAD] fills what is then left of `width` words, and no more of the music.
-        By default the longest row is as wide.
-        """
-        width = max(lengths) if width is None else width
-        place = torch.arange(width + 2)
-        end = torch.tensor(lengths)[:, None] + 1
-        ids = torch.where(place == end, sep_id, torch.zeros(len(lengths), width + 2, dtype=torch.int64))
-        ids[:, 0] = cls_id
-        fixed = (place == 0) | (place >= end)
-        for row, words in enumerate(beginnings):
-            ids[row, 1 : 1 + len(words)] = torch.as_tensor(words, dtype=torch.int64)
-            fixed[row, 1 : 1 + len(words)] = True
-        keep = None if min(lengths) == width else place <= end
-        return cls(ids, fixed, keep).to(device)
-
-    def to(self, device: torch.device | str) -> Canvas:
-        """The same canvas on a device."""
-        keep = None if self.keep is None else self.keep.to(device)
-        return Canvas(self.ids.to(device), self.fixed.to(device), keep)
+        attention_mask = None if self.attention_mask is None else change(self.attention_mask)
+        return replace(self, ids=change(self.ids), attention_mask=attention_mask, words=change(self.words))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ Ids = NDArray[np.int32]
 
 PAD, CLS, SEP, MASK = "[PAD]", "[CLS]", "[SEP]", "[MASK]"
 SPECIALS = (PAD, CLS, SEP, MASK)
+
+Role = Literal["pitch", "velocity", "duration", "time", "metre", "tempo", "count", "track"]
+"""What tokens of a type tell of music. "time": how it passes (a shift, a rest, a bar line, a position in the bar)."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,14 @@ class Tokenizer(ABC):
     @abstractmethod
     def grammar(self) -> Grammar:
         """Which type of word may follow which."""
+
+    @property
+    def roles(self) -> Mapping[str, Role]:
+        """Types of `grammar.types` to what their tokens tell; for requests such as "draw the velocities anew".
+
+        A type is left out whose tokens tell several things at once, or something else. By default all are.
+        """
+        return {}
 
     @abstractmethod
     def encode_counted(self, score: Score) -> tuple[Ids, Mapping[str, int]]:

@@ -150,8 +150,8 @@ class TokenDataset:
         if self.augment is not None and varied:
             ids[varied] = self.augment(ids[varied], np.array([windows[row].draws for row in varied]))
         whole = bool((counts == self.length).all())
-        keep = None if whole else torch.from_numpy(np.arange(self.length + 2) < counts[:, None] + 2)
-        return Batch(torch.from_numpy(ids), keep, torch.from_numpy(counts))
+        mask = None if whole else torch.from_numpy(np.arange(self.length + 2) < counts[:, None] + 2)
+        return Batch(torch.from_numpy(ids), mask, torch.from_numpy(counts))
 
     @cached_property
     def _choices_before(self) -> Column:

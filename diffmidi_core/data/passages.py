@@ -147,7 +147,7 @@ def _first_of_each(hashes: NDArray[np.uint64]) -> Elements:
     """The distinct ones of their upper halves, in the order in which they first come."""
     # With their places in the lower halves they are sorted many times as fast as by their order.
     half = np.uint64(32)
-    ordered = np.sort((hashes >> half << half) + np.arange(len(hashes), dtype=np.uint64))
+    ordered: NDArray[np.uint64] = np.sort((hashes >> half << half) + np.arange(len(hashes), dtype=np.uint64))
     value, place = (ordered >> half).astype(np.uint32), ordered.astype(np.uint32)
     new = np.ones(len(value), dtype=bool)
     np.not_equal(value[1:], value[:-1], out=new[1:])

@@ -93,7 +93,7 @@ class AutoregressiveProcess(Process):
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """ "loss": cross-entropy in nats per word. Nothing is drawn."""
-        is_word = _is_word(batch)
+        is_word = batch.loss_mask()
         return {"loss": batch.mean(self._nats(batch, self.allowed(batch.ids), is_word), "words")}
 
     def bound(self, batch: Batch, generator: torch.Generator, *, levels: int | None = None) -> Bound:
@@ -101,7 +101,7 @@ class AutoregressiveProcess(Process):
 
         Raises DiffmidiError where words stand that the grammar does not allow.
         """
-        is_word, allowed = _is_word(batch), self.allowed(batch.ids)
+        is_word, allowed = batch.loss_mask(), self.allowed(batch.ids)
         if (~allowed.gather(-1, batch.ids[..., None]).squeeze(-1) & is_word).any():
             raise DiffmidiError(
                 "a window holds words that the tokenizer's grammar does not allow where they stand, as one that begins "
@@ -119,9 +119,3 @@ class AutoregressiveProcess(Process):
             reduction="none",
             ignore_index=NOT_ASKED,
         )
-
-
-def _is_word(batch: Batch) -> Tensor:
-    """[B, L] bool: neither [CLS], [SEP] nor [PAD]."""
-    place = torch.arange(batch.ids.shape[1], device=batch.ids.device)
-    return (place >= 1) & (place <= batch.words[:, None])

@@ -34,7 +34,7 @@ DEFENSIVE = 0.25
 """The share of level draws that follows the weights (defensive importance sampling, Hesterberg 1995)."""
 
 Predict = Callable[[Tensor, Tensor, Tensor | None], Tensor]
-"""x_t [B, L, D], t [B] in [0, 1), keep as in Batch: the estimate of the embeddings [B, L, D]."""
+"""x_t [B, L, D], t [B] in [0, 1), mask is `Batch.attention_mask`: the estimate of the embeddings [B, L, D]."""
 
 
 def marginal_variance(levels: GaussianLevels, start_std: float) -> Tensor:
@@ -50,19 +50,19 @@ def snr_drops(levels: GaussianLevels, start_std: float) -> Tensor:
     return -snr.diff()
 
 
-def prior_bits(levels: GaussianLevels, start_std: float, clean: Tensor, keep: Tensor) -> Tensor:
+def prior_bits(levels: GaussianLevels, start_std: float, clean: Tensor, mask: Tensor) -> Tensor:
     """[B, L] KL(q(x_{T−1} | w) ‖ N(0, I)) in bits, over all channels, 0 where not kept; `clean` [B, L, D] is E[w]."""
     mean = levels.on(clean).sqrt_alpha_bar[-1] * clean
     log_variance = clean.new_tensor(math.log(float(marginal_variance(levels, start_std)[-1])))
     nats = normal_kl(mean, log_variance, torch.zeros_like(mean), torch.zeros_like(log_variance))
-    return nats.sum(-1) * keep / LN2
+    return nats.sum(-1) * mask / LN2
 
 
 def diffusion_bits(
     levels: GaussianLevels,
     start_std: float,
     clean: Tensor,
-    keep: Tensor | None,
+    mask: Tensor | None,
     predict: Predict,
     generator: torch.Generator,
     count: int | None,
@@ -87,18 +87,18 @@ def diffusion_bits(
         index = stratified(p, count, (offsets + torch.arange(rows) / rows) % 1)
         weights = drops / (count * p)
     mean_of, std_of = levels.alpha_bar.sqrt(), marginal_variance(levels, start_std).sqrt()
-    mask = torch.ones(clean.shape[:2], dtype=torch.bool, device=clean.device) if keep is None else keep
+    real = torch.ones(clean.shape[:2], dtype=torch.bool, device=clean.device) if mask is None else mask
     bits = torch.zeros(clean.shape[:2], dtype=clean.dtype, device=clean.device)
-    for some in torch.split(index, max(1, POSITIONS_AT_ONCE // mask.numel())):  # [k, B]
+    for some in torch.split(index, max(1, POSITIONS_AT_ONCE // real.numel())):  # [k, B]
         mean, std, weight, times = (
             table[some].to(clean.dtype).to(clean.device) for table in (mean_of, std_of, weights, levels.times)
         )
         noise = torch.stack([draw_noise(generator, clean) for _ in some])  # [k, B, L, D]
         x_t = mean[..., None, None] * clean + std[..., None, None] * noise
-        several = None if keep is None else keep.repeat(len(some), 1)
+        several = None if mask is None else mask.repeat(len(some), 1)
         guess = predict(x_t.flatten(0, 1), times.flatten(), several).view(x_t.shape)
         error = ((clean - guess) ** 2).sum(-1)  # [k, B, L]
-        bits += (weight[..., None] * error * mask).sum(0) / (2 * LN2)
+        bits += (weight[..., None] * error * real).sum(0) / (2 * LN2)
     return bits
 
 

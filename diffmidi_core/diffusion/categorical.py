@@ -16,6 +16,11 @@ def draw_uniform(generator: torch.Generator, shape: tuple[int, ...], device: tor
     return torch.rand(shape, generator=generator, device=generator.device).to(device, non_blocking=True)
 
 
+def restricted(logits: Tensor, admitted: Tensor | None) -> Tensor:
+    """The logits [B, L, V] with −inf at tokens that are not `admitted` [B, L, V] bool; None: all are."""
+    return logits if admitted is None else logits.masked_fill(~admitted.to(logits.device), -torch.inf)
+
+
 def nucleus(logits: Tensor, top_p: float) -> Tensor:
     """The logits [..., N] with −inf outside the fewest most probable that together have the share `top_p`.
 

@@ -22,9 +22,9 @@ class Neighbours(nn.Module):
         if self.convolution.bias is not None:
             nn.init.zeros_(self.convolution.bias)
 
-    def forward(self, hidden: Tensor, keep: Tensor | None = None) -> Tensor:
-        """Features [B, L, H] to features [B, L, H]; positions that `keep` [B, L] leaves out are seen by none."""
+    def forward(self, hidden: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Features [B, L, H] to features [B, L, H]; positions that `mask` [B, L] leaves out are seen by none."""
         normed = self.norm(hidden)
-        seen = normed if keep is None else normed * keep[..., None]
+        seen = normed if mask is None else normed * mask[..., None]
         mixed: Tensor = normed + self.convolution(seen.mT).mT
         return mixed

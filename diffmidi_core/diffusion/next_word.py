@@ -61,29 +61,37 @@ class NextWord(nn.Module):
         types[..., 0] = False
         return types[..., self.type_of]
 
-    def ahead(self, ids: Tensor, fixed: Tensor) -> Tensor:
-        """[B, L + 1, S + 1] bool, before each word and after the last: may what is fixed further on still be read?
+    def ahead(self, ids: Tensor, fixed: Tensor, admitted: Tensor | None = None) -> Tensor:
+        """[B, L + 1, S + 1] bool, before each token and after the last: is there still a legal way to the end?
 
-        `fixed` [B, L] bool says where `ids` [B, L] is given; any words may stand elsewhere. Texts end in a final state,
-        unless none of that many words does. Raises DiffmidiError where no legal text holds the words that are fixed.
+        `fixed` [B, L] bool says where `ids` [B, L] is given; elsewhere any tokens may stand, or those of `admitted`
+        [B, L, V] bool. Texts end in a final state, unless none of that many tokens does. Raises DiffmidiError where no
+        legal text is of tokens that are allowed.
         """
         anywhere = torch.arange(len(self._following), device=ids.device) < len(self._following) - 1
         end = self._final.expand(len(ids), -1)
-        ahead = self._ahead(ids, fixed, end)
+        types = None if admitted is None else self._types(admitted)
+        ahead = self._ahead(ids, fixed, types, end)
         if (stuck := ~ahead[:, 0, self._start].any(-1)).any():
-            ahead = self._ahead(ids, fixed, torch.where(stuck[:, None], anywhere, end))
+            ahead = self._ahead(ids, fixed, types, torch.where(stuck[:, None], anywhere, end))
         if (~ahead[:, 0, self._start].any(-1)).any():
             raise DiffmidiError(
-                "the words that are kept leave no way to fill the rest so that the tokenizer's grammar allows it all: "
-                "keep whole notes, beginning with the first word of one."
+                "what is kept or allowed leaves no way to fill the rest so that the tokenizer's grammar allows it all: "
+                "keep whole notes, beginning with the first token of one, or allow more."
             )
         return ahead
 
-    def _ahead(self, ids: Tensor, fixed: Tensor, end: Tensor) -> Tensor:
+    def _types(self, admitted: Tensor) -> Tensor:
+        """[B, L, K] bool: the types of which some token is `admitted` [B, L, V]."""
+        found = torch.zeros(*admitted.shape[:-1], self._following.shape[1], device=admitted.device)
+        return found.index_add(-1, self.type_of, admitted.to(found.dtype)) > 0
+
+    def _ahead(self, ids: Tensor, fixed: Tensor, types: Tensor | None, end: Tensor) -> Tensor:
         moves, ahead = self._moves(ids), [end]
         for place in reversed(range(ids.shape[1])):
             given = ahead[-1].gather(-1, moves[:, place])
-            free = ahead[-1][:, self._following[:, 1:]].any(-1)
+            ways = ahead[-1][:, self._following[:, 1:]]  # [B, S + 1, K - 1]
+            free = (ways if types is None else ways & types[:, place, None, 1:]).any(-1)
             ahead.append(torch.where(fixed[:, place, None], given, free))
         return torch.stack(ahead[::-1], 1)
 

@@ -6,6 +6,7 @@ x0_hat the denoiser's estimate of x_start.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -24,6 +25,15 @@ def q_sample(levels: GaussianLevels, x_start: Tensor, t: int | Tensor, noise: Te
     """x_t ~ q(x_t | x_start) = N(√ᾱ_t x_start, (1−ᾱ_t) I): Ho et al. 2020, eq. 4."""
     levels = levels.on(x_start)
     return at(levels.sqrt_alpha_bar, t) * x_start + at(levels.sqrt_one_minus_alpha_bar, t) * noise
+
+
+def q_log_probability(x_t: Tensor, signal: Tensor, center: Tensor, variance: Tensor) -> Tensor:
+    """[...] ln N(x_t; √signal center, variance I), summed over the D channels of x_t and `center` [..., D].
+
+    `signal` and `variance` [...] are ᾱ_t and that of x_t given `center`: 1 − ᾱ_t where it is x_start.
+    """
+    error = ((x_t - signal.sqrt()[..., None] * center) ** 2).sum(-1)
+    return -(error / variance + x_t.shape[-1] * (2 * math.pi * variance).log()) / 2
 
 
 def posterior_mean(levels: GaussianLevels, x_start: Tensor, x_t: Tensor, t: int | Tensor) -> Tensor:

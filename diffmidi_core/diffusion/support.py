@@ -16,10 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from diffmidi_core.contracts.batch import Batch
+from diffmidi_core.contracts.canvas import Canvas
 from diffmidi_core.contracts.draws import RowDraws
 from diffmidi_core.contracts.grammar import Grammar
 from diffmidi_core.contracts.tokenizer import SPECIALS
-from diffmidi_core.diffusion.categorical import exact, nucleus
+from diffmidi_core.diffusion.categorical import exact, nucleus, restricted
 from diffmidi_core.errors import DiffmidiError
 
 Reduce = Callable[[Tensor, int], Tensor]
@@ -64,13 +65,18 @@ class Support(nn.Module):
 
     def check(self, batch: Batch) -> None:
         """Raises DiffmidiError where the words of a batch, without its [CLS] and [SEP], are not all allowed."""
-        place = torch.arange(batch.ids.shape[1], device=batch.ids.device)
-        is_word = (place >= 1) & (place <= batch.words[:, None])
-        if bool((self.excluded(batch.ids) & is_word).any()):
+        if bool((self.excluded(batch.ids) & batch.loss_mask()).any()):
             raise DiffmidiError(
                 "a window begins inside a note, with words that the tokenizer's grammar does not allow there: "
                 "choose a --length that holds the longest note, or set process.typed=false."
             )
+
+    def check_canvas(self, canvas: Canvas) -> None:
+        """Raises DiffmidiError where no legal text is of tokens that a canvas allows."""
+        admitted = canvas.admitted()
+        if admitted is not None:
+            blank = torch.zeros(admitted.shape, device=admitted.device)
+            self.legal_argmax(restricted(blank, admitted), canvas.ids, canvas.fixed)
 
     def draw(
         self,
@@ -87,8 +93,9 @@ class Support(nn.Module):
         `fixed` [B, L] bool says where `ids` [B, L] is given; specials there are passed over. Texts end in a final
         state, unless none of that many words does. `top_p` is the nucleus among the words of a type: types themselves
         are not cut, so that a way through remains. `wanted` [B, L] bool: the positions to draw, jointly with what
-        could stand at the others; those come back as they are in `ids`. Raises DiffmidiError where no legal text is
-        possible.
+        could stand at the others; those come back as they are in `ids`. Tokens whose logit is −inf, as those that a
+        canvas does not allow, are never drawn, nor anything that would leave only such ones further on. Raises
+        DiffmidiError where no legal text is possible.
         """
         logits = exact(logits)
 
@@ -136,8 +143,8 @@ class Support(nn.Module):
             ahead = self._ahead(weights, reads, end, reduce)
         if ahead[0][:, self._start].isneginf().all(-1).any():
             raise DiffmidiError(
-                "the words that are kept leave no way to fill the rest so that the tokenizer's grammar allows it all: "
-                "keep whole notes, beginning with the first word of one."
+                "what is kept or allowed leaves no way to fill the rest so that the tokenizer's grammar allows it all: "
+                "keep whole notes, beginning with the first token of one, or allow more."
             )
         state = self._start[choose(ahead[0][:, self._start])]  # [B]
         following = torch.stack(ahead[1:], 1)[..., self._next]  # [B, L, S, K]

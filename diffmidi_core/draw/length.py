@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.data.dataset import TokenDataset
-from diffmidi_core.draw.lengths import DataLengths
-from diffmidi_core.draw.typical import Typical
 from diffmidi_core.errors import UsageError
+from diffmidi_core.machine.seeds import generator_for
 from diffmidi_core.music.metre import FOUR_FOUR, Metre, Stretch
 from diffmidi_core.music.notes import Score, notes_of
 from diffmidi_core.music.timeline import Timeline
-from diffmidi_core.run.seeds import generator_for
+from diffmidi_core.saved.lengths import DataLengths
+from diffmidi_core.saved.typical import Typical
 from diffmidi_core.sections import parse_length
 
 QUANTILES = 100

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.contracts.batch import Canvas
+from diffmidi_core.contracts.canvas import Canvas
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.draw.length import UNKNOWN, Goal
 

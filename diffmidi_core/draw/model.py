@@ -12,16 +12,16 @@ from typing import Literal
 
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.tokenizer import Tokenizer
-from diffmidi_core.draw.lengths import DataLengths
-from diffmidi_core.draw.request import Request
 from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.machine.build import build_process, build_tokenizer
 from diffmidi_core.music.timeline import Timeline
 from diffmidi_core.registry import find
-from diffmidi_core.run import checkpoint as checkpoints
-from diffmidi_core.run.build import build_process, build_tokenizer
-from diffmidi_core.run.manifest import AGAIN, ANOTHER, PARTS, Manifest, Which, model_folder
-from diffmidi_core.run.manifest import CONFIG as CONFIG
-from diffmidi_core.run.manifest import is_run as is_run
+from diffmidi_core.request import Request
+from diffmidi_core.saved import checkpoint as checkpoints
+from diffmidi_core.saved.lengths import DataLengths
+from diffmidi_core.saved.manifest import AGAIN, ANOTHER, PARTS, Manifest, Which, model_folder
+from diffmidi_core.saved.manifest import CONFIG as CONFIG
+from diffmidi_core.saved.manifest import is_run as is_run
 from diffmidi_core.sections import Part
 
 WEIGHTS, TOKENIZER, VOCAB = checkpoints.MODEL, checkpoints.TOKENIZER, "vocab.txt"

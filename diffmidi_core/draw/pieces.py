@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 import torch
 
-from diffmidi_core.contracts.batch import Canvas
+from diffmidi_core.contracts.canvas import Canvas
 from diffmidi_core.contracts.draws import RowDraws
 from diffmidi_core.contracts.sampler import Sampler
 from diffmidi_core.draw.length import Goal, goals_for
 from diffmidi_core.draw.long import Drawn, Filled, Frame, grow
 from diffmidi_core.draw.model import Model
-from diffmidi_core.draw.request import Request
-from diffmidi_core.run.build import blamed, build
-from diffmidi_core.run.memory import Halves
-from diffmidi_core.run.ranks import gathered
-from diffmidi_core.run.seeds import generator_for
+from diffmidi_core.machine.build import blamed, build
+from diffmidi_core.machine.memory import Halves
+from diffmidi_core.machine.ranks import gathered
+from diffmidi_core.machine.seeds import generator_for
+from diffmidi_core.request import Request
 
 OnStep = Callable[[int, int | None], object]
 """Told (done, total) after each reverse step of a window; total is None where no one knows how many it takes."""
@@ -61,16 +61,42 @@ def pieces(model: Model, request: Request, computing: Computing) -> Iterator[lis
         yield gathered(mine) if ranks > 1 else mine[0][1]
 
 
+@dataclass(frozen=True)
+class Filling:
+    """Fills the windows of pieces by the sampler of a request. A window follows from (seed, piece, window) alone."""
+
+    model: Model
+    request: Request
+    computing: Computing
+    sampler: Sampler
+
+    @classmethod
+    def of(cls, model: Model, request: Request, computing: Computing) -> Filling:
+        """With the request's sampler, built."""
+        return cls(model, request, computing, build("sampler", request.sampler))
+
+    def __call__(
+        self, canvas: Canvas, pieces: Sequence[int], window: int, on_step: Callable[[int, int], object]
+    ) -> Filled:
+        """The tokens [B, L] of a canvas whose rows are of these pieces, and what to record of each."""
+        process, seed = self.model.process, self.request.seed
+        device = next(process.parameters()).device
+        draws = RowDraws([generator_for(seed, "sample", piece, window, device=device) for piece in pieces])
+        with torch.inference_mode(), self.computing.autocast():
+            found = self.sampler.sample(
+                process, canvas.to(device), steps=self.request.steps, draws=draws, on_step=on_step
+            )
+        return found.ids.cpu().numpy(), {name: values.tolist() for name, values in found.record.items()}
+
+
 class _Draw:
     """What the batches of a request share."""
 
     def __init__(
         self, model: Model, request: Request, computing: Computing, goals: Sequence[Goal], first: int | None
     ) -> None:
-        self.process, self.request, self.computing = model.process, request, computing
         self.goals, self.first = goals, first
-        self.sampler: Sampler = build("sampler", request.sampler)
-        self.device = next(model.process.parameters()).device
+        self.filling = Filling.of(model, request, computing)
         self.frame = Frame.of(model.tokenizer, model.length, request.overlap)
         size, count = request.batch_size, request.count
         self.batches = [range(begin, min(begin + size, count)) for begin in range(0, count, size)]
@@ -86,19 +112,11 @@ class _Draw:
 
     def _grown(self, pieces: Sequence[int]) -> list[Drawn]:
         def fill(canvas: Canvas, rows: Sequence[int], window: int) -> Filled:
-            return self._filled(canvas, [pieces[row] for row in rows], window)
+            found = self.filling(canvas, [pieces[row] for row in rows], window, self.progress.tell)
+            self.progress.next_window()
+            return found
 
         return grow([self.goals[piece] for piece in pieces], fill, self.frame, first=self.first)
-
-    def _filled(self, canvas: Canvas, pieces: Sequence[int], window: int) -> Filled:
-        seed, device = self.request.seed, self.device
-        draws = RowDraws([generator_for(seed, "sample", piece, window, device=device) for piece in pieces])
-        with torch.inference_mode(), self.computing.autocast():
-            drawn = self.sampler.sample(
-                self.process, canvas.to(device), steps=self.request.steps, draws=draws, on_step=self.progress.tell
-            )
-        self.progress.next_window()
-        return drawn.ids.cpu().numpy(), {name: values.tolist() for name, values in drawn.record.items()}
 
 
 class _Progress:

@@ -6,15 +6,15 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from diffmidi_core.draw.folder import DrawFolder, ModelReference, PieceRecord
 from diffmidi_core.draw.long import Drawn
 from diffmidi_core.draw.model import Model
 from diffmidi_core.draw.pieces import Computing, pieces
-from diffmidi_core.draw.request import Request
+from diffmidi_core.machine.ranks import done_by_main
+from diffmidi_core.machine.session import Surroundings
 from diffmidi_core.music.reading import write_midi
 from diffmidi_core.numbers import counted
-from diffmidi_core.run.ranks import done_by_main
-from diffmidi_core.run.session import Surroundings
+from diffmidi_core.request import Request
+from diffmidi_core.saved.draw import DrawFolder, ModelReference, PieceRecord
 
 MIDI = ".mid"
 

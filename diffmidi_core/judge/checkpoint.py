@@ -12,9 +12,9 @@ from diffmidi_core.judge.likelihood import levels_for, window_bits
 from diffmidi_core.judge.metrics import Measured
 from diffmidi_core.judge.music import ReferenceMusic
 from diffmidi_core.judge.settings import Judging
-from diffmidi_core.run.build import blamed
-from diffmidi_core.run.ranks import is_main
-from diffmidi_core.run.session import Surroundings
+from diffmidi_core.machine.build import blamed
+from diffmidi_core.machine.ranks import is_main
+from diffmidi_core.machine.session import Surroundings
 
 if TYPE_CHECKING:
     from diffmidi_core.draw.model import Model

@@ -13,10 +13,10 @@ from diffmidi_core.hooks import Hooks
 from diffmidi_core.judge.metrics import Measured
 from diffmidi_core.judge.music import WHOLE, ReferenceMusic
 from diffmidi_core.judge.settings import Judging
-from diffmidi_core.run.ranks import is_main
+from diffmidi_core.machine.ranks import is_main
 
 if TYPE_CHECKING:
-    from diffmidi_core.draw.folder import DrawFolder
+    from diffmidi_core.saved.draw import DrawFolder
 
 
 def judge_draw(

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from diffmidi_core.draw.folder import DrawFolder
 from diffmidi_core.draw.model import Model
 from diffmidi_core.judge.checkpoint import judge_checkpoint
 from diffmidi_core.judge.draw import judge_draw
 from diffmidi_core.judge.metrics import Metrics
 from diffmidi_core.judge.music import ReferenceMusic
 from diffmidi_core.judge.settings import Judging
+from diffmidi_core.machine.session import Surroundings
 from diffmidi_core.numbers import counted
-from diffmidi_core.run.checkpoint import check_data
-from diffmidi_core.run.folder import RunFolder
-from diffmidi_core.run.session import Surroundings
+from diffmidi_core.saved.checkpoint import check_data
+from diffmidi_core.saved.draw import DrawFolder
+from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.sections import EvaluateConfig, Part
 
 

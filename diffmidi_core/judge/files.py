@@ -15,11 +15,11 @@ from diffmidi_core.errors import DiffmidiError, RefusedError, UsageError
 from diffmidi_core.files import write_json
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.judge.metrics import Metrics
+from diffmidi_core.machine.build import build, build_tokenizer
 from diffmidi_core.music.notes import Notes, Score, notes_of, score_of
 from diffmidi_core.music.reading import printable
 from diffmidi_core.registry import source_of
-from diffmidi_core.run.build import build, build_tokenizer
-from diffmidi_core.run.folder import RunFolder
+from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.sections import EvaluateConfig, Part
 
 WHOLE = 0.75

@@ -9,9 +9,9 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from diffmidi_core.draw.folder import DrawFolder
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import read_json
+from diffmidi_core.saved.draw import DrawFolder
 
 FIGURES = "figures"
 """The folder in a run's that holds the figures of its checkpoints."""

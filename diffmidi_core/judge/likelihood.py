@@ -13,10 +13,10 @@ from diffmidi_core.contracts.metric import TrainingMusic, WindowBits
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.data.dataset import TokenDataset, Window
 from diffmidi_core.judge.music import samples_of
-from diffmidi_core.run.memory import Halves
-from diffmidi_core.run.ranks import gathered
-from diffmidi_core.run.seeds import generator_for
-from diffmidi_core.run.session import Surroundings
+from diffmidi_core.machine.memory import Halves
+from diffmidi_core.machine.ranks import gathered
+from diffmidi_core.machine.seeds import generator_for
+from diffmidi_core.machine.session import Surroundings
 from diffmidi_core.sections import EvaluateConfig
 
 SEED = 0

@@ -24,16 +24,16 @@ from diffmidi_core.judge.draw import music_figures
 from diffmidi_core.judge.metrics import Figures
 from diffmidi_core.judge.music import ReferenceMusic
 from diffmidi_core.judge.settings import Judging
+from diffmidi_core.machine.build import build, build_tokenizer
+from diffmidi_core.machine.ranks import is_main, world_size
+from diffmidi_core.machine.session import Surroundings
 from diffmidi_core.music.tracks import PIANO
-from diffmidi_core.run.build import build, build_tokenizer
-from diffmidi_core.run.ranks import is_main, world_size
-from diffmidi_core.run.session import Surroundings
 from diffmidi_core.sections import Part
 
 if TYPE_CHECKING:
-    from diffmidi_core.draw.folder import DrawFolder
     from diffmidi_core.draw.model import Model
-    from diffmidi_core.run.manifest import Manifest
+    from diffmidi_core.saved.draw import DrawFolder
+    from diffmidi_core.saved.manifest import Manifest
 
 
 def judge_other(

@@ -12,14 +12,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from diffmidi_core.contracts.batch import Batch, Canvas
+from diffmidi_core.contracts.batch import Batch
+from diffmidi_core.contracts.canvas import Canvas
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.judge.likelihood import SEED
+from diffmidi_core.machine.build import blamed
+from diffmidi_core.machine.seeds import generator_for
 from diffmidi_core.music.notes import Score, notes_of
 from diffmidi_core.music.reading import printable, read_midi
-from diffmidi_core.run.build import blamed
-from diffmidi_core.run.seeds import generator_for
 from diffmidi_core.sections import EvaluateConfig
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def _window_bits(
     device = next(model.process.parameters()).device
     lengths = [len(window) for window in windows]
     canvas = Canvas.begun(windows, lengths, width=model.length)
-    batch = Batch(canvas.ids, canvas.keep, torch.tensor(lengths)).to(device)
+    batch = Batch(canvas.ids, canvas.attention_mask, torch.tensor(lengths)).to(device)
     with blamed("process", model.parts["process"], "estimating its bound"), torch.no_grad(), autocast():
         bound = model.process.bound(batch, generator_for(SEED, "score", first, device=device), levels=levels)
     bits = torch.stack(list(bound.terms.values())).sum(0).double().cpu().numpy()

@@ -72,9 +72,9 @@ class Events:
             return np.empty(0, dtype=np.uint8)
         begins = np.cumsum([0, *(run.length for run in runs[:-1])])
         # A status byte, which stands between the delta time and the data, holds until the next one.
-        holding = np.where(self.place - self.delta == 2, np.arange(len(self.place)), 0)
-        holding[begins] = begins
-        written = self._data[self.place - 1]
-        written[begins] = [run.status for run in runs]
-        status: Bytes = written[np.maximum.accumulate(holding)]
-        return status
+        is_status = self.place - self.delta == 2
+        is_status[begins] = True
+        rows = np.flatnonzero(is_status)
+        written = self._data[self.place[rows] - 1]
+        written[np.searchsorted(rows, begins)] = [run.status for run in runs]
+        return written if len(rows) == len(is_status) else np.repeat(written, np.diff(rows, append=len(is_status)))

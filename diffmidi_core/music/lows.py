@@ -17,8 +17,6 @@ LONGEST_DELTA = 4
 """Bytes of a delta time, and of the length of a meta event, at most."""
 DELTA, FIRST, SECOND = range(3)
 """The low bytes of an event of two data bytes."""
-_REGULAR = np.zeros(256, dtype=bool)
-_REGULAR[0x80:0xC0] = _REGULAR[0xE0:0xF0] = True
 
 
 class Run(NamedTuple):
@@ -40,12 +38,15 @@ class Lows:
     """The low bytes of a file, and for each whether an event of two data bytes may have its delta time end there."""
 
     def __init__(self, data: NDArray[np.uint8]) -> None:
-        self._low = low = np.flatnonzero(data < 0x80)
-        gap = low[1:] - low[:-1]
-        direct = gap == 1
-        begun = direct | ((gap == 2) & _REGULAR[data[low[:-1] + 1]])
-        self._broken = ~(begun[:-1] & direct[1:])
-        self._broken[1:] |= gap[:-2] > LONGEST_DELTA
+        # Of every byte of the file, and three after its end; bytes take an eighth of the time that places do.
+        low, regular = np.zeros((2, len(data) + 3), dtype=bool)
+        np.less(data, 0x80, out=low[: len(data)])
+        np.logical_or(data >> 6 == 0x80 >> 6, data >> 4 == 0xE0 >> 4, out=regular[: len(data)])
+        begun = low[2:-1] & (low[1:-2] | (regular[1:-2] & low[3:]))
+        longer = LONGEST_DELTA + 3
+        begun[LONGEST_DELTA:] &= np.logical_or.reduce([low[at : at - longer] for at in range(LONGEST_DELTA)])
+        self._low = np.flatnonzero(low)
+        self._broken = ~begun[self._low]
         self._breaks: dict[int, Column] = {}
 
     def run(self, start: int, delta: int, end: int, status: int) -> Run:

@@ -7,7 +7,7 @@ from collections import defaultdict
 import numpy as np
 from symusic.core import NoteTickList, TrackTick
 
-from diffmidi_core.music.events import ALL_SOUND_OFF
+from diffmidi_core.music.events import ALL_NOTES_OFF, ALL_SOUND_OFF
 from diffmidi_core.music.notes import INT32_MAX, Column, Score, notes_of
 
 SUSTAIN, RESET = 64, 121
@@ -47,12 +47,25 @@ def sustained(score: Score) -> Score:
 
 def has_pedal(score: Score) -> bool:
     """Whether the pedal goes down in a track with notes that are not drums'."""
-    for track in score.tracks:
-        if len(track.controls) and len(track.notes) and not track.is_drum:
-            columns = track.controls.numpy()
-            if (columns["value"][columns["number"] == SUSTAIN] >= DOWN).any():
-                return True
-    return False
+    return any(_is_pressed(track) for track in score.tracks if len(track.notes) and not track.is_drum)
+
+
+def is_pressed(score: Score) -> bool:
+    """Whether the pedal goes down in any track."""
+    return any(map(_is_pressed, score.tracks))
+
+
+def is_silenced(score: Score) -> bool:
+    """Whether a controller in any track lets go of every key of its channel."""
+    numbers = [track.controls.numpy()["number"] for track in score.tracks if len(track.controls)]
+    return any(((number == ALL_SOUND_OFF) | (number == ALL_NOTES_OFF)).any() for number in numbers)
+
+
+def _is_pressed(track: TrackTick) -> bool:
+    if not len(track.controls):
+        return False
+    columns = track.controls.numpy()
+    return bool((columns["value"][columns["number"] == SUSTAIN] >= DOWN).any())
 
 
 def presses(track: TrackTick, never: int) -> tuple[Column, Column]:

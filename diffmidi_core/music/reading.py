@@ -3,8 +3,10 @@
 symusic parses fast and does not crash, but it reads some files that no one can mean (no ticks in a quarter, times that
 wrapped around), refuses some that are legal (a long header, a RIFF wrapper), and leaves notes out in silence: those
 that no note-off in their track lets go, and tracks that the header does not count. So the container is looked at first,
-all note-ons in the file are counted (`scan`), and symusic reads the events. Where it read another number of notes, the
-file is written anew for it (`rewriting`). What is repaired is counted, and the score is looked at once more.
+all events of two data bytes are counted (`scan`), and symusic reads them. Where they are more than two for each of its
+notes and one for each of its controllers, the note-ons are told apart and counted (`events`); where it read another
+number of notes, the file is written anew for it (`rewriting`). What is repaired is counted, and the score is looked at
+once more.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from diffmidi_core.files import whole_file
 from diffmidi_core.music.channels import with_pedals
 from diffmidi_core.music.container import MAX_BYTES, PLAIN, Header, header_of, packed, too_large, unwrapped
 from diffmidi_core.music.notes import Score
+from diffmidi_core.music.pedal import is_pressed, is_silenced
 from diffmidi_core.music.repairs import Counts
 from diffmidi_core.music.rewriting import rewritten, silences_of
 from diffmidi_core.music.scan import DamagedError, Scan
@@ -108,6 +111,11 @@ def printable(name: Path | str) -> str:
 
 def _repaired(data: bytes, header: Header, scan: Scan) -> tuple[Score, bytes, Counts]:
     """The score of a file, the bytes that symusic read it from, and what was counted and repaired."""
+    score = _parsed(data)
+    if score is not None and header.form <= 1 and header.length == PLAIN and _plainly_read(score, scan):
+        if is_pressed(score) and not _is_channel_each(score, scan):
+            score = with_pedals(score, data, scan)
+        return score, data, {"note_ons": score.note_num(), "notes_read": score.note_num()}
     repairs = {
         "note_ons": scan.events.struck,
         "wrong_type": int(header.form > 1),
@@ -119,8 +127,8 @@ def _repaired(data: bytes, header: Header, scan: Scan) -> tuple[Score, bytes, Co
     }
     if not scan.whole or header.form > 1 or header.length != PLAIN:
         data = packed([data[track.begin : track.end] for track in scan.tracks], header.division)
-        scan = Scan(data, PLAIN, len(scan.tracks))
-    score, doubtful = _parsed(data), scan.left_out or repairs["long_tracks"]
+        scan, score = Scan(data, PLAIN, len(scan.tracks)), _parsed(data)
+    doubtful = scan.left_out or repairs["long_tracks"]
     if score is None or repairs["long_tracks"] or not _all_read(score, scan):
         again = rewritten(scan, header.division)
         if doubtful and (again.unreleased or again.spare):
@@ -140,6 +148,30 @@ def _parsed(data: bytes) -> Score | None:
         return ScoreTick.from_midi(data)
     except Exception:  # whose words name symusic's own C++ code
         return None
+
+
+def _plainly_read(score: Score, scan: Scan) -> bool:
+    """Whether a file holds nothing to be repaired, and its score all of its note-ons and controllers, by counting.
+
+    A note has a note-on and a note-off. So where the file has two events of two data bytes for each note of the score,
+    and one for each controller and pitch bend, it has no other note-ons, and all controllers are in the score.
+    """
+    if not scan.whole or scan.left_out or scan.after_sysex:
+        return False
+    others = sum(len(track.controls) + len(track.pitch_bends) for track in score.tracks)
+    return 2 * score.note_num() + others == scan.count and not is_silenced(score)
+
+
+def _is_channel_each(score: Score, scan: Scan) -> bool:
+    """Whether the tracks of a score that was plainly read are the channels of its file, so that pedals are where they
+    act.
+    """
+    if len(score.tracks) == 1:
+        return True
+    channels = scan.channels()
+    return len(channels) == len(score.tracks) == len(set().union(*channels)) and all(
+        len(each) == 1 for each in channels
+    )
 
 
 def _all_read(score: Score, scan: Scan) -> bool:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from diffmidi_core.music.events import NOTE_OFF, NOTE_ON, Events
+from diffmidi_core.music.events import NOTE_OFF, NOTE_ON, Bytes, Events
 from diffmidi_core.music.lows import DELTA, FIRST, LONGEST_DELTA, SECOND, Lows, Run
 from diffmidi_core.music.notes import INT32_MAX, Column
 
@@ -79,10 +79,23 @@ class Scan:
         """Whether a running status goes on after a system exclusive, of which readers make different things."""
         return any(track.after_sysex for track in self.tracks)
 
+    @property
+    def count(self) -> int:
+        """How many `events` there are."""
+        return sum(run.length for track in self.tracks for run in track.runs)
+
     @cached_property
     def events(self) -> Events:
         """Those of two data bytes, of all tracks."""
         return Events(self.bytes, self._lows, [track.runs for track in self.tracks])
+
+    def channels(self) -> list[set[int]]:
+        """Of each track that has `events` their channels."""
+        return [
+            {status & 15 for run in track.runs for status in (run.status, *set(self._written(run).tolist()))}
+            for track in self.tracks
+            if track.runs
+        ]
 
     def ticks(self) -> tuple[Column, list[list[int]]]:
         """[N] ticks of `events`, and of each track those of its `others`. Raises DamagedError past 2^31."""
@@ -202,9 +215,14 @@ class Scan:
         return track
 
     def _last_status(self, run: Run) -> int:
+        statuses = self._written(run)
+        return int(statuses[-1]) if len(statuses) else run.status
+
+    def _written(self, run: Run) -> Bytes:
+        """The status bytes that stand in a run, but for its first."""
         delta, place = (self._lows.places(run, which)[1:] for which in (DELTA, FIRST))
-        statuses = place[place - delta == 2]
-        return self.data[statuses[-1] - 1] if len(statuses) else run.status
+        statuses: Bytes = self.bytes[place[place - delta == 2] - 1]
+        return statuses
 
     @cached_property
     def _lows(self) -> Lows:

@@ -14,8 +14,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from diffmidi_core.files import read_json
 from diffmidi_core.music.reading import printable
 from diffmidi_core.numbers import count_text, figure_text
-from diffmidi_core.run.folder import RunFolder
-from diffmidi_core.run.manifest import Manifest
+from diffmidi_core.saved.folder import RunFolder
+from diffmidi_core.saved.manifest import Manifest
 from diffmidi_core.train.overfitting import curves_part
 
 _TRAINED_BY = ("train.", "precision")

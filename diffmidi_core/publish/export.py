@@ -12,14 +12,14 @@ from pydantic.fields import FieldInfo
 from diffmidi_core.checksums import digests
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.declaration import UserPath
-from diffmidi_core.draw.folder import WHILE_TRAINING, DrawFolder, PieceRecord
 from diffmidi_core.draw.model import CONFIG, TOKENIZER, VOCAB, WEIGHTS, Model, open_model
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import read_json, whole_folder
 from diffmidi_core.publish.card import write_card
 from diffmidi_core.registry import find
-from diffmidi_core.run import checkpoint
-from diffmidi_core.run.folder import RunFolder
+from diffmidi_core.saved import checkpoint
+from diffmidi_core.saved.draw import WHILE_TRAINING, DrawFolder, PieceRecord
+from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.sections import Part
 
 MOST_SOUND = 8 * 2**20

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from diffmidi_core.draw.model import CONFIG, TOKENIZER, VOCAB, WEIGHTS
 from diffmidi_core.errors import DiffmidiError, UsageError
-from diffmidi_core.run.folder import RunFolder
-from diffmidi_core.run.manifest import Which, is_run
+from diffmidi_core.saved.folder import RunFolder
+from diffmidi_core.saved.manifest import Which, is_run
 
 _NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 

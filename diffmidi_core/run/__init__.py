@@ -1,1 +1,1 @@
-"""A run: its folder, its parts, its stages, and what they stand on."""
+"""A run: its stages, one after the other."""

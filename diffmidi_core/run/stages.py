@@ -12,16 +12,16 @@ from diffmidi_core.data.augment import Augmentation, resolved
 from diffmidi_core.data.chosen import Chosen
 from diffmidi_core.data.prepare import REPORT, TOKENIZER, prepare
 from diffmidi_core.data.sustained import Sustained
-from diffmidi_core.draw.folder import DrawFolder
-from diffmidi_core.draw.request import Request
 from diffmidi_core.errors import DiffmidiError, StoppedError
-from diffmidi_core.run.build import build, build_tokenizer, check_parts
-from diffmidi_core.run.folder import RunFolder
-from diffmidi_core.run.lock import hold
-from diffmidi_core.run.ranks import done_by_main, rank, world_size
-from diffmidi_core.run.session import Session
-from diffmidi_core.run.stop import Stop
-from diffmidi_core.train.deepspeed import check_installed
+from diffmidi_core.machine.build import build, build_tokenizer, check_parts
+from diffmidi_core.machine.deepspeed import check_installed
+from diffmidi_core.machine.ranks import done_by_main, rank, world_size
+from diffmidi_core.machine.session import Session
+from diffmidi_core.machine.stop import Stop
+from diffmidi_core.request import Request
+from diffmidi_core.saved.draw import DrawFolder
+from diffmidi_core.saved.folder import RunFolder
+from diffmidi_core.saved.lock import hold
 
 
 def prepare_data(session: Session, *, command: str = "prepare") -> None:

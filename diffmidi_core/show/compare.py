@@ -11,13 +11,13 @@ from pathlib import Path, PurePath
 from statistics import median
 from typing import Any
 
-from diffmidi_core.draw.folder import DrawFolder
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import read_json
 from diffmidi_core.judge.judged import Judged, StoredFigure
 from diffmidi_core.layers import MANY, flat
-from diffmidi_core.run import changes
-from diffmidi_core.run.folder import RunFolder
+from diffmidi_core.saved import changes
+from diffmidi_core.saved.draw import DrawFolder
+from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.train.overfitting import ERROR, HELDOUT, Best, curves_part
 
 _LEFT_OUT = ("sampler", "sample", "evaluate", *MANY, *MANY.values())

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from diffmidi_core.contracts.renderer import Renderer
-from diffmidi_core.draw.folder import DrawFolder
 from diffmidi_core.errors import BrokenPluginError
+from diffmidi_core.machine.build import blamed, build
+from diffmidi_core.machine.session import Surroundings
 from diffmidi_core.music.reading import read_midi
-from diffmidi_core.run.build import blamed, build
-from diffmidi_core.run.session import Surroundings
+from diffmidi_core.saved.draw import DrawFolder
 from diffmidi_core.sections import Part
 
 

@@ -17,9 +17,9 @@ from diffmidi_core.data.prepare import REPORT
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import whole_file
 from diffmidi_core.hooks import Hooks
+from diffmidi_core.machine.session import Session
 from diffmidi_core.music.reading import printable
 from diffmidi_core.numbers import count_text, figure_text
-from diffmidi_core.run.session import Session
 
 
 def report(session: Session) -> Path | None:

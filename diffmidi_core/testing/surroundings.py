@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diffmidi_core.contracts.batch import Batch, Canvas
+from diffmidi_core.contracts.batch import Batch
+from diffmidi_core.contracts.canvas import Canvas
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.music.toy import toy_scores
@@ -104,7 +105,7 @@ def toy_batch(tokenizer: Tokenizer, rows: int = 6) -> Batch:
 def toy_canvas(batch: Batch, kept: float = 0.0) -> Canvas:
     """A canvas in the shape of a batch: specials fixed, and a share `kept` of its words too; elsewhere [MASK]."""
     fixed = (batch.ids <= 3) | (torch.rand(batch.ids.shape, generator=generator(1)) < kept)
-    return Canvas(batch.ids.masked_fill(~fixed, Tokenizer.mask_id), fixed, batch.keep)
+    return Canvas.of(batch.ids.masked_fill(~fixed, Tokenizer.mask_id), fixed, batch.attention_mask)
 
 
 def in_new_process(code: str, *arguments: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import distributed
 
-from diffmidi_core.run.ranks import world_size
+from diffmidi_core.machine.ranks import world_size
 
 
 class Agreement:

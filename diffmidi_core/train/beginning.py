@@ -13,11 +13,11 @@ from pydantic import ValidationError
 
 from diffmidi_core.data.dataset import TokenDataset
 from diffmidi_core.errors import DiffmidiError, UsageError
-from diffmidi_core.run import checkpoint
-from diffmidi_core.run.folder import RunFolder
-from diffmidi_core.run.manifest import Began, Manifest, first_mistake, is_run, read_model
-from diffmidi_core.run.ranks import done_by_main
-from diffmidi_core.run.session import Session
+from diffmidi_core.machine.ranks import done_by_main
+from diffmidi_core.machine.session import Session
+from diffmidi_core.saved import checkpoint
+from diffmidi_core.saved.folder import RunFolder
+from diffmidi_core.saved.manifest import Began, Manifest, first_mistake, is_run, read_model
 
 
 def check_prepared(folder: RunFolder, dataset: TokenDataset) -> None:

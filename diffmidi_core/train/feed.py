@@ -11,7 +11,7 @@ from typing import Self
 
 from diffmidi_core.contracts.batch import Batch, Share
 from diffmidi_core.data.dataset import TokenDataset, Window
-from diffmidi_core.run.seeds import seed_for
+from diffmidi_core.machine.seeds import seed_for
 
 AHEAD = 2
 """Steps whose batches are made before they are asked for."""

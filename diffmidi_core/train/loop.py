@@ -16,16 +16,17 @@ from diffmidi_core.draw.length import lengths_of, typical_of
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import sweep
 from diffmidi_core.judge.likelihood import bits_per_token, levels_for, window_bits
-from diffmidi_core.run import checkpoint
-from diffmidi_core.run.build import build_process
-from diffmidi_core.run.folder import RunFolder
-from diffmidi_core.run.lock import hold
-from diffmidi_core.run.manifest import ANOTHER, Began, Manifest, StoredBest, Training
-from diffmidi_core.run.memory import peak_memory_mb
-from diffmidi_core.run.ranks import done_by_main, main_only
-from diffmidi_core.run.seeds import seed_for
-from diffmidi_core.run.session import Session
-from diffmidi_core.run.stop import Stop
+from diffmidi_core.machine.build import build_process
+from diffmidi_core.machine.memory import peak_memory_mb
+from diffmidi_core.machine.ranks import done_by_main, main_only
+from diffmidi_core.machine.seeds import seed_for
+from diffmidi_core.machine.session import Session
+from diffmidi_core.machine.sharding import name_layers, whole
+from diffmidi_core.machine.stop import Stop
+from diffmidi_core.saved import checkpoint
+from diffmidi_core.saved.folder import RunFolder
+from diffmidi_core.saved.lock import hold
+from diffmidi_core.saved.manifest import ANOTHER, Began, Manifest, StoredBest, Training
 from diffmidi_core.sections import AugmentConfig
 from diffmidi_core.train import segments
 from diffmidi_core.train.agreement import Agreement
@@ -35,7 +36,6 @@ from diffmidi_core.train.feed import Feed
 from diffmidi_core.train.optimiser import Ema, ema_decay, make_optimiser
 from diffmidi_core.train.overfitting import ERROR, HELDOUT, TRAIN, Best
 from diffmidi_core.train.profile import profiled
-from diffmidi_core.train.sharding import name_layers, whole
 from diffmidi_core.train.step import Stepper
 from diffmidi_core.train.telling import known_reason, not_finite, remarks_at_the_end, stopped
 
@@ -261,7 +261,7 @@ class Trainer:
 def train(session: Session, *, resume: bool = False) -> None:
     """Train the run's process: from nothing, from another run's checkpoint, or on from its own newest one.
 
-    While it does, no other process can prepare or train this run (run/lock.py).
+    While it does, no other process can prepare or train this run (saved/lock.py).
     """
     with hold(session.folder.path, "train"):
         _train(session, resume=resume)

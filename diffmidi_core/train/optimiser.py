@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from diffmidi_core.config import TrainConfig
-from diffmidi_core.train.sharding import part_like
+from diffmidi_core.machine.sharding import part_like
 
 FUSED = ("cpu", "cuda", "mps", "xpu")
 """Kinds of device that torch has a fused AdamW for."""

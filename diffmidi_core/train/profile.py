@@ -9,7 +9,7 @@ from pathlib import Path
 from torch.profiler import profile, schedule
 
 from diffmidi_core.files import whole_file
-from diffmidi_core.run.session import Session
+from diffmidi_core.machine.session import Session
 
 WAIT, WARMUP, ACTIVE = 2, 2, 4
 """Steps that are let pass (the first ones allocate, and compile), that the profiler warms up in, that it records."""

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from diffmidi_core.errors import UsageError
-from diffmidi_core.run.folder import RunFolder
-from diffmidi_core.run.ranks import main_only, world_size
-from diffmidi_core.run.session import Session
+from diffmidi_core.machine.ranks import main_only, world_size
+from diffmidi_core.machine.session import Session
+from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.sections import TrainConfig
 from diffmidi_core.train.optimiser import falls_from
 

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from diffmidi_core.config import RunConfig
 from diffmidi_core.contracts.batch import Batch
-from diffmidi_core.run.memory import free, out_of_memory, out_of_room
-from diffmidi_core.run.seeds import generator_for, seed_for
+from diffmidi_core.machine.memory import free, out_of_memory, out_of_room
+from diffmidi_core.machine.seeds import generator_for, seed_for
+from diffmidi_core.machine.sharding import is_shared_out, whole
 from diffmidi_core.train.optimiser import learning_rate
-from diffmidi_core.train.sharding import is_shared_out, whole
 from diffmidi_core.train.watch import Watch
 
 if TYPE_CHECKING:

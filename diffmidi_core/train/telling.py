@@ -7,10 +7,10 @@ from pathlib import Path
 
 from diffmidi_core.data.dataset import TokenDataset, Window
 from diffmidi_core.errors import DiffmidiError, StoppedError
+from diffmidi_core.machine.memory import out_of_memory
 from diffmidi_core.numbers import counted, figure_text, spread_text
-from diffmidi_core.run.checkpoint import steps
-from diffmidi_core.run.folder import RunFolder
-from diffmidi_core.run.memory import out_of_memory
+from diffmidi_core.saved.checkpoint import steps
+from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.sections import TrainConfig
 from diffmidi_core.train.overfitting import Best, curves_part
 

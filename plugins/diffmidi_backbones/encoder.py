@@ -81,12 +81,12 @@ class Encoder(Backbone):
         else:
             getattr(self.model, f"{prefix}_disable")()
 
-    def encode(self, hidden: Tensor, keep: Tensor | None) -> Tensor:
-        """Features the model takes, [B, L, ·], to its last hidden state, [B, L, ·]; keep as in `forward`."""
+    def encode(self, hidden: Tensor, attention_mask: Tensor | None) -> Tensor:
+        """Features the model takes, [B, L, ·], to its last hidden state, [B, L, ·]; attention_mask as in `forward`."""
         self._use_attention(hidden)
-        mask = keep
-        if keep is not None and keep.dim() == 3:
-            mask = keep[:, None]
+        mask = attention_mask
+        if attention_mask is not None and attention_mask.dim() == 3:
+            mask = attention_mask[:, None]
             if self.model.config._attn_implementation == "eager":  # it adds the mask to the scores, even a bool one
                 mask = torch.zeros_like(mask, dtype=hidden.dtype).masked_fill(~mask, torch.finfo(hidden.dtype).min)
         encoded: Tensor = self.model(inputs_embeds=hidden, attention_mask=mask).last_hidden_state

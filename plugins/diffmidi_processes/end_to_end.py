@@ -33,7 +33,7 @@ class EndToEndTerms:
 
 def end_to_end_terms(
     ids: Tensor,
-    keep: Tensor | None,
+    mask: Tensor | None,
     t: Tensor,
     start_noise: Tensor,
     noise: Tensor,
@@ -51,12 +51,12 @@ def end_to_end_terms(
 
     Args:
         ids: [B, L] words.
-        keep: [B, L] bool, True at real positions; None: all are.
+        mask: [B, L] bool, True at real positions; None: all are.
         t: [B] int64 noise levels.
         start_noise: [B, L, D] standard normal, makes x_start from the embeddings.
         noise: [B, L, D] standard normal, makes x_t from x_start.
         embeddings: E [V, D].
-        denoise: (x_t [B, L, D], time [B] in [0, 1), keep) to x0_hat [B, L, D].
+        denoise: (x_t [B, L, D], time [B] in [0, 1), mask) to x0_hat [B, L, D].
         round_: x [B, L, D] to logits [B, L, V].
         levels: the noise levels.
         start_std: the standard deviation of x_start round E[w].
@@ -66,22 +66,22 @@ def end_to_end_terms(
     x_start = clean + start_std * start_noise
     x_t = q_sample(levels, x_start, t, noise)
     time = levels.on(x_t).times[t]
-    x0_hat = denoise(x_t, time, keep)
+    x0_hat = denoise(x_t, time, mask)
     target = torch.where((t == 0)[:, None, None], clean, x_start)
     left = levels.on(x_start).sqrt_alpha_bar[-1] * x_start
-    words = ids if keep is None else ids.masked_fill(~keep, IGNORED)
+    words = ids if mask is None else ids.masked_fill(~mask, IGNORED)
 
     def nats(logits: Tensor) -> Tensor:
-        return _mean(F.cross_entropy(logits.mT, words, reduction="none", ignore_index=IGNORED), keep)
+        return _mean(F.cross_entropy(logits.mT, words, reduction="none", ignore_index=IGNORED), mask)
 
     return EndToEndTerms(
-        mse=_mean(((target - x0_hat) ** 2).mean(-1), keep),
+        mse=_mean(((target - x0_hat) ** 2).mean(-1), mask),
         words=x_t.new_zeros(len(ids)) if say is None else nats(say(x0_hat, x_t, time)),
-        prior=_mean((left**2).mean(-1), keep),
+        prior=_mean((left**2).mean(-1), mask),
         rounding=nats(round_(x_start)),
     )
 
 
-def _mean(values: Tensor, keep: Tensor | None) -> Tensor:
+def _mean(values: Tensor, mask: Tensor | None) -> Tensor:
     """[B, L] to [B], the mean over kept positions."""
-    return values.mean(-1) if keep is None else (values * keep).sum(-1) / keep.sum(-1).clamp(min=1)
+    return values.mean(-1) if mask is None else (values * mask).sum(-1) / mask.sum(-1).clamp(min=1)

@@ -15,13 +15,15 @@ from torch import Tensor, nn
 from diffmidi.api.process import (
     Backbone,
     Batch,
-    GaussianProcess,
+    GaussianDiffusion,
     Neighbours,
     NoiseSchedule,
+    TokenHead,
     Tokenizer,
     draw_noise,
     draw_uniform,
     time_embedding,
+    uniform_levels,
 )
 from diffmidi_processes.declarations import GaussianOptions
 from diffmidi_processes.end_to_end import end_to_end_terms
@@ -31,7 +33,36 @@ TIME_SCALE = 1000
 """The network is told τ = 1000 t, whatever T is, so that T can change without changing what it learned."""
 
 
-class Gaussian(GaussianProcess):
+class Rounding(TokenHead):
+    """The embeddings, and p(w | x) = softmax(E x + bias) over all tokens but [PAD] and [MASK]."""
+
+    def __init__(self, options: GaussianOptions, tokenizer: Tokenizer) -> None:
+        never = (tokenizer.pad_id, tokenizer.mask_id)
+        super().__init__(len(tokenizer.vocab), options.dim, std=options.init_std, transform=False, never=never)
+        self.length = math.sqrt(options.dim) if options.sphere else None
+        self.noise_scale = options.noise_scale
+
+    def table(self) -> Tensor:
+        """E [V, D]; of length √D / noise_scale on the sphere.
+
+        x_t = √ᾱ E[w] + √(1−ᾱ) F ε and x_t / F = √ᾱ E[w]/F + √(1−ᾱ) ε are the same chain in other units: so the noise
+        is scaled by F (Gao et al. 2024, Difformer, arXiv:2212.09412) by dividing the embeddings, and the prior stays
+        N(0, I).
+        """
+        table: Tensor = self.embedding
+        if self.length is not None:
+            table = self.length * F.normalize(table, dim=-1)
+        return table / self.noise_scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits [..., V] of points x [..., D].
+
+        E and x are taken in the units in which noise has the scale it was given, so that it makes no token less sure.
+        """
+        return super().forward(x * self.noise_scale**2)
+
+
+class Gaussian(GaussianDiffusion):
     """Words as learned embeddings in R^D; the backbone sees up(x_t) + time, and down(its answer) estimates x_start.
 
     Rounding is p(w | x) = softmax(E x + bias), its matrix the embeddings themselves (stored once). [PAD] and [MASK]
@@ -52,10 +83,9 @@ class Gaussian(GaussianProcess):
             start_std=options.start_std,
             typed=options.typed,
         )
-        words, dim, width = len(tokenizer.vocab), options.dim, backbone.width
+        dim, width = options.dim, backbone.width
         self.self_conditioned = options.self_conditioning
-        self.embedding = nn.Parameter(torch.randn(words, dim) * options.init_std)
-        self.rounding_bias = nn.Parameter(torch.zeros(words))
+        self.tokens = Rounding(options, tokenizer)
         seen = 2 * dim if options.self_conditioning else dim
         self.up = nn.Sequential(nn.Linear(seen, width), nn.Tanh(), nn.Linear(width, width))
         self.time = nn.Sequential(
@@ -64,24 +94,12 @@ class Gaussian(GaussianProcess):
         self.down = nn.Sequential(nn.Linear(width, width), nn.Tanh(), nn.Linear(width, dim))
         self.neighbours = Neighbours(width, options.neighbours) if options.neighbours else None
         self.loss_curve = None if options.times == "uniform" else LossCurve(options.times)
-        never = torch.zeros(words)
-        never[[tokenizer.pad_id, tokenizer.mask_id]] = -torch.inf
-        self.never: Tensor
-        self.register_buffer("never", never, persistent=False)
 
     def embeddings(self) -> Tensor:
-        """E [V, D]; of length √D / noise_scale on the sphere.
+        """E [V, D]."""
+        return self.tokens.table()
 
-        x_t = √ᾱ E[w] + √(1−ᾱ) F ε and x_t / F = √ᾱ E[w]/F + √(1−ᾱ) ε are the same chain in other units: so the noise
-        is scaled by F (Gao et al. 2024, Difformer, arXiv:2212.09412) by dividing the embeddings, and the prior stays
-        N(0, I).
-        """
-        table: Tensor = self.embedding
-        if self.options.sphere:
-            table = math.sqrt(self.options.dim) * F.normalize(table, dim=-1)
-        return table / self.options.noise_scale
-
-    def network(self, x_t: Tensor, t: Tensor, keep: Tensor | None, previous: Tensor | None = None) -> Tensor:
+    def network(self, x_t: Tensor, t: Tensor, mask: Tensor | None, previous: Tensor | None = None) -> Tensor:
         """What the network says, [B, L, D]: a point whose rounding is what it thinks of the words."""
         seen = x_t
         if self.self_conditioned:
@@ -89,53 +107,50 @@ class Gaussian(GaussianProcess):
         time = self.time(time_embedding(TIME_SCALE * t, self.options.time_width))  # [B, H]
         hidden = self.up(seen) + time[:, None]  # [B, L, H]
         if self.neighbours is not None:
-            hidden = self.neighbours(hidden, keep)
-        said: Tensor = self.down(self.backbone(hidden, keep))
+            hidden = self.neighbours(hidden, mask)
+        said: Tensor = self.down(self.backbone(hidden, mask))
         return said.to(x_t.dtype)
 
-    def denoise(self, x_t: Tensor, t: Tensor, keep: Tensor | None = None, previous: Tensor | None = None) -> Tensor:
+    def denoise(self, x_t: Tensor, t: Tensor, mask: Tensor | None = None, previous: Tensor | None = None) -> Tensor:
         """x0_hat [B, L, D] from x_t [B, L, D] at t [B]: what the network says, or the mean embedding under it."""
         if self.options.objective == "cross_entropy":
-            return self.denoise_words(x_t, t, keep, previous)[0]
-        return self.network(x_t, t, keep, previous)
+            return self.denoise_words(x_t, t, mask, previous)[0]
+        return self.network(x_t, t, mask, previous)
 
     def denoise_words(
-        self, x_t: Tensor, t: Tensor, keep: Tensor | None = None, previous: Tensor | None = None
+        self, x_t: Tensor, t: Tensor, mask: Tensor | None = None, previous: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """The same, and the logits [B, L, V] of the words."""
-        said = self.network(x_t, t, keep, previous)
-        logits = self.word_logits(said, x_t, t, keep)
+        said = self.network(x_t, t, mask, previous)
+        logits = self.word_logits(said, x_t, t, mask)
         return self.mean_under(logits) if self.options.objective == "cross_entropy" else said, logits
 
-    def word_logits(self, said: Tensor, x_t: Tensor, t: Tensor, keep: Tensor | None = None) -> Tensor:
+    def word_logits(self, said: Tensor, x_t: Tensor, t: Tensor, mask: Tensor | None = None) -> Tensor:
         """Logits [B, L, V] of the words, from what the network `said`.
 
         With an output prior (Gulrajani & Hashimoto 2023, Plaid, arXiv:2305.18619) ln q(x_t | w) is added, which is
         known: by Bayes' rule p(w_l | x_t) ∝ q(x_t,l | w_l) p(w_l | the x_t of other positions), so that the network is
         left with what follows from the context.
         """
-        logits = self.logits(said, keep)
+        logits = self.logits(said, mask)
         return logits + self.evidence(x_t, t) if self.options.output_prior else logits
 
     def round(self, x: Tensor) -> Tensor:
-        """E x + bias in full precision also under autocast: it is cheap, and the bound's bits hang on it.
+        """Logits [..., V]: see `Rounding`."""
+        logits: Tensor = self.tokens(x)
+        return logits
 
-        E and x are taken in the units in which noise has the scale it was given, so that it makes no word less sure.
-        """
-        with torch.autocast(x.device.type, enabled=False):
-            return F.linear(x * self.options.noise_scale**2, self.embeddings(), self.rounding_bias + self.never)
-
-    def predict(self, x_t: Tensor, t: Tensor, keep: Tensor | None = None) -> Tensor:
+    def predict(self, x_t: Tensor, t: Tensor, mask: Tensor | None = None) -> Tensor:
         """What the bound judges: see the option `bound_prediction`."""
-        more = {"previous": self.denoise(x_t, t, keep)} if self.self_conditioned else {}
+        more = {"previous": self.denoise(x_t, t, mask)} if self.self_conditioned else {}
         which = self.options.bound_prediction
         if which == "raw" or self.options.output_prior:
-            return self.denoise(x_t, t, keep, **more)
+            return self.denoise(x_t, t, mask, **more)
         if self.options.objective == "cross_entropy":
-            said = self.network(x_t, t, keep, **more)
+            said = self.network(x_t, t, mask, **more)
         else:
-            said = self.denoise(x_t, t, keep, **more)
-        return self.mean_embedding(said, keep) if which == "mean" else self.posterior_embedding(x_t, t, said, keep)
+            said = self.denoise(x_t, t, mask, **more)
+        return self.mean_embedding(said, mask) if which == "mean" else self.posterior_embedding(x_t, t, said, mask)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """The end-to-end loss at one t a row: "loss", and its parts.
@@ -146,21 +161,23 @@ class Gaussian(GaussianProcess):
         length, dim, objective = batch.ids.shape[1], self.options.dim, self.options.objective
 
         def draw(rows: int) -> Tensor:
-            return draw_noise(generator, self.embedding.new_empty(rows, length, dim))
+            return draw_noise(generator, self.tokens.embedding.new_empty(rows, length, dim))
 
         t, weight = self._draw_levels(batch, generator)
         terms = end_to_end_terms(
             batch.ids,
-            batch.keep,
+            batch.attention_mask,
             t,
             batch.rows_of(draw),
             batch.rows_of(draw),
             embeddings=self.embeddings(),
-            denoise=lambda x_t, time, keep: self._trained(batch, x_t, time, keep),
-            round_=lambda x: self.logits(x, batch.keep),
+            denoise=lambda x_t, time, mask: self._trained(batch, x_t, time, mask),
+            round_=lambda x: self.logits(x, batch.attention_mask),
             levels=self.levels,
             start_std=self.start_std,
-            say=None if objective == "mse" else lambda said, x_t, time: self.word_logits(said, x_t, time, batch.keep),
+            say=None
+            if objective == "mse"
+            else lambda said, x_t, time: self.word_logits(said, x_t, time, batch.attention_mask),
         )
         denoising = {"mse": ("mse",), "anchor": ("mse", "words"), "cross_entropy": ("words",)}[objective]
         parts = {name: weight * getattr(terms, name) for name in denoising} | {"prior": terms.prior}
@@ -177,12 +194,7 @@ class Gaussian(GaussianProcess):
         """[B] int64 levels to train at, and the weight of each row's denoising loss."""
         device, count, curve = batch.ids.device, len(self.levels), self.loss_curve
         if curve is None:
-
-            def uniform(rows: int) -> Tensor:
-                return torch.randint(count, (rows,), generator=generator, device=generator.device)
-
-            t = batch.rows_of(uniform).to(device, non_blocking=True)
-            return t, torch.ones(len(t), device=device)
+            return uniform_levels(batch, generator, count), torch.ones(len(batch.ids), device=device)
 
         def learned(rows: int) -> Tensor:
             return torch.stack(curve.draw(draw_uniform(generator, (1,), device), rows), -1)
@@ -190,17 +202,17 @@ class Gaussian(GaussianProcess):
         times, weight = batch.rows_of(learned).unbind(-1)
         return (times * count).long(), weight
 
-    def _trained(self, batch: Batch, x_t: Tensor, time: Tensor, keep: Tensor | None) -> Tensor:
+    def _trained(self, batch: Batch, x_t: Tensor, time: Tensor, mask: Tensor | None) -> Tensor:
         """What the network says of x_t; every other row of the step is first shown what it says without (Analog Bits).
 
         So half of the rows are trained either way, and only they pay for a second pass, which has no gradient. Rows are
         drawn at random, hence their numbers may choose.
         """
         if not self.self_conditioned:
-            return self.network(x_t, time, keep)
+            return self.network(x_t, time, mask)
         rows = slice(int(batch.rows_of(torch.arange)[0]) % 2, None, 2)
         previous = torch.zeros_like(x_t)
         if len(previous[rows]):
             with torch.no_grad():
-                previous[rows] = self.denoise(x_t[rows], time[rows], None if keep is None else keep[rows])
-        return self.network(x_t, time, keep, previous)
+                previous[rows] = self.denoise(x_t[rows], time[rows], None if mask is None else mask[rows])
+        return self.network(x_t, time, mask, previous)

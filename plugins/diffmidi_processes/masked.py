@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from diffmidi.api.process import Backbone, MaskedProcess, Neighbours, NoiseSchedule, Tokenizer, time_embedding
+from diffmidi.api.process import (
+    Backbone,
+    MaskedDiffusion,
+    Neighbours,
+    NoiseSchedule,
+    TokenHead,
+    Tokenizer,
+    time_embedding,
+)
 from diffmidi_processes.declarations import MaskedOptions
 
 TIME_SCALE = 1000
@@ -14,7 +20,7 @@ HEAD_STD = 0.02
 """Of the head's matrix before training, as in BERT: nearly the same odds for every word."""
 
 
-class Masked(MaskedProcess):
+class Masked(MaskedDiffusion):
     """Embeddings of the words and of [MASK] into the backbone, and BERT's head out of it (Devlin et al. 2019).
 
     No time goes in by default: how many words are hidden can be seen (Sahoo et al. 2024, MDLM).
@@ -26,11 +32,8 @@ class Masked(MaskedProcess):
         self, options: MaskedOptions, *, tokenizer: Tokenizer, backbone: Backbone, schedule: NoiseSchedule
     ) -> None:
         super().__init__(options, tokenizer=tokenizer, backbone=backbone, schedule=schedule, typed=options.typed)
-        words, width = len(tokenizer.vocab), backbone.width
-        self.embedding = nn.Parameter(torch.randn(words, width) * options.init_std)
-        self.transform = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width))
-        self.head = None if options.tied else nn.Parameter(torch.randn(words, width) * HEAD_STD)
-        self.bias = nn.Parameter(torch.zeros(words))
+        width, head_std = backbone.width, None if options.tied else HEAD_STD
+        self.tokens = TokenHead(len(tokenizer.vocab), width, std=options.init_std, head_std=head_std)
         self.neighbours = Neighbours(width, options.neighbours) if options.neighbours else None
         self.time = (
             nn.Sequential(nn.Linear(options.time_width, width), nn.SiLU(), nn.Linear(width, width))
@@ -38,15 +41,13 @@ class Masked(MaskedProcess):
             else None
         )
 
-    def denoise(self, z: Tensor, m: Tensor, keep: Tensor | None = None) -> Tensor:
+    def denoise(self, z: Tensor, m: Tensor, mask: Tensor | None = None) -> Tensor:
         """Logits [B, L, V] of the hidden words of z [B, L], m [B] of which are hidden."""
-        hidden = F.embedding(z, self.embedding)  # [B, L, H]
+        hidden = self.tokens.embed(z)  # [B, L, H]
         if self.time is not None:
             waves = time_embedding(TIME_SCALE * m.to(hidden.dtype), self.options.time_width)
             hidden = hidden + self.time(waves)[:, None]
         if self.neighbours is not None:
-            hidden = self.neighbours(hidden, keep)
-        features = self.transform(self.backbone(hidden, keep))
-        matrix = self.embedding if self.head is None else self.head
-        with torch.autocast(z.device.type, enabled=False):  # the bits hang on it, and it is cheap
-            return F.linear(features.float(), matrix, self.bias)
+            hidden = self.neighbours(hidden, mask)
+        logits: Tensor = self.tokens(self.backbone(hidden, mask))
+        return logits

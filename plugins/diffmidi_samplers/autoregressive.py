@@ -11,7 +11,8 @@ class Autoregressive(Sampler):
     """Draws each free word given those before it, one evaluation a word; fixed words are read where they stand.
 
     What is fixed further on is not heard: an infilled passage may not lead into what follows it. Only the grammar looks
-    ahead: no word is drawn from where the fixed words cannot be read, or a text of this length cannot end.
+    ahead: no token is drawn from where what is fixed or allowed further on cannot be read, or a text of this length
+    cannot end.
 
     Each position that is free in some row takes a step. More steps than that do nothing; fewer are refused, since two
     words cannot be drawn at once. Nothing is cached from step to step.
@@ -37,12 +38,15 @@ class Autoregressive(Sampler):
             raise DiffmidiError(f"sampler 'autoregressive' takes one step a word: {least} at least (given: {steps}).")
         predict = denoise or process.predict
         words = canvas.ids.masked_fill(free, Tokenizer.mask_id)
-        ahead = process.next_word.ahead(canvas.ids, canvas.fixed) if process.next_word else None
+        admitted = canvas.admitted()
+        ahead = process.next_word.ahead(canvas.ids, canvas.fixed, admitted) if process.next_word else None
         for done in range(steps):
             if done < len(places):
                 place = places[done]
                 seen, due = words[:, : place + 1], free[:, place]
                 logits, allowed = predict(seen)[due, place], process.allowed(seen, ahead)[due, place]
+                if admitted is not None:
+                    allowed = allowed & admitted[due, place]
                 words[due, place] = process.draw(logits, allowed, draws.some(due), **self.options.model_dump())
             on_step(done + 1, steps)
         return Sampled(words)

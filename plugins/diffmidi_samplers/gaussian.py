@@ -15,8 +15,8 @@ from diffmidi.api import DiffmidiError
 from diffmidi.api.sampler import (
     Canvas,
     Denoise,
+    GaussianDiffusion,
     GaussianLevels,
-    GaussianProcess,
     OnStep,
     RowDraws,
     Sampled,
@@ -24,6 +24,7 @@ from diffmidi.api.sampler import (
     Support,
     nucleus,
     q_sample,
+    restricted,
 )
 from diffmidi_samplers.declarations import GaussianOptions
 
@@ -39,10 +40,11 @@ class Estimates:
     Attributes:
         known: [B, L, D] x_start at the fixed positions.
         evaluations: how many there will be.
+        admitted: [B, L, V] bool, as the canvas gives it.
         previous: [B, L, D] the last answer, for processes that want to see it.
     """
 
-    process: GaussianProcess
+    process: GaussianDiffusion
     canvas: Canvas
     known: Tensor
     times: Tensor
@@ -50,6 +52,7 @@ class Estimates:
     denoise: Denoise | None
     evaluations: int
     on_step: OnStep
+    admitted: Tensor | None
     previous: Tensor | None = None
     done: int = 0
 
@@ -61,30 +64,30 @@ class Estimates:
         return torch.where(self.canvas.fixed[..., None], self.known, x0_hat)
 
     def _predicted(self, x: Tensor, time: Tensor) -> Tensor:
-        process, keep, options = self.process, self.canvas.keep, self.options
+        process, mask, options = self.process, self.canvas.attention_mask, self.options
         more = {"previous": self.previous} if process.self_conditioned else {}
-        logits: Tensor | None = None
         x0_hat: Tensor
+        logits: Tensor | None = None
         if self.denoise is not None:
-            x0_hat = self.denoise(x, time, keep, **more)
+            x0_hat = self.denoise(x, time, mask, **more)
         elif options.prediction == "mean":
-            x0_hat, logits = process.denoise_words(x, time, keep, **more)
+            x0_hat, logits = process.denoise_words(x, time, mask, **more)
         else:
-            x0_hat = process.denoise(x, time, keep, **more)
+            x0_hat = process.denoise(x, time, mask, **more)
         self.previous = x0_hat
         if options.prediction == "raw":
             return x0_hat
         if options.prediction == "clamp":
-            clamped: Tensor = process.clamp(x0_hat, keep)
-            return clamped
-        logits = process.logits(x0_hat, keep) if logits is None else logits
+            return process.clamp(x0_hat, mask, self.admitted)
+        logits = process.logits(x0_hat, mask) if logits is None else logits
+        logits = restricted(logits, self.admitted)
         return process.mean_under(nucleus(logits / options.temperature, options.top_p)).to(x.dtype)
 
 
 class GaussianSampler(Sampler):
     """From x_T ~ N(0, I) down the noise levels to x_start, and from there to the most probable legal text."""
 
-    serves = GaussianProcess
+    serves = GaussianDiffusion
     options: GaussianOptions
 
     def grid(self, levels: GaussianLevels, evaluations: int) -> GaussianLevels:
@@ -97,7 +100,7 @@ class GaussianSampler(Sampler):
 
     def draw(
         self,
-        process: GaussianProcess,
+        process: GaussianDiffusion,
         canvas: Canvas,
         steps: int,
         draws: RowDraws,
@@ -105,25 +108,29 @@ class GaussianSampler(Sampler):
         on_step: OnStep,
     ) -> Sampled:
         """The canvas, and "grammar_changes": tokens that are not the likeliest ones, for the text to be legal."""
-        levels = self.grid(process.levels, steps)
+        levels, admitted = self.grid(process.levels, steps), canvas.admitted()
+        support = process.support or Support(process.tokenizer.grammar, canvas.ids.shape[1])
+        if self.options.legal:  # else it would be found out after the last step
+            support.check_canvas(canvas)
         clean = process.embed(canvas.ids)
         known = clean + process.start_std * draws.normal(clean)
         x = draws.normal(clean)
         x = torch.where(canvas.fixed[..., None], q_sample(levels, known, len(levels) - 1, x), x)
         times = levels.on(x).times
-        estimate = Estimates(process, canvas, known, times, self.options, denoise, steps, on_step)
-        return self._rounded(process, canvas, self.descend(levels, x, estimate, draws))
+        estimate = Estimates(process, canvas, known, times, self.options, denoise, steps, on_step, admitted)
+        return self._rounded(process, canvas, admitted, support, self.descend(levels, x, estimate, draws))
 
-    def _rounded(self, process: GaussianProcess, canvas: Canvas, x: Tensor) -> Sampled:
+    def _rounded(
+        self, process: GaussianDiffusion, canvas: Canvas, admitted: Tensor | None, support: Support, x: Tensor
+    ) -> Sampled:
         """Tokens [B, L] of x [B, L, D], and what to record of them."""
         if not x.isfinite().all():
             raise DiffmidiError(
                 "the model answers with numbers that are not finite, so that nothing can be drawn from it: "
                 "take an earlier --checkpoint, or train again with a lower --lr."
             )
-        likeliest = torch.where(canvas.fixed, canvas.ids, process.words(x, canvas.keep))
+        likeliest = torch.where(canvas.fixed, canvas.ids, process.words(x, canvas.attention_mask, admitted))
         if not self.options.legal:
             return Sampled(likeliest)
-        support = process.support or Support(process.tokenizer.grammar, x.shape[1])
-        words = support.legal_argmax(process.round(x), canvas.ids, canvas.fixed)
+        words = support.legal_argmax(restricted(process.round(x), admitted), canvas.ids, canvas.fixed)
         return Sampled(words, {"grammar_changes": (words != likeliest).sum(-1)})

@@ -9,11 +9,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from diffmidi.api.sampler import Canvas, Denoise, MaskedProcess, OnStep, RowDraws, Sampled, Sampler, Tokenizer
+from diffmidi.api.sampler import Canvas, Denoise, MaskedDiffusion, OnStep, RowDraws, Sampled, Sampler, Tokenizer
 from diffmidi_samplers.declarations import ConfidenceOptions, MaskedOptions, RemaskOptions
 
 
@@ -44,11 +45,11 @@ class _Step:
 class MaskedSampler(Sampler):
     """From all words hidden to none; fixed words are never hidden.
 
-    Words are drawn jointly under the tokenizer's grammar, given those that stand (`MaskedProcess.draw`): so a legal
-    text remains within reach at every step, and is there at the last.
+    Tokens are drawn jointly under the tokenizer's grammar and what the canvas allows, given those that stand
+    (`MaskedDiffusion.draw`): so a legal text remains within reach at every step, and is there at the last.
     """
 
-    serves = MaskedProcess
+    serves = MaskedDiffusion
     options: MaskedOptions
 
     @abstractmethod
@@ -57,7 +58,7 @@ class MaskedSampler(Sampler):
 
     def draw(
         self,
-        process: MaskedProcess,
+        process: MaskedDiffusion,
         canvas: Canvas,
         steps: int,
         draws: RowDraws,
@@ -66,12 +67,12 @@ class MaskedSampler(Sampler):
     ) -> Sampled:
         """The canvas, from all masked to none. See Sampler."""
         free = ~canvas.fixed
-        z = canvas.ids.masked_fill(free, Tokenizer.mask_id)
+        z, admitted = canvas.ids.masked_fill(free, Tokenizer.mask_id), canvas.admitted()
         for done in range(steps):
             hidden = z == Tokenizer.mask_id
 
             def say(due: Tensor, z: Tensor = z) -> tuple[Tensor, Tensor]:
-                return self._say(process, canvas.keep, denoise, z, due, draws)
+                return self._say(process, canvas.attention_mask, admitted, denoise, z, due, draws)
 
             z = self.advance(_Step(done / steps, (done + 1) / steps, z, hidden, free, say, draws))
             on_step(done + 1, steps)
@@ -79,8 +80,9 @@ class MaskedSampler(Sampler):
 
     def _say(
         self,
-        process: MaskedProcess,
-        keep: Tensor | None,
+        process: MaskedDiffusion,
+        mask: Tensor | None,
+        admitted: Tensor | None,
         denoise: Denoise | None,
         z: Tensor,
         due: Tensor,
@@ -91,11 +93,12 @@ class MaskedSampler(Sampler):
         if rows.any():
             m = process.hidden_now(z)
             if denoise is None:
-                logits = process.denoise(z[rows], m[rows], None if keep is None else keep[rows])
+                logits = process.denoise(z[rows], m[rows], None if mask is None else mask[rows])
             else:  # what replaces the process's own may know each row for itself
-                logits = denoise(z, m, keep)[rows]
-            options = {"temperature": self.options.temperature, "top_p": self.options.top_p}
-            said[rows], log_p[rows] = process.draw(logits, z[rows], draws.some(rows), wanted=due[rows], **options)
+                logits = denoise(z, m, mask)[rows]
+            options: dict[str, Any] = {"temperature": self.options.temperature, "top_p": self.options.top_p}
+            options |= {"wanted": due[rows], "admitted": None if admitted is None else admitted[rows]}
+            said[rows], log_p[rows] = process.draw(logits, z[rows], draws.some(rows), **options)
         return said, log_p
 
 

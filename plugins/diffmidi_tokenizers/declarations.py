@@ -10,7 +10,7 @@ from pydantic import field_validator, model_validator
 from diffmidi.api import Declaration, Field, Options, UserPath
 
 
-class MmmOptions(Options):
+class NoteTokensOptions(Options):
     """Options of `mmm`."""
 
     layout: Literal["aligned", "run", "paper"] = Field(
@@ -59,9 +59,9 @@ class MmmOptions(Options):
 
 
 mmm = Declaration(
-    summary="the notes as text, `t p v d`: steps since the last onset, pitch, velocity, duration",
-    implementation="diffmidi_tokenizers.mmm:Mmm",
-    options=MmmOptions,
+    summary="the notes as text, `t p v d` (time, pitch, velocity, duration); not the published MMM: that is miditok's",
+    implementation="diffmidi_tokenizers.note_tokens:NoteTokens",
+    options=NoteTokensOptions,
     tiny={"grid": 4, "velocities": 4, "max_duration": 4, "max_shift": 4},
 )
 

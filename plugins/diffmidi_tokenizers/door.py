@@ -23,6 +23,7 @@ from diffmidi.api.tokenizer import (
     Grammar,
     Ids,
     Notes,
+    Role,
     Score,
     Timeline,
     Tokenizer,
@@ -34,7 +35,7 @@ from diffmidi_tokenizers import bars, steps
 from diffmidi_tokenizers.declarations import MiditokOptions, RemiOptions
 from diffmidi_tokenizers.dialects import Dialect, dialect_of
 from diffmidi_tokenizers.saved import opened
-from diffmidi_tokenizers.types_graph import Expansion, TypesGraph, boundaries, type_of
+from diffmidi_tokenizers.types_graph import Expansion, TypesGraph, boundaries, roles_of, type_of
 
 TIME_SIGNATURES = {4: [1, 2, 3, 4, 5, 6, 7, 8], 8: [1, 3, 5, 6, 7, 9, 11, 12]}
 """Numerators by denominator. Others are written as one of these with bars as long, where there is one."""
@@ -74,6 +75,11 @@ class MidiTokWords(Tokenizer):
     def grammar(self) -> Grammar:
         """MidiTok's graph of token types."""
         return self._graph.grammar
+
+    @property
+    def roles(self) -> Mapping[str, Role]:
+        """Of MidiTok's types; a learned token that tells several things has none."""
+        return roles_of(self.grammar.types)
 
     def encode_counted(self, score: Score) -> tuple[Ids, Mapping[str, int]]:
         """Ids, and what was changed: drums, dropped_pitch, zero_length, clamped_duration, merged, overlaps (notes);

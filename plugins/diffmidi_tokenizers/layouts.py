@@ -1,14 +1,17 @@
-"""The types of `mmm`'s words, which may follow which in each layout, and what those of velocity say."""
+"""The types of `mmm`'s tokens, which may follow which in each layout, and what those of velocity say."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi.api.tokenizer import Grammar
+from diffmidi.api.tokenizer import Grammar, Role
 
 SPECIAL, PITCH, VELOCITY, DURATION, SHIFT = range(5)
 TYPES = ("special", "pitch", "velocity", "duration", "shift")
+ROLES: Mapping[str, Role] = {"pitch": "pitch", "velocity": "velocity", "duration": "duration", "shift": "time"}
 
 
 def grammar_of(layout: str, type_of: NDArray[np.int64]) -> Grammar:

@@ -7,12 +7,23 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi.api.tokenizer import SPECIALS, Grammar
+from diffmidi.api.tokenizer import SPECIALS, Grammar, Role
 
 NOTES = frozenset({"Pitch", "NoteOn"})
 """Types of the token that says a note's pitch: as many of them as notes."""
 TIMES = frozenset({"Bar", "TimeSig", "Position", "TimeShift", "Rest"})
 """Types of the tokens that lead from one onset to the next."""
+
+ROLES: Mapping[str, Role] = {
+    **dict.fromkeys(NOTES, "pitch"),
+    "Velocity": "velocity",
+    "Duration": "duration",
+    **dict.fromkeys(("Bar", "Beat", "Position", "TimeShift", "Rest", "MicroTiming"), "time"),
+    "TimeSig": "metre",
+    "Tempo": "tempo",
+    "Program": "track",
+}
+"""Of MidiTok's types. `NoteOff` tells a pitch and an end, `Pattern` onsets and lengths; `Chord`, what others do too."""
 
 Expansion = tuple[str, ...]
 """The tokens that one word stands for: one, or several where the vocabulary was learned by BPE."""
@@ -78,6 +89,16 @@ class TypesGraph:
                 if state in self._final:
                     whole = len(kept)
         return kept[:whole]
+
+
+def roles_of(types: Sequence[str]) -> dict[str, Role]:
+    """The roles of a grammar's types; those of learned ones (`Rest+Rest`) where they are of one role."""
+    found: dict[str, Role] = {}
+    for name in types:
+        roles = {ROLES.get(part) for part in name.split("+")}
+        if len(roles) == 1 and (role := roles.pop()) is not None:
+            found[name] = role
+    return found
 
 
 def boundaries(tokens: Sequence[str], times: frozenset[str] = TIMES) -> NDArray[np.int64]:

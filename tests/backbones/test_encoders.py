@@ -17,6 +17,6 @@ def test_both_attention_kernels_compute_the_same(name, masked):
     )
     other.load_state_dict(one.state_dict())
     x = torch.randn(3, 12, one.width)
-    keep = torch.arange(12) < torch.tensor([[12], [7], [1]]) if masked else None
-    kept = torch.ones(3, 12, dtype=torch.bool) if keep is None else keep
-    torch.testing.assert_close(one(x, keep)[kept], other(x, keep)[kept], atol=1e-5, rtol=1e-4)
+    mask = torch.arange(12) < torch.tensor([[12], [7], [1]]) if masked else None
+    kept = torch.ones(3, 12, dtype=torch.bool) if mask is None else mask
+    torch.testing.assert_close(one(x, mask)[kept], other(x, mask)[kept], atol=1e-5, rtol=1e-4)

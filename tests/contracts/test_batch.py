@@ -11,8 +11,8 @@ CUTS = [[5], [2, 3], [1, 1, 1, 1, 1], [4, 1]]
 @pytest.fixture
 def batch():
     words = torch.tensor([6, 3, 0, 5, 1])
-    keep = torch.arange(8) < words[:, None] + 2
-    return Batch(torch.arange(40).view(5, 8), keep, words)
+    mask = torch.arange(8) < words[:, None] + 2
+    return Batch(torch.arange(40).view(5, 8), mask, words)
 
 
 def draw(rows):
@@ -23,7 +23,7 @@ def draw(rows):
 def test_parts_hold_the_rows_of_the_step_and_what_was_drawn_for_them(batch, sizes):
     parts = batch.cut(sizes)
     assert torch.equal(torch.cat([part.ids for part in parts]), batch.ids)
-    assert torch.equal(torch.cat([part.keep for part in parts]), batch.keep)
+    assert torch.equal(torch.cat([part.attention_mask for part in parts]), batch.attention_mask)
     assert torch.equal(torch.cat([part.words for part in parts]), batch.words)
     assert torch.equal(torch.cat([part.rows_of(draw) for part in parts]), batch.rows_of(draw))
 
@@ -31,7 +31,7 @@ def test_parts_hold_the_rows_of_the_step_and_what_was_drawn_for_them(batch, size
 @pytest.mark.parametrize("over", ["rows", "positions", "words"])
 @pytest.mark.parametrize("sizes", CUTS)
 def test_the_mean_over_parts_is_the_mean_over_the_step(batch, sizes, over):
-    values = torch.rand(5, 8, generator=torch.Generator().manual_seed(0)) * batch.keep
+    values = torch.rand(5, 8, generator=torch.Generator().manual_seed(0)) * batch.attention_mask
     count = {"rows": 5, "positions": 25, "words": 15}[over]
     torch.testing.assert_close(batch.mean(values, over), values.sum() / count)
     each = [part.mean(rows, over) for part, rows in zip(batch.cut(sizes), values.split(sizes), strict=True)]
@@ -51,6 +51,6 @@ def test_a_share_goes_where_its_batch_goes(batch):
 
 
 def test_a_step_without_words_has_a_mean(batch):
-    empty = Batch(batch.ids[2:3], batch.keep[2:3], batch.words[2:3])
+    empty = Batch(batch.ids[2:3], batch.attention_mask[2:3], batch.words[2:3])
     assert empty.mean(torch.zeros(1, 8), "words") == 0
     assert empty.cut([1])[0].mean(torch.zeros(1, 8), "words") == 0

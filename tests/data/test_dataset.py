@@ -152,9 +152,9 @@ def test_a_batch_is_cls_words_sep_and_padding(dataset):
     assert batch.ids[0, count + 1] == 2
     assert (batch.ids[0, count + 2 :] == 0).all()
     np.testing.assert_array_equal(batch.ids[0, 1 : count + 1], dataset.tokens(short))
-    assert batch.keep.sum(1).tolist() == [count + 2, 66]
+    assert batch.attention_mask.sum(1).tolist() == [count + 2, 66]
     assert batch.words.tolist() == [count, 64]
-    assert dataset.batch([full]).keep is None
+    assert dataset.batch([full]).attention_mask is None
 
 
 def test_another_tokenizer_is_refused(folder):

@@ -25,8 +25,8 @@ from pathlib import Path
 from diffmidi_core.config import resolve
 from diffmidi_core.data import working
 from diffmidi_core.data.prepare import prepare
-from diffmidi_core.run.folder import RunFolder
-from diffmidi_core.run.session import Session
+from diffmidi_core.saved.folder import RunFolder
+from diffmidi_core.machine.session import Session
 from diffmidi_core.run.stages import prepare_data
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.hooks import Hooks

@@ -8,8 +8,8 @@ from diffmidi.api.tokenizer import Timeline
 from diffmidi_core.data.dataset import TokenDataset
 from diffmidi_core.data.prepare import prepare
 from diffmidi_core.draw.length import typical_of
-from diffmidi_core.draw.typical import Typical
 from diffmidi_core.hooks import Hooks
+from diffmidi_core.saved.typical import Typical
 
 from .conftest import Scores, piece_of
 

@@ -36,7 +36,7 @@ def bayes(levels, start_std, embeddings):
     variance, mean = marginal_variance(levels, start_std), levels.alpha_bar.sqrt()
     index = {float(t): i for i, t in enumerate(levels.times)}
 
-    def predict(x_t, t, keep):
+    def predict(x_t, t, mask):
         at = [index[float(each)] for each in t]
         m, v = mean[at][:, None, None, None], variance[at][:, None, None]
         distance = ((x_t[:, :, None] - m * embeddings) ** 2).sum(-1)  # [B, L, V]
@@ -51,10 +51,10 @@ def test_the_best_denoiser_pays_the_entropy_of_the_words():
     torch.manual_seed(0)
     embeddings = torch.randn(4, 6, dtype=F64)
     ids = torch.randint(4, (2000, 8))
-    clean, keep = embeddings[ids], torch.ones_like(ids, dtype=torch.bool)
+    clean, mask = embeddings[ids], torch.ones_like(ids, dtype=torch.bool)
     best = bayes(levels, start_std, embeddings)
     bits = diffusion_bits(levels, start_std, clean, None, best, generator(), 16)
-    bits = (bits + prior_bits(levels, start_std, clean, keep)).mean(-1)
+    bits = (bits + prior_bits(levels, start_std, clean, mask)).mean(-1)
     error = float(bits.std()) / math.sqrt(len(bits))
     assert error < 0.02
     assert float(bits.mean()) > 2 - 3 * error
@@ -76,9 +76,9 @@ def test_it_is_an_upper_bound_of_any_model(make_process):
 
     best = bayes(process.levels, process.start_std, process.embeddings()[4:6].detach())
     assert 0.3 < mass(best) < 1
-    assert mass(lambda x, t, keep: best(x, t, keep) + 0.1) < mass(best)
+    assert mass(lambda x, t, mask: best(x, t, mask) + 0.1) < mass(best)
     knows = process.embed(batch.ids).detach()
-    assert mass(lambda x, t, keep: knows.repeat(len(x) // len(knows), 1, 1)) > 1  # the test can fail
+    assert mass(lambda x, t, mask: knows.repeat(len(x) // len(knows), 1, 1)) > 1  # the test can fail
 
 
 def test_a_model_that_knows_the_words_pays_for_prior_and_rounding_alone(make_process):
@@ -86,7 +86,7 @@ def test_a_model_that_knows_the_words_pays_for_prior_and_rounding_alone(make_pro
     ids = torch.randint(4, 12, (3, 5))
     batch = Batch(ids, None, torch.full((3,), 5))
     knows = process.embed(ids)
-    process.denoise = lambda x, t, keep=None: knows.repeat(len(x) // 3, 1, 1)
+    process.denoise = lambda x, t, mask=None: knows.repeat(len(x) // 3, 1, 1)
     with torch.no_grad():
         for levels in (None, 4):
             bound = process.bound(batch, generator(), levels=levels)
@@ -124,7 +124,7 @@ def test_the_estimate_is_unbiased(count):
     levels, start_std = levels_of(40), 0.1
     clean = torch.randn(4000, 2, 3, generator=generator(3), dtype=F64)[:1].expand(4000, -1, -1)
 
-    def predict(x_t, t, keep):  # some estimate whose error varies a lot with t and not with x_t
+    def predict(x_t, t, mask):  # some estimate whose error varies a lot with t and not with x_t
         return clean[:1] * (1 - t[:, None, None] ** 2) + torch.sin(9 * t)[:, None, None]
 
     exact = diffusion_bits(levels, start_std, clean[:1], None, predict, generator(), None).sum(-1)
@@ -138,7 +138,7 @@ def test_as_many_levels_as_there_are_give_the_exact_sum():
     levels = levels_of(40)
     clean = torch.randn(2, 3, 4, generator=generator(3), dtype=F64)
 
-    def predict(x_t, t, keep):
+    def predict(x_t, t, mask):
         return torch.sin(9 * t)[:, None, None].expand_as(x_t)
 
     def bits(count):
@@ -164,9 +164,9 @@ def test_the_estimate_of_a_model_agrees_with_the_exact_sum(make_process):
 def test_chunks_change_nothing(make_process, monkeypatch):
     process = make_process(words=8, steps=30).double().eval()
     ids = torch.randint(4, 12, (3, 7))
-    keep = torch.ones_like(ids, dtype=torch.bool)
-    keep[1, 5:] = False
-    batch = Batch(ids, keep, keep.sum(1))
+    mask = torch.ones_like(ids, dtype=torch.bool)
+    mask[1, 5:] = False
+    batch = Batch(ids, mask, mask.sum(1))
     with torch.no_grad():
         whole = process.bound(batch, generator()).terms["diffusion"]
         monkeypatch.setattr("diffmidi_core.diffusion.bound.POSITIONS_AT_ONCE", 1)
@@ -176,15 +176,19 @@ def test_chunks_change_nothing(make_process, monkeypatch):
 def test_padding_costs_nothing(make_process):
     process = make_process(words=8, steps=10).double().eval()
     ids = torch.randint(4, 12, (2, 6))
-    keep = torch.ones_like(ids, dtype=torch.bool)
-    keep[0, 4:] = False
+    mask = torch.ones_like(ids, dtype=torch.bool)
+    mask[0, 4:] = False
     padded, other = ids.clone(), ids.clone()
     padded[0, 4:], other[0, 4:] = 0, 9
-    words = keep.sum(1)
+    words = mask.sum(1)
     with torch.no_grad():
         first, second, longer = (
             process.bound(batch, generator(), levels=3)
-            for batch in (Batch(padded, keep, words), Batch(other, keep, words), Batch(other, None, words))
+            for batch in (
+                Batch(padded, mask, words),
+                Batch(other, mask, words),
+                Batch(other, None, words),
+            )
         )
     for name in first.terms:
         torch.testing.assert_close(first.terms[name], second.terms[name])
@@ -208,11 +212,11 @@ def test_draws_do_not_depend_on_the_model(make_process):
     seen = []
     for init_std in (1.0, 0.5):
         process = make_process(words=8, init_std=init_std, start_std=0.2)
-        process.predict = lambda x, t, keep: seen.append((x, t)) or x * 0
+        process.predict = lambda x, t, mask: seen.append((x, t)) or x * 0
         with torch.no_grad():
             process.bound(Batch(torch.full((2, 3), 5), None, torch.full((2,), 3)), generator(4), levels=3)
     (first, times), (second, other_times) = seen
     assert torch.equal(times, other_times)
     # Half the embeddings: all that differs is half the signal.
     signal = process.levels.alpha_bar[(times * 20).round().long()].sqrt().float()[:, None, None]
-    torch.testing.assert_close(first - second, (signal * process.embedding[5]).expand_as(first))
+    torch.testing.assert_close(first - second, (signal * process.tokens.embedding[5]).expand_as(first))

@@ -21,9 +21,9 @@ def test_a_position_sees_as_far_as_the_reach(neighbours):
 
 
 def test_what_is_left_out_is_seen_by_none(neighbours):
-    hidden, keep = torch.randn(2, 9, 6), torch.ones(2, 9, dtype=torch.bool)
-    keep[:, 6:] = False
+    hidden, mask = torch.randn(2, 9, 6), torch.ones(2, 9, dtype=torch.bool)
+    mask[:, 6:] = False
     other = hidden.clone()
     other[:, 6:] = torch.randn(2, 3, 6)
-    assert neighbours(hidden, keep)[:, :6].equal(neighbours(other, keep)[:, :6])
-    torch.testing.assert_close(neighbours(hidden, keep)[:, :6], neighbours(hidden[:, :6]))
+    assert neighbours(hidden, mask)[:, :6].equal(neighbours(other, mask)[:, :6])
+    torch.testing.assert_close(neighbours(hidden, mask)[:, :6], neighbours(hidden[:, :6]))

@@ -87,5 +87,5 @@ def test_where_no_text_of_that_length_ends_it_may_end_anywhere():
 
 def test_words_that_no_legal_text_holds_are_refused():
     ids = torch.tensor([[3, 4, 3]])  # `a` stands nowhere but at the beginning
-    with pytest.raises(DiffmidiError, match="leave no way"):
+    with pytest.raises(DiffmidiError, match="leaves no way"):
         NextWord(GRAMMAR).ahead(ids, ids != 3)

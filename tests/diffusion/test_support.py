@@ -155,6 +155,27 @@ def test_draws_have_the_probabilities_of_the_product_among_legal_texts():
         assert found.get(text, 0) == pytest.approx(p, abs=5 * (p / rows) ** 0.5 + 1e-4)
 
 
+def test_what_is_not_allowed_is_left_out_of_the_joint_distribution():
+    """Where the last token must be b, the one before must be an a: as if texts with others were not there."""
+    support, rows = Support(LITTLE, 6), 10_000
+    logits = torch.randn(6, 7, generator=generator(3))
+    logits[4, 4:6] = -torch.inf
+    logits[1, 4] = -torch.inf
+    ids, fixed = blank(rows, 4)
+    drawn = support.draw(logits.expand(rows, -1, -1), ids, fixed, RowDraws.seeded(0, rows))[:, 1:-1]
+    texts, counts = drawn.unique(dim=0, return_counts=True)
+    found = {tuple(text): count / rows for text, count in zip(texts.tolist(), counts.tolist(), strict=True)}
+    expected = {text: p for text, p in every_text(logits, 4).items() if p}
+    assert found.keys() <= expected.keys()
+    assert {text[3] for text in expected} == {6}
+    for text, p in expected.items():
+        assert found.get(text, 0) == pytest.approx(p, abs=5 * (p / rows) ** 0.5 + 1e-4)
+    never = logits.clone()
+    never[3, 4:6] = -torch.inf  # b after b
+    with pytest.raises(DiffmidiError, match="allow more"):
+        support.draw(never.expand(1, -1, -1), ids[:1], fixed[:1], RowDraws.seeded(0, 1))
+
+
 def test_the_legal_argmax_is_the_most_probable_legal_text():
     support = Support(LITTLE, 7)
     for seed in range(20):

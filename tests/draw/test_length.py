@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from diffmidi_core.draw.length import NoteCount, Until, bars, goals_for, seconds
-from diffmidi_core.draw.lengths import DataLengths
 from diffmidi_core.errors import UsageError
 from diffmidi_core.music.toy import from_rows
 from diffmidi_core.registry import find
+from diffmidi_core.saved.lengths import DataLengths
 from diffmidi_core.sections import parse_length
 
 LENGTHS = DataLengths(windows=(28, 32), pieces=(40, 400, 800), words_per_note=4.0)

@@ -12,8 +12,8 @@ import pytest
 from diffmidi.api.renderer import write_midi
 from diffmidi.api.tokenizer import Notes, score_of
 from diffmidi_core.cli import main
-from diffmidi_core.draw.folder import PieceRecord
-from diffmidi_core.run.folder import RunFolder
+from diffmidi_core.saved.draw import PieceRecord
+from diffmidi_core.saved.folder import RunFolder
 
 from .forked import MODEL, TRAIN, Starter
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from diffmidi_core.config import resolve
-from diffmidi_core.draw.folder import DrawFolder, ModelReference, StoredRequest
-from diffmidi_core.draw.request import Request
 from diffmidi_core.files import write_json
 from diffmidi_core.judge.judged import Judged
+from diffmidi_core.request import Request
+from diffmidi_core.saved.draw import DrawFolder, ModelReference, StoredRequest
 from diffmidi_core.sections import Part
 
 from .conftest import TINY

@@ -44,7 +44,7 @@ def test_what_a_run_cannot_begin_from_is_told_before_anything_is_prepared(diffmi
 HOLDS = """
 import sys
 from pathlib import Path
-from diffmidi_core.run.lock import hold
+from diffmidi_core.saved.lock import hold
 with hold(Path(sys.argv[1]), "run"):
     print("held", flush=True)
     sys.stdin.readline()

@@ -150,7 +150,7 @@ def test_help_shows_the_flags_of_one_stage(diffmidi, monkeypatch, command):
 
 
 def test_a_run_that_somebody_works_on_is_left_to_him(diffmidi, mine, music):
-    from diffmidi_core.run.lock import hold
+    from diffmidi_core.saved.lock import hold
 
     before = (mine / "config.json").read_bytes()
     holding = subprocess.Popen(
@@ -174,7 +174,7 @@ def test_a_run_that_somebody_works_on_is_left_to_him(diffmidi, mine, music):
 HOLDING = """
 import sys
 from pathlib import Path
-from diffmidi_core.run.lock import hold
+from diffmidi_core.saved.lock import hold
 with hold(Path(sys.argv[1]), "train"):
     print("held", flush=True)
     sys.stdin.read()
@@ -183,7 +183,7 @@ with hold(Path(sys.argv[1]), "train"):
 
 def test_two_runs_without_a_name_never_choose_the_same(tmp_path, monkeypatch):
     from diffmidi_core.config import resolve
-    from diffmidi_core.run.folder import RunFolder
+    from diffmidi_core.saved.folder import RunFolder
 
     monkeypatch.chdir(tmp_path)
     config = resolve()

@@ -8,8 +8,8 @@ import pytest
 from .conftest import TRAINED
 
 DECLARED = """
-from diffmidi.api import Declaration
-declared = Declaration(summary="a part", implementation="acme_parts:Part"{more})
+from diffmidi.api import {of_kind}
+declared = {of_kind}(summary="a part", implementation="acme_parts:Part"{more})
 """
 METRIC = """
 from diffmidi.api.metric import Metric
@@ -28,10 +28,10 @@ class Part(Renderer):
         raise OSError("no paper")
 """
 SAMPLER = """
-from diffmidi.api.process import MaskedProcess
+from diffmidi.api.process import MaskedDiffusion
 from diffmidi.api.sampler import Sampler
 class Part(Sampler):
-    serves = MaskedProcess
+    serves = MaskedDiffusion
     def draw(self, process, canvas, steps, draws, denoise, on_step):
         raise IndexError("off by one")
 """
@@ -53,7 +53,7 @@ def offer(install):
             package,
             {f"diffmidi.{kind}": {name: "acme:declared"}},
             version=version,
-            acme=DECLARED.format(more=more),
+            acme=DECLARED.format(more=more, of_kind="SamplerDeclaration" if kind == "samplers" else "Declaration"),
             acme_parts=parts,
         )
 

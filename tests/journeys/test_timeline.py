@@ -9,7 +9,7 @@ from diffmidi import Pipeline, read_midi
 from diffmidi.api.renderer import write_midi
 from diffmidi_core.draw.length import bars, seconds
 from diffmidi_core.publish.export import export
-from diffmidi_core.run.folder import RunFolder
+from diffmidi_core.saved.folder import RunFolder
 
 from .conftest import TRAINED, drawn
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from diffmidi_core.run import checkpoint
-from diffmidi_core.run.manifest import MANIFEST, checkpoint_at, steps
+from diffmidi_core.saved import checkpoint
+from diffmidi_core.saved.manifest import MANIFEST, checkpoint_at, steps
 
 from .conftest import TINY
 

@@ -16,15 +16,15 @@ from diffmidi.api.tokenizer import Notes, score_of
 from diffmidi_core import registry
 from diffmidi_core.config import resolve
 from diffmidi_core.data.prepare import prepare
-from diffmidi_core.draw.folder import DrawFolder, ModelReference, PieceRecord
-from diffmidi_core.draw.request import Request
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.judge.metrics import Metrics
 from diffmidi_core.judge.music import ReferenceMusic
 from diffmidi_core.judge.settings import Judging
+from diffmidi_core.machine.build import build_process, build_tokenizer
+from diffmidi_core.machine.session import Surroundings
 from diffmidi_core.registry import find
-from diffmidi_core.run.build import build_process, build_tokenizer
-from diffmidi_core.run.session import Surroundings
+from diffmidi_core.request import Request
+from diffmidi_core.saved.draw import DrawFolder, ModelReference, PieceRecord
 from diffmidi_core.sections import EvaluateConfig, Part
 
 LENGTH = 32

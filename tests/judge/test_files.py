@@ -11,7 +11,7 @@ from diffmidi_core.config import default_parts, resolve
 from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.judge.files import judge_files, stretches
 from diffmidi_core.judge.metrics import Metrics
-from diffmidi_core.run.folder import RunFolder
+from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.sections import Part
 
 from .conftest import LENGTH, write_music, written

@@ -12,9 +12,9 @@ from diffmidi.api.tokenizer import Notes, notes_of, score_of
 from diffmidi_core.config import resolve
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.judge.score import score
+from diffmidi_core.machine.build import build_process
 from diffmidi_core.music.toy import toy_scores
 from diffmidi_core.registry import find
-from diffmidi_core.run.build import build_process
 
 from .conftest import LENGTH, Model
 
@@ -80,8 +80,8 @@ def test_exact_takes_every_level(model, music):
 
 def test_an_oracle_pays_for_nothing_but_being_sure(make_model, music, monkeypatch):
     model = make_model("masked")
-    monkeypatch.setattr(type(model.process), "denoise", lambda self, z, m, keep=None: 0)
-    monkeypatch.setattr(type(model.process), "_nats", lambda self, ids, hidden, m, keep: hidden.float() * math.log(2))
+    monkeypatch.setattr(type(model.process), "denoise", lambda self, z, m, mask=None: 0)
+    monkeypatch.setattr(type(model.process), "_nats", lambda self, ids, hidden, m, mask: hidden.float() * math.log(2))
     found = score(model, music, exact=True)
     # Each window costs, on average over the orders, one bit for each hidden token, weighted to one a token.
     assert found.bits == pytest.approx(found.tokens, rel=0.1)

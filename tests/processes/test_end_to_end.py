@@ -27,18 +27,18 @@ def given(golden, levels):
     }, bias
 
 
-@pytest.mark.parametrize("keep", [None, torch.ones(4, 3, dtype=torch.bool)])
-def test_terms_and_gradients_agree_with_the_original(golden, given, keep):
+@pytest.mark.parametrize("mask", [None, torch.ones(4, 3, dtype=torch.bool)])
+def test_terms_and_gradients_agree_with_the_original(golden, given, mask):
     (inputs, bias), block = given, golden["training"]
     seen = []
 
-    def denoise(x_t, t, keep):
+    def denoise(x_t, t, mask):
         seen.append((x_t, t))
         return golden.half(x_t, t)
 
     terms = end_to_end_terms(
         golden.ids4,
-        keep,
+        mask,
         torch.tensor([0, 1, 100, 1999]),
         golden.noise(0, 4, 3, 4),
         golden.noise(1, 4, 3, 4),
@@ -75,8 +75,8 @@ def test_padding_gives_the_loss_and_gradient_of_the_shorter_window(golden, given
     found = []
     for length, filler in ((3, None), (5, 0), (5, 4)):
         ids = golden.ids4 if filler is None else F.pad(golden.ids4, (0, 2), value=filler)
-        keep = None if filler is None else torch.arange(5).expand(4, 5) < 3
-        terms = end_to_end_terms(ids, keep, t, *(noise[:, :length] for noise in noises), **inputs)
+        mask = None if filler is None else torch.arange(5).expand(4, 5) < 3
+        terms = end_to_end_terms(ids, mask, t, *(noise[:, :length] for noise in noises), **inputs)
         loss = (terms.mse + terms.prior + terms.rounding).mean()
         found.append((loss, *torch.autograd.grad(loss, (inputs["embeddings"], bias))))
     for other in found[1:]:
@@ -85,8 +85,8 @@ def test_padding_gives_the_loss_and_gradient_of_the_shorter_window(golden, given
 
 def test_a_row_without_any_kept_position_costs_nothing(golden, given):
     inputs, _ = given
-    keep = torch.zeros(4, 3, dtype=torch.bool)
+    mask = torch.zeros(4, 3, dtype=torch.bool)
     noise = golden.noise(0, 4, 3, 4)
-    terms = end_to_end_terms(golden.ids4, keep, torch.zeros(4, dtype=torch.int64), noise, noise, **inputs)
+    terms = end_to_end_terms(golden.ids4, mask, torch.zeros(4, dtype=torch.int64), noise, noise, **inputs)
     for term in (terms.mse, terms.prior, terms.rounding):
         assert term.tolist() == [0, 0, 0, 0]

@@ -27,14 +27,16 @@ def process(make_process):
 
 def test_the_embedding_is_stored_once_and_nothing_can_be_recomputed_is(process):
     state = process.state_dict()
-    assert [name for name, value in state.items() if value.shape == (12, 16) and "time" not in name] == ["embedding"]
+    assert [name for name, value in state.items() if value.shape == (12, 16) and "time" not in name] == [
+        "tokens.embedding"
+    ]
     assert not any("never" in name or "levels" in name for name in state)
 
 
 def test_every_parameter_learns(process, batch):
     process(batch, generator())["loss"].backward()
     assert [name for name, parameter in process.named_parameters() if parameter.grad is None] == []
-    assert process.embedding.grad[4:].abs().sum(-1).min() > 0
+    assert process.tokens.embedding.grad[4:].abs().sum(-1).min() > 0
 
 
 def test_loss_is_the_sum_of_its_parts_and_only_it_has_a_gradient(process, batch):
@@ -45,16 +47,16 @@ def test_loss_is_the_sum_of_its_parts_and_only_it_has_a_gradient(process, batch)
 
 
 def test_padding_is_not_in_the_loss_and_gets_no_gradient(process, batch):
-    def found(ids, keep):
+    def found(ids, mask):
         process.zero_grad()
-        loss = process.loss(Batch(ids, keep, batch.words), generator())["loss"]
+        loss = process.loss(Batch(ids, mask, batch.words), generator())["loss"]
         loss.backward()
         return loss.detach(), {name: parameter.grad.clone() for name, parameter in process.named_parameters()}
 
-    padded, gradients = found(batch.ids, batch.keep)
-    assert gradients["embedding"][0].tolist() == [0] * 16
-    assert gradients["rounding_bias"][0] == 0
-    other, others = found(batch.ids.masked_fill(batch.ids == 0, 11), batch.keep)
+    padded, gradients = found(batch.ids, batch.attention_mask)
+    assert gradients["tokens.embedding"][0].tolist() == [0] * 16
+    assert gradients["tokens.bias"][0] == 0
+    other, others = found(batch.ids.masked_fill(batch.ids == 0, 11), batch.attention_mask)
     assert other == padded
     for name, gradient in gradients.items():
         torch.testing.assert_close(others[name], gradient, rtol=0, atol=0)
@@ -71,16 +73,16 @@ def test_rounding_words_are_words_of_music(process):
     words = process.words(10 * torch.randn(500, 16, generator=generator()))
     assert int(words.min()) >= 4
     assert len(words.unique()) == 8
-    specials = process.embedding[:4].detach()
+    specials = process.tokens.embedding[:4].detach()
     assert int(process.words(specials).min()) >= 4
 
 
 def test_clamp_and_mean_embedding_agree_where_a_word_is_sure(process):
-    rows = process.embedding[4:].detach()
+    rows = process.tokens.embedding[4:].detach()
     torch.testing.assert_close(process.clamp(rows), rows, rtol=0, atol=0)
     torch.testing.assert_close(process.mean_embedding(20 * rows), rows, rtol=0, atol=1e-3)
     unsure = process.mean_embedding(torch.zeros(16))
-    torch.testing.assert_close(unsure, process.embedding[[1, 2, *range(4, 12)]].mean(0))
+    torch.testing.assert_close(unsure, process.tokens.embedding[[1, 2, *range(4, 12)]].mean(0))
 
 
 def test_the_bound_can_judge_either_estimate(make_process):
@@ -94,7 +96,7 @@ def test_a_copy_is_whole_and_apart(process, batch):
     copied = copy.deepcopy(process)
     assert copied.loss(batch, generator())["loss"] == process.loss(batch, generator())["loss"]
     with torch.no_grad():
-        copied.embedding += 1
+        copied.tokens.embedding += 1
     assert copied.loss(batch, generator())["loss"] != process.loss(batch, generator())["loss"]
 
 
@@ -102,7 +104,7 @@ def test_training_goes_on_after_inference(process, batch):
     with torch.inference_mode():
         process.bound(batch, generator(), levels=2)
     process.loss(batch, generator())["loss"].backward()
-    assert process.embedding.grad is not None
+    assert process.tokens.embedding.grad is not None
 
 
 def test_the_same_generator_gives_the_same_loss(process, batch):
@@ -114,7 +116,7 @@ def test_the_same_generator_gives_the_same_loss(process, batch):
 def test_every_noise_level_is_trained(make_process):
     process = make_process(steps=4)
     seen = []
-    process.network = lambda x, t, keep: seen.extend(t.tolist()) or x
+    process.network = lambda x, t, mask: seen.extend(t.tolist()) or x
     ids = torch.full((400, 3), 5)
     process.loss(Batch(ids, None, torch.full((400,), 3)), generator())
     shares = torch.tensor([seen.count(t) for t in (0.0, 0.25, 0.5, 0.75)]) / 400
@@ -147,7 +149,7 @@ def test_autocast_leaves_rounding_in_full_precision(process):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         rounded = process.round(x)
         assert process.denoise(x[None], torch.tensor([0.5])).dtype == torch.float32
-    assert torch.equal(rounded, F.linear(x, process.embedding, process.rounding_bias + process.never))
+    assert torch.equal(rounded, F.linear(x, process.tokens.embedding, process.tokens.bias + process.tokens.never))
 
 
 def test_it_learns_a_fixed_melody(make_process):
@@ -175,7 +177,7 @@ def test_the_evidence_is_the_density_of_x_t_given_each_word(make_process):
     for row, index in enumerate((0, 30)):
         signal = process.levels.alpha_bar[index]
         std = (signal * process.start_std**2 + 1 - signal).sqrt()
-        density = torch.distributions.Normal(signal.sqrt() * process.embedding, std)
+        density = torch.distributions.Normal(signal.sqrt() * process.tokens.embedding, std)
         expected = density.log_prob(x_t[row, :, None]).sum(-1)
         offset = (evidence[row] - expected).detach()
         torch.testing.assert_close(offset, offset[:, :1].expand_as(offset), rtol=1e-9, atol=1e-9)
@@ -190,3 +192,16 @@ def test_the_posterior_tells_the_words_at_little_noise_though_the_network_knows_
     guess = process.posterior_embedding(x_t, torch.zeros(4), ignorant)
     assert ((guess - clean) ** 2).sum(-1).max() < 1e-3
     assert ((process.mean_embedding(ignorant) - clean) ** 2).sum(-1).min() > 1
+
+
+def test_log_probabilities_are_the_evidence_but_for_what_all_tokens_share(make_process):
+    """ln q(x_t | w), from the density, and as the output prior has it."""
+    process = make_process(words=8, dim=16).double().eval()
+    x_t = torch.randn(2, 3, 16, generator=generator(), dtype=torch.float64)
+    t = process.levels.times[[3, 11]]
+    each = torch.stack([process.log_probability(x_t, t, torch.full((2, 3), token)) for token in range(12)], -1)
+    torch.testing.assert_close(each.log_softmax(-1), process.evidence(x_t, t).log_softmax(-1))
+    signal = process.levels.alpha_bar[11]
+    variance = signal * process.start_std**2 + 1 - signal
+    density = torch.distributions.Normal(signal.sqrt() * process.tokens.embedding[7], variance.sqrt())
+    torch.testing.assert_close(each[1, :, 7], density.log_prob(x_t[1]).sum(-1))

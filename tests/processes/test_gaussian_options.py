@@ -44,7 +44,7 @@ def process(request, make_process):
 
 def test_a_network_that_knows_the_words_pays_for_prior_and_rounding_alone(process, batch):
     knows = 60 * process.embed(batch.ids).detach()
-    process.network = lambda x, t, keep, previous=None: knows.repeat(len(x) // len(knows), 1, 1)
+    process.network = lambda x, t, mask, previous=None: knows.repeat(len(x) // len(knows), 1, 1)
     with torch.no_grad():
         bound = process.bound(batch, generator(), levels=None)
     if process.options.objective == "cross_entropy":  # else an answer so large is not one about x_start
@@ -76,7 +76,7 @@ def test_the_objective_says_what_is_learned(make_process, batch, objective, part
 def test_with_an_output_prior_it_is_an_upper_bound_and_nearly_reached(make_process):
     """Kraft, over all windows of two words: and a network that knows nothing of them is nearly the best there is."""
     process = make_process(words=2, steps=500, dim=8, start_std=0.05, typed=True, output_prior=True, **CDCD).eval()
-    process.network = lambda x, t, keep, previous=None: torch.zeros_like(x)
+    process.network = lambda x, t, mask, previous=None: torch.zeros_like(x)
     windows = torch.tensor([[1, *words, 2] for words in itertools.product((4, 5), repeat=2)])
     copies = 100
     given = Batch(windows.repeat(copies, 1), None, torch.full((4 * copies,), 2))
@@ -89,13 +89,13 @@ def test_with_an_output_prior_it_is_an_upper_bound_and_nearly_reached(make_proce
 
     predict = process.predict
     assert 0.8 < mass(predict) < 1
-    assert mass(lambda x, t, keep: predict(x, t, keep) + 0.1) < 0.8 * mass(predict)
+    assert mass(lambda x, t, mask: predict(x, t, mask) + 0.1) < 0.8 * mass(predict)
 
 
 def test_an_output_prior_is_bayes_rule(make_process):
     """With a network that holds all words alike, x0_hat is the mean embedding under q(w | x_t)."""
     process = make_process(words=8, steps=50, output_prior=True, objective="cross_entropy").double().eval()
-    process.network = lambda x, t, keep, previous=None: torch.zeros_like(x)
+    process.network = lambda x, t, mask, previous=None: torch.zeros_like(x)
     x_t, t = torch.randn(2, 3, 16, generator=generator(), dtype=torch.float64), process.levels.times[[5, 30]]
     table = process.embeddings()[[1, 2, *range(4, 12)]]  # the words that may stand somewhere
     for row, index in enumerate((5, 30)):
@@ -113,7 +113,7 @@ def test_an_output_prior_needs_probabilities_of_words():
 
 def test_x0_hat_of_cross_entropy_is_a_mean_of_embeddings(make_process):
     process = make_process(words=8, **CDCD)
-    process.network = lambda x, t, keep, previous=None: torch.zeros_like(x)
+    process.network = lambda x, t, mask, previous=None: torch.zeros_like(x)
     expected = process.embeddings()[[1, 2, *range(4, 12)]].mean(0).expand(2, 3, -1)
     torch.testing.assert_close(process.denoise(torch.randn(2, 3, 16), torch.tensor([0.1, 0.9])), expected)
 
@@ -124,7 +124,7 @@ def test_on_the_sphere_only_directions_count(make_process, batch):
     torch.testing.assert_close(lengths, torch.full_like(lengths, 4.0))  # √16
     before = process.loss(batch, generator())["loss"]
     with torch.no_grad():
-        process.embedding.mul_(7)
+        process.tokens.embedding.mul_(7)
     torch.testing.assert_close(process.loss(batch, generator())["loss"], before)
 
 
@@ -143,8 +143,8 @@ def test_half_of_the_rows_are_shown_what_the_network_says_of_them_and_it_is_a_co
     whole, seen = Batch(ids, None, torch.full((6,), 5)), []
     network = process.network
 
-    def spy(x, t, keep, previous=None):
-        said = network(x, t, keep, previous)
+    def spy(x, t, mask, previous=None):
+        said = network(x, t, mask, previous)
         seen.append((len(x), previous, said))
         return said
 
@@ -166,9 +166,9 @@ def test_half_of_the_rows_are_shown_what_the_network_says_of_them_and_it_is_a_co
 def test_a_sampler_hands_the_last_estimate_on(make_process, name):
     process, told, said = make_process(self_conditioning=True).eval(), [], []
 
-    def denoise(x, t, keep, previous=None):
+    def denoise(x, t, mask, previous=None):
         told.append(previous)
-        said.append(process.denoise(x, t, keep, previous))
+        said.append(process.denoise(x, t, mask, previous))
         return said[-1]
 
     draws = RowDraws.seeded(0, 2)
@@ -213,11 +213,11 @@ def test_a_support_lowers_the_bound_and_gives_the_brackets_for_nothing(pair):
 
 def test_a_support_leaves_the_words_of_the_music_in_and_rounds_to_what_may_stand(pair):
     _, typed, batch = pair
-    logits = typed.logits(torch.randn(*batch.ids.shape, typed.options.dim), batch.keep)
+    logits = typed.logits(torch.randn(*batch.ids.shape, typed.options.dim), batch.attention_mask)
     at_words = logits.gather(-1, batch.ids[..., None])[..., 0][batch.mask()]
     assert at_words.isfinite().all()
     assert (logits[:, 0].isfinite().sum(-1) == 1).all()
-    words = typed.words(torch.randn(*batch.ids.shape, typed.options.dim), batch.keep)
+    words = typed.words(torch.randn(*batch.ids.shape, typed.options.dim), batch.attention_mask)
     place = torch.arange(words.shape[1])
     inside = (place > 0) & (place <= batch.words[:, None])
     assert not (typed.support.excluded(words) & inside).any()
@@ -226,7 +226,7 @@ def test_a_support_leaves_the_words_of_the_music_in_and_rounds_to_what_may_stand
 def test_music_that_begins_inside_a_note_is_refused(pair):
     _, typed, batch = pair
     ids = batch.ids[-1:]
-    shifted = replace(batch, ids=torch.cat([ids[:, :1], ids[:, 2:-1], ids[:, -2:]], 1), keep=None)
+    shifted = replace(batch, ids=torch.cat([ids[:, :1], ids[:, 2:-1], ids[:, -2:]], 1), attention_mask=None)
     shifted = replace(shifted, words=batch.words[-1:])
     with pytest.raises(DiffmidiError, match="begins inside a note"):
         typed.bound(shifted, generator(), levels=1)

@@ -31,8 +31,8 @@ def process(make_process):
     """A network whose answers depend much on what it sees."""
     found = make_process("masked", words=8, init_std=1.0, tied=False).eval()
     with torch.no_grad():
-        found.head.mul_(50)
-        found.bias += torch.randn(12, generator=generator())
+        found.tokens.matrix.mul_(50)
+        found.tokens.bias += torch.randn(12, generator=generator())
     return found
 
 
@@ -90,7 +90,7 @@ def test_the_loss_estimates_the_bound_in_nats_per_word(make_process, name):
 def test_a_network_that_knows_the_words_pays_nothing(process):
     batch = rows(3)
     sure = process.oracle(batch.ids[:1])
-    process.denoise = lambda z, m, keep=None: sure(z, m).expand(len(z), -1, -1)
+    process.denoise = lambda z, m, mask=None: sure(z, m).expand(len(z), -1, -1)
     for levels in (2, None):
         assert process.bound(batch, generator(), levels=levels).bits.tolist() == [0, 0, 0]
 
@@ -118,7 +118,7 @@ def test_as_many_levels_as_words_give_each_number_of_hidden_words_once(process):
 def test_specials_are_never_hidden_nor_said(process):
     seen = []
     denoise = process.denoise
-    process.denoise = lambda z, m, keep=None: seen.append(z) or denoise(z, m, keep)
+    process.denoise = lambda z, m, mask=None: seen.append(z) or denoise(z, m, mask)
     ids = torch.tensor([[1, 5, 6, 2, 0, 0], WINDOW])
     batch = Batch(ids, ids != 0, torch.tensor([2, 4]))
     for seed in range(20):
@@ -153,7 +153,7 @@ def test_typed_support_never_costs_a_word_more(typed_and_not):
 def test_words_that_the_grammar_has_no_place_for_are_refused(typed_and_not):
     typed, free = typed_and_not
     batch = toy_batch(typed.tokenizer)
-    shifted = Batch(batch.ids.clone(), batch.keep, batch.words)
+    shifted = Batch(batch.ids.clone(), batch.attention_mask, batch.words)
     velocity = int(np.flatnonzero(typed.tokenizer.grammar.type_of == 2)[0])
     shifted.ids[-1, 1] = velocity  # no window begins with a velocity
     with pytest.raises(DiffmidiError, match="begins inside a note"):

@@ -13,9 +13,9 @@ import pytest
 from diffmidi.api.renderer import write_midi
 from diffmidi.api.tokenizer import Notes, score_of
 from diffmidi_core.config import resolve
-from diffmidi_core.draw.folder import DrawFolder, ModelReference, PieceRecord, StoredRequest
-from diffmidi_core.draw.request import Request
 from diffmidi_core.files import write_json
+from diffmidi_core.request import Request
+from diffmidi_core.saved.draw import DrawFolder, ModelReference, PieceRecord, StoredRequest
 from diffmidi_core.sections import Part
 
 from .browser import Browser

@@ -15,9 +15,9 @@ from markupsafe import Markup
 
 from diffmidi.api import DiffmidiError
 from diffmidi.api.metric import TrainingMusic
-from diffmidi_core.draw.folder import DrawFolder
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.registry import find
+from diffmidi_core.saved.draw import DrawFolder
 from diffmidi_core.sections import Part
 from diffmidi_core.show.report import write
 

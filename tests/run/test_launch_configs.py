@@ -11,7 +11,7 @@ from accelerate.utils import DeepSpeedPlugin, FullyShardedDataParallelPlugin
 from accelerate.utils.launch import prepare_deepspeed_cmd_env, prepare_multi_gpu_env
 
 from diffmidi_core.config import TrainConfig
-from diffmidi_core.train.deepspeed import reconcile
+from diffmidi_core.machine.deepspeed import reconcile
 
 FOLDER = Path(__file__).parents[2] / "examples" / "multi_gpu"
 README = (FOLDER / "README.md").read_text(encoding="utf-8")

@@ -9,12 +9,12 @@ import sys
 import pytest
 
 from diffmidi_core.errors import DiffmidiError
-from diffmidi_core.run.lock import HOLDER, hold
+from diffmidi_core.saved.lock import HOLDER, hold
 
 HOLDS = """
 import sys
 from pathlib import Path
-from diffmidi_core.run.lock import hold
+from diffmidi_core.saved.lock import hold
 sys.argv = ["/usr/bin/diffmidi", "train", "a run"]
 with hold(Path(sys.stdin.readline().strip()), "train"):
     print("held", flush=True)

@@ -9,7 +9,7 @@ from diffmidi_core.checksums import digests, verify
 from diffmidi_core.data.ragged import ArrowFile
 from diffmidi_core.errors import UnreadableError
 from diffmidi_core.files import read_json
-from diffmidi_core.run.manifest import ANOTHER, Manifest
+from diffmidi_core.saved.manifest import ANOTHER, Manifest
 
 
 @pytest.fixture

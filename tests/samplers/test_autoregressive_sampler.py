@@ -7,6 +7,7 @@ import torch
 
 from diffmidi.api import DiffmidiError
 from diffmidi.api.sampler import Canvas, RowDraws
+from diffmidi_core.contracts.canvas import GIVEN
 from diffmidi_core.registry import find
 from diffmidi_core.testing.surroundings import context_of, smallest, toy_batch, toy_canvas
 
@@ -87,7 +88,7 @@ def test_a_word_is_drawn_given_those_before_it_and_what_is_kept(four):
         return logits.scatter(-1, torch.where(before < 4, 4, 4 + (before - 3) % 4)[..., None], 0.0)
 
     canvas = Canvas.blank(2, 6)
-    canvas.ids[1, 3], canvas.fixed[1, 3] = 4, True
+    canvas.ids[1, 3], canvas.allowed[1, 3] = 4, GIVEN
     words = draw(four, canvas, denoise=next_in_circle)
     assert words.tolist() == [[1, 4, 5, 6, 7, 4, 5, 2], [1, 4, 5, 4, 5, 6, 7, 2]]
 
@@ -110,6 +111,21 @@ def test_the_network_sees_only_what_stands_and_is_asked_once_a_word(process):
         assert not (ids[:, :-1] == 3).any()
 
 
+def test_nothing_is_drawn_that_leaves_only_what_is_not_allowed(process):
+    """In layout `run`, a chain of `t` would go on for ever: where no `t` is allowed it must have ended before."""
+    tokenizer = find("tokenizer", "mmm").build({**find("tokenizer", "mmm").load().tiny, "layout": "run"})
+    process = smallest("process", "autoregressive", **context_of("process") | {"tokenizer": tokenizer}).eval()
+    kinds = torch.from_numpy(tokenizer.grammar.type_of)
+    blank = Canvas.blank(20, 10)
+    allowed = blank.allowed.clone()
+    allowed[:, 9] = 0  # of ten tokens the last but one
+    canvas = Canvas(blank.ids, allowed, None, (kinds == tokenizer.grammar.types.index("velocity"))[None])
+    shift = kinds == tokenizer.grammar.types.index("shift")
+    words = draw(process, canvas, denoise=lambda seen: (50.0 * shift).expand(*seen.shape, -1))
+    assert [tokenizer.faults(row.numpy()) for row in words] == [0] * 20
+    assert (kinds[words[:, 9]] == tokenizer.grammar.types.index("velocity")).all()
+
+
 def test_fewer_steps_than_words_are_refused(process):
     with pytest.raises(DiffmidiError, match=r"one step a word: 12 at least \(given: 11\)"):
         draw(process, Canvas.blank(1, 12), steps=11)
@@ -118,7 +134,7 @@ def test_fewer_steps_than_words_are_refused(process):
 
 def test_a_canvas_without_a_free_word_comes_back(process):
     batch = toy_batch(process.tokenizer)
-    canvas = Canvas(batch.ids, torch.ones_like(batch.ids, dtype=torch.bool), batch.keep)
+    canvas = Canvas.of(batch.ids, torch.ones_like(batch.ids, dtype=torch.bool), batch.attention_mask)
     assert torch.equal(draw(process, canvas, steps=1), batch.ids)
 
 

@@ -59,18 +59,18 @@ def test_whole_runs_agree_with_the_original(golden, make_process, method, clamp)
     run = golden["sampling"]["runs"][f"{method}.half.{'clamp' if clamp else 'noclamp'}"]
     process = make_process(words=7, dim=4, steps=2000).double()
     with torch.no_grad():
-        process.embedding[4:], process.rounding_bias[4:] = golden.embeddings, golden.bias
+        process.tokens.embedding[4:], process.tokens.bias[4:] = golden.embeddings, golden.bias
     options = {} if method == "ddpm" else {"eta": float(method[-1])}
     options |= {"prediction": "clamp"} if clamp else {}
     # The first noise is for fixed words: there are none.
     tape = (golden.noise(k, 2, 3, 4) for k in itertools.chain([0, 128], itertools.count(129)))
     seen = []
 
-    def denoise(x, t, keep):
+    def denoise(x, t, mask):
         seen.append((x, t))
         return golden.half(x, t)
 
-    canvas = Canvas(torch.zeros(2, 3, dtype=torch.int64), torch.zeros(2, 3, dtype=torch.bool), None)
+    canvas = Canvas.of(torch.zeros(2, 3, dtype=torch.int64), torch.zeros(2, 3, dtype=torch.bool), None)
     words = (
         find("sampler", method.partition("_")[0])
         .build(options)
@@ -94,7 +94,7 @@ def test_an_oracle_gives_the_words_back(process, sampler, steps):
         canvas,
         steps=steps,
         draws=RowDraws.seeded(0, 3),
-        denoise=lambda x, t, keep: process.embed(ids),
+        denoise=lambda x, t, mask: process.embed(ids),
         on_step=lambda done, of: told.append((done, of)),
     ).ids
     assert torch.equal(words[:, 1:-1], ids[:, 1:-1])
@@ -107,14 +107,14 @@ def test_fixed_words_stay_and_specials_stand_only_where_fixed(process, sampler):
     ids = torch.randint(0, 16, (4, 10), generator=generator(1))
     fixed = torch.rand(4, 10, generator=generator(2)) < 0.4
     fixed[ids == 0] = True
-    canvas = Canvas(ids, fixed, ids != 0)
+    canvas = Canvas.of(ids, fixed, ids != 0)
     words = sampler.sample(process, canvas, steps=5, draws=RowDraws.seeded(0, 4)).ids
     assert words.dtype == torch.int64
     assert torch.equal(words[fixed], ids[fixed])
     assert int(words[~fixed].min()) >= 4
     # Also where the network asks for nothing but a special.
     for special in range(4):
-        wanted = process.embedding[special].detach().expand(4, 10, -1)
+        wanted = process.tokens.embedding[special].detach().expand(4, 10, -1)
         draws = RowDraws.seeded(0, 4)
         words = sampler.sample(process, canvas, steps=3, draws=draws, denoise=lambda *_, w=wanted: w).ids
         assert int(words[~fixed].min()) >= 4
@@ -123,10 +123,10 @@ def test_fixed_words_stay_and_specials_stand_only_where_fixed(process, sampler):
 def test_fixed_positions_are_as_noisy_as_in_training_at_every_level(process, sampler):
     count = 3000
     process.levels = GaussianLevels.from_betas(torch.full((40,), 0.03))  # so that signal is left at the noisiest level
-    canvas = Canvas(torch.full((count, 2), 5), torch.tensor([[True, False]]).expand(count, -1), None)
-    word, seen = process.embedding[5].detach(), []
+    canvas = Canvas.of(torch.full((count, 2), 5), torch.tensor([[True, False]]).expand(count, -1), None)
+    word, seen = process.tokens.embedding[5].detach(), []
 
-    def denoise(x, t, keep):
+    def denoise(x, t, mask):
         assert not torch.is_grad_enabled()
         seen.append((float(t[0]), x[:, 0]))
         return torch.zeros_like(x)
@@ -141,29 +141,29 @@ def test_fixed_positions_are_as_noisy_as_in_training_at_every_level(process, sam
 
 def test_keep_goes_to_the_denoiser_and_padding_changes_nothing(process, sampler):
     ids = torch.tensor([[1, 5, 6, 2, 0, 0]])
-    keep, fixed = ids != 0, torch.tensor([[True, False, False, True, True, True]])
+    mask, fixed = ids != 0, torch.tensor([[True, False, False, True, True, True]])
     other = ids.masked_fill(ids == 0, 9)
 
-    def seen(ids, keep):
+    def seen(ids, mask):
         states = []
 
         def denoise(x, t, given):
-            assert given is keep
+            assert given is mask
             states.append(x[:, :4])
             return process.denoise(x, t, given)
 
-        sampler.sample(process, Canvas(ids, fixed, keep), steps=4, draws=RowDraws.seeded(0, 1), denoise=denoise)
+        sampler.sample(process, Canvas.of(ids, fixed, mask), steps=4, draws=RowDraws.seeded(0, 1), denoise=denoise)
         return torch.stack(states)
 
-    assert torch.equal(seen(ids, keep), seen(other, keep))
+    assert torch.equal(seen(ids, mask), seen(other, mask))
     if sampler.options.prediction != "clamp":
-        assert not torch.equal(seen(ids, None), seen(other, None))  # without keep it would
+        assert not torch.equal(seen(ids, None), seen(other, None))  # without mask it would
 
 
 def test_the_draws_decide(process, sampler):
     canvas = Canvas.blank(4, 12)
     first, second, third = (
-        sampler.sample(process, canvas, steps=4, draws=RowDraws.seeded(seed, 4), denoise=lambda x, t, keep: 2 * x).ids
+        sampler.sample(process, canvas, steps=4, draws=RowDraws.seeded(seed, 4), denoise=lambda x, t, mask: 2 * x).ids
         for seed in (0, 0, 1)
     )
     assert torch.equal(first, second)
@@ -194,7 +194,7 @@ def test_a_process_of_another_family_is_refused(process, sampler):
             raise NotImplementedError
 
     other = Other(process.options, tokenizer=process.tokenizer, backbone=process.backbone, schedule=process.schedule)
-    with pytest.raises(DiffmidiError, match=r"GaussianProcess.*Other"):
+    with pytest.raises(DiffmidiError, match=r"GaussianDiffusion.*Other"):
         sampler.sample(other, Canvas.blank(1, 3), steps=2, draws=RowDraws.seeded(0, 1))
 
 
@@ -203,7 +203,7 @@ def test_clamp_hands_embeddings_of_words_to_the_steps(process, monkeypatch):
     guess = torch.randn(2, 5, 32, generator=generator(3))
     clamped = []
     original = process.clamp
-    monkeypatch.setattr(process, "clamp", lambda x, keep: clamped.append(x) or original(x, keep))
+    monkeypatch.setattr(process, "clamp", lambda x, *more: clamped.append(x) or original(x, *more))
     canvas = Canvas.blank(2, 3)
     for clamp, calls in ((False, 0), (True, 2)):
         sampler = find("sampler", "ddpm").build({"prediction": "clamp" if clamp else "raw"})
@@ -273,7 +273,7 @@ def test_words_that_no_text_has_are_refused(untrained):
         if tokenizer.faults(ids[0, 1:3].numpy()) > 1:
             fixed = canvas.fixed.clone()
             fixed[:, 1:3] = True
-            broken = Canvas(ids, fixed, canvas.keep)
+            broken = Canvas.of(ids, fixed, canvas.attention_mask)
             draws = RowDraws.seeded(0, len(ids))
             with pytest.raises(DiffmidiError, match="keep whole notes"):
                 find("sampler", "ddim").build().sample(untrained, broken, steps=2, draws=draws)
@@ -283,14 +283,14 @@ def test_words_that_no_text_has_are_refused(untrained):
 
 def test_temperature_and_top_p_choose_among_the_words_of_the_estimate(process):
     """Between two words, where neither is sure: from their mean to the likelier one alone."""
-    one, other = process.embedding[4].detach(), process.embedding[5].detach()
+    one, other = process.tokens.embedding[4].detach(), process.tokens.embedding[5].detach()
     points = torch.lerp(one, other, torch.linspace(0, 1, 400)[:, None])
     between = points[process.logits(points).softmax(-1)[:, 5] < 0.3][-1].expand(2, 5, -1)
 
     def end(**options):
         seen = []
         sampler = find("sampler", "ddim").build({"prediction": "mean", "legal": False, **options})
-        original, process.words = process.words, lambda x, keep: seen.append(x) or original(x, keep)
+        original, process.words = process.words, lambda x, *more: seen.append(x) or original(x, *more)
         draws = RowDraws.seeded(0, 2)
         sampler.sample(process, Canvas.blank(2, 3), steps=3, draws=draws, denoise=lambda *_: between)
         del process.words
@@ -298,9 +298,9 @@ def test_temperature_and_top_p_choose_among_the_words_of_the_estimate(process):
 
     share = process.logits(between)[0, 0].softmax(-1).detach()
     assert float(share[5]) > 0.2, "the test needs a word that is unsure"
-    torch.testing.assert_close(end(), share @ process.embedding.detach())
+    torch.testing.assert_close(end(), share @ process.tokens.embedding.detach())
     for sure in ({"temperature": 0.001}, {"top_p": 0.01}):
-        torch.testing.assert_close(end(**sure), process.embedding[int(share.argmax())].detach())
+        torch.testing.assert_close(end(**sure), process.tokens.embedding[int(share.argmax())].detach())
 
 
 @pytest.mark.parametrize("options", [{"temperature": 0.5}, {"top_p": 0.9, "prediction": "clamp"}])
@@ -332,7 +332,7 @@ def test_steps_are_evaluations(process, name, steps, evaluations):
         Canvas.blank(1, 3),
         steps=steps,
         draws=RowDraws.seeded(0, 1),
-        denoise=lambda x, t, keep: asked.append(float(t[0])) or x,
+        denoise=lambda x, t, mask: asked.append(float(t[0])) or x,
     )
     assert len(asked) == evaluations
     assert asked == sorted(asked, reverse=True)
@@ -342,5 +342,5 @@ def test_what_is_not_finite_is_said(process):
     draws = RowDraws.seeded(0, 1)
     with pytest.raises(DiffmidiError, match="not finite"):
         find("sampler", "ddim").build().sample(
-            process, Canvas.blank(1, 3), steps=2, draws=draws, denoise=lambda x, t, keep: x * torch.nan
+            process, Canvas.blank(1, 3), steps=2, draws=draws, denoise=lambda x, t, mask: x * torch.nan
         )

@@ -14,9 +14,9 @@ from diffmidi_core.config import resolve
 from diffmidi_core.draw.model import open_model
 from diffmidi_core.draw.sample import sample
 from diffmidi_core.judge.evaluate import evaluate
-from diffmidi_core.run.folder import RunFolder
-from diffmidi_core.run.session import Session
+from diffmidi_core.machine.session import Session
 from diffmidi_core.run.stages import prepare_data
+from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.train.loop import train
 
 from .stand_in import Hub

@@ -12,7 +12,7 @@ from diffmidi_core.draw.model import open_model
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.publish import export as exporting
 from diffmidi_core.publish.export import export
-from diffmidi_core.run.folder import RunFolder
+from diffmidi_core.saved.folder import RunFolder
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from huggingface_hub import ModelCard, constants
 from diffmidi import Pipeline
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.publish.export import export
-from diffmidi_core.run.folder import RunFolder
+from diffmidi_core.saved.folder import RunFolder
 
 
 def test_what_is_published_opens_anywhere_by_its_name(hub, trained, tmp_path, monkeypatch):

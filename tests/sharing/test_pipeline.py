@@ -8,9 +8,9 @@ from accelerate.state import AcceleratorState
 from diffmidi import Pipeline
 from diffmidi_core.draw.sample import sample
 from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.machine.session import Surroundings
 from diffmidi_core.publish.export import export
-from diffmidi_core.run.folder import RunFolder
-from diffmidi_core.run.session import Surroundings
+from diffmidi_core.saved.folder import RunFolder
 
 
 def drawn(run):

@@ -16,11 +16,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from diffmidi_core.cli import main
 from diffmidi_core.config import resolve
-from diffmidi_core.draw.folder import DrawFolder, ModelReference, StoredRequest
-from diffmidi_core.draw.request import Request
 from diffmidi_core.errors import UsageError
 from diffmidi_core.files import write_json
 from diffmidi_core.hooks import Hooks
+from diffmidi_core.request import Request
+from diffmidi_core.saved.draw import DrawFolder, ModelReference, StoredRequest
 from diffmidi_core.sections import Part
 from diffmidi_trackers import declarations
 from diffmidi_trackers.declarations import TrackOptions

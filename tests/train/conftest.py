@@ -8,9 +8,9 @@ from diffmidi.api.renderer import write_midi
 from diffmidi.api.tokenizer import Notes, score_of
 from diffmidi_core.config import resolve
 from diffmidi_core.hooks import Hooks
-from diffmidi_core.run.folder import RunFolder
-from diffmidi_core.run.session import Session
+from diffmidi_core.machine.session import Session
 from diffmidi_core.run.stages import prepare_data
+from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.train import loop
 
 SMALL = ("backbone.size=tiny", "backbone.dropout=0", "process.steps=20", "train.warmup=0")

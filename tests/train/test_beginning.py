@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from diffmidi_core.errors import DiffmidiError, UsageError
-from diffmidi_core.run.manifest import Manifest
+from diffmidi_core.saved.manifest import Manifest
 from diffmidi_core.train.beginning import origin_of, remember_origin
 from diffmidi_core.train.loop import Trainer, train
 

@@ -9,8 +9,8 @@ from accelerate.utils import DeepSpeedPlugin
 
 from diffmidi_core.config import TrainConfig
 from diffmidi_core.errors import UsageError
-from diffmidi_core.train import deepspeed
-from diffmidi_core.train.sharding import allow_for, is_shared_out
+from diffmidi_core.machine import deepspeed
+from diffmidi_core.machine.sharding import allow_for, is_shared_out
 
 TRAIN = TrainConfig(batch_size=8, accumulate=2, clip=0.5)
 

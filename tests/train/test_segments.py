@@ -7,9 +7,9 @@ import pytest
 from filelock import FileLock, Timeout
 
 from diffmidi_core.errors import DiffmidiError, UsageError
-from diffmidi_core.run import checkpoint
-from diffmidi_core.run.manifest import Manifest
-from diffmidi_core.run.session import Session
+from diffmidi_core.machine.session import Session
+from diffmidi_core.saved import checkpoint
+from diffmidi_core.saved.manifest import Manifest
 from diffmidi_core.train.loop import train
 
 FEW = ("train.iterations=4", "train.save_every=2", "train.evaluate_every=4", "train.log_every=4")

@@ -8,9 +8,9 @@ from accelerate import DistributedType
 
 from diffmidi_core.config import TrainConfig
 from diffmidi_core.errors import UsageError
+from diffmidi_core.machine.ranks import on_cpu
+from diffmidi_core.machine.sharding import allow_for, is_shared_out, name_layers
 from diffmidi_core.registry import find
-from diffmidi_core.run.ranks import on_cpu
-from diffmidi_core.train.sharding import allow_for, is_shared_out, name_layers
 
 
 @pytest.mark.parametrize(("name", "layer"), [("bert", "BertLayer"), ("electra", "ElectraLayer")])

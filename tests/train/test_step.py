@@ -8,8 +8,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.judge.likelihood import window_bits
-from diffmidi_core.run import checkpoint
-from diffmidi_core.run.memory import Halves
+from diffmidi_core.machine.memory import Halves
+from diffmidi_core.saved import checkpoint
 from diffmidi_core.train.feed import Feed
 
 FEW = ("train.iterations=6", "train.evaluate_every=6", "train.save_every=2", "train.log_every=6")
@@ -169,7 +169,7 @@ def test_weights_that_are_no_numbers_are_never_saved(trainer):
     run = trainer("run", *FEW)
     run.save()
     with torch.no_grad():
-        run.process.embedding[5] = torch.nan
+        run.process.tokens.embedding[5] = torch.nan
     run.step = 1
     with pytest.raises(DiffmidiError, match="embedding is not finite after iteration 1, so no checkpoint is written"):
         run.save()

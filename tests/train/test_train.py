@@ -42,7 +42,7 @@ def test_clipping_bounds_what_a_step_sees(trainer):
 def test_padding_is_in_no_step(trainer, monkeypatch):
     """Windows half as long, padded to the same length or cut to it, train to the same embedding of [PAD]: untouched."""
     short = trainer("short")
-    before = short.process.embedding[0].detach().clone()
+    before = short.process.tokens.embedding[0].detach().clone()
     draw = TokenDataset.draw
     monkeypatch.setattr(
         TokenDataset,
@@ -52,4 +52,4 @@ def test_padding_is_in_no_step(trainer, monkeypatch):
     for _ in range(3):
         short._update()
         short.step += 1
-    torch.testing.assert_close(short.process.embedding[0], before, rtol=0, atol=0)
+    torch.testing.assert_close(short.process.tokens.embedding[0], before, rtol=0, atol=0)

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from diffmidi_core.checksums import digests
 from diffmidi_core.draw.model import open_model
 from diffmidi_core.errors import DiffmidiError
-from diffmidi_core.run import checkpoint
+from diffmidi_core.saved import checkpoint
 from diffmidi_core.train.loop import Trainer, train
 
 ANOTHER = r".*: .*use another one of the same run \(--checkpoint STEP\)"
@@ -84,13 +84,13 @@ def rewritten(newest, rewrite, file, change):
 
 
 LACKING = [
-    ("model.safetensors", "embedding", open_model),
-    ("ema.safetensors", "embedding", open_model),
-    ("model.safetensors", "embedding", None),
-    ("ema.safetensors", "embedding", None),
-    ("optimizer.safetensors", "embedding/exp_avg", None),
-    ("optimizer.safetensors", "embedding/exp_avg_sq", None),
-    ("optimizer.safetensors", "embedding/step", None),
+    ("model.safetensors", "tokens.embedding", open_model),
+    ("ema.safetensors", "tokens.embedding", open_model),
+    ("model.safetensors", "tokens.embedding", None),
+    ("ema.safetensors", "tokens.embedding", None),
+    ("optimizer.safetensors", "tokens.embedding/exp_avg", None),
+    ("optimizer.safetensors", "tokens.embedding/exp_avg_sq", None),
+    ("optimizer.safetensors", "tokens.embedding/step", None),
 ]
 
 
@@ -102,7 +102,7 @@ def test_a_lacking_tensor_is_named(run, newest, rewrite, file, name, opened):
 
 
 @pytest.mark.parametrize(
-    ("file", "name"), [("ema.safetensors", "embedding"), ("optimizer.safetensors", "embedding/step")]
+    ("file", "name"), [("ema.safetensors", "tokens.embedding"), ("optimizer.safetensors", "tokens.embedding/step")]
 )
 def test_a_tensor_of_another_shape_is_named(run, newest, rewrite, file, name):
     rewritten(newest, rewrite, file, lambda tensors: tensors.update({name: torch.zeros(3, 2)}))

@@ -36,29 +36,35 @@ def check_shape(component: Component) -> None:
 @whatever_the_options
 def check_padding_is_not_seen(component: Component) -> None:
     """What stands at padding, and how much padding there is, changes nothing at kept positions."""
-    backbone, keep = _build(component), _keep()
+    backbone, mask = _build(component), _keep()
     hidden = _features(backbone)
-    found = backbone(hidden, keep)
-    other = torch.where(keep[..., None], hidden, 100 * _features(backbone, seed=1))
-    expect(close(backbone(other, keep)[keep], found[keep]), "other features at padding change kept positions")
+    found = backbone(hidden, mask)
+    other = torch.where(mask[..., None], hidden, 100 * _features(backbone, seed=1))
+    expect(
+        close(backbone(other, mask)[mask], found[mask]),
+        "other features at padding change kept positions",
+    )
     short = LENGTH - PADDED
-    cut = backbone(hidden[:1, :short], keep[:1, :short])
+    cut = backbone(hidden[:1, :short], mask[:1, :short])
     expect(close(cut[0], found[0, :short]), "more padding changes kept positions")
 
 
 def check_order_of_rows_is_irrelevant(component: Component) -> None:
     """Rows of a batch do not see each other."""
-    backbone, keep = _build(component), _keep()
+    backbone, mask = _build(component), _keep()
     hidden = _features(backbone)
     expect(
-        close(backbone(hidden.flip(0), keep.flip(0)).flip(0)[keep], backbone(hidden, keep)[keep]),
+        close(
+            backbone(hidden.flip(0), mask.flip(0)).flip(0)[mask],
+            backbone(hidden, mask)[mask],
+        ),
         "rows in another order give other features",
     )
 
 
 @whatever_the_options
 def check_no_mask_is_a_full_mask(component: Component) -> None:
-    """keep None, keep [B, L] of True and keep [B, L, L] of True mean the same."""
+    """mask None, mask [B, L] of True and mask [B, L, L] of True mean the same."""
     backbone = _build(component)
     hidden = _features(backbone)
     found = backbone(hidden)
@@ -70,7 +76,7 @@ def check_no_mask_is_a_full_mask(component: Component) -> None:
 
 @whatever_the_options
 def check_causal_mask_is_respected(component: Component) -> None:
-    """keep [B, L, L] says who sees whom: under a causal one, later positions never change earlier features."""
+    """mask [B, L, L] says who sees whom: under a causal one, later positions never change earlier features."""
     backbone = _build(component)
     causal = torch.ones(LENGTH, LENGTH, dtype=torch.bool).tril().expand(ROWS, -1, -1)
     hidden = _features(backbone)
@@ -111,10 +117,10 @@ def check_checkpointing_changes_no_gradient(component: Component) -> None:
 
 def check_finite_in_bf16(component: Component) -> None:
     """Mixed precision gives finite features, padding or not."""
-    backbone, keep = _build(component), _keep()
+    backbone, mask = _build(component), _keep()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found = backbone(_features(backbone), keep)
-    expect(torch.isfinite(found[keep]).all(), "features under bf16 autocast are not finite")
+        found = backbone(_features(backbone), mask)
+    expect(torch.isfinite(found[mask]).all(), "features under bf16 autocast are not finite")
 
 
 def check_weights_survive_a_file(component: Component) -> None:

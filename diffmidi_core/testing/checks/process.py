@@ -87,11 +87,11 @@ def check_bound_ignores_padding(component: Component) -> None:
 
 
 def check_no_mask_is_a_full_mask(component: Component) -> None:
-    """keep None means that every position is real."""
+    """mask None means that every position is real."""
     process, batch = _build(component)
     full = Batch(batch.ids[-1:], batch.mask()[-1:], batch.words[-1:])  # the longest window fills its row
     with torch.no_grad():
-        found, other = (process.loss(each, generator())["loss"] for each in (full, replace(full, keep=None)))
+        found, other = (process.loss(each, generator())["loss"] for each in (full, replace(full, attention_mask=None)))
     expect(close(found, other), f"the loss is {found:.5f} with a full mask and {other:.5f} without one")
 
 

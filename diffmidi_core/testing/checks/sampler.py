@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffmidi_core.contracts.batch import Batch, Canvas
+from diffmidi_core.contracts.batch import Batch
+from diffmidi_core.contracts.canvas import Canvas
 from diffmidi_core.contracts.draws import RowDraws
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.sampler import Sampler
@@ -53,6 +54,22 @@ def check_fixed_words_stay(component: Component) -> None:
 
 
 @whatever_the_options
+def check_only_what_is_allowed_is_drawn(component: Component) -> None:
+    """Where a canvas names sets of tokens, what is drawn is in them, and what is fixed stays."""
+    process, batch = _process(component)
+    canvas = toy_canvas(batch, kept=0.2)
+    sets = torch.rand(batch.ids.numel(), len(process.tokenizer.vocab), generator=generator(2)) < 0.3
+    sets.scatter_(-1, batch.ids.reshape(-1, 1), True)  # so that there is a way
+    place = torch.arange(batch.ids.numel()).view(batch.ids.shape)
+    canvas = Canvas(canvas.ids, canvas.allowed.where(canvas.fixed, place), canvas.attention_mask, sets)
+    found, admitted = _sample(component.build(), process, canvas), canvas.admitted()
+    assert admitted is not None
+    inside = admitted.gather(-1, found[..., None]).squeeze(-1)
+    expect(inside.all(), f"{int((~inside).sum())} tokens are drawn that the canvas does not allow")
+    expect(torch.equal(found[canvas.fixed], canvas.ids[canvas.fixed]), "fixed tokens change where sets are named")
+
+
+@whatever_the_options
 def check_specials_only_where_fixed(component: Component) -> None:
     """[PAD] [CLS] [SEP] [MASK] stand nowhere but where the canvas fixed them."""
     process, batch = _process(component)
@@ -81,8 +98,7 @@ def check_a_row_is_the_same_whatever_is_beside_it(component: Component) -> None:
     seeds = range(len(canvas.ids))
     together = sampler.sample(process, canvas, steps=STEPS, draws=_streams(*seeds)).ids
     for row in seeds:
-        keep = None if canvas.keep is None else canvas.keep[[row]]
-        alone = Canvas(canvas.ids[[row]], canvas.fixed[[row]], keep)
+        alone = canvas.rows(torch.tensor([row]))
         found = sampler.sample(process, alone, steps=STEPS, draws=_streams(row)).ids
         expect(torch.equal(found[0], together[row]), f"row {row + 1} of {len(seeds)} becomes another when drawn alone")
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple, replace
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.contracts.tokenizer import SPECIALS, Ids, Tokenizer
+from diffmidi_core.contracts.tokenizer import SPECIALS, Ids, Role, Tokenizer
 from diffmidi_core.errors import RefusedError
 from diffmidi_core.music.clock import Tempo
 from diffmidi_core.music.notes import Notes, Score, notes_of
@@ -22,8 +23,7 @@ from diffmidi_core.testing.surroundings import in_new_process
 from diffmidi_core.testing.variants import variants, whatever_the_options
 
 RANDOM_PIECES = 200
-NEAR = 0.003
-"""Quarter notes or seconds: what ticks round."""
+NEAR = 0.003  # quarter notes or seconds: what ticks round
 
 
 def use(tokenizer: Tokenizer) -> None:
@@ -198,6 +198,27 @@ def check_grammar_fits_the_vocabulary(component: Component) -> None:
 
 
 @whatever_the_options
+def check_roles_are_known(component: Component) -> None:
+    """Roles are those that there are, of types that the grammar has; specials have none."""
+    roles, types = component.build().roles, component.build().grammar.types[1:]
+    strange = sorted({*roles} - {*types} | {*roles.values()} - {*get_args(Role)})
+    expect(not strange, f"roles are {', '.join(get_args(Role))}, of types of the grammar; found {', '.join(strange)}")
+
+
+@whatever_the_options
+def check_velocity_tokens_tell_velocities(component: Component) -> None:
+    """Other tokens where those of the role "velocity" stand change the notes' velocities, and nothing else."""
+    tokenizer: Tokenizer = component.build()
+    other = np.arange(len(tokenizer.vocab))
+    for name in (name for name, role in tokenizer.roles.items() if role == "velocity"):
+        tokens = np.flatnonzero(tokenizer.grammar.type_of == tokenizer.grammar.types.index(name))
+        other[tokens] = np.roll(tokens, 1)
+    for name, ids in _encoded(tokenizer).items():
+        one, two = (notes_of(tokenizer.decode(each.astype(np.int32))) for each in (ids, other[ids]))
+        expect(_equal(one, replace(two, velocity=one.velocity)), f"{name}: other velocities change more than these")
+
+
+@whatever_the_options
 def check_transposed_words_are_transposed_music(component: Component) -> None:
     """Where there are tables of transposition, words in another key decode to the notes of that key, and no others."""
     tokenizer: Tokenizer = component.build()
@@ -265,14 +286,12 @@ def _by_table(tokenizer: Tokenizer, table: Ids | None, *, same: bool) -> Iterato
         if (changed < 0).any():
             continue
         expect(tokenizer.faults(changed) == 0, f"{name}: the grammar finds faults in what a table makes of its words")
-        same_starts = np.array_equal(tokenizer.starts(changed), tokenizer.starts(ids))
-        expect(same_starts, f"{name}: a table moves the note boundaries")
+        expect(np.array_equal(tokenizer.starts(changed), tokenizer.starts(ids)), f"{name}: a table moves the starts")
         yield name, ids, changed
 
 
 def _equal(one: Notes, two: Notes) -> bool:
-    columns = zip(astuple(one), astuple(two), strict=True)
-    return all(np.array_equal(*each) for each in columns)
+    return all(np.array_equal(*each) for each in zip(astuple(one), astuple(two), strict=True))
 
 
 def _encoded(tokenizer: Tokenizer, scores: dict[str, Score] | None = None) -> dict[str, Ids]:

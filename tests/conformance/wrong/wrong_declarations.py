@@ -38,6 +38,7 @@ forgetful = _declare("Forgetful", like=("tokenizer", "mmm"))
 untimely = _declare("Untimely", like=("tokenizer", "mmm"))
 salted = _declare("Salted", like=("tokenizer", "mmm"))
 no_boundary = _declare("NoBoundary", like=("tokenizer", "mmm"))
+mistaken = _declare("Mistaken", like=("tokenizer", "mmm"))
 off_key = _declare("OffKey", like=("tokenizer", "mmm"))
 
 peeks = _declare("Peeks")
@@ -49,6 +50,7 @@ global_noise = _declare("GlobalNoise", like=("process", "gaussian"))
 
 overwrites = SamplerDeclaration("wrong", "wrong_parts:Overwrites", family="gaussian")
 homeless = SamplerDeclaration("wrong", "wrong_parts:Overwrites", family="no such family")
+chooses_freely = SamplerDeclaration("wrong", "wrong_parts:ChoosesFreely", family="gaussian")
 mixes_rows = SamplerDeclaration("wrong", "wrong_parts:MixesRows", family="gaussian")
 
 last_row = _declare("LastRow")

@@ -14,7 +14,7 @@ from diffmidi.api import RefusedError, hookimpl
 from diffmidi.api.backbone import Backbone
 from diffmidi.api.metric import Figure, Metric
 from diffmidi.api.renderer import Renderer
-from diffmidi.api.sampler import Sampled, Sampler
+from diffmidi.api.sampler import Canvas, Sampled, Sampler
 from diffmidi.api.schedule import NoiseSchedule
 from diffmidi.api.source import Piece, Source
 from diffmidi.api.tokenizer import SPECIALS
@@ -57,17 +57,17 @@ class Abstract(NoiseSchedule):
     pass
 
 
-Mmm = find("tokenizer", "mmm").implementation()
+NoteTokens = find("tokenizer", "mmm").implementation()
 
 
-class PartialDecode(Mmm):
+class PartialDecode(NoteTokens):
     def decode(self, ids, timeline=None):
         if self.faults(ids):
             raise ValueError("these are no notes")
         return super().decode(ids, timeline)
 
 
-class Forgetful(Mmm):
+class Forgetful(NoteTokens):
     """Loses the last note at each encoding, and does not say so."""
 
     def encode_counted(self, score):
@@ -75,25 +75,33 @@ class Forgetful(Mmm):
         return ids[: self.starts(ids)[-1]] if len(ids) else ids, changed
 
 
-class Untimely(Mmm):
+class Untimely(NoteTokens):
     """Takes a timeline and forgets it."""
 
     def decode(self, ids, timeline=None):
         return super().decode(ids)
 
 
-class Salted(Mmm):
+class Salted(NoteTokens):
     @property
     def fingerprint(self):
         return uuid.uuid4().hex
 
 
-class NoBoundary(Mmm):
+class NoBoundary(NoteTokens):
     def starts(self, ids):
         return np.arange(len(ids))
 
 
-class OffKey(Mmm):
+class Mistaken(NoteTokens):
+    """Takes durations for velocities."""
+
+    @property
+    def roles(self):
+        return {"duration": "velocity"}
+
+
+class OffKey(NoteTokens):
     """Takes the pitches that leave the piano round to its other end."""
 
     def transposition(self, semitones):
@@ -109,7 +117,7 @@ class Peeks(Backbone):
         self.width = 16
         self.linear = nn.Linear(16, 16)
 
-    def forward(self, hidden, keep=None):
+    def forward(self, hidden, mask=None):
         return self.linear(hidden) + hidden.mean(1, keepdim=True)
 
 
@@ -121,7 +129,7 @@ class Idle(Backbone):
         self.width = 16
         self.linear, self.unused = nn.Linear(16, 16), nn.Linear(16, 16)
 
-    def forward(self, hidden, keep=None):
+    def forward(self, hidden, mask=None):
         return self.linear(hidden)
 
 
@@ -160,6 +168,16 @@ class Overwrites(Sampler):
         return Sampled(found.ids.where(~canvas.fixed, len(SPECIALS)))
 
 
+class ChoosesFreely(Sampler):
+    """Never looks at what is allowed."""
+
+    serves = Ddpm.serves
+
+    def draw(self, process, canvas, steps, draws, denoise, on_step):
+        blank = Canvas.of(canvas.ids, canvas.fixed, canvas.attention_mask)
+        return _ddpm().draw(process, blank, steps, draws, denoise, on_step)
+
+
 class MixesRows(Sampler):
     """Rolls the dice of the row before."""
 
@@ -168,7 +186,7 @@ class MixesRows(Sampler):
     def draw(self, process, canvas, steps, draws, denoise, on_step):
         noise = draws.normal(canvas.ids[..., None].float())
         denoise = denoise or process.denoise
-        shifted = lambda x, t, keep: denoise(x + noise.roll(1, 0), t, keep)  # noqa: E731
+        shifted = lambda x, t, mask: denoise(x + noise.roll(1, 0), t, mask)  # noqa: E731
         return _ddpm().draw(process, canvas, steps, draws, shifted, on_step)
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from diffmidi_core.config import KINDS, PLURAL, RunConfig, read_config, resolve
-from diffmidi_core.draw.folder import DrawFolder
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import partial_of, read_json, whole_file, write_json
 from diffmidi_core.layers import asked
-from diffmidi_core.run import changes
-from diffmidi_core.run.ranks import is_main
+from diffmidi_core.machine.ranks import is_main
+from diffmidi_core.saved import changes
+from diffmidi_core.saved.draw import DrawFolder
 
 
 class RunFolder:
@@ -47,7 +47,7 @@ class RunFolder:
         return cls(path)
 
     def begin(self, config: RunConfig) -> None:
-        """Begin a run here; whoever does holds the lock (run/lock.py).
+        """Begin a run here; whoever does holds the lock (saved/lock.py).
 
         A folder whose preparation was stopped is taken up again. Raises DiffmidiError where it holds more of a run than
         that: nothing is ever overwritten.
@@ -106,7 +106,7 @@ class RunFolder:
     def changed(
         self, flags: Mapping[str, Any], assignments: tuple[str, ...] = (), *, kinds: Collection[str] = KINDS
     ) -> tuple[RunConfig, dict[str, Any]]:
-        """The config with flags over it, and what they change of a run that has begun to train (run/changes.py).
+        """The config with flags over it, and what they change of a run that has begun to train (saved/changes.py).
 
         Raises UsageError where they would change what prepared the run, or what trains it.
         """

@@ -1,4 +1,4 @@
-"""MaskedProcess: absorbing-state diffusion with the SUBS parametrisation, its loss and its bound.
+"""MaskedDiffusion: absorbing-state diffusion with the SUBS parametrisation, its loss and its bound.
 
 Each word is hidden behind [MASK] with probability m = 1 − α_t, independently, and a network says what the hidden words
 are (Sahoo et al. 2024, MDLM, arXiv:2406.07524; Shi et al. 2024, MD4, arXiv:2406.04329). SUBS: it never says [MASK], and
@@ -17,8 +17,6 @@ there the schedule says where the effort goes.
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
-from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -27,23 +25,22 @@ from torch import Tensor
 from diffmidi_core.contracts.backbone import Backbone
 from diffmidi_core.contracts.batch import Batch
 from diffmidi_core.contracts.draws import RowDraws
-from diffmidi_core.contracts.process import Bound, Process
+from diffmidi_core.contracts.process import Bound
 from diffmidi_core.contracts.schedule import NoiseSchedule
 from diffmidi_core.contracts.tokenizer import SPECIALS, Tokenizer
 from diffmidi_core.declaration import Options
 from diffmidi_core.diffusion.bound import POSITIONS_AT_ONCE
-from diffmidi_core.diffusion.categorical import draw_uniform, exact, nucleus
-from diffmidi_core.diffusion.support import Support
+from diffmidi_core.diffusion.categorical import draw_uniform, exact, nucleus, restricted
+from diffmidi_core.diffusion.corruption import Corruption
+from diffmidi_core.diffusion.token_diffusion import TokenDiffusion
 
 LN2 = math.log(2)
-LEAST_TIME = 1e-3
-"""Training draws t from here to 1, as the authors of MDLM do: nearer 0 hardly a word is hidden, at a huge weight."""
 SPAN = 1e-6
 """Of t, over which the schedule's slope is taken."""
 NOT_ASKED = -100
 
 
-class MaskedProcess(Process):
+class MaskedDiffusion(TokenDiffusion):
     """Words hidden one by one behind [MASK]. The family "masked". A subclass gives `denoise`.
 
     Args:
@@ -53,29 +50,17 @@ class MaskedProcess(Process):
     def __init__(
         self, options: Options, *, tokenizer: Tokenizer, backbone: Backbone, schedule: NoiseSchedule, typed: bool
     ) -> None:
-        super().__init__(options, tokenizer=tokenizer, backbone=backbone, schedule=schedule)
-        self.support = Support(tokenizer.grammar, backbone.length) if typed else None
+        super().__init__(options, tokenizer=tokenizer, backbone=backbone, schedule=schedule, typed=typed)
+        at_mask = torch.arange(len(tokenizer.vocab)) == tokenizer.mask_id
+        self.corruption = Corruption(at_mask.float())
 
-    @abstractmethod
-    def denoise(self, z: Tensor, m: Tensor, keep: Tensor | None = None) -> Tensor:
-        """Logits [B, L, V] of the hidden words, from z [B, L] int64, [MASK] where a word is hidden.
-
-        `m` [B] in [0, 1] is the time: the share of words hidden, 1 − α_t, which means the same under any schedule.
-        `keep` as in Batch.
-        """
+    least_time = 1e-3
+    """As the authors of MDLM have it: nearer 0 hardly a token is hidden, at a huge weight."""
 
     def hidden_now(self, z: Tensor) -> Tensor:
         """[B] the share of the words of z [B, L] that are hidden."""
         hidden = (z == self.tokenizer.mask_id).sum(-1)
         return hidden / (hidden + (z >= len(SPECIALS)).sum(-1)).clamp(min=1)
-
-    def log_probabilities(self, logits: Tensor) -> Tensor:
-        """[B, L, V] log p(w_l | z) from the logits of `denoise`; −inf for specials and for words that cannot stand."""
-        if self.support is None:
-            never = torch.arange(logits.shape[-1], device=logits.device) < len(SPECIALS)
-        else:
-            never = ~self.support.allowed(logits.shape[1]).to(logits.device)
-        return logits.masked_fill(never, -torch.inf).log_softmax(-1)
 
     def draw(
         self,
@@ -84,17 +69,21 @@ class MaskedProcess(Process):
         draws: RowDraws,
         *,
         wanted: Tensor,
+        admitted: Tensor | None = None,
         temperature: float = 1.0,
         top_p: float = 1.0,
     ) -> tuple[Tensor, Tensor]:
         """z [B, L] with words drawn where `wanted` [B, L] bool hidden ones are, and log p of each, 0 elsewhere.
 
         `logits` as from `denoise`. With a support the words are drawn jointly: what stands, what is drawn now and what
-        is left to be drawn can make one legal text. `top_p` as in `Support.draw`.
+        is left to be drawn can make one legal text. `admitted` [B, L, V] bool leaves out what a canvas does not allow;
+        `top_p` as in `Support.draw`.
         """
         hidden = z == self.tokenizer.mask_id
         wanted = wanted & hidden
-        log_p = self.log_probabilities(exact(logits) / temperature)
+        log_p = self.log_probabilities(restricted(exact(logits), admitted) / temperature)
+        if admitted is not None:  # nothing may stand where the support leaves out all that the canvas allows
+            log_p = log_p.masked_fill(log_p.isnan(), -torch.inf)
         if self.support is not None:
             words = self.support.draw(log_p, z, ~hidden, draws, wanted=wanted, top_p=top_p)
         else:
@@ -104,12 +93,6 @@ class MaskedProcess(Process):
         chosen = log_p.gather(-1, words.to(log_p.device)[..., None]).squeeze(-1)
         return words, chosen.to(z.device, torch.float32).masked_fill(~wanted, 0)
 
-    def oracle(self, ids: Tensor) -> Callable[..., Tensor]:
-        """A denoiser that is sure of the words, whatever it is shown."""
-        sure = torch.zeros(*ids.shape, len(self.tokenizer.vocab), device=ids.device)
-        sure = sure.fill_(-torch.inf).scatter(-1, ids[..., None], 0)
-        return lambda z, m, keep=None: sure
-
     def hidden_share(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """m = 1 − α_t and the weight −α'_t / (1 − α_t), at times t [B] float64 in (0, 1]."""
         late, early = (t + SPAN).clamp(max=1), t - SPAN
@@ -117,22 +100,15 @@ class MaskedProcess(Process):
         m = 1 - self.schedule.alpha_bar(t)
         return m, -slope / m.clamp(min=SPAN)
 
-    def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """ "loss": the integrand of the bound in nats per word, at one t a row.
+    def level(self, t: Tensor) -> Tensor:
+        """The share hidden, m = 1 − α_t, float32."""
+        return self.hidden_share(exact(t))[0].float().to(t.device)
 
-        The t of a step are evenly spaced from a random offset (Kingma et al. 2021, VDM, appendix I.1).
-        """
-        length, device = batch.ids.shape[1], batch.ids.device
-
-        def draw_t(rows: int) -> Tensor:
-            offset = draw_uniform(generator, (1,), device)
-            return LEAST_TIME + (1 - LEAST_TIME) * ((offset + torch.arange(rows, device=device) / rows) % 1)
-
-        m, weight = self.hidden_share(exact(batch.rows_of(draw_t)))
-        m, weight = m.float().to(device), weight.float().to(device)
-        chance = batch.rows_of(lambda rows: draw_uniform(generator, (rows, length), device))
-        hidden = _is_word(batch) & (chance < m[:, None])
-        return {"loss": batch.mean(weight[:, None] * self._nats(batch.ids, hidden, m, batch.keep), "words")}
+    def objective(self, batch: Batch, z: Tensor, t: Tensor) -> Tensor:
+        """[B, L] the integrand of the bound in nats."""
+        m, weight = (each.float().to(t.device) for each in self.hidden_share(exact(t)))
+        hidden = z == self.tokenizer.mask_id
+        return weight[:, None] * self._nats(batch.ids, hidden, m, batch.attention_mask)
 
     def bound(self, batch: Batch, generator: torch.Generator, *, levels: int | None = None) -> Bound:
         """The bound above, in the one term "diffusion"; with `levels` numbers k of hidden words for each window.
@@ -140,7 +116,7 @@ class MaskedProcess(Process):
         They are drawn stratified; None, or as many as there are words, takes each k once. Which words are hidden is
         drawn either way. Raises DiffmidiError where words stand that the support leaves out.
         """
-        is_word = _is_word(batch)
+        is_word = batch.loss_mask()
         if self.support is not None:
             self.support.check(batch)
         k, weight = _numbers_hidden(batch.words, levels, generator)
@@ -149,27 +125,23 @@ class MaskedProcess(Process):
         for some, weights in zip(torch.split(k, at_once), torch.split(weight, at_once), strict=True):  # [n, B]
             order = draw_uniform(generator, (len(some), *batch.ids.shape), batch.ids.device).masked_fill(~is_word, 2)
             hidden = order.argsort(-1).argsort(-1) < some[..., None]  # [n, B, L]
-            ids, keep = (None if each is None else each.repeat(len(some), 1) for each in (batch.ids, batch.keep))
+            ids, mask = (
+                None if each is None else each.repeat(len(some), 1) for each in (batch.ids, batch.attention_mask)
+            )
             assert ids is not None
-            nats = self._nats(ids, hidden.flatten(0, 1), (some / batch.words.clamp(min=1)).flatten(), keep)
+            nats = self._nats(ids, hidden.flatten(0, 1), (some / batch.words.clamp(min=1)).flatten(), mask)
             bits += (weights[..., None] * nats.view(hidden.shape)).sum(0) / LN2
         return Bound(terms={"diffusion": bits}, words=batch.words)
 
-    def _nats(self, ids: Tensor, hidden: Tensor, m: Tensor, keep: Tensor | None) -> Tensor:
+    def _nats(self, ids: Tensor, hidden: Tensor, m: Tensor, mask: Tensor | None) -> Tensor:
         """[B, L] −log p(w_l | z) where the words are hidden, 0 elsewhere."""
-        logits = self.denoise(ids.masked_fill(hidden, self.tokenizer.mask_id), m, keep)
+        logits = self.denoise(ids.masked_fill(hidden, self.tokenizer.mask_id), m, mask)
         return F.nll_loss(
             self.log_probabilities(logits.float()).mT,
             ids.masked_fill(~hidden, NOT_ASKED),
             reduction="none",
             ignore_index=NOT_ASKED,
         )
-
-
-def _is_word(batch: Batch) -> Tensor:
-    """[B, L] bool: neither [CLS], [SEP] nor [PAD]."""
-    place = torch.arange(batch.ids.shape[1], device=batch.ids.device)
-    return (place >= 1) & (place <= batch.words[:, None])
 
 
 def _numbers_hidden(words: Tensor, levels: int | None, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from diffmidi_core.config import TrainConfig
 from diffmidi_core.errors import UsageError
-from diffmidi_core.run.ranks import main_only
+from diffmidi_core.machine.ranks import main_only
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from diffmidi_core.errors import UsageError
-from diffmidi_core.run import precision
+from diffmidi_core.machine import precision
 
 
 @pytest.mark.parametrize(("fp32", "bf16", "chosen"), [(2.0, 1.0, "bf16"), (1.2, 1.0, "fp32"), (1.0, 5.0, "fp32")])

@@ -1,4 +1,4 @@
-"""GaussianProcess: what every Gaussian process offers to samplers, to controls and to the bound."""
+"""GaussianDiffusion: what every Gaussian process offers to samplers, to controls and to the bound."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from diffmidi_core.contracts.schedule import NoiseSchedule
 from diffmidi_core.contracts.tokenizer import SPECIALS, Tokenizer
 from diffmidi_core.declaration import Options
 from diffmidi_core.diffusion.bound import LN2, diffusion_bits, prior_bits
+from diffmidi_core.diffusion.categorical import restricted
 from diffmidi_core.diffusion.levels import GaussianLevels
 from diffmidi_core.diffusion.nearest import nearness
-from diffmidi_core.diffusion.steps import draw_noise
+from diffmidi_core.diffusion.steps import draw_noise, q_log_probability
 from diffmidi_core.diffusion.support import Support
 
 
-class GaussianProcess(Process):
+class GaussianDiffusion(Process):
     """Words as embeddings in R^D, to which normal noise is added. The family "gaussian".
 
     A subclass gives `embeddings`, `denoise`, `round` and `loss`; the bound, the rounding and the clamping follow.
@@ -60,20 +61,20 @@ class GaussianProcess(Process):
         """E [V, D], one row a word."""
 
     @abstractmethod
-    def denoise(self, x_t: Tensor, t: Tensor, keep: Tensor | None = None, previous: Tensor | None = None) -> Tensor:
+    def denoise(self, x_t: Tensor, t: Tensor, mask: Tensor | None = None, previous: Tensor | None = None) -> Tensor:
         """x0_hat [B, L, D], the estimate of what x_t was before any noise, in the dtype of x_t.
 
-        `t` [B] is in [0, 1): the index of the noise level over T (`levels.times`). `keep` as in Batch. `previous`
-        [B, L, D] is the estimate at the noise level before, None at the first; it is only given where
-        `self_conditioned`.
+        `t` [B] is in [0, 1): the index of the noise level over T (`levels.times`). `mask` is
+        `Batch.attention_mask`. `previous` [B, L, D] is the estimate at the noise level before, None at the first; it is
+        only given where `self_conditioned`.
         """
 
     def denoise_words(
-        self, x_t: Tensor, t: Tensor, keep: Tensor | None = None, previous: Tensor | None = None
+        self, x_t: Tensor, t: Tensor, mask: Tensor | None = None, previous: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """What `denoise` answers, and the logits [B, L, V] of what it thinks of the words."""
-        x0_hat = self.denoise(x_t, t, keep, previous) if self.self_conditioned else self.denoise(x_t, t, keep)
-        return x0_hat, self.logits(x0_hat, keep)
+        x0_hat = self.denoise(x_t, t, mask, previous) if self.self_conditioned else self.denoise(x_t, t, mask)
+        return x0_hat, self.logits(x0_hat, mask)
 
     @abstractmethod
     def round(self, x: Tensor) -> Tensor:
@@ -82,71 +83,81 @@ class GaussianProcess(Process):
         A support is no business of it: see `logits`.
         """
 
-    def logits(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
-        """Logits [..., L, V] of `round`, −inf at words that the support leaves out; x [..., L, D], `keep` as in Batch.
+    def logits(self, x: Tensor, mask: Tensor | None = None, admitted: Tensor | None = None) -> Tensor:
+        """Logits [..., L, V] of `round` for x [..., L, D], −inf at tokens that the support leaves out.
+
+        `mask` is `Batch.attention_mask`; `admitted` [B, L, V] leaves out what a canvas does not allow.
 
         Without a support x may have any shape [..., D].
         """
-        logits = self.round(x)
+        logits = restricted(self.round(x), admitted)
         if self.support is None:
             return logits
-        return logits.masked_fill(~self._allowed(self.support, x.shape[-2], keep), -torch.inf)
+        return logits.masked_fill(~self._allowed(self.support, x.shape[-2], mask), -torch.inf)
 
-    def _allowed(self, support: Support, length: int, keep: Tensor | None) -> Tensor:
-        """[L, V], or [B, L, V] where `keep` says that rows end in different places: bool, what may stand where."""
+    def _allowed(self, support: Support, length: int, mask: Tensor | None) -> Tensor:
+        """[L, V], or [B, L, V] where `mask` says that rows end in different places: bool, what may stand where."""
         allowed = support.allowed(length).clone()
         words = torch.arange(allowed.shape[-1], device=allowed.device)
         allowed[0] = words == self.tokenizer.cls_id
         place = torch.arange(length, device=allowed.device)
-        last = place[-1:] if keep is None else keep.sum(-1, keepdim=True) - 1  # [1] or [B, 1]
+        last = place[-1:] if mask is None else mask.sum(-1, keepdim=True) - 1  # [1] or [B, 1]
         return torch.where((place == last)[..., None], words == self.tokenizer.sep_id, allowed)
 
     def embed(self, ids: Tensor) -> Tensor:
         """E[ids]: ids [B, L] to [B, L, D]."""
         return F.embedding(ids, self.embeddings())
 
-    def words(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
+    def words(self, x: Tensor, mask: Tensor | None = None, admitted: Tensor | None = None) -> Tensor:
         """The rule of the final words: argmax of `logits`, specials left out.
 
         x [..., L, D] to ids [..., L] int64.
         """
-        return self.logits(x, keep)[..., len(SPECIALS) :].argmax(-1) + len(SPECIALS)
+        return self.logits(x, mask, admitted)[..., len(SPECIALS) :].argmax(-1) + len(SPECIALS)
 
-    def clamp(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
+    def clamp(self, x: Tensor, mask: Tensor | None = None, admitted: Tensor | None = None) -> Tensor:
         """The clamping trick of Diffusion-LM, section 4.2: x [..., L, D] replaced by the nearest embedding of a word.
 
-        Specials are left out, and what the support has no place for; `keep` as in Batch. Where the model is unsure that
-        is often not the word of `words`, whose logits weigh long embeddings more and have a bias.
+        Specials are left out, and what the support has no place for; the rest as in `logits`. Where the model is unsure
+        that is often not the token of `words`, whose logits weigh long embeddings more and have a bias.
         """
-        near = nearness(x, self.embeddings())
+        near = restricted(nearness(x, self.embeddings()), admitted)
         if self.support is not None:
-            near = near.masked_fill(~self._allowed(self.support, x.shape[-2], keep), -torch.inf)
+            near = near.masked_fill(~self._allowed(self.support, x.shape[-2], mask), -torch.inf)
         return self.embed(near[..., len(SPECIALS) :].argmax(-1) + len(SPECIALS))
 
-    def mean_embedding(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
+    def mean_embedding(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """The mean of the embeddings under p(w | x), x [..., L, D]: a clamp that does not commit where it is unsure."""
-        return self.mean_under(self.logits(x, keep))
+        return self.mean_under(self.logits(x, mask))
+
+    def log_probability(self, x_t: Tensor, t: Tensor, ids: Tensor) -> Tensor:
+        """[B, L] ln q(x_t | ids), x_t and t as in `denoise`: of the token, not of x_start."""
+        signal, variance = self._marginal(x_t, t)
+        return q_log_probability(x_t, signal, self.embed(ids), variance)
+
+    def _marginal(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, 1] ᾱ_t and v_t, the variance of x_t given the tokens."""
+        signal = self.levels.on(x_t).alpha_bar[(t * len(self.levels)).round().long()][:, None]
+        return signal, signal * self.start_std**2 + 1 - signal
 
     def evidence(self, x_t: Tensor, t: Tensor) -> Tensor:
         """[B, L, V] ln q(x_t | w) of every word w, but for what is the same for all; x_t and t as in `denoise`.
 
         q(x_t | w) = N(√ᾱ_t E[w], v_t), so (√ᾱ_t x_t·E[w] − ½ ᾱ_t ‖E[w]‖²) / v_t.
         """
-        index = (t * len(self.levels)).round().long()
-        signal = self.levels.on(x_t).alpha_bar[index][:, None, None]
-        variance = signal * self.start_std**2 + 1 - signal
+        signal, variance = (each[..., None] for each in self._marginal(x_t, t))
         table = self.embeddings()
         with torch.autocast(x_t.device.type, enabled=False):
             return (signal.sqrt() * x_t @ table.T - signal * (table**2).sum(-1) / 2) / variance
 
-    def posterior_embedding(self, x_t: Tensor, t: Tensor, x0_hat: Tensor, keep: Tensor | None = None) -> Tensor:
+    def posterior_embedding(self, x_t: Tensor, t: Tensor, x0_hat: Tensor, mask: Tensor | None = None) -> Tensor:
         """The mean of the embeddings under p(w) ∝ p(w | x0_hat)^½ q(x_t | w), [B, L, D].
 
         Bayes' rule, with what the network says as the prior, at half weight because the network has seen x_t too.
         At little noise x_t alone tells the words, however roughly the network copies it; at much noise the network
         does.
         """
-        return self.mean_under(0.5 * self.logits(x0_hat, keep).log_softmax(-1) + self.evidence(x_t, t))
+        return self.mean_under(0.5 * self.logits(x0_hat, mask).log_softmax(-1) + self.evidence(x_t, t))
 
     def mean_under(self, logits: Tensor) -> Tensor:
         """[..., D] the mean embedding under softmax(logits [..., V]), in full precision also under autocast."""
@@ -155,17 +166,17 @@ class GaussianProcess(Process):
 
     def oracle(self, ids: Tensor) -> Callable[..., Tensor]:
         """A denoiser that answers with the embeddings of the words, whatever it is shown."""
-        return lambda x_t, t, keep=None, previous=None: self.embed(ids)
+        return lambda x_t, t, mask=None, previous=None: self.embed(ids)
 
-    def predict(self, x_t: Tensor, t: Tensor, keep: Tensor | None = None) -> Tensor:
+    def predict(self, x_t: Tensor, t: Tensor, mask: Tensor | None = None) -> Tensor:
         """The estimate of E[w] that the bound is about, as `denoise`. Any map of x_t gives a valid bound.
 
         So a self-conditioned denoiser is told its own answer to the same x_t, not to one of another level.
         """
-        x0_hat = self.denoise(x_t, t, keep)
+        x0_hat = self.denoise(x_t, t, mask)
         if self.self_conditioned:
-            x0_hat = self.denoise(x_t, t, keep, x0_hat)
-        return self.posterior_embedding(x_t, t, x0_hat, keep)
+            x0_hat = self.denoise(x_t, t, mask, x0_hat)
+        return self.posterior_embedding(x_t, t, x0_hat, mask)
 
     def bound(self, batch: Batch, generator: torch.Generator, *, levels: int | None = None) -> Bound:
         """The bound of `diffusion.bound`, in terms "prior", "diffusion" and "rounding".
@@ -174,19 +185,19 @@ class GaussianProcess(Process):
         support, that is their part of "prior"). Call it in eval mode and without gradients. Raises DiffmidiError where
         words stand that the support leaves out.
         """
-        mask = batch.mask()
+        real = batch.mask()
         if self.support is not None:
             self.support.check(batch)
         clean = self.embed(batch.ids)
         x_start = clean + self.start_std * draw_noise(generator, clean)
         nats = F.cross_entropy(
-            self.logits(x_start, batch.keep).mT, batch.ids.masked_fill(~mask, -100), reduction="none"
+            self.logits(x_start, batch.attention_mask).mT, batch.ids.masked_fill(~real, -100), reduction="none"
         )
         return Bound(
             terms={
-                "prior": prior_bits(self.levels, self.start_std, clean, mask),
+                "prior": prior_bits(self.levels, self.start_std, clean, real),
                 "diffusion": diffusion_bits(
-                    self.levels, self.start_std, clean, batch.keep, self.predict, generator, levels
+                    self.levels, self.start_std, clean, batch.attention_mask, self.predict, generator, levels
                 ),
                 "rounding": nats / LN2,
             },

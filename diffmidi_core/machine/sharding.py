@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from diffmidi_core.config import TrainConfig
 from diffmidi_core.errors import UsageError
-from diffmidi_core.run.ranks import main_only
-from diffmidi_core.train.deepspeed import reconcile
+from diffmidi_core.machine.deepspeed import reconcile
+from diffmidi_core.machine.ranks import main_only
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from diffmidi_core.run.ranks import started_alone
+from diffmidi_core.machine.ranks import started_alone
 
-SHOW = "from diffmidi_core.run import ranks; print(ranks.world_size(), bool(ranks.started_alone()))"
+SHOW = "from diffmidi_core.machine import ranks; print(ranks.world_size(), bool(ranks.started_alone()))"
 SIZES = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 LAUNCHED = {"ACCELERATE_MIXED_PRECISION": "no", "ACCELERATE_USE_CPU": "False"}
 MEETING = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}

@@ -11,9 +11,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from diffmidi_core import __version__
-from diffmidi_core.draw.request import Request
 from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.files import read_json, write_json
+from diffmidi_core.request import Request
 
 WHILE_TRAINING = "step-"
 """How the names of draws begin that training makes by itself; they are never the default of anything."""

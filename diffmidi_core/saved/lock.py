@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import write_json
-from diffmidi_core.run.ranks import done_by_main, is_main
+from diffmidi_core.machine.ranks import done_by_main, is_main
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock

@@ -1,4 +1,7 @@
-"""`mmm`: music as text, a handful of words for each note, vectorised over the notes.
+"""Tokenizer `mmm`: a handful of tokens for each note, vectorised over the notes.
+
+It is inspired by the text of MMM (Ens & Pasquier 2020) and is not that: there are no tracks and no bars in it. The
+published one is `miditok` with type=MMM.
 
 `t4 p60 v9 d12`: four steps after the last onset, middle C, ninth velocity bin, twelve steps long. On a grid of
 milliseconds, `t60ms p60 v9 d500ms`. Decoded and encoded again, words come back exactly:
@@ -21,6 +24,7 @@ from diffmidi.api.tokenizer import (
     Ids,
     Moved,
     Notes,
+    Role,
     Score,
     Timeline,
     Tokenizer,
@@ -29,9 +33,9 @@ from diffmidi.api.tokenizer import (
     without_twins,
 )
 from diffmidi_tokenizers import steps
-from diffmidi_tokenizers.declarations import MmmOptions
+from diffmidi_tokenizers.declarations import NoteTokensOptions
 from diffmidi_tokenizers.grids import grid_of
-from diffmidi_tokenizers.layouts import DURATION, PITCH, SHIFT, TYPES, VELOCITY, grammar_of, velocity_bins
+from diffmidi_tokenizers.layouts import DURATION, PITCH, ROLES, SHIFT, TYPES, VELOCITY, grammar_of, velocity_bins
 
 LOWEST, HIGHEST = 21, 108
 CHAIN = 16
@@ -49,8 +53,8 @@ class _Placed:
     moved: Moved | None
 
 
-class Mmm(Tokenizer):
-    """Words p21..p108, v1..vN, d1..dN and t0..tN (d10ms.., t0ms..) in one of three layouts.
+class NoteTokens(Tokenizer):
+    """Tokens p21..p108, v1..vN, d1..dN and t0..tN (d10ms.., t0ms..) in one of three layouts.
 
     - `aligned`: `t p v d` for every note, so that the position in a window decides the type of a word. Rests longer
       than `max_shift` are clamped.
@@ -76,9 +80,9 @@ class Mmm(Tokenizer):
     other words are ignored. Overlaps are then parted as in encoding, since a MIDI file cannot hold them.
     """
 
-    options: MmmOptions
+    options: NoteTokensOptions
 
-    def __init__(self, options: MmmOptions) -> None:
+    def __init__(self, options: NoteTokensOptions) -> None:
         super().__init__(options)
         o = options
         self._timed = o.layout != "paper"
@@ -116,6 +120,11 @@ class Mmm(Tokenizer):
     def grammar(self) -> Grammar:
         """A cycle t p v d (aligned) or p v d (paper); with `run`, a chain of t or none before each note."""
         return self._grammar
+
+    @property
+    def roles(self) -> Mapping[str, Role]:
+        """Of all four types."""
+        return ROLES
 
     def encode_counted(self, score: Score) -> tuple[Ids, Mapping[str, int]]:
         """Ids, and how many notes were touched: drums, clamped_pitch or dropped_pitch, zero_length, clamped_duration,

@@ -8,7 +8,7 @@ import time
 import torch
 
 from diffmidi_core.errors import UsageError
-from diffmidi_core.run.ranks import on_cpu
+from diffmidi_core.machine.ranks import on_cpu
 
 GAIN = 1.3
 """bf16 must be this much faster than fp32 to be worth its rounding."""

@@ -7,6 +7,7 @@ import hashlib
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
@@ -19,13 +20,15 @@ from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.dataset import TokenDataset
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import may_not_be_read, rename, sweep, whole_folder
-from diffmidi_core.run.manifest import ANOTHER, MANIFEST, Manifest, checkpoint_at
-from diffmidi_core.run.manifest import Which as Which
-from diffmidi_core.run.manifest import choose as choose
-from diffmidi_core.run.manifest import steps as steps
-from diffmidi_core.train.deepspeed import fill_state, gathered_state, shares_out
-from diffmidi_core.train.optimiser import Ema
-from diffmidi_core.train.sharding import is_sharded, part_like, whole
+from diffmidi_core.machine.deepspeed import fill_state, gathered_state, shares_out
+from diffmidi_core.machine.sharding import is_sharded, part_like, whole
+from diffmidi_core.saved.manifest import ANOTHER, MANIFEST, Manifest, checkpoint_at
+from diffmidi_core.saved.manifest import Which as Which
+from diffmidi_core.saved.manifest import choose as choose
+from diffmidi_core.saved.manifest import steps as steps
+
+if TYPE_CHECKING:
+    from diffmidi_core.train.optimiser import Ema
 
 MODEL, EMA, OPTIMISER = "model.safetensors", "ema.safetensors", "optimizer.safetensors"
 TOKENIZER = "tokenizer"

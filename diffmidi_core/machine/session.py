@@ -14,13 +14,14 @@ from diffmidi_core.config import RunConfig
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.prepare import TOKENIZER
 from diffmidi_core.hooks import Hooks
-from diffmidi_core.run.build import build, build_tokenizer
-from diffmidi_core.run.folder import RunFolder
-from diffmidi_core.run.ranks import is_main, on_cpu, started_alone
+from diffmidi_core.machine.build import build, build_tokenizer
+from diffmidi_core.machine.ranks import is_main, on_cpu, started_alone
 from diffmidi_core.sections import Part, TrainConfig
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+    from diffmidi_core.saved.folder import RunFolder
 
 
 class Surroundings:
@@ -50,7 +51,7 @@ class Surroundings:
     @cached_property
     def precision(self) -> str:
         """What to compute in: "fp32", "bf16" or "fp16"."""
-        from diffmidi_core.run.precision import resolve_precision
+        from diffmidi_core.machine.precision import resolve_precision
 
         return resolve_precision(self.asked_precision)
 
@@ -59,8 +60,8 @@ class Surroundings:
         """Device, ranks and mixed precision, as `accelerate launch`, torchrun or plain Python started us."""
         from accelerate import Accelerator
 
-        from diffmidi_core.train.deepspeed import check_installed, is_chosen
-        from diffmidi_core.train.sharding import allow_for
+        from diffmidi_core.machine.deepspeed import check_installed, is_chosen
+        from diffmidi_core.machine.sharding import allow_for
 
         check_installed()
         precision = self.precision
@@ -72,7 +73,7 @@ class Surroundings:
 
     def autocast(self) -> AbstractContextManager[None]:
         """Mixed precision outside of training. (The accelerator's knows nothing of it where DeepSpeed trains.)"""
-        from diffmidi_core.run.precision import autocast
+        from diffmidi_core.machine.precision import autocast
 
         return autocast(self.precision, self.accelerator.device)
 

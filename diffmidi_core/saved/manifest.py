@@ -15,11 +15,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from diffmidi_core import __version__
 from diffmidi_core.checksums import sealed, verify
 from diffmidi_core.config import RunConfig
-from diffmidi_core.draw.lengths import DataLengths
-from diffmidi_core.draw.typical import Typical
 from diffmidi_core.errors import DiffmidiError, UnreadableError, UsageError
 from diffmidi_core.files import read_json, write_json
 from diffmidi_core.registry import find
+from diffmidi_core.saved.lengths import DataLengths
+from diffmidi_core.saved.typical import Typical
 from diffmidi_core.sections import Part, SampleConfig
 
 PARTS = ("tokenizer", "backbone", "schedule", "process")

@@ -1,0 +1,1 @@
+"""Uniform diffusion for diffmidi: see declarations.py for what is offered."""
