@@ -215,8 +215,8 @@ class Scan:
         return track
 
     def _last_status(self, run: Run) -> int:
-        said = self._written(run)
-        return int(said[-1]) if len(said) else run.status
+        statuses = self._written(run)
+        return int(statuses[-1]) if len(statuses) else run.status
 
     def _written(self, run: Run) -> Bytes:
         """The status bytes that stand in a run, but for its first."""
