@@ -27,8 +27,8 @@ def digests(folder: Path) -> dict[str, str]:
     """SHA-256 of every file below a folder, by its path there."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     with ThreadPoolExecutor(_READERS) as readers:
-        found = readers.map(digest, files)
-        return {path.relative_to(folder).as_posix(): said for path, said in zip(files, found, strict=True)}
+        sums = readers.map(digest, files)
+        return {path.relative_to(folder).as_posix(): value for path, value in zip(files, sums, strict=True)}
 
 
 def verify(folder: Path, files: Mapping[str, str], remedy: str) -> None:
@@ -55,7 +55,7 @@ def _digest_if_there(file: Path) -> str | None:
         return None
 
 
-def sealed(said: Mapping[str, Any]) -> dict[str, Any]:
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
     """A JSON object with the checksum of all the rest of it."""
-    rest = {name: value for name, value in said.items() if name != _CHECKSUM}
+    rest = {name: value for name, value in content.items() if name != _CHECKSUM}
     return {**rest, _CHECKSUM: hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()}

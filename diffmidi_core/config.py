@@ -147,10 +147,10 @@ def default_parts(kind: str) -> list[Part]:
     return [Part(**part) for part in default_names().get(PLURAL[kind], [])]
 
 
-def read_config(said: Any, where: object) -> RunConfig:
-    """A config that was saved, without a look at what is installed. Raises UsageError that names `where`."""
+def read_config(content: Any, where: object) -> RunConfig:
+    """A config that was saved, whatever is installed. Raises UsageError that names `where`."""
     try:
-        return RunConfig.model_validate(said)
+        return RunConfig.model_validate(content)
     except ValidationError as error:
         mistake = error.errors(include_url=False)[0]
         raise UsageError(f"{where} is not the config of a run: {_sentence(mistake)}") from None
@@ -200,7 +200,7 @@ def filled(kind: str, part: Part) -> Part:
 
 
 def _goes_with(tree: Mapping[str, Any]) -> Mapping[str, str]:
-    """The parts that go with the chosen process; none where it is not installed, which is said when it is looked up."""
+    """The parts that go with the chosen process; none where it is not installed, which is reported on lookup."""
     part = tree.get("process") or default_names()["process"]
     if not (isinstance(part, Mapping) and isinstance(part.get("name"), str)):
         return {}
@@ -221,7 +221,7 @@ def _set_flag(tree: dict[str, Any], name: str, value: Any, preset: Parts) -> Non
     elif kind in PLURAL:
         parts = _parts(tree, kind, preset)
         if kind == name:
-            parts += [{"name": each} for each in value if each not in (part["name"] for part in parts)]
+            parts += [{"name": name} for name in value if name not in (part["name"] for part in parts)]
         else:
             _take_away(kind, parts, value)
     else:
@@ -271,7 +271,7 @@ def _assigned(tree: dict[str, Any], changes: Mapping[str, Mapping[str, Any]]) ->
                 if not parts:
                     names = ", ".join(part["name"] for part in tree[PLURAL[section]])
                     raise UsageError(
-                        f"-o {section}.{dotted}: say {section}.NAME.option=value, where NAME is one of this run's "
+                        f"-o {section}.{dotted}: write {section}.NAME.option=value, where NAME is one of this run's "
                         f"{PLURAL[section]}: {names}."
                     )
                 _assign_part(section, parts[0], {key: value})

@@ -1,4 +1,4 @@
-"""What diffmidi says when something is wrong: one sentence with what was asked, what was found and what to do next."""
+"""Errors that users see: one sentence with what was asked, what was found and what to do next."""
 
 
 class DiffmidiError(Exception):
@@ -28,7 +28,7 @@ class StoppedError(DiffmidiError):
 
 
 class RefusedError(DiffmidiError):
-    """One input file cannot be used; `reason` is a short stable word for counting, the message says it in full."""
+    """One input file cannot be used; `reason` is a short stable word for counting, the message is the sentence."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)

@@ -112,7 +112,7 @@ def write_json(path: Path, value: Any) -> None:
     """Write `value` as readable JSON, whole or not at all."""
     with whole_file(path) as temporary:
         text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        # A path may hold bytes that are no text; as \udcXX escapes JSON carries them there and back.
+        # A path may hold bytes that are no text; as \udcXX escapes JSON keeps them through the round trip.
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 

@@ -33,8 +33,8 @@ def run_started(folder: Path, config: Mapping[str, Any], stage: str, about: str)
 def scalars(step: int, values: Mapping[str, float]) -> None:
     """Numbers of a training step: the loss and its parts, lr, steps_per_second.
 
-    A look is a call of its own: "heldout/bound_bpw" and "train/bound_bpw", the bound on music held out and trained on,
-    and "heldout/bound_bpw_error", the standard error of the first.
+    A validation pass is a call of its own: "heldout/bound_bpw" and "train/bound_bpw", the bound on music held out and
+    trained on, in bits per token, and "heldout/bound_bpw_error", the standard error of the first.
     """
 
 
@@ -72,5 +72,5 @@ def report_sections(  # type: ignore[empty-body]
     `config` is the run's, with what its segments changed; `training()` opens what the model was trained on, None where
     it is not there any more; everything else lies in `folder`: `DrawFolder.all(folder / "draws")` has what was drawn,
     `Judged.files(folder)` figures of checkpoints and `Judged.of_draw(draw)` those of a draw. A run may lack anything
-    that its stages would have left: say what is missing, or return no section.
+    that its stages would have left: name what is missing, or return no section.
     """

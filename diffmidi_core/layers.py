@@ -54,12 +54,12 @@ def _pairs(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield name, [_label(part) for part in parts]
             for part in parts:
                 options = (part.get("options") or {}).items()
-                yield from ((f"{MANY[name]}.{part.get('name')}.{key}", each) for key, each in options)
+                yield from ((f"{MANY[name]}.{part.get('name')}.{key}", inner) for key, inner in options)
         elif isinstance(value, Mapping) and isinstance(value.get("name"), str):
             yield name, _label(value)
-            yield from ((f"{name}.{key}", each) for key, each in (value.get("options") or {}).items())
+            yield from ((f"{name}.{key}", inner) for key, inner in (value.get("options") or {}).items())
         elif isinstance(value, Mapping):
-            yield from ((f"{name}.{key}", each) for key, each in value.items())
+            yield from ((f"{name}.{key}", inner) for key, inner in value.items())
         else:
             yield name, value
 
@@ -110,12 +110,12 @@ def asked(saved: Mapping[str, Any]) -> dict[str, Any]:
         if name == "origin":
             continue
         if name in MANY:
-            if any(each == name or each.startswith(f"{MANY[name]}.") for each in origin):
+            if any(dotted == name or dotted.startswith(f"{MANY[name]}.") for dotted in origin):
                 kept[name] = value
         elif isinstance(value, Mapping):
             part = isinstance(value.get("name"), str)
             options = value.get("options") or {} if part else value
-            chosen = {key: each for key, each in options.items() if f"{name}.{key}" in origin}
+            chosen = {key: chosen_value for key, chosen_value in options.items() if f"{name}.{key}" in origin}
             if part and (name in origin or chosen or name == "source"):
                 kept[name] = {"name": value["name"], "package": value.get("package"), "options": chosen}
             elif chosen:

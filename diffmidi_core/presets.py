@@ -1,6 +1,6 @@
 """Presets: named sets of parts and options, laid under the config file, the flags and -o. Packages offer them.
 
-The default one says by which names a run's parts go where nobody chose any.
+The default one names a run's parts where nobody chose any.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def summaries() -> str:
     for offer in offers("preset"):
         try:
             told.append(f"{offer.spelling} ({offer.preset().summary})")
-        except BrokenPluginError:  # `diffmidi plugins` says what is wrong with it
+        except BrokenPluginError:  # `diffmidi plugins` reports what is wrong with it
             continue
     return ", ".join(told)
 
@@ -87,7 +87,7 @@ def _bare(part: Any) -> Any:
     """A chosen part without its options, to lay them under it; a list of parts as it is."""
     if isinstance(part, Mapping):
         return {key: value for key, value in part.items() if key != "options"}
-    return [copy.deepcopy(dict(each)) for each in part]
+    return [copy.deepcopy(dict(entry)) for entry in part]
 
 
 def departures(config: Mapping[str, Any]) -> Sequence[str] | None:

@@ -129,11 +129,11 @@ class Offer:
 
     def fingerprint(self, options: Mapping[str, Any]) -> str:
         """Names the part's class and its options: 16 hex digits."""
-        said = [self.kind, self.package, self.load().implementation, options]
-        return hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=8).hexdigest()
+        identity = [self.kind, self.package, self.load().implementation, options]
+        return hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=8).hexdigest()
 
     def options(self, values: Mapping[str, Any]) -> Options:
-        """Check option values against the declaration. Raises UsageError that names the field and says why."""
+        """Check option values against the declaration. Raises UsageError that names the field and the reason."""
         return check_options(self, self.load().options, values)
 
     def implementation(self) -> type[Any]:
@@ -206,9 +206,13 @@ def _installed() -> Mapping[str, tuple[Offer, ...]]:
 
 def _offer(kind: Kind, entry: EntryPoint) -> Offer:
     # A half-removed package has entry points but no name or version any more.
-    said = dict(entry.dist.metadata.json) if entry.dist else {}
+    metadata = dict(entry.dist.metadata.json) if entry.dist else {}
     return Offer(
-        kind.name, entry.name, str(said.get("name", "unknown")), str(said.get("version", "(no version)")), entry.value
+        kind.name,
+        entry.name,
+        str(metadata.get("name", "unknown")),
+        str(metadata.get("version", "(no version)")),
+        entry.value,
     )
 
 
@@ -217,7 +221,7 @@ def _order(offer: Offer) -> tuple[object, ...]:
 
 
 def forget_installed() -> None:
-    """Read the metadata again at the next look: something was installed while this process runs."""
+    """Read the metadata again at the next lookup: something was installed while this process runs."""
     _installed.cache_clear()
 
 
@@ -245,7 +249,7 @@ def find(kind: str, name: str) -> Offer:
     if matches:
         raise UsageError(
             f"{kind} '{name}' is offered by {' and '.join(offer.origin for offer in matches)}. "
-            f"Say which: {' or '.join(offer.spelling for offer in matches)}."
+            f"Choose one: {' or '.join(offer.spelling for offer in matches)}."
         )
     spellings = [offer.spelling for offer in installed]
     near = did_you_mean(name, {*spellings, *(offer.name for offer in installed)})
@@ -269,7 +273,9 @@ def source_of(data: str | None) -> str:
     )
     if len(found) != 1:
         names = " or ".join(f"--source {offer.spelling}" for offer in found or installed)
-        raise UsageError(f"{'several sources take' if found else 'no source takes'} --data {data}: say which, {names}.")
+        raise UsageError(
+            f"{'several sources take' if found else 'no source takes'} --data {data}: choose one, {names}."
+        )
     return found[0].spelling
 
 
@@ -287,8 +293,8 @@ def check_options(offer: Offer, model: type[Options], values: Mapping[str, Any])
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
-        said = [describe(mistake, model, offer.kind) for mistake in error.errors(include_url=False)]
-        raise UsageError(f"{offer.kind} '{offer.name}' ({offer.origin}): {' '.join(said)}") from None
+        mistakes = [describe(mistake, model, offer.kind) for mistake in error.errors(include_url=False)]
+        raise UsageError(f"{offer.kind} '{offer.name}' ({offer.origin}): {' '.join(mistakes)}") from None
     except Exception as error:  # a plugin's validator may raise anything
         raise BrokenPluginError(
             f"the options of {offer.kind} '{offer.name}' of {offer.origin} cannot be checked ({short(error)})."

@@ -57,8 +57,12 @@ class Part(Section):
 class PrepareConfig(Section):
     """How music becomes a token dataset."""
 
-    heldout: float = Field(0.1, gt=0, lt=1, description="share of the pieces held out to watch training by")
-    test: float = Field(0.1, ge=0, lt=1, description="share of the pieces kept out of training, to judge the model by")
+    heldout: float = Field(
+        0.1, gt=0, lt=1, description="share of the pieces in the held-out split, which training is validated on"
+    )
+    test: float = Field(
+        0.1, ge=0, lt=1, description="share of the pieces in the test split, which the trained model is judged on"
+    )
     sustain: bool = Field(
         False,
         description="notes are as long as the sustain pedal holds them (down from 64 on), not as their keys are",
@@ -158,8 +162,10 @@ class TrainConfig(Section):
     clip: float = Field(1.0, ge=0, description="largest gradient norm; 0 turns clipping off")
     ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, reached by a ramp; 0: none")
     log_every: int = Field(10, ge=1, description="iterations between log lines")
-    evaluate_every: int = Field(100, ge=1, description="iterations between looks at held-out and training windows")
-    patience: int = Field(0, ge=0, description="looks without a lower held-out bound before training stops; 0: never")
+    evaluate_every: int = Field(100, ge=1, description="iterations between validation passes")
+    patience: int = Field(
+        0, ge=0, description="validation passes without a lower validation loss before training stops; 0: never"
+    )
     save_every: int = Field(500, ge=1, description="iterations between checkpoints; the last is always saved")
     keep: int = Field(3, ge=1, description="checkpoints kept, besides the best; older ones are removed")
 
@@ -182,7 +188,7 @@ class SampleConfig(Section):
         200,
         shown=False,
         ge=1,
-        description="evaluations of the denoiser for each window; by default as many as suit the sampler",
+        description="reverse steps for each window; by default as many as suit the sampler",
     )
     batch_size: int = Field(16, ge=1, description="pieces drawn together")
     length: str = Field(
@@ -207,7 +213,7 @@ class SampleConfig(Section):
 class EvaluateConfig(Section):
     """How the model is judged."""
 
-    windows: int = flagged("--windows", 64, ge=1, description="held-out windows measured")
+    windows: int = flagged("--windows", 64, ge=1, description="windows of the test split that are measured")
     levels: int | None = Field(
         32, ge=1, description="noise levels drawn for each window, more with few windows; null: all"
     )
@@ -220,7 +226,7 @@ _LENGTH = re.compile(r"(windows|pieces)|(\d+(?:\.\d+)?) *(notes|note|bars|bar|se
 def parse_length(text: str) -> tuple[str, float]:
     """What `sample.length` says: ("windows", 0), ("pieces", 0), or notes, bars or seconds and how many.
 
-    Raises ValueError, in words that follow a colon, where it says something else.
+    Raises ValueError, as text that follows a colon, where it says something else.
     """
     found = _LENGTH.fullmatch(text.strip())
     amount = float(found[2] or 0) if found else 0.0

@@ -1,4 +1,4 @@
-"""Mistakes in words: what is wrong with a value, the nearest right name, an exception on one line."""
+"""Mistakes as sentences: what is wrong with a value, the nearest right name, an exception on one line."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def describe(mistake: Mapping[str, Any], model: type[BaseModel], section: str) -
     if mistake["type"] == "missing":
         return f"{dotted} must be given."
     if mistake["type"] in ("value_error", "assertion_error"):  # a validator's own words, after pydantic's preamble
-        said = str(mistake["msg"]).partition(", ")[2] or "is not a value it takes"
+        reason = str(mistake["msg"]).partition(", ")[2] or "is not a value it takes"
     else:
-        said = str(mistake["msg"])
-        said = said[:1].lower() + said[1:]
+        reason = str(mistake["msg"])
+        reason = reason[:1].lower() + reason[1:]
     given = f" (given: {cut(repr(mistake['input']))})" if name else ""
-    return f"{dotted}: {said.rstrip('.')}{given}."
+    return f"{dotted}: {reason.rstrip('.')}{given}."
 
 
 def did_you_mean(name: str, names: Collection[str]) -> str:

@@ -182,7 +182,7 @@ def test_a_preset_does_not_go_over_the_options_that_another_one_filled_in():
         ({"process": "msked"}, [], "no process 'msked' is installed. Did you mean 'masked'?"),
         ({}, ["nonsense.key=3"], "there is no section 'nonsense'"),
         ({}, ["grid=24"], "-o takes section.key=value"),
-        ({}, ["metric.levels=3"], "say metric.NAME.option=value"),
+        ({}, ["metric.levels=3"], "write metric.NAME.option=value"),
         ({}, ["metric.bound_bpw.levels=3"], "there is no option metric.levels"),
     ],
 )

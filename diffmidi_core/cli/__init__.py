@@ -24,9 +24,10 @@ COMMANDS = {
     "export": "Write the model as a folder for others.",
     "push": "Publish the model on the Hugging Face Hub.",
     "compare": "Show runs side by side.",
-    "text": "Show a piece as words, or write words back as MIDI.",
+    "text": "Show a piece as tokens, or write tokens back as MIDI.",
     "plugins": "List, show and check the installed parts.",
 }
+"""Name to one-liner; NAME itself is the function `command` in cli/NAME.py."""
 
 
 class _Lazy(click.Group):
@@ -57,7 +58,7 @@ def group() -> None:
 
 
 def main() -> None:
-    """`diffmidi`: runs a command, and says what is wrong in one sentence.
+    """`diffmidi`: runs a command, and reports what is wrong in one sentence.
 
     With DIFFMIDI_DEBUG in the environment the traceback comes before it: for authors of parts.
     """

@@ -41,18 +41,18 @@ def call(name: str, arguments: Mapping[str, Any], options: Mapping[str, Any] | N
 
 def _texts(command: click.Command, key: str, value: Any) -> list[str]:
     """A keyword and its value as they stand on the command line."""
-    arguments = {each.name: each for each in command.params if isinstance(each, click.Argument)}
+    arguments = {argument.name: argument for argument in command.params if isinstance(argument, click.Argument)}
     if key in arguments:
         return [os.fspath(value)]
     flag = f"--{key.replace('_', '-')}"
-    flags = {opt: each for each in command.params if isinstance(each, click.Option) for opt in each.opts}
+    flags = {opt: option for option in command.params if isinstance(option, click.Option) for opt in option.opts}
     if flag not in flags:
-        known = [each.removeprefix("--").replace("-", "_") for each in flags if each.startswith("--")]
+        known = [opt.removeprefix("--").replace("-", "_") for opt in flags if opt.startswith("--")]
         raise UsageError(f"diffmidi.{command.name} takes no '{key}'.{did_you_mean(key, known)}")
     if flags[flag].is_flag:
         return [flag] if value else []
     values = value if flags[flag].multiple and isinstance(value, list | tuple) else [value]
-    return [f"{flag}={_plain(each)}" for each in values]
+    return [f"{flag}={_plain(item)}" for item in values]
 
 
 def _plain(value: Any) -> Any:

@@ -70,7 +70,7 @@ def _sections(records: Sequence[Record]) -> list[Section]:
     from diffmidi_core.show.compare import differing, judged_by
 
     figures = dict.fromkeys(name for record in records for name in record.figures)
-    found = [
+    tables = [
         (
             "settings that differ",
             [(name, [_told(r.settings.get(name)) for r in records]) for name in differing(records)],
@@ -79,7 +79,7 @@ def _sections(records: Sequence[Record]) -> list[Section]:
         ("judged", [(name, [_told(r.judged.get(name)) for r in records]) for name in judged_by(records)]),
         ("figures", [(_row_name(name, records), [_figure(r.figures.get(name)) for r in records]) for name in figures]),
     ]
-    known = [(heading, [row for row in rows if any(cell != "-" for cell in row[1])]) for heading, rows in found]
+    known = [(heading, [row for row in rows if any(cell != "-" for cell in row[1])]) for heading, rows in tables]
     return [(heading, rows) for heading, rows in known if rows]
 
 
@@ -189,7 +189,7 @@ def _write_html(path: Path, records: Sequence[Record], sections: Sequence[Sectio
         lines.append(row(heading, [""] * len(records), "th", ' class="section"'))
         lines += [row(name, cells, "td") for name, cells in rows]
     lines.append("</tbody>")
-    said = "\n".join(f"<p>{html.escape(note)}</p>" for note in notes)
-    page = _PAGE.format(title=html.escape(" and ".join(names)), rows="\n".join(lines), notes=said)
+    paragraphs = "\n".join(f"<p>{html.escape(note)}</p>" for note in notes)
+    page = _PAGE.format(title=html.escape(" and ".join(names)), rows="\n".join(lines), notes=paragraphs)
     with whole_file(path) as temporary:
         temporary.write_text(page, encoding="utf-8")

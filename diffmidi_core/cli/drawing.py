@@ -13,6 +13,7 @@ import click
 from diffmidi_core.config import default_parts, filled
 from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.layers import assignments_of
+from diffmidi_core.numbers import counted
 from diffmidi_core.registry import find
 from diffmidi_core.request import Request, requested
 from diffmidi_core.saved.draw import DrawFolder
@@ -108,17 +109,17 @@ def chosen(run: RunFolder | None, kind: str, flags: Mapping[str, Any], assignmen
     if unknown := without - {*known, "all"}:
         names = ", ".join(part.label for part in parts) or "none"
         raise UsageError(f"--no-{kind} {min(unknown)}: it is not chosen. Chosen: {names}.")
-    found = []
+    kept = []
     for part in parts:
         if "all" in without or {part.label, part.name} & without:
             continue
         try:
-            found.append(filled(kind, part))
+            kept.append(filled(kind, part))
         except DiffmidiError as error:
             click.echo(f"Warning: {error} It is left out.", err=True)
     added = [filled(kind, Part(name=name)) for name in flags.get(kind, ())]
-    found += [part for part in added if part.spec not in (each.spec for each in found)]
-    return _with_options(kind, found, assignments)
+    kept += [part for part in added if part.spec not in (other.spec for other in kept)]
+    return _with_options(kind, kept, assignments)
 
 
 def _with_options(kind: str, parts: Sequence[Part], assignments: Sequence[str]) -> list[Part]:
@@ -129,7 +130,7 @@ def _with_options(kind: str, parts: Sequence[Part], assignments: Sequence[str]) 
         if name not in changed:
             names = ", ".join(changed) or "none"
             raise UsageError(
-                f"-o {kind}.{dotted}: say {kind}.NAME.option=value, where NAME is one of the chosen ones: {names}."
+                f"-o {kind}.{dotted}: write {kind}.NAME.option=value, where NAME is one of the chosen ones: {names}."
             )
         part = changed[name]
         merged = find(kind, part.spec).load().options.merged(part.options, {key: value})
@@ -137,15 +138,17 @@ def _with_options(kind: str, parts: Sequence[Part], assignments: Sequence[str]) 
     return list(changed.values())
 
 
-def wrote(draw: DrawFolder, copies: Sequence[Path], run: RunFolder | None) -> None:
-    """Print where the music is, and what can be done with it."""
+def wrote(draw: DrawFolder, copies: Sequence[Path], run: RunFolder | None, *, page: bool = False) -> None:
+    """Print where the music is, and what to do next; `page`: the run's page shows this draw already."""
     pieces = draw.pieces()
-    many = f"{len(pieces)} piece" + "s" * (len(pieces) > 1)
-    click.echo(f"Wrote {many}:")
+    click.echo(f"Wrote {counted(len(pieces), 'piece')}:")
     for piece in pieces:
         files = sorted(path.name.removeprefix(piece.stem) for path in draw.path.glob(f"{piece.stem}.*"))
         click.echo(f"  {draw.path / piece.stem}{files[0] if len(files) == 1 else '{' + ','.join(files) + '}'}")
     for path in copies:
         click.echo(f"  {path}")
-    if run:
+    if run and page and run.report_file.exists():
+        click.echo(f"To see and hear them, open {run.report_file} in a browser.")
+        click.echo(f"To draw more: diffmidi sample {run.path}")
+    elif run:
         click.echo(f"To see and hear them on the run's page: diffmidi report {run.path}")

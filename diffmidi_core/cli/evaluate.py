@@ -79,13 +79,13 @@ def _files(
     work = Surroundings(hooks)
     work.tell_begin("evaluate", samples, {}, f"the files of {samples} beside {against}")
     judging = Metrics(metrics, work.hooks.warn)
-    found = judge_files(
+    judged = judge_files(
         samples, against.expanduser(), judging, hooks=work.hooks, windows=options.windows, out=out and out.expanduser()
     )
-    work.tell_end("evaluate", samples, found["figures"])
+    work.tell_end("evaluate", samples, judged["figures"])
     if out:
         click.echo(f"Wrote {out}.")
-    return dict(found["figures"])
+    return dict(judged["figures"])
 
 
 def _run(run: Path, which: Which, name: str | None, flags: Any, assignments: tuple[str, ...]) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def _other(
     work.tell_begin("evaluate", folder.path, {}, f"{about(model.step, draw, len(metrics))}, on {data or source.label}")
     config = folder.config()
     own = ReferenceMusic(folder.data, model.tokenizer, length=model.length) if folder.data.is_dir() else None
-    found = judge_other(
+    judged = judge_other(
         work,
         model,
         data,
@@ -158,8 +158,8 @@ def _other(
         tracks=config.prepare.tracks,
         to=folder.figures,
     )
-    work.tell_end("evaluate", folder.path, found["figures"])
-    return dict(found["figures"])
+    work.tell_end("evaluate", folder.path, judged["figures"])
+    return dict(judged["figures"])
 
 
 def _options(folder: RunFolder | None, flags: Any, assignments: tuple[str, ...]) -> EvaluateConfig:

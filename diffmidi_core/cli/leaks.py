@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from diffmidi_core.numbers import counted
+
 if TYPE_CHECKING:
     from diffmidi_core.data.leaks import Leak, PieceSet
 
@@ -69,7 +71,8 @@ def _print(paths: tuple[Path, Path], sets: tuple[PieceSet, PieceSet], leaks: lis
     click.echo()
     for name, read in ((one, before), (two, after)):
         if read.refused:
-            click.echo(f"{read.refused:,} files in {name} could not be read and were left out.")
+            were = "was" if read.refused == 1 else "were"
+            click.echo(f"{counted(read.refused, 'file')} in {name} could not be read and {were} left out.")
     if leaks:
         click.echo(
             f"{len(leaks):,} of the {pieces:,} pieces of {two} ({len(leaks) / pieces:.1%}) are in {one} too: "

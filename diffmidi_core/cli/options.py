@@ -130,35 +130,35 @@ def _top(owned: Owned) -> list[Callable[[F], F]]:
 
 
 def _sections(owned: Owned) -> list[Callable[[F], F]]:
-    found: list[Callable[[F], F]] = []
+    options: list[Callable[[F], F]] = []
     for section in owned.sections:
         model = RunConfig.model_fields[section].annotation
         assert isinstance(model, type)
         assert issubclass(model, BaseModel)
-        found += [_flag(f"{section}.{name}", field) for name, field in model.model_fields.items() if _name(field)]
+        options += [_flag(f"{section}.{name}", field) for name, field in model.model_fields.items() if _name(field)]
         if section == "sample":
-            found += [
-                click.option(f"--{unit}", _parameter(f"sample.length.{unit}"), type=amount, help=said)
-                for unit, amount, said in LENGTHS
+            options += [
+                click.option(f"--{unit}", _parameter(f"sample.length.{unit}"), type=amount, help=text)
+                for unit, amount, text in LENGTHS
             ]
-    return found
+    return options
 
 
 def _parts(owned: Owned) -> list[Callable[[F], F]]:
-    found: list[Callable[[F], F]] = []
+    options: list[Callable[[F], F]] = []
     for kind in owned.kinds:
         if kind in SINGLE:
-            found.append(click.option(f"--{kind}", _parameter(kind), metavar="NAME", help=f"Choose the {kind}."))
+            options.append(click.option(f"--{kind}", _parameter(kind), metavar="NAME", help=f"Choose the {kind}."))
             continue
-        for flag, target, said in (
+        for flag, target, text in (
             (f"--{kind}", kind, f"Add a {kind} to the default ones. Repeatable."),
             (f"--no-{kind}", f"no_{kind}", f"Leave out a default {kind}, or all. Repeatable."),
         ):
-            found.append(click.option(flag, _parameter(target), multiple=True, metavar="NAME", help=said))
+            options.append(click.option(flag, _parameter(target), multiple=True, metavar="NAME", help=text))
     if "hook" in owned.kinds and "train" in owned.sections:
-        said = "Tell an experiment tracker, such as tensorboard, wandb or mlflow. Repeatable."
-        found.append(click.option("--track", _parameter(TRACK), multiple=True, metavar="NAME", help=said))
-    return found
+        text = "Tell an experiment tracker, such as tensorboard, wandb or mlflow. Repeatable."
+        options.append(click.option("--track", _parameter(TRACK), multiple=True, metavar="NAME", help=text))
+    return options
 
 
 def _name(field: FieldInfo) -> str | None:
@@ -168,7 +168,7 @@ def _name(field: FieldInfo) -> str | None:
 
 def _flag(target: str, field: FieldInfo) -> Callable[[F], F]:
     choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
-    said = field.description or ""
+    text = field.description or ""
     extra = field.json_schema_extra
     told = field.default is not None and isinstance(extra, dict) and extra["shown"]
     default = f" (default {_told(field.default)})" if told else ""
@@ -176,9 +176,9 @@ def _flag(target: str, field: FieldInfo) -> Callable[[F], F]:
         str(_name(field)),
         _parameter(target),
         cls=PresetOption if target == "preset" else None,
-        type=click.Choice([str(each) for each in choices]) if choices else _TYPES[field.annotation],
+        type=click.Choice([str(choice) for choice in choices]) if choices else _TYPES[field.annotation],
         default=None,
-        help=f"{said[:1].upper()}{said[1:]}{default}.",
+        help=f"{text[:1].upper()}{text[1:]}{default}.",
     )
 
 
@@ -193,7 +193,7 @@ def collect(given: dict[str, Any], assignments: tuple[str, ...], owned: Owned) -
     """
     for section, values in assignments_of(assignments).items():
         if section not in owned.names:
-            owners = " and ".join(f"`diffmidi {each.command}`" for each in _OWNERS if section in each.names)
+            owners = " and ".join(f"`diffmidi {owner.command}`" for owner in _OWNERS if section in owner.names)
             belongs = f"{section} belongs to {owners}" if owners else f"there is no section '{section}'"
             raise UsageError(
                 f"-o {section}.{next(iter(values))}: {belongs}. `diffmidi {owned.command}` sets "
@@ -204,8 +204,8 @@ def collect(given: dict[str, Any], assignments: tuple[str, ...], owned: Owned) -
     flags = {name.removeprefix(prefix).replace("__", "."): value for name, value in values.items()}
     asked = {unit: amount for unit, _, _ in LENGTHS if (amount := flags.pop(f"sample.length.{unit}", None)) is not None}
     if len(asked) > 1:
-        said = " and ".join(f"--{unit}" for unit in asked)
-        raise UsageError(f"{said} both say how long pieces are: give one of them.")
+        units = " and ".join(f"--{unit}" for unit in asked)
+        raise UsageError(f"{units} both set how long pieces are: give one of them.")
     for unit, amount in asked.items():
         flags["sample.length"] = f"{amount:.12g} {unit}"
     return {name: value for name, value in flags.items() if value is not None and value != ()}
@@ -256,6 +256,14 @@ def new_session(
     return Session(folder, config)
 
 
+def next_step(sentence: str) -> None:
+    """Print what to do next, on the main process only."""
+    from diffmidi_core.machine.ranks import is_main
+
+    if is_main():
+        click.echo(sentence)
+
+
 def explain(config: RunConfig) -> None:
     """Print every setting, its value and the layer it comes from."""
     from rich import box
@@ -270,6 +278,6 @@ def explain(config: RunConfig) -> None:
         table.add_column(heading, overflow="fold")
     for name, value in flat(config.model_dump(mode="json")).items():
         layer = config.origin.get(name, "default")
-        said = ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
-        table.add_row(Text(name), Text(said), Text(layer, "" if layer == "default" else "bold"))
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
+        table.add_row(Text(name), Text(shown), Text(layer, "" if layer == "default" else "bold"))
     Console(highlight=False).print(table)

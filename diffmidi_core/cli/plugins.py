@@ -36,7 +36,7 @@ def command(context: click.Context, as_json: bool) -> None:
 @click.argument("kind")
 @click.argument("name")
 def show(kind: str, name: str) -> None:
-    """Say what a part is and what can be set: `diffmidi plugins show backbone bert`."""
+    """Explain what a part is and what can be set: `diffmidi plugins show backbone bert`."""
     from rich.text import Text
 
     from diffmidi_core.declaration import Preset
@@ -213,7 +213,7 @@ def _type(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     if "enum" in field or "const" in field:
         return " | ".join(str(choice) for choice in field.get("enum", [field.get("const")]))
     if "anyOf" in field:
-        return " | ".join(_type(each, definitions) for each in field["anyOf"])
+        return " | ".join(_type(option, definitions) for option in field["anyOf"])
     if field.get("type") == "array":
         return f"list of {_type(field['items'], definitions)}" if "items" in field else "list"
     if field.get("format", "").endswith("path"):
@@ -223,8 +223,8 @@ def _type(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
 
 def _bounds(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     field = _resolved(field, definitions)
-    parts = [field, *(_resolved(each, definitions) for each in field.get("anyOf", ()))]
-    return ", ".join(said.format(part[key]) for part in parts for key, said in _BOUNDS.items() if key in part)
+    parts = [field, *(_resolved(option, definitions) for option in field.get("anyOf", ()))]
+    return ", ".join(template.format(part[key]) for part in parts for key, template in _BOUNDS.items() if key in part)
 
 
 def _resolved(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from diffmidi_core.cli.options import (
     collect,
     explain,
     new_session,
+    next_step,
     open_session,
     settings,
 )
@@ -79,3 +80,4 @@ def command(
     from diffmidi_core.run.stages import prepare_data
 
     prepare_data(session)
+    next_step(f"To train on it: diffmidi train {session.folder.path}")

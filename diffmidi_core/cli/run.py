@@ -54,7 +54,7 @@ def command(
     if resume and (out or config or begin_from):
         raise UsageError("--resume takes the run's own folder and config: leave out --out, --config and --from.")
     if begin_from and config:
-        raise UsageError("--from and --config both say what the run begins from: give one of them.")
+        raise UsageError("--from and --config both set what the run begins from: give one of them.")
     source, step = _parted(begin_from)
     file = _tree(config, source)
     if explain_only:
@@ -71,7 +71,7 @@ def command(
 
     draw = run(session, resume=resume is not None)
     if draw is not None:
-        wrote(draw, [], session.folder)
+        wrote(draw, [], session.folder, page=True)
     return session.folder.path
 
 

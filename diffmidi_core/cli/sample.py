@@ -27,7 +27,7 @@ def _render(context: click.Context, parameter: click.Parameter, value: str) -> i
         return 0
     if value.isdecimal():
         return int(value)
-    raise click.BadParameter(f"say all, none, or how many pieces (given: {value!r}).")
+    raise click.BadParameter(f"it is all, none, or how many pieces (given: {value!r}).")
 
 
 @click.command("sample")

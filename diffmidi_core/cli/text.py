@@ -1,4 +1,4 @@
-"""`diffmidi text`: a piece as words that a person can read and edit, and words back as a piece."""
+"""`diffmidi text`: a piece as tokens that a person can read and edit, and tokens back as a piece."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from diffmidi_core.cli.paths import UserPath
+from diffmidi_core.numbers import counted
 
 if TYPE_CHECKING:
     from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
@@ -20,7 +21,7 @@ _DASH = Path("-")
 
 @click.command("text")
 @click.argument("file", type=UserPath(allow_dash=True))
-@click.option("--to-midi", is_flag=True, help="FILE holds words: write them as MIDI.")
+@click.option("--to-midi", is_flag=True, help="FILE holds tokens: write them as MIDI.")
 @click.option(
     "--tracks",
     default="piano",
@@ -39,15 +40,15 @@ _DASH = Path("-")
 @click.option(
     "--out",
     type=UserPath(allow_dash=True),
-    help="Where to write (words: standard output; MIDI: FILE with .mid).",
+    help="Where to write (tokens: standard output; MIDI: FILE with .mid).",
 )
 def command(
     file: Path, to_midi: bool, tracks: str, tokenizer: str | None, assignments: tuple[str, ...], out: Path | None
 ) -> None:
-    """Print the MIDI file FILE as words, or write words as MIDI. A FILE of - is standard input.
+    """Print the MIDI file FILE as tokens, or write tokens as MIDI. A FILE of - is standard input.
 
-    Words stand between any white space; what follows a # on a line is a comment. The comments `# tempo:`, `# metre:`,
-    `# upbeat:` and `# track:` say what words do not, and are read back.
+    Tokens are separated by any white space; what follows a # on a line is a comment. The comments `# tempo:`,
+    `# metre:`, `# upbeat:` and `# track:` hold what tokens do not, and are read back.
     """
     from diffmidi_core.presets import default_names
 
@@ -57,7 +58,7 @@ def command(
         _write_midi(part, file, out)
     else:
         made_by = " ".join([f"tokenizer {tokenizer}", *(f"-o {given}" for given in assignments)])
-        _write_words(part, file, out, made_by, _choice(tracks))
+        _write_tokens(part, file, out, made_by, _choice(tracks))
 
 
 def _tokenizer(name: str, assignments: tuple[str, ...]) -> Tokenizer:
@@ -81,7 +82,7 @@ def _choice(tracks: str) -> TrackChoice:
         raise click.BadParameter(f"{error} (given: {tracks!r}).", param_hint="--tracks") from None
 
 
-def _write_words(tokenizer: Tokenizer, file: Path, out: Path | None, made_by: str, tracks: TrackChoice) -> None:
+def _write_tokens(tokenizer: Tokenizer, file: Path, out: Path | None, made_by: str, tracks: TrackChoice) -> None:
     from diffmidi_core.errors import RefusedError
     from diffmidi_core.files import whole_file
     from diffmidi_core.music.reading import printable, read_midi_bytes_counted, read_midi_counted
@@ -95,13 +96,13 @@ def _write_words(tokenizer: Tokenizer, file: Path, out: Path | None, made_by: st
         )
     except RefusedError as error:
         if error.reason == "not_midi":
-            raise RefusedError(error.reason, f"{error} If it holds words, add --to-midi.") from None
+            raise RefusedError(error.reason, f"{error} If it holds tokens, add --to-midi.") from None
         raise
     others = tracks.left_out(score)
     score, _ = tracks.of(score, "standard input" if file == _DASH else printable(file))
     piece = tokenizer.encode_piece(score)
     ids, changed = piece.ids, piece.changed
-    head = f"# {printable(file.name)}: {piece.notes} notes in {len(ids)} words; {made_by}"
+    head = f"# {printable(file.name)}: {counted(piece.notes, 'note')} in {len(ids)} tokens; {made_by}"
     lines = [head, *timeline_lines(piece.timeline), *_lines(tokenizer, ids)]
     text = "\n".join(lines) + "\n"
     if out is None or out == _DASH:
@@ -114,18 +115,18 @@ def _write_words(tokenizer: Tokenizer, file: Path, out: Path | None, made_by: st
     if others:
         click.echo(f"Left out, as no piano's: {listed(others)}. `--tracks all` takes every track.", err=True)
     if changed:
-        said = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in changed.items())
-        click.echo(f"Not kept as it was: {said}.", err=True)
+        changes = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in changed.items())
+        click.echo(f"Changed by the tokenizer: {changes}.", err=True)
 
 
 def _lines(tokenizer: Tokenizer, ids: Ids) -> list[str]:
-    """A new line wherever a note begins with the type of word that the piece begins with."""
+    """A new line wherever a note begins with the token type that the piece begins with."""
     if len(ids) == 0:
         return []
     kind = tokenizer.grammar.type_of[ids]
     breaks = [int(at) for at in tokenizer.starts(ids) if kind[at] == kind[0]]
-    words = tokenizer.to_words(ids)
-    return [" ".join(words[here:after]) for here, after in zip(breaks, [*breaks[1:], len(words)], strict=True)]
+    tokens = tokenizer.to_words(ids)
+    return [" ".join(tokens[here:after]) for here, after in zip(breaks, [*breaks[1:], len(tokens)], strict=True)]
 
 
 def _write_midi(tokenizer: Tokenizer, file: Path, out: Path | None) -> None:
@@ -138,7 +139,7 @@ def _write_midi(tokenizer: Tokenizer, file: Path, out: Path | None) -> None:
         raise UsageError("MIDI is written to a file: name it with --out FILE.mid.")
     target = out or file.with_suffix(".mid")
     if out is None and target.exists():
-        raise UsageError(f"{printable(target)} exists already. To replace it, say --out {printable(target)}.")
+        raise UsageError(f"{printable(target)} exists already. To replace it, add --out {printable(target)}.")
     name = "standard input" if file == _DASH else printable(file)
     text = _text(file, name)
     ids, timeline = parse_tokens(tokenizer, text, name), read_timeline(text, name)
@@ -148,19 +149,15 @@ def _write_midi(tokenizer: Tokenizer, file: Path, out: Path | None) -> None:
     score = tokenizer.decode(ids, timeline)
     write_midi(score, target)
     if faults := tokenizer.faults(ids):
-        click.echo(f"{faults} of the {len(ids)} words stand where the grammar has no place for them.", err=True)
-    click.echo(f"Wrote {printable(target)}: {_counted(notes)}{_played(score)}.")
-
-
-def _counted(notes: int) -> str:
-    return f"{notes} {'note' if notes == 1 else 'notes'}"
+        click.echo(f"{faults} of the {len(ids)} tokens stand where the grammar does not allow them.", err=True)
+    click.echo(f"Wrote {printable(target)}: {counted(notes, 'note')}{_played(score)}.")
 
 
 def _played(score: Score) -> str:
     """At which tempo and in which metre a piece begins."""
     tempos, metres = score.tempos, score.time_signatures
-    said = f", at {tempos[0].qpm:.4g} quarter notes a minute" if tempos else ""
-    return said + (f" in {metres[0].numerator}/{metres[0].denominator}" if metres else "")
+    tempo = f", at {tempos[0].qpm:.4g} quarter notes a minute" if tempos else ""
+    return tempo + (f" in {metres[0].numerator}/{metres[0].denominator}" if metres else "")
 
 
 def _text(file: Path, name: str) -> str:
@@ -176,7 +173,7 @@ def _text(file: Path, name: str) -> str:
         raise DiffmidiError(f"{name} cannot be read: {error.strerror or error}.") from None
     except UnicodeDecodeError:
         raise DiffmidiError(
-            f"{name} is not text (UTF-8). To print a MIDI file as words, leave --to-midi out."
+            f"{name} is not text (UTF-8). To print a MIDI file as tokens, leave --to-midi out."
         ) from None
 
 

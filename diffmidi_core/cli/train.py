@@ -7,7 +7,17 @@ from typing import Any
 
 import click
 
-from diffmidi_core.cli.options import EXPLAIN, PROFILE, RUN, TRAIN, collect, explain, open_session, settings
+from diffmidi_core.cli.options import (
+    EXPLAIN,
+    PROFILE,
+    RUN,
+    TRAIN,
+    collect,
+    explain,
+    next_step,
+    open_session,
+    settings,
+)
 
 
 @click.command("train")
@@ -39,3 +49,4 @@ def command(
     from diffmidi_core.train.loop import train
 
     train(session, resume=resume)
+    next_step(f"To draw music from it: diffmidi sample {session.folder.path}")

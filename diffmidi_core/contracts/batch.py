@@ -105,5 +105,6 @@ class Batch:
         return replace(self._mapped(lambda tensor: tensor[start : start + size]), share=share)
 
     def _mapped(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        """Every tensor of a row changed alike: so batches are cut, moved and pinned. A new one goes in here too."""
         attention_mask = None if self.attention_mask is None else change(self.attention_mask)
         return replace(self, ids=change(self.ids), attention_mask=attention_mask, words=change(self.words))

@@ -19,7 +19,7 @@ SIZES = 4
 """Velocities and tempi have so many sizes of change either way, evenly spaced as ratios."""
 
 
-def settled(config: AugmentConfig, epochs: float) -> AugmentConfig:
+def resolved(config: AugmentConfig, epochs: float) -> AugmentConfig:
     """The config with a number for an "auto": `epochs` is how often training hears its music."""
     if config.transpose != "auto":
         return config
@@ -27,7 +27,7 @@ def settled(config: AugmentConfig, epochs: float) -> AugmentConfig:
 
 
 class Augmentation:
-    """Varies windows by tables of words, which the tokenizer gives: one is drawn of those possible for a window.
+    """Varies windows by tables of tokens, which the tokenizer gives: one is drawn of those possible for a window.
 
     What is drawn is decided by numbers in [0, 1) that come with each window. So a row is varied in the same way
     wherever its batch is made, and whatever else is in it.
@@ -36,8 +36,8 @@ class Augmentation:
         offset: windows begin at every so many-th note boundary of a piece.
         draws: how many numbers decide about a window: none where nothing is varied.
 
-    Takes a config that is `settled`. `warn` is told where words cannot be transposed, which leaves music in its own
-    keys. Raises UsageError where their velocities or times cannot be changed and that is asked.
+    Takes a config that is `resolved`. `warn` is told where tokens cannot be transposed, which leaves music as it
+    is. Raises UsageError where velocities or times cannot be changed and that is asked.
     """
 
     def __init__(self, config: AugmentConfig, tokenizer: Tokenizer, warn: Callable[[str], None] | None = None) -> None:
@@ -46,20 +46,20 @@ class Augmentation:
         transposed = _tables(tokenizer.transposition, range(-config.transpose, config.transpose + 1))
         if config.transpose and transposed is None and warn is not None:
             warn(
-                "the words of this tokenizer cannot be transposed, so the music is trained on in its own keys only "
-                f"(augment.transpose is {config.transpose}; -o augment.transpose=0 asks for what is done)."
+                "the tokens of this tokenizer cannot be transposed, so training hears the music as it is, untransposed "
+                f"(augment.transpose is {config.transpose}; -o augment.transpose=0 turns this warning off)."
             )
         louder = _tables(tokenizer.velocity_scaling, _ratios(config.velocity))
         if config.velocity and louder is None:
             raise UsageError(
-                f"augment.velocity={config.velocity:g}: the words of this tokenizer cannot be made louder or softer; "
+                f"augment.velocity={config.velocity:g}: the tokens of this tokenizer cannot be made louder or softer; "
                 "leave it at 0, or choose another tokenizer."
             )
         stretched = _tables(tokenizer.time_stretch, _ratios(config.tempo))
         if config.tempo and stretched is None:
             raise UsageError(
-                f"augment.tempo={config.tempo:g}: the words of this tokenizer count in beats, whose tempo they do not "
-                "say; leave it at 0, or choose one that counts in seconds, such as mmm with tokenizer.grid=10ms."
+                f"augment.tempo={config.tempo:g}: the tokens of this tokenizer count in beats and hold no "
+                "tempo; leave it at 0, or choose one that counts in seconds, such as mmm with tokenizer.grid=10ms."
             )
         self._tables = [transposed, louder, stretched]
         self.draws = 0 if all(tables is None for tables in self._tables) else len(self._tables)
@@ -92,7 +92,7 @@ def _ratios(most: float) -> list[float]:
 
 
 def _varied(tables: Ids, ids: Ids, drawn: NDArray[np.float64]) -> Ids:
-    """Each row of ids [B, L] by one of the tables [K, V] that know all of its words, which `drawn` [B] decides."""
+    """Each row of ids [B, L] by one of the tables [K, V] that know all of its tokens, which `drawn` [B] decides."""
     possible = (tables.take(ids, axis=1) >= 0).all(axis=-1)  # [K, B]
     number = (drawn * possible.sum(axis=0)).astype(np.int64)
     table = (possible.cumsum(axis=0) > number).argmax(axis=0)

@@ -16,7 +16,7 @@ class Chosen(Source):
 
     def __init__(self, source: Source, tracks: str) -> None:
         super().__init__(source.options, data=source.data)
-        self._source, self._said, self._choice = source, tracks, TrackChoice.parse(tracks)
+        self._source, self._tracks, self._choice = source, tracks, TrackChoice.parse(tracks)
 
     def pieces(self) -> Iterator[Piece]:
         """The other source's."""
@@ -34,7 +34,7 @@ class Chosen(Source):
 
     def stamp(self, piece: Piece) -> str:
         """The other source's, and which tracks were asked for: what was prepared of others is of no use."""
-        return f"{self._said} {self._source.stamp(piece)}"
+        return f"{self._tracks} {self._source.stamp(piece)}"
 
     def digest(self, piece: Piece) -> bytes:
         """The other source's."""

@@ -1,4 +1,4 @@
-"""TokenDataset: the words of every piece, memory-mapped, cut into windows at note boundaries."""
+"""TokenDataset: the tokens of every piece, memory-mapped, cut into windows at note boundaries."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BLOCK = 65_536
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of a piece: words start to end, both at note boundaries.
+    """A stretch of a piece: tokens start to end, both at note boundaries.
 
     `draws` are the numbers that decide how augmentation varies it; without any, it is taken as it is.
     """
@@ -52,7 +52,7 @@ class TokenDataset:
     Args:
         folder: where it lies.
         tokenizer: the one it was written with; another is refused.
-        length: words in a window at most.
+        length: tokens in a window at most.
         augment: how training windows are varied; None: not at all.
     """
 
@@ -66,7 +66,7 @@ class TokenDataset:
             )
         self.length, self.augment = length, augment
         self._file = ArrowFile(folder / TOKENS)
-        self._words, self._starts = Ragged(self._file, "ids"), Ragged(self._file, "starts")
+        self._tokens, self._starts = Ragged(self._file, "ids"), Ragged(self._file, "starts")
         sides = self._file.numbers("side")
         self.train_pieces, self.heldout_pieces, self.test_pieces = (
             np.flatnonzero(sides == side) for side in (TRAIN, HELDOUT, TEST)
@@ -75,7 +75,7 @@ class TokenDataset:
     def draw(self, count: int, *, seed: int, step: int, plain: bool = False) -> list[Window]:
         """`count` training windows, uniform over note boundaries: a function of (seed, step) alone.
 
-        Each is the longest of at most `length` words that begins at its boundary. `plain` ones are not augmented.
+        Each is the longest of at most `length` tokens that begins at its boundary. `plain` ones are not augmented.
         """
         total = int(self._choices_before[-1])
         if not total:
@@ -95,7 +95,7 @@ class TokenDataset:
         """Windows that tile the held-out pieces without overlap; the first `count` of them in an order by hash.
 
         The order is one of the music alone, so that every seed and every run on these data is measured on the same
-        windows, and on most of them where files were added. Each begins at a note boundary: of a note of more words
+        windows, and on most of them where files were added. Each begins at a note boundary: of a note of more tokens
         than a window, the rest is in none.
         """
         return self._tiling(self.heldout_pieces, count)
@@ -104,21 +104,21 @@ class TokenDataset:
         """The same of the test pieces."""
         return self._tiling(self.test_pieces, count)
 
-    def words(self, window: Window) -> NDArray[np.int32]:
+    def tokens(self, window: Window) -> NDArray[np.int32]:
         """The ids of a window: a view of the file, or augmented."""
-        words: NDArray[np.int32] = self._words[window.piece][window.start : window.end]
+        tokens: NDArray[np.int32] = self._tokens[window.piece][window.start : window.end]
         if self.augment is None or not window.draws:
-            return words
-        augmented: NDArray[np.int32] = self.augment(words[None], np.array([window.draws]))[0]
+            return tokens
+        augmented: NDArray[np.int32] = self.augment(tokens[None], np.array([window.draws]))[0]
         return augmented
 
     def piece(self, piece: int | np.integer) -> NDArray[np.int32]:
         """The ids of a whole piece, a view of the file."""
-        return self._words[piece]
+        return self._tokens[piece]
 
-    def words_of_pieces(self) -> Column:
-        """[P] how many words each training piece has."""
-        return self._words.lengths(self.train_pieces)
+    def tokens_of_pieces(self) -> Column:
+        """[P] how many tokens each training piece has."""
+        return self._tokens.lengths(self.train_pieces)
 
     def name(self, piece: int | np.integer) -> str:
         """What the source calls a piece."""
@@ -134,15 +134,17 @@ class TokenDataset:
         return Timeline.from_json(self._file.value("timeline", int(piece)))
 
     def batch(self, windows: Sequence[Window]) -> Batch:
-        """[CLS] words [SEP] and [PAD] to the end, `length + 2` positions a row."""
-        pieces, starts, ends = np.array([(each.piece, each.start, each.end) for each in windows], dtype=np.int64).T
+        """[CLS] tokens [SEP] and [PAD] to the end, `length + 2` positions a row."""
+        pieces, starts, ends = np.array(
+            [(window.piece, window.start, window.end) for window in windows], dtype=np.int64
+        ).T
         counts, place = ends - starts, np.arange(self.length)
-        first = self._words.bounds(pieces)[0] + starts
+        first = self._tokens.bounds(pieces)[0] + starts
         # Past the end of a short window stands something else, or nothing; it is not taken.
-        words = self._words.flat.take(first[:, None] + place, mode="clip")
+        tokens = self._tokens.flat.take(first[:, None] + place, mode="clip")
         ids = np.full((len(windows), self.length + 2), Tokenizer.pad_id, dtype=np.int64)
         ids[:, 0] = Tokenizer.cls_id
-        np.copyto(ids[:, 1:-1], words, where=place < counts[:, None])
+        np.copyto(ids[:, 1:-1], tokens, where=place < counts[:, None])
         ids[np.arange(len(windows)), counts + 1] = Tokenizer.sep_id
         varied = [row for row, window in enumerate(windows) if window.draws]
         if self.augment is not None and varied:
@@ -160,15 +162,15 @@ class TokenDataset:
         before = np.zeros(len(self.train_pieces) + 1, dtype=np.int64)
         for begin in range(0, len(self.train_pieces), BLOCK):
             pieces = self.train_pieces[begin : begin + BLOCK]
-            choices = self._starts.count_up_to(pieces, self._words.lengths(pieces) - self.length)
+            choices = self._starts.count_up_to(pieces, self._tokens.lengths(pieces) - self.length)
             before[begin + 1 : begin + 1 + len(pieces)] = np.maximum(choices, 1)
         return before.cumsum(out=before)
 
     def _ends(self, pieces: Column, starts: Column) -> Column:
-        """[N] where the longest window of at most `length` words ends that begins at a word of a piece."""
-        totals, reach = self._words.lengths(pieces), starts + self.length
+        """[N] where the longest window of at most `length` tokens ends that begins at a token of a piece."""
+        totals, reach = self._tokens.lengths(pieces), starts + self.length
         last = self._starts.at(pieces, self._starts.count_up_to(pieces, reach) - 1)
-        # A single note of more words than a window holds is cut where the window ends.
+        # A single note of more tokens than a window holds is cut where the window ends.
         return np.where(reach >= totals, totals, np.where(last > starts, last, reach))
 
     def _tiling(self, pieces: Column, count: int | None) -> list[Window]:
@@ -181,15 +183,15 @@ class TokenDataset:
     def _tiles(self, pieces: Column) -> tuple[Column, Column, Column]:
         """Piece, start and end of the windows that tile these pieces, in their order."""
         starts = np.zeros(len(pieces), dtype=np.int64)
-        found = []
+        blocks = []
         while len(pieces):
             ends = self._ends(pieces, starts)
-            found.append((pieces, starts, ends))
-            going = ends < self._words.lengths(pieces)
+            blocks.append((pieces, starts, ends))
+            going = ends < self._tokens.lengths(pieces)
             pieces, starts = pieces[going], ends[going]
-        if not found:
+        if not blocks:
             return pieces, starts, starts
-        columns = [np.concatenate(each) for each in zip(*found, strict=True)]
+        columns = [np.concatenate(column) for column in zip(*blocks, strict=True)]
         order = np.argsort(columns[0], kind="stable")
         piece, start, end = (column[order] for column in columns)
         whole = self._starts.at(piece, self._starts.count_up_to(piece, start) - 1) == start
@@ -199,4 +201,4 @@ class TokenDataset:
 def _windows(pieces: Column, starts: Column, ends: Column, draws: NDArray[np.float64] | None = None) -> list[Window]:
     decided = [()] * len(pieces) if draws is None else map(tuple, draws.tolist())
     columns = zip(pieces.tolist(), starts.tolist(), ends.tolist(), decided, strict=True)
-    return [Window(*each) for each in columns]
+    return [Window(*fields) for fields in columns]

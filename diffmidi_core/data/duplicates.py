@@ -68,8 +68,8 @@ def notes_hash(notes: Notes, ticks_per_quarter: int) -> bytes:
     """
     onset = notes.onset - notes.onset[:1]
     # Whole numbers of steps are sorted as the notes are; only finer ticks can fall out of order.
-    said = onset * _STEPS_PER_QUARTER // max(ticks_per_quarter, 1) * 128 + notes.pitch
-    return hashlib.blake2b(distinct(said).astype("<i8", copy=False).tobytes(), digest_size=16).digest()
+    codes = onset * _STEPS_PER_QUARTER // max(ticks_per_quarter, 1) * 128 + notes.pitch
+    return hashlib.blake2b(distinct(codes).astype("<i8", copy=False).tobytes(), digest_size=16).digest()
 
 
 def signature(notes: Notes) -> Signature:

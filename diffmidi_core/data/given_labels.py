@@ -45,22 +45,23 @@ class GivenLabels:
         rows = _read(path)
         self.path, self.rows, self.pieces, example = path, len(rows), 0, ""
         self.names = tuple(dict.fromkeys(name for row in rows.values() for name in row))
-        found: dict[str, list[str]] = {}
+        candidates: dict[str, list[str]] = {}
         for piece in ids:
             self.pieces, example = self.pieces + 1, example or piece
             if (name := next((name for name in _called(piece) if name in rows), None)) is not None:
-                found.setdefault(name, []).append(piece)
+                candidates.setdefault(name, []).append(piece)
         self._rows: dict[str, Row] = {}
-        for name, named in found.items():
+        for name, named in candidates.items():
             exact = [piece for piece in named if name in (_nfc(piece), _SUFFIX.sub("", _nfc(piece)))]
             if len(sure := exact or named) == 1:
                 self._rows[sure[0]] = rows[name]
-        matched = {name for name, named in found.items() if any(piece in self._rows for piece in named)}
+        matched = {name for name, named in candidates.items() if any(piece in self._rows for piece in named)}
         self.unmatched_rows = [name for name in rows if name not in matched]
         self.unmatched_pieces = self.pieces - len(self._rows)
         if self.pieces and not self._rows:
+            which = "the only piece" if self.pieces == 1 else f"one of the {self.pieces:,} pieces"
             raise UsageError(
-                f"no row of {printable(path)} names one of the {self.pieces:,} pieces: its first is called "
+                f"no row of {printable(path)} names {which}: its first is called "
                 f"'{printable(next(iter(rows)))}', and the first piece '{printable(example)}'."
             )
 
@@ -68,21 +69,21 @@ class GivenLabels:
         """The labels of a piece; none where no row names it."""
         return dict(self._rows.get(piece_id, {}))
 
-    def over(self, labels: Row, piece_id: str) -> Row:
-        """These labels with the piece's given ones over them. What a column is called is the file's to say alone."""
+    def override(self, labels: Row, piece_id: str) -> Row:
+        """These labels with the piece's given ones over them. A column belongs to the file alone."""
         return {name: value for name, value in labels.items() if name not in self.names} | self.of(piece_id)
 
     def remark(self) -> str | None:
         """One sentence on what did not match, or None where everything did."""
-        said = []
+        remarks = []
         if self.unmatched_pieces:
-            said.append(f"{self.unmatched_pieces:,} of {self.pieces:,} pieces have no row")
+            remarks.append(f"{self.unmatched_pieces:,} of {self.pieces:,} pieces have no row")
         if self.unmatched_rows:
             first = printable(self.unmatched_rows[0])
-            said.append(
+            remarks.append(
                 f"{len(self.unmatched_rows):,} of {self.rows:,} rows name no single piece (the first: '{first}')"
             )
-        return f"labels of {printable(self.path)}: {' and '.join(said)}." if said else None
+        return f"labels of {printable(self.path)}: {' and '.join(remarks)}." if remarks else None
 
 
 def _nfc(text: str) -> str:
@@ -101,26 +102,26 @@ def _called(piece_id: str) -> Iterator[str]:
 
 def _read(path: Path) -> dict[str, Row]:
     """The labels of each row, by the name in it."""
-    said = printable(path)
+    file_name = printable(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             delimiter = max(_DELIMITERS, key=file.readline().count)
             file.seek(0)
             lines = csv.reader(file, delimiter=delimiter, strict=True)
             header = [_nfc(cell.strip()) for cell in next(lines, [])]
-            column = _name_column(header, said)
+            column = _name_column(header, file_name)
             rows: dict[str, list[str]] = {}
             for line in lines:
                 if any(cells := [cell.strip() for cell in line]):
-                    _add(rows, cells, column, len(header), f"line {lines.line_num} of {said}")
+                    _add(rows, cells, column, len(header), f"line {lines.line_num} of {file_name}")
     except OSError as error:
-        raise UsageError(f"the labels in {said} cannot be read: {error.strerror or error}.") from None
+        raise UsageError(f"the labels in {file_name} cannot be read: {error.strerror or error}.") from None
     except UnicodeDecodeError:
-        raise UsageError(f"{said} is not UTF-8 text: save it again as 'CSV UTF-8'.") from None
+        raise UsageError(f"{file_name} is not UTF-8 text: save it again as 'CSV UTF-8'.") from None
     except csv.Error as error:
-        raise UsageError(f"line {lines.line_num} of {said} is not CSV: {error}.") from None
+        raise UsageError(f"line {lines.line_num} of {file_name} is not CSV: {error}.") from None
     if not rows:
-        raise UsageError(f"{said} has a header and no rows: give one row for each piece.")
+        raise UsageError(f"{file_name} has a header and no rows: give one row for each piece.")
     numeric = {index for index in range(len(header)) if _are_numbers([cells[index] for cells in rows.values()])}
     return {
         name: {
@@ -144,17 +145,17 @@ def _add(rows: dict[str, list[str]], cells: list[str], column: int, width: int, 
     rows[name] = cells
 
 
-def _name_column(header: list[str], said: str) -> int:
+def _name_column(header: list[str], file_name: str) -> int:
     if not header:
-        raise UsageError(f"{said} is empty: it needs a header and one row for each piece.")
+        raise UsageError(f"{file_name} is empty: it needs a header and one row for each piece.")
     if twice := [name for name in header if name and header.count(name) > 1]:
-        raise UsageError(f"{said} has two columns called '{printable(twice[0])}': rename one.")
+        raise UsageError(f"{file_name} has two columns called '{printable(twice[0])}': rename one.")
     lower = [name.lower() for name in header]
     for name in NAME_COLUMNS:
         if name in lower:
             return lower.index(name)
     raise UsageError(
-        f"{said} has no column that names the piece ({', '.join(NAME_COLUMNS)}); "
+        f"{file_name} has no column that names the piece ({', '.join(NAME_COLUMNS)}); "
         f"its columns are {', '.join(map(printable, header))}."
     )
 

@@ -97,10 +97,14 @@ class LabelSummary:
 
         `values` are the commonest, by count, then by name; `others` is how many pieces have a rarer one.
         """
-        said: dict[str, dict[str, Any]] = {
+        summary: dict[str, dict[str, Any]] = {
             name: {"pieces": count, "min": low, "max": high} for name, (count, low, high) in self._numbers.items()
         }
         for name, counts in self._texts.items():
-            values = dict(sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:COMMONEST])
-            said[name] = {"pieces": counts.total(), "values": values, "others": counts.total() - sum(values.values())}
-        return dict(sorted(said.items()))
+            values = dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:COMMONEST])
+            summary[name] = {
+                "pieces": counts.total(),
+                "values": values,
+                "others": counts.total() - sum(values.values()),
+            }
+        return dict(sorted(summary.items()))

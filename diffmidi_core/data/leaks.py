@@ -20,6 +20,7 @@ from diffmidi_core.data.duplicates import (
     signature,
 )
 from diffmidi_core.data.passages import Elements, common_passages, elements
+from diffmidi_core.data.ragged import numbers
 from diffmidi_core.errors import DiffmidiError, RefusedError
 from diffmidi_core.files import may_not_be_read
 from diffmidi_core.music.notes import notes_of
@@ -104,7 +105,7 @@ def find_leaks(one: PieceSet, two: PieceSet, threshold: float = THRESHOLD) -> li
     """
     agreements_needed(threshold, SIGNATURE_LENGTH)
     rows, similarity = nearest(two.signatures, one.signatures)
-    files, hashes = ({each: row for row, each in enumerate(column)} for column in (one.files, one.hashes))
+    files, hashes = ({name: row for row, name in enumerate(column)} for column in (one.files, one.hashes))
     passages, parts = common_passages(two.elements, one.elements)
     leaks: list[tuple[int, float, Leak]] = []
     for row, name in enumerate(two.names):
@@ -120,7 +121,7 @@ def find_leaks(one: PieceSet, two: PieceSet, threshold: float = THRESHOLD) -> li
         else:
             continue
         leaks.append((KINDS.index(kind), -share, Leak(name, one.names[other], kind, share)))
-    return [leak for *_, leak in sorted(leaks, key=lambda each: each[:2])]
+    return [leak for *_, leak in sorted(leaks, key=lambda leak: leak[:2])]
 
 
 def _prepared(file: Path) -> PieceSet:
@@ -140,7 +141,7 @@ def _prepared(file: Path) -> PieceSet:
             for batch in stream:
                 names += batch.column("id").to_pylist()
                 hashes += batch.column("notes_hash").to_pylist()
-                signatures.append(batch.column("signature").flatten().to_numpy().reshape(-1, SIGNATURE_LENGTH).copy())
+                signatures.append(numbers(batch.column("signature").flatten()).reshape(-1, SIGNATURE_LENGTH).copy())
                 passages += [np.array(row.values, dtype=np.uint32) for row in batch.column("elements")]
     except PermissionError:
         raise may_not_be_read(file) from None

@@ -20,11 +20,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from diffmidi_core.contracts.source import Piece, Source
+from diffmidi_core.data.columns import column, number_column
 from diffmidi_core.data.duplicates import SIGNATURE_LENGTH, near_duplicates
 from diffmidi_core.data.given_labels import GivenLabels
 from diffmidi_core.data.groups import GroupOf, joined, named_keys
 from diffmidi_core.data.labels import LabelSummary
 from diffmidi_core.data.ragged import hashes as hashes_of
+from diffmidi_core.data.ragged import numbers
 from diffmidi_core.data.report import TOKENS, Report
 from diffmidi_core.data.roundtrip import Loss
 from diffmidi_core.data.shards import FOR_MERGING, SCHEMA, Shard
@@ -112,8 +114,8 @@ class Merging:
     def _told_apart(self, report: Report) -> _Every:
         index, keys, hashes, loss = [], [], [], Loss()
         for _, shard in self._opened():
-            index.append(shard.table.column("index").to_numpy().copy())
-            keys.append(shard.table.column("key").to_numpy().copy())
+            index.append(numbers(shard.table.column("index")).copy())
+            keys.append(numbers(shard.table.column("key")).copy())
             hashes.append(hashes_of(shard.table.column("notes_hash")))
             loss.merge(shard.loss)
             for reason, sentence in shard.refused:
@@ -142,8 +144,8 @@ class Merging:
     def _name_copies(self, report: Report, index: Rows, first: Rows) -> None:
         for row in np.flatnonzero(first != np.arange(len(first))):
             piece, of = self.pieces[int(index[row])], self.pieces[int(index[first[row]])]
-            said = self.source.digest(piece)
-            same = "bytes" if said and said == self.source.digest(of) else "notes"
+            digest = self.source.digest(piece)
+            same = "bytes" if digest and digest == self.source.digest(of) else "notes"
             report.copies.append({"piece": printable(piece.id), "of": printable(of.id), "same": same})
         report.duplicates = len(report.copies)
 
@@ -152,7 +154,7 @@ class Merging:
         with SignatureFile.at(folder / "signatures", (int(kept.sum()), SIGNATURE_LENGTH)) as table:
             begin = 0
             for rows, shard in self._opened():
-                every = shard.table.column("signature").flatten().to_numpy().reshape(-1, SIGNATURE_LENGTH)
+                every = numbers(shard.table.column("signature").values).reshape(-1, SIGNATURE_LENGTH)
                 signatures = every[kept[rows]]
                 table.write(begin, signatures)
                 begin += len(signatures)
@@ -162,7 +164,7 @@ class Merging:
         digest = hashlib.sha256(report.tokenizer.encode())
         changed: Counter[str] = Counter()
         labels, played = LabelSummary(), TypicalSummary()
-        schema = pa.schema([each for each in SCHEMA if each.name not in FOR_MERGING]).append(
+        schema = pa.schema([field for field in SCHEMA if field.name not in FOR_MERGING]).append(
             pa.field("side", pa.int8())
         )
         seconds = 0.0
@@ -179,24 +181,34 @@ class Merging:
                 here = np.flatnonzero(kept[rows])
                 if not len(here):
                     continue
-                table = shard.table if len(here) == shard.table.num_rows else shard.table.take(pa.array(here))
+                table = (
+                    shard.table
+                    if len(here) == shard.table.num_rows
+                    else shard.table.take(number_column(here, pa.int64()))
+                )
                 columns = {name: table.column(name) for name in SCHEMA.names}
-                columns["key"], columns["side"] = pa.array(keys[rows][here]), pa.array(sides[rows][here])
-                said = json.loads(f"[{','.join(columns['labels'].to_pylist())}]")
+                columns["key"] = number_column(keys[rows][here], pa.int64())
+                columns["side"] = number_column(sides[rows][here], pa.int8())
+                piece_labels = json.loads(f"[{','.join(columns['labels'].to_pylist())}]")
                 if self.given is not None:
                     at = columns["index"].to_pylist()
-                    said = [self.given.over(each, self.pieces[place].id) for each, place in zip(said, at, strict=True)]
-                    columns["labels"] = pa.array([json.dumps(each, ensure_ascii=False) for each in said])
-                stream.write_batch(pa.RecordBatch.from_arrays([columns[each.name] for each in schema], schema=schema))
-                words = columns["ids"].flatten().to_numpy()
+                    piece_labels = [
+                        self.given.override(own, self.pieces[place].id)
+                        for own, place in zip(piece_labels, at, strict=True)
+                    ]
+                    columns["labels"] = column(
+                        [json.dumps(own, ensure_ascii=False) for own in piece_labels], pa.string()
+                    )
+                stream.write_batch(pa.RecordBatch.from_arrays([columns[field.name] for field in schema], schema=schema))
+                words = numbers(columns["ids"].values)
                 digest.update(words.astype("<i4", copy=False).tobytes())
                 report.words += len(words)
-                report.notes += int(columns["notes"].to_numpy().sum())
-                report.one_velocity += columns["one_velocity"].true_count
+                report.notes += int(numbers(columns["notes"]).sum())
+                report.one_velocity += int(numbers(columns["one_velocity"]).sum())
                 for flag in Timing:
-                    report.timing[str(flag.name).lower()] += int(np.count_nonzero(columns["timing"].to_numpy() & flag))
-                seconds += float(columns["seconds"].to_numpy().sum())
-                labels.add(said)
+                    report.timing[str(flag.name).lower()] += int(np.count_nonzero(numbers(columns["timing"]) & flag))
+                seconds += float(numbers(columns["seconds"]).sum())
+                labels.add(piece_labels)
                 played.add(columns["qpm"], columns["metre"], sides[rows][here] == TRAIN)
                 for counts in filter(None, columns["changed"].to_pylist()):
                     changed.update(json.loads(counts))

@@ -83,7 +83,7 @@ class _Index:
     """From an element to the pieces that have it."""
 
     def __init__(self, pieces: Sequence[Elements]) -> None:
-        self.lengths = np.array([len(each) for each in pieces], dtype=np.int64)
+        self.lengths = np.array([len(piece) for piece in pieces], dtype=np.int64)
         every = np.concatenate([np.zeros(0, dtype=np.uint32), *pieces])
         order = np.argsort(every, kind="stable")
         self.elements = every[order]
@@ -135,11 +135,8 @@ def _told_apart(intervals: NDArray[np.uint8], count: int) -> NDArray[np.bool_]:
     for step in (1, 2, 2):  # the least and the greatest of 2, 4 and 6 intervals
         low = np.minimum(low[:, :-step], low[:, step:])
         high = np.maximum(high[:, :-step], high[:, step:])
-    apart: NDArray[np.bool_] = np.zeros(low.shape, dtype=np.bool_)
-    for step in range(_INTERVALS):
-        each = intervals[:, step : step + count]
-        apart |= (each != low) & (each != high)
-    told: NDArray[np.bool_] = apart[0] | apart[1]
+    places = np.ndarray((_INTERVALS, 2, count), np.uint8, intervals, strides=(1, intervals.shape[1], 1))
+    told: NDArray[np.bool_] = np.logical_or.reduce(((places != low) & (places != high)).reshape(-1, count))
     return told
 
 

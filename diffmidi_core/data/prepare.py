@@ -30,7 +30,7 @@ __all__ = ["REPORT", "TOKENIZER", "TOKENS", "Report", "prepare"]
 TOKENIZER = "tokenizer"
 MEASURED = 64
 """Pieces whose round trip is measured, of a larger source."""
-_LOOK_EVERY = 0.2
+_CHECK_EVERY = 0.2
 
 
 def prepare(
@@ -57,7 +57,7 @@ def prepare(
     where it was stopped, nor on `workers` and `ranks`.
 
     Args:
-        source, tokenizer: what is prepared, and how it becomes words.
+        source, tokenizer: what is prepared, and how it becomes tokens.
         folder: is made, or replaced, at the end.
         heldout, test: shares of the pieces held out to watch training by, and kept to judge the model by.
         hooks: are told of the progress, and of what the user should know.
@@ -71,7 +71,7 @@ def prepare(
         stop: asked ten times a second whether to stop.
 
     Raises:
-        StoppedError: after `stop` said so.
+        StoppedError: after `stop` returned true.
         DiffmidiError: where no piece at all can be used, or another rank has failed.
     """
     pieces = Pieces(source.pieces())
@@ -141,14 +141,14 @@ def _plan(
 ) -> str:
     """Names what is prepared and how: what was made under another name is of no use."""
     kind = type(source)
-    said = {
+    plan = {
         "version": __version__,
         "source": [f"{kind.__module__}:{kind.__qualname__}", source.options.model_dump(mode="json"), source.data],
         "tokenizer": tokenizer.fingerprint,
         "labels": hashlib.sha256(labels.read_bytes()).hexdigest() if labels else None,
         **options,
     }
-    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode())
     for piece in pieces:
         line = json.dumps([piece.id, piece.group, source.stamp(piece)])
         digest.update(line.encode())
@@ -156,7 +156,7 @@ def _plan(
 
 
 def _remove_others(beside: Path, plan: str, hooks: Hooks) -> None:
-    """Remove what a preparation of something else left, and say so."""
+    """Remove what a preparation of something else left, with a warning."""
     others = [path for path in beside.glob("*") if path.name != plan]
     if others:
         hooks.warn(
@@ -192,4 +192,4 @@ def _wait(finished: _Finished, place: Place, stop: Callable[[], bool]) -> None:
         watch.check()
         if stop():
             raise StoppedError("Stopped while waiting for the first rank; what is done is kept.")
-        time.sleep(_LOOK_EVERY)
+        time.sleep(_CHECK_EVERY)

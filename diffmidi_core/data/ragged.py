@@ -39,10 +39,9 @@ class ArrowFile:
         """A column of integers, copied into memory as int64. Raises DiffmidiError where there is none of that name."""
         if self.batches and name not in self.batches[0].schema.names:
             raise DiffmidiError(
-                f"{self.path} was written by another version of diffmidi, and does not say '{name}': "
-                "prepare the data again."
+                f"{self.path} was written by another version of diffmidi, and has no '{name}': prepare the data again."
             )
-        columns = [batch.column(name).to_numpy().astype(np.int64) for batch in self.batches]
+        columns = [numbers(batch.column(name)).astype(np.int64) for batch in self.batches]
         return np.concatenate(columns) if columns else np.zeros(0, dtype=np.int64)
 
     def hashes(self, name: str) -> NDArray[np.uint64]:
@@ -54,6 +53,11 @@ class ArrowFile:
         """One value of a column, as Python has it."""
         batch = int(np.searchsorted(self._rows_before, row, side="right")) - 1
         return self.batches[batch].column(name)[row - int(self._rows_before[batch])].as_py()
+
+
+def numbers(column: Any) -> NDArray[Any]:
+    """[N] an Arrow array of numbers, none of them missing, where it lies: without pandas, which `to_numpy` imports."""
+    return np.from_dlpack(column)
 
 
 def hashes(column: Any) -> NDArray[np.uint64]:
@@ -73,9 +77,11 @@ class Ragged:
         self.flat = file.int32
         columns = [batch.column(name) for batch in file.batches]
         # Where in `flat` each batch keeps the offsets of its rows, and the values which they count from.
-        self._offsets_at = np.array([(each.buffers()[1].address - file.address) // 4 + each.offset for each in columns])
+        self._offsets_at = np.array(
+            [(column.buffers()[1].address - file.address) // 4 + column.offset for column in columns]
+        )
         self._values_at = np.array(
-            [(each.buffers()[3].address - file.address) // 4 + each.values.offset for each in columns]
+            [(column.buffers()[3].address - file.address) // 4 + column.values.offset for column in columns]
         )
         self._rows_before = np.cumsum([0, *map(len, columns)])
 

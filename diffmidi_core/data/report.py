@@ -20,7 +20,7 @@ REPORT, TOKENS = "data.json", "tokens.arrow"
 _AGAIN = "prepare the music again, for a new run."
 
 SILENT_CHANGES = ("drums", "clamped_shift", "clamped_rest", "metre_replaced")
-"""What tokenizers count that is no note changed for the worse, or is said otherwise."""
+"""What tokenizers count that is no note changed for the worse, or is reported otherwise."""
 
 PLAYED = 20
 """Performances are remarked on where one piece in so many is one."""
@@ -46,20 +46,20 @@ class Report:
             for), how many notes are in tracks that are not the piano's (`other_notes`) and in how many pieces
             (`with_others`), and repairs, as `repairs.Counts` names them.
         repaired: the pieces in whose files something was repaired, by what it was.
-        changed: notes (or what else it says) that the tokenizer changed, by what it did.
+        changed: notes (or what else it names) that the tokenizer changed, by what it did.
         one_velocity: pieces all of whose notes are equally loud.
         timing: pieces whose timing is not what the file says, as `Timing` names it: off_grid, late, one_beat.
         in_seconds: whether the tokens count seconds, not beats.
-        round_trip: what decoding the words of `pieces` pieces again loses: absolute errors, and notes `lost`.
-        labels: what labels there are, as `LabelSummary` says it.
-        typical: the median `tempo` and the commonest `metre` of the training pieces, as `TypicalSummary` says it.
+        round_trip: what the round trip of `pieces` pieces loses: absolute errors, and notes `lost`.
+        labels: what labels there are, as `LabelSummary` has it.
+        typical: the median `tempo` and the commonest `metre` of the training pieces, as `TypicalSummary` has it.
         heldout_share, test_share: what share of the pieces was to be held out, and to test.
         heldout, test: how many pieces are.
         grouped: `by` what groups were named that had to stay on one side, how many `groups` and `pieces` in them.
         largest_group: pieces of the largest group that had to stay on one side.
         files: checksums of the other files of the dataset, by their paths in its folder.
         tokenizer: the tokenizer's fingerprint.
-        fingerprint: names the words of all pieces.
+        fingerprint: names the tokens of all pieces.
     """
 
     found: int = 0
@@ -117,7 +117,8 @@ class Report:
         """The sentence for a source none of whose pieces can be used."""
         why = "; ".join(f"{len(names)} {reason.replace('_', ' ')}" for reason, names in sorted(self.refused.items()))
         first = next((names[0] for names in self.refused.values()), "")
-        return f"none of the {self.found} pieces could be used ({why}). The first: {first}"
+        none = "the only piece cannot be used" if self.found == 1 else f"none of the {self.found} pieces could be used"
+        return f"{none} ({why}). The first: {first}"
 
     def summary(self) -> dict[str, Any]:
         """The report in one line's worth of figures."""
@@ -136,7 +137,7 @@ class Report:
         if self.one_velocity * 4 >= self.kept:
             yield (
                 f"velocity is constant in {_percent(self.one_velocity, self.kept)} of the pieces: "
-                "there its words carry nothing."
+                "there its tokens carry no information."
             )
         if self.refusals * 10 >= self.found:
             commonest = max(self.refused, key=lambda reason: len(self.refused[reason]))
@@ -152,7 +153,7 @@ class Report:
             )
         struck, read = self.read.get("note_ons", 0), self.read.get("notes_read", 0)
         if struck > read:
-            yield f"{struck - read:,} of the {struck:,} notes that stand in the files could not be read."
+            yield f"{struck - read:,} of the {struck:,} notes in the files could not be read."
         pedal = self.read.get("with_pedal", 0)
         if pedal and "sustained" not in self.read:
             yield (
@@ -162,11 +163,11 @@ class Report:
         if others := self.read.get("other_notes", 0):
             yield (
                 f"{others:,} notes in {self.read['with_others']:,} of the pieces are other instruments', and were left "
-                "out: --tracks says which tracks are the piano's, and `--tracks all` takes every one."
+                "out: --tracks chooses which tracks are the piano's, and `--tracks all` takes every one."
             )
         lost, measured = self.round_trip.get("lost", 0), self.round_trip.get("notes", 0)
         if lost * 50 > measured:
-            yield f"{_percent(lost, measured)} of the notes do not come back from the tokenizer's words."
+            yield f"{_percent(lost, measured)} of the notes are lost in the tokenizer's round trip."
         if self.heldout == 0:
             yield "no piece is held out, so nothing can be measured on music that the model has not seen."
         elif self.heldout < 5 <= self.kept:
@@ -190,8 +191,8 @@ def read_report(folder: Path) -> Report:
     except ValidationError as error:
         mistake = error.errors(include_url=False)[0]
         where = ".".join(map(str, mistake["loc"])) or "all of it"
-        said = f"{where}: {str(mistake['msg']).lower()}"
-        raise DiffmidiError(f"{folder / REPORT} is not of prepared music ({said}): {_AGAIN}") from None
+        reason = f"{where}: {str(mistake['msg']).lower()}"
+        raise DiffmidiError(f"{folder / REPORT} is not of prepared music ({reason}): {_AGAIN}") from None
     if TOKENS not in report.files:
         raise DiffmidiError(f"{folder / REPORT} has no checksums of prepared music: {_AGAIN}")
     return report
@@ -203,15 +204,15 @@ def check_files(folder: Path) -> None:
 
 
 def figures(report: Mapping[str, Any]) -> dict[str, Any]:
-    """What data.json says without its lists of pieces, which may be as long as the set: numbers stand for them."""
+    """What data.json holds without its lists of pieces, which may be as long as the set: numbers stand for them."""
     return {
         **report,
         "refused": {reason: len(sentences) for reason, sentences in report["refused"].items()},
         "copies": len(report["copies"]),
         "repaired": {what: len(pieces) for what, pieces in report.get("repaired", {}).items()},
         "near_duplicates": {
-            what: len(said) if isinstance(said, list) else said
-            for what, said in report["near_duplicates"].items()
+            what: len(value) if isinstance(value, list) else value
+            for what, value in report["near_duplicates"].items()
             if what != "in_largest"
         },
     }

@@ -1,4 +1,4 @@
-"""What a tokenizer loses: the notes of decode(encode(score)) beside the score's own."""
+"""What a tokenizer loses: its round trip, decode(encode(score)), compared with the score."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Loss:
     bins: dict[str, dict[int, int]] = field(default_factory=lambda: {name: {} for name in _MEASURES})
 
     def add(self, score: Score, back: Score) -> None:
-        """Compare a score with what came back of it.
+        """Compare a score with what its round trip gives.
 
-        Words count beats or seconds, and what comes back has its own tempo: the clock that loses less is theirs.
+        Tokens count beats or seconds, and what comes back has its own tempo: the clock that loses less is theirs.
         """
         notes, returned = without_twins(notes_of(score)), notes_of(back)
         self.pieces += 1
@@ -45,7 +45,7 @@ class Loss:
         clocks = [(_in_quarters(score, notes), _in_quarters(back, returned))]
         if not _plain(score):
             clocks.append((_in_seconds(score, notes), _in_seconds(back, returned)))
-        lost, errors = min((_compared(notes, returned, *each) for each in clocks), key=_how_bad)
+        lost, errors = min((_compared(notes, returned, *times) for times in clocks), key=_how_bad)
         self.lost += lost
         for name, error in zip(_MEASURES, errors, strict=True):
             self.sums[name] += float(error.sum())
@@ -54,7 +54,7 @@ class Loss:
                 self.bins[name][place] = self.bins[name].get(place, 0) + int(count[place])
 
     def merge(self, saved: Mapping[str, Any]) -> None:
-        """Add what `vars` of another one said, through JSON or not."""
+        """Add what `vars` of another one hold, through JSON or not."""
         self.pieces += saved["pieces"]
         self.notes += saved["notes"]
         self.lost += saved["lost"]

@@ -1,4 +1,4 @@
-"""Shards: a few hundred pieces as words, with all that was found out about them, in one file that is there or not."""
+"""Shards: a few hundred pieces as tokens, with all that was found about them, in one file that is there or not."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from diffmidi_core.contracts.source import Piece, Source
 from diffmidi_core.contracts.tokenizer import Tokenizer
+from diffmidi_core.data.columns import column
 from diffmidi_core.data.duplicates import SIGNATURE_LENGTH, notes_hash, signature
 from diffmidi_core.data.labels import folder_label
 from diffmidi_core.data.labels import measured as measured_labels
@@ -34,6 +35,7 @@ from diffmidi_core.music.timeline import typical
 SIZE = 256
 """Pieces in a shard: what a killed preparation does again at most, for each process."""
 
+_AS_JSON = json.JSONEncoder(ensure_ascii=False)
 _INT32S = pa.list_(pa.int32())
 SCHEMA = pa.schema(
     {
@@ -50,7 +52,7 @@ SCHEMA = pa.schema(
         "timeline": pa.string(),
         # What follows is for the merging, and does not stay.
         "index": pa.int64(),
-        "one_velocity": pa.bool_(),
+        "one_velocity": pa.int8(),
         "changed": pa.string(),
         "timing": pa.int8(),
         "read": pa.string(),
@@ -77,11 +79,11 @@ class Shard:
 
     def write(self, path: Path) -> None:
         """Write the shard, whole or not at all."""
-        said = json.dumps({"refused": self.refused, "loss": self.loss})
+        metadata = json.dumps({"refused": self.refused, "loss": self.loss})
         with (
             whole_file(path) as temporary,
             pa.OSFile(str(temporary), "wb") as file,
-            pa.ipc.new_stream(file, SCHEMA.with_metadata({"diffmidi": said})) as stream,
+            pa.ipc.new_stream(file, SCHEMA.with_metadata({"diffmidi": metadata})) as stream,
         ):
             stream.write_batch(self.table)
 
@@ -91,9 +93,9 @@ class Shard:
         """A shard whose table lies in the memory-mapped file. Raises DiffmidiError where the file is damaged."""
         try:
             with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as stream:
-                said = json.loads(stream.schema.metadata[b"diffmidi"])
+                metadata = json.loads(stream.schema.metadata[b"diffmidi"])
                 table = stream.read_next_batch()
-                yield cls(table, [(reason, text) for reason, text in said["refused"]], said["loss"])
+                yield cls(table, [(reason, text) for reason, text in metadata["refused"]], metadata["loss"])
         except (pa.ArrowException, KeyError, TypeError, StopIteration) as error:
             raise DiffmidiError(f"{path} is damaged: delete it, and give the same command again.") from error
 
@@ -124,9 +126,9 @@ def make_shard(
             refused.append((error.reason, printable(str(error))))
             continue
         row["index"] = first + place
-        for name, column in columns.items():
-            column.append(row[name])
-    arrays = [_array(SCHEMA.field(name).type, columns[name]) for name in SCHEMA.names]
+        for name, values in columns.items():
+            values.append(row[name])
+    arrays = [column(columns[name], SCHEMA.field(name).type) for name in SCHEMA.names]
     return Shard(pa.RecordBatch.from_arrays(arrays, schema=SCHEMA), refused, vars(loss))
 
 
@@ -143,18 +145,19 @@ def _row(source: Source, tokenizer: Tokenizer, piece: Piece, loss: Loss | None) 
             loss.add(score, tokenizer.decode(encoded.ids))
         name_of_notes = notes_hash(notes, score.ticks_per_quarter)
         end = (notes.onset + notes.duration).max(keepdims=True)
-        qpm, metre = typical(score, int(end[0]))
+        lasting = float(seconds(score, end)[0])
+        qpm, metre = typical(score, int(end[0]), lasting)
         return {
             "id": name,
             "key": split_key(piece.group, name_of_notes),
             "ids": encoded.ids,
             "starts": encoded.starts,
             "notes": encoded.notes,
-            "seconds": float(seconds(score, end)[0]),
+            "seconds": lasting,
             "notes_hash": name_of_notes,
             "signature": signature(notes),
             "elements": elements(notes),
-            "labels": json.dumps({**folder_label(piece.id), **measured_labels(score, notes)}, ensure_ascii=False),
+            "labels": _AS_JSON.encode({**folder_label(piece.id), **measured_labels(score, notes)}),
             "timeline": encoded.timeline.as_json(),
             "one_velocity": bool((notes.velocity == notes.velocity[0]).all()),
             "changed": json.dumps(dict(encoded.changed)) if encoded.changed else "",
@@ -167,8 +170,10 @@ def _row(source: Source, tokenizer: Tokenizer, piece: Piece, loss: Loss | None) 
         raise
     except Exception as error:
         # A part that fails on one piece of a million must not cost the others; it is named, and counted.
-        said = f"{type(error).__name__}: {str(error)[:200]}"
-        raise RefusedError("crashed", f"{name} made {_blamed(error)} fail ({said}); please report it there.") from error
+        reason = f"{type(error).__name__}: {str(error)[:200]}"
+        raise RefusedError(
+            "crashed", f"{name} made {_blamed(error)} fail ({reason}); please report it there."
+        ) from error
 
 
 def _blamed(error: Exception) -> str:
@@ -182,13 +187,3 @@ def _blamed(error: Exception) -> str:
 def _chosen(name: str, share: float) -> bool:
     said = hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8).digest()
     return int.from_bytes(said, "little") < share * 2**64
-
-
-def _array(kind: pa.DataType, rows: list[Any]) -> pa.Array:
-    if not pa.types.is_nested(kind):
-        return pa.array(rows, kind)
-    numbers = kind.value_type.to_pandas_dtype()
-    values = np.concatenate(rows or [[]], dtype=numbers, casting="unsafe")
-    if pa.types.is_fixed_size_list(kind):
-        return pa.FixedSizeListArray.from_arrays(pa.array(values), type=kind)
-    return pa.ListArray.from_arrays(np.cumsum([0, *map(len, rows)], dtype=np.int32), pa.array(values))

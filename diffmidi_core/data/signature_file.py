@@ -49,8 +49,8 @@ class SignatureFile:
         count, width = self.shape
         if isinstance(place, tuple):
             return np.frombuffer(self._read(count * place[1], count), dtype=np.uint32)
-        said = b"".join(self._read(width * (count + row), width) for row in place.tolist())
-        return np.frombuffer(said, dtype=np.uint32).reshape(-1, width)
+        raw = b"".join(self._read(width * (count + row), width) for row in place.tolist())
+        return np.frombuffer(raw, dtype=np.uint32).reshape(-1, width)
 
     def _write(self, place: int, numbers: Table) -> None:
         self._file.seek(ITEM * place)

@@ -21,8 +21,8 @@ TOLERANCE = 0.1
 
 def split_key(group: str, notes_hash: bytes) -> int:
     """63 bits that stand for the piece: of its group's name, or of its notes where it has none."""
-    said = group.encode("utf-8", "surrogateescape") if group else notes_hash
-    return int.from_bytes(hashlib.blake2b(said, digest_size=8).digest(), "little") >> 1
+    name = group.encode("utf-8", "surrogateescape") if group else notes_hash
+    return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "little") >> 1
 
 
 def split(keys: Keys, heldout: float, test: float) -> Sides:

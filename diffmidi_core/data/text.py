@@ -1,4 +1,4 @@
-"""Tokens as text that people read and edit: parted by white space, `#` begins a comment."""
+"""Tokens as text that people read and edit: separated by white space, `#` begins a comment."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from diffmidi_core.errors import DiffmidiError
 def parse_tokens(tokenizer: Tokenizer, text: str, name: str) -> Ids:
     """The ids of a text.
 
-    Raises DiffmidiError that names the line of `name` with the first word that is no token of the tokenizer.
+    Raises DiffmidiError that names the line of `name` with the first token that the tokenizer does not have.
     """
     known = set(tokenizer.vocab)
     tokens: list[str] = []

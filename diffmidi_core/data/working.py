@@ -31,15 +31,15 @@ Make = Callable[[], tuple[Source, Tokenizer]]
 
 STARTING = 2.0
 """Seconds until new processes read their first piece, the imports of the slowest tokenizer among them."""
-_LOOK_EVERY = 0.1
-"""Seconds between looks at whether to stop, and between reports of progress."""
+_CHECK_EVERY = 0.1
+"""Seconds between checks whether to stop, and between reports of progress."""
 _STALE_AFTER = 60.0
 """Seconds after which a failure that an earlier attempt may have left is taken for one of this attempt."""
 
 
 @dataclass
 class Place:
-    """Where a rank works: a folder that every rank sees, with the shards and what ranks that failed said."""
+    """Where a rank works: a folder that every rank sees, with the shards and the errors of ranks that failed."""
 
     folder: Path
     rank: int = 0
@@ -62,7 +62,7 @@ class Place:
 
     @contextlib.contextmanager
     def telling(self) -> Iterator[None]:
-        """Leave word for the other ranks where this one fails, and the first one's signs of life until then."""
+        """Leave a note for the other ranks where this one fails, and the first one's signs of life until then."""
         try:
             with beating(self.alive) if self.ranks > 1 and self.rank == 0 else contextlib.nullcontext():
                 yield
@@ -72,18 +72,18 @@ class Place:
             raise
 
     def check(self) -> None:
-        """Raise what another rank said when it failed."""
+        """Raise the error of another rank that failed."""
         if self.ranks == 1:
             return
         late = time.monotonic() - self._begun > _STALE_AFTER
         for path in self._failures():
             try:
                 old = self._left_over.get(path) == path.stat().st_mtime_ns
-                said = read_json(path)
+                failure = read_json(path)
             except (DiffmidiError, OSError):
                 continue  # its rank has begun again
             if late or not old:
-                raise OtherRankError(f"rank {path.stem}: {said['sentence']}", said["exit_code"])
+                raise OtherRankError(f"rank {path.stem}: {failure['sentence']}", failure["exit_code"])
 
     @property
     def alive(self) -> Path:
@@ -98,7 +98,7 @@ class Place:
 
 
 class OtherRankError(DiffmidiError):
-    """Another rank failed; it said why."""
+    """Another rank failed; its message says why."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
@@ -123,7 +123,7 @@ class Work:
     stop: Callable[[], bool]
     over: Callable[[], bool]
     done: int = 0
-    _looked: float = field(default_factory=time.monotonic)
+    _checked: float = field(default_factory=time.monotonic)
 
     @property
     def shards(self) -> int:
@@ -145,12 +145,12 @@ class Work:
         """The pieces of a shard."""
         return self.pieces[number * SIZE : (number + 1) * SIZE]
 
-    def look(self, more: int = 0) -> None:
+    def check_in(self, more: int = 0) -> None:
         """Report progress, `more` pieces being done in a shard that is not; leave where that was asked for."""
         now = time.monotonic()
-        if now - self._looked < _LOOK_EVERY:
+        if now - self._checked < _CHECK_EVERY:
             return
-        self._looked = now
+        self._checked = now
         self.tell(self.done + more)
         self.place.check()
         if self.stop():
@@ -175,7 +175,7 @@ def work_alone(work: Work, source: Source, tokenizer: Tokenizer, *, most: int | 
     """Make all missing shards in this process, or `most` of them."""
     for number in itertools.islice(work.missing(), most):
         pieces = work.of(number)
-        shard = make_shard(source, tokenizer, pieces, number * SIZE, measured=work.measured, tick=work.look)
+        shard = make_shard(source, tokenizer, pieces, number * SIZE, measured=work.measured, tick=work.check_in)
         shard.write(work.place.shard(number))
         work.done += len(pieces)
 
@@ -205,11 +205,11 @@ def work_together(work: Work, make: Make, workers: int) -> None:
 
 
 def _collect(work: Work, running: dict[Future[None], int]) -> None:
-    finished, _ = wait(running, timeout=_LOOK_EVERY, return_when=FIRST_COMPLETED)
+    finished, _ = wait(running, timeout=_CHECK_EVERY, return_when=FIRST_COMPLETED)
     for future in finished:
         work.done += running.pop(future)
         future.result()
-    work.look()
+    work.check_in()
 
 
 def automatic_workers(shards: int, seconds: float) -> int:
@@ -242,8 +242,8 @@ class _Worker:
 
 def _begin(make: Make, measured: float) -> None:
     _Worker.make, _Worker.measured = staticmethod(make), measured
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 
 

@@ -33,23 +33,23 @@ def lengths_of(dataset: TokenDataset) -> DataLengths:
     """How long the music of a dataset is that something can be trained on."""
     windows = [window.end - window.start for window in dataset.draw(WINDOWS, seed=0, step=0, plain=True)]
     tokens, notes = dataset.report["words"], dataset.report["notes"]
-    return DataLengths(_quantiles(windows), _quantiles(dataset.words_of_pieces()), tokens / notes if notes else None)
+    return DataLengths(_quantiles(windows), _quantiles(dataset.tokens_of_pieces()), tokens / notes if notes else None)
 
 
 def typical_of(dataset: TokenDataset) -> Typical:
     """At which tempo and in which metre the music of a dataset is played."""
-    said = dataset.report["typical"]
-    return Typical(said.get("tempo"), tuple(said["metre"]) if "metre" in said else None)
+    typical = dataset.report["typical"]
+    return Typical(typical.get("tempo"), tuple(typical["metre"]) if "metre" in typical else None)
 
 
 def _quantiles(lengths: Any) -> tuple[int, ...]:
     places = (np.arange(QUANTILES) + 0.5) / QUANTILES
-    found: list[int] = np.quantile(lengths, places, method="inverted_cdf").tolist()
-    return tuple(int(each) for each in found)
+    values: list[int] = np.quantile(lengths, places, method="inverted_cdf").tolist()
+    return tuple(int(length) for length in values)
 
 
 UNKNOWN = 2**31
-"""Words that are still missing where no one knows how many."""
+"""Tokens still missing, where no one knows how many."""
 
 
 class Goal(ABC):
@@ -57,7 +57,7 @@ class Goal(ABC):
 
     @abstractmethod
     def left(self, ids: Ids) -> int:
-        """How many more words it probably takes; 0 where there are enough."""
+        """How many more tokens it probably takes; 0 where there are enough."""
 
     @abstractmethod
     def done(self, ids: Ids) -> float:
@@ -65,28 +65,28 @@ class Goal(ABC):
 
     @abstractmethod
     def cut(self, ids: Ids) -> Ids:
-        """What the piece is in the end, of words that are enough."""
+        """What the piece is in the end, once there are enough tokens."""
 
 
 @dataclass(frozen=True)
-class Words(Goal):
-    """As many words as a window or a piece of the data has, but for the last few that are too few for a note."""
+class TokenCount(Goal):
+    """As many tokens as a window or a piece of the data has, but for the last few that are too few for a note."""
 
-    words: int
+    tokens: int
     shortest: int
 
     def left(self, ids: Ids) -> int:
         """Exactly."""
-        missing = self.words - len(ids)
-        return missing if missing >= min(self.shortest, self.words) else 0
+        missing = self.tokens - len(ids)
+        return missing if missing >= min(self.shortest, self.tokens) else 0
 
     def done(self, ids: Ids) -> float:
-        """In words."""
+        """In tokens."""
         return len(ids)
 
     def cut(self, ids: Ids) -> Ids:
         """The first so many."""
-        return ids[: self.words]
+        return ids[: self.tokens]
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class NoteCount(Goal):
     words_per_note: float | None
 
     def left(self, ids: Ids) -> int:
-        """By the words that a note takes in the data."""
+        """By the tokens that a note takes in the data."""
         missing = self.notes - self.tokenizer.count_notes(ids)
         if missing <= 0:
             return 0
@@ -109,11 +109,11 @@ class NoteCount(Goal):
         return self.tokenizer.count_notes(ids)
 
     def cut(self, ids: Ids) -> Ids:
-        """The fewest words that say the notes; fewer notes where a word or the grammar joins the last with others."""
+        """The fewest tokens that hold the notes; fewer notes where a token or the grammar joins the last to others."""
         count = self.tokenizer.count_notes
-        end = bisect_left(range(len(ids) + 1), self.notes, key=lambda words: count(ids[:words]))
+        end = bisect_left(range(len(ids) + 1), self.notes, key=lambda end: count(ids[:end]))
         if count(ids[:end]) > self.notes or self.tokenizer.faults(ids[:end]) > self.tokenizer.faults(ids):
-            ends = [each for each in _boundaries(self.tokenizer, ids) if each < end]
+            ends = [boundary for boundary in _boundaries(self.tokenizer, ids) if boundary < end]
             end = max(ends[-1], min(end, 1))
         return ids[:end]
 
@@ -157,12 +157,12 @@ def goals_for(
     seed: int,
     timeline: Timeline | None = None,
 ) -> tuple[list[Goal], int | None]:
-    """What each of `count` pieces is to be, and the words that they all begin with where these are known.
+    """What each of `count` pieces is to be, and the tokens that they all begin with where these are known.
 
     Args:
         asked: as `sample.length` has it.
         count: how many pieces; what piece i is to be follows from (seed, i).
-        tokenizer: whose words they are made of.
+        tokenizer: whose tokens they are made of.
         lengths: of the data.
         seed: decides which of the data's lengths are taken.
         timeline: the tempo and the metre by which seconds and bars are counted; None: the tokenizer's own.
@@ -178,18 +178,18 @@ def goals_for(
     known = lengths.windows if unit == "windows" else lengths.pieces
     if not known:
         raise UsageError(
-            "this model does not say how long the pieces were that it was trained on: ask for --notes, --bars or "
+            "this model does not record how long the pieces were that it was trained on: ask for --notes, --bars or "
             "--seconds instead."
         )
     drawn = (torch.rand(1, generator=generator_for(seed, "length", piece)).item() for piece in range(count))
     shortest = tokenizer.grammar.shortest()
-    return [Words(known[int(each * len(known))], shortest) for each in drawn], None
+    return [TokenCount(known[int(share * len(known))], shortest) for share in drawn], None
 
 
 def bars(score: Score) -> NDArray[np.float64]:
     """[N] in which bar each note begins, the first one 0; bars are 4/4 where the score names no metre."""
-    said = {sign.time: (sign.numerator, sign.denominator) for sign in score.time_signatures} or {0: FOUR_FOUR}
-    metre = Metre(tuple(Stretch(time, signature) for time, signature in sorted(said.items())))
+    signatures = {sign.time: (sign.numerator, sign.denominator) for sign in score.time_signatures} or {0: FOUR_FOUR}
+    metre = Metre(tuple(Stretch(time, signature) for time, signature in sorted(signatures.items())))
     return metre.bars(notes_of(score).onset, score.ticks_per_quarter)[1].astype(np.float64)
 
 
@@ -201,5 +201,5 @@ def seconds(score: Score) -> NDArray[np.float64]:
 
 
 def _boundaries(tokenizer: Tokenizer, ids: Ids) -> list[int]:
-    """Where the words may be cut between notes, from 0 to their end."""
+    """Where the tokens may be cut between notes, from 0 to their end."""
     return [*tokenizer.starts(ids).tolist(), len(ids)]

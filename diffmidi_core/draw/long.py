@@ -1,6 +1,6 @@
 """Pieces longer than a window, from a model that knows windows only.
 
-The first window is drawn from nothing. Each later one begins with the last words of the piece so far, from a boundary
+The first window is drawn from nothing. Each later one begins with the last tokens of the piece so far, from a boundary
 between notes on, and draws what follows them. In training, too, windows begin and end anywhere between two notes; so to
 the model no window is a special one, and what joins two is the infilling that every sampler does.
 """
@@ -21,7 +21,7 @@ from diffmidi_core.draw.length import UNKNOWN, Goal
 
 Filled = tuple[NDArray[np.integer], Mapping[str, Sequence[int]]]
 Fill = Callable[[Canvas, Sequence[int], int], Filled]
-"""A canvas, the pieces that its rows are of, and the number of the window, to words [B, L] and what to record of each.
+"""A canvas, the pieces that its rows are of, and the number of the window, to tokens [B, L] and what to record of each.
 """
 
 PATIENCE = 8
@@ -41,8 +41,8 @@ class Frame:
     """How windows lie.
 
     Attributes:
-        window: words that the model sees at once, of whole notes.
-        stride: words that a later window adds; before them stand at most `window` − `stride` of the piece so far.
+        window: tokens that the model sees at once, of whole notes.
+        stride: tokens that a later window adds; before them stand at most `window` − `stride` of the piece so far.
     """
 
     tokenizer: Tokenizer
@@ -51,14 +51,14 @@ class Frame:
 
     @classmethod
     def of(cls, tokenizer: Tokenizer, length: int, overlap: float) -> Frame:
-        """Windows of up to `length` words, of which later ones hear the share `overlap` of the piece so far."""
+        """Windows of up to `length` tokens, of which later ones hear the share `overlap` of the piece so far."""
         window = tokenizer.grammar.longest(length)
         return cls(tokenizer, window, tokenizer.grammar.longest(max(1, round(window * (1 - overlap)))))
 
     def windows(self, goal: Goal) -> int | None:
         """How many a piece probably takes; None where no one knows."""
-        words = goal.left(np.zeros(0, dtype=np.int32))
-        return None if words >= UNKNOWN else 1 + max(0, math.ceil((words - self.window) / self.stride))
+        tokens = goal.left(np.zeros(0, dtype=np.int32))
+        return None if tokens >= UNKNOWN else 1 + max(0, math.ceil((tokens - self.window) / self.stride))
 
 
 def grow(goals: Sequence[Goal], fill: Fill, frame: Frame, *, first: int | None = None) -> list[Drawn]:
@@ -68,11 +68,11 @@ def grow(goals: Sequence[Goal], fill: Fill, frame: Frame, *, first: int | None =
         goals: what the pieces are to be.
         fill: draws one window of some of them.
         frame: how windows lie.
-        first: words of the first window, where that is the same for all pieces of a run. Otherwise every canvas is as
+        first: tokens of the first window, where that is the same for all pieces of a run. Otherwise every canvas is as
             wide as a window: how wide it is must not depend on which pieces are drawn together.
 
-    A piece's record holds what the sampler says of its windows (in proportion, where the last ones were cut),
-    `seam_1`, `seam_2`, ...: the number of words before each join, and `short`: 1 where the music did not get as far as
+    A piece's record holds what the sampler records of its windows (in proportion, where the last ones were cut),
+    `seam_1`, `seam_2`, ...: the number of tokens before each join, and `short`: 1 where the music did not get as far as
     was asked in any number of windows.
     """
     pieces = [_Piece(goal, frame) for goal in goals]
@@ -80,10 +80,10 @@ def grow(goals: Sequence[Goal], fill: Fill, frame: Frame, *, first: int | None =
     while open_ := [row for row, piece in enumerate(pieces) if piece.goes_on()]:
         planned = [pieces[row].plan() for row in open_]
         width = frame.window if first is None or number else min(frame.window, first)
-        beginnings, lengths = [each for each, _ in planned], [length for _, length in planned]
-        words, record = fill(Canvas.begun(beginnings, lengths, width=max(width, *lengths)), open_, number)
+        beginnings, lengths = [beginning for beginning, _ in planned], [length for _, length in planned]
+        tokens, record = fill(Canvas.begun(beginnings, lengths, width=max(width, *lengths)), open_, number)
         for place, row in enumerate(open_):
-            new = words[place, 1 + len(beginnings[place]) : 1 + lengths[place]]
+            new = tokens[place, 1 + len(beginnings[place]) : 1 + lengths[place]]
             pieces[row].add(new, {name: int(values[place]) for name, values in record.items()})
         number += 1
     return [piece.drawn() for piece in pieces]
@@ -106,7 +106,7 @@ class _Piece:
         return self.goal.left(self.ids) > 0 and not stuck
 
     def plan(self) -> tuple[Ids, int]:
-        """The words that the next window begins with, and how many it has in all.
+        """The tokens that the next window begins with, and how many it has in all.
 
         What is left is shared out evenly, so that no window is left with half a note.
         """
@@ -118,11 +118,11 @@ class _Piece:
         heard = self.ids[starts[late[0]] :] if len(late) else self.ids[:0]
         return heard, len(heard) + new
 
-    def add(self, words: NDArray[np.integer], record: Mapping[str, int]) -> None:
-        """The new words of a window."""
+    def add(self, tokens: NDArray[np.integer], record: Mapping[str, int]) -> None:
+        """The new tokens of a window."""
         if len(self.ids):
             self.seams.append(len(self.ids))
-        self.ids = np.concatenate([self.ids, words.astype(np.int32)])
+        self.ids = np.concatenate([self.ids, tokens.astype(np.int32)])
         self.record.update(record)
         self.reached.append(self.goal.done(self.ids))
 

@@ -129,9 +129,9 @@ class _Progress:
     """
 
     def __init__(self, windows: Sequence[Sequence[int | None]], steps: int, on_step: OnStep | None) -> None:
-        known = [max(each or 0 for each in batch) for batch in windows]
+        known = [max(count or 0 for count in batch) for batch in windows]
         self.before = [steps * sum(known[:index]) for index in range(len(known))]
-        self.total = None if any(each is None for batch in windows for each in batch) else steps * sum(known)
+        self.total = None if any(count is None for batch in windows for count in batch) else steps * sum(known)
         self.steps, self.on_step = steps, on_step
         self.done = 0
 

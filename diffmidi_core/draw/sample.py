@@ -52,11 +52,11 @@ def sample(work: Surroundings, model: Model, request: Request, draws: Path, *, n
 
 def copy_to(draw: DrawFolder, out: Path) -> list[Path]:
     """Copy the pieces as `out` too: one piece as that file, several as NAME-1.mid, NAME-2.mid ..."""
-    found = draw.files(draw.pieces(), MIDI)
+    paths = draw.files(draw.pieces(), MIDI)
     out.parent.mkdir(parents=True, exist_ok=True)
-    one = len(found) == 1
-    targets = [out if one else out.with_name(f"{out.stem}-{number}{out.suffix}") for number in range(1, len(found) + 1)]
-    for path, target in zip(found, targets, strict=True):
+    one = len(paths) == 1
+    targets = [out if one else out.with_name(f"{out.stem}-{number}{out.suffix}") for number in range(1, len(paths) + 1)]
+    for path, target in zip(paths, targets, strict=True):
         shutil.copyfile(path, target)
     return targets
 
@@ -85,8 +85,8 @@ def _about(request: Request) -> str:
 def _warn_of_short(work: Surroundings, written: Sequence[PieceRecord], request: Request) -> None:
     short = sum("short" in piece.record for piece in written)
     if short:
-        which = "The piece" if len(written) == 1 else f"{short} of {len(written)} pieces"
+        which = "the piece" if len(written) == 1 else f"{short} of {len(written)} pieces"
+        kept = "is kept as it is" if short == 1 else "are kept as they are"
         work.hooks.warn(
-            f"{which} got stuck before {request.length} were reached, and stays as it is: train longer, or ask for "
-            "another length."
+            f"{which} got stuck before reaching {request.length}, and {kept}: train longer, or ask for another length."
         )

@@ -43,7 +43,7 @@ def judge_checkpoint(
     versions of what measured them.
     """
     measured, count = likelihood(work, model, music, judging)
-    found = {
+    stored = {
         **about(model),
         **music.about(),
         "windows": count,
@@ -51,19 +51,19 @@ def judge_checkpoint(
         "versions": versions(judging),
     }
     if to is not None and is_main():
-        write_json(figures_file(to, model.step), found)
-    return found
+        write_json(figures_file(to, model.step), stored)
+    return stored
 
 
 def likelihood(work: Surroundings, model: Model, music: ReferenceMusic, judging: Judging) -> tuple[Measured, int]:
-    """What the metrics of likelihood say, and over how many windows."""
+    """What the metrics of likelihood measure, and over how many windows."""
     names = judging.metrics.on("likelihood")
     windows = music.windows(judging.evaluate.windows)
     if not names:
         return Measured(), 0
     if not windows:
         work.hooks.warn(
-            "there is no music that was not trained on (one piece only), so nothing can be said about likelihood: "
+            "there is no music that was not trained on (one piece only), so the likelihood cannot be measured: "
             "add more music, or judge by `diffmidi evaluate RUN --data OTHER`."
         )
     elif music.split == "heldout":

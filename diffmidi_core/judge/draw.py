@@ -35,7 +35,7 @@ def judge_draw(
     each metric. Raises DiffmidiError where the draw holds no piece.
     """
     measured, pieces, beside = music_figures(hooks, draw, tokenizer, music, judging)
-    found = {
+    stored = {
         "request": draw.request().model_dump(mode="json"),
         **(music.about() if music is not None else {}),
         "windows": beside,
@@ -44,14 +44,14 @@ def judge_draw(
         "versions": judging.metrics.versions(),
     }
     if is_main():
-        write_json(draw.figures_file, found)
-    return found
+        write_json(draw.figures_file, stored)
+    return stored
 
 
 def music_figures(
     hooks: Hooks, draw: DrawFolder, tokenizer: Tokenizer, music: ReferenceMusic | None, judging: Judging
 ) -> tuple[Measured, list[str], int]:
-    """What the metrics of music say of a draw; the names of its pieces; and beside how many windows."""
+    """What the metrics of music measure of a draw; the names of its pieces; and beside how many windows."""
     training = music.training if music is not None else None
     pieces = draw.pieces()
     samples = []

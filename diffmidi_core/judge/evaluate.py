@@ -12,6 +12,7 @@ from diffmidi_core.judge.metrics import Metrics
 from diffmidi_core.judge.music import ReferenceMusic
 from diffmidi_core.judge.settings import Judging
 from diffmidi_core.machine.session import Surroundings
+from diffmidi_core.numbers import counted
 from diffmidi_core.saved.checkpoint import check_data
 from diffmidi_core.saved.draw import DrawFolder
 from diffmidi_core.saved.folder import RunFolder
@@ -44,4 +45,4 @@ def evaluate(
 
 def about(step: int, draw: DrawFolder | None, metrics: int) -> str:
     """What is judged, in a few words."""
-    return f"checkpoint {step}{f' and draw {draw.path.name}' if draw else ''} by {metrics} metrics"
+    return f"checkpoint {step}{f' and draw {draw.path.name}' if draw else ''} by {counted(metrics, 'metric')}"

@@ -85,7 +85,7 @@ def judge_files(
         [Sample.of_music(score, training if run else None) for score in reference],
         music=f"{MUSIC[about['split']]} of {printable(against)}" if run else printable(against),
     )
-    found = {
+    stored = {
         "samples": {"path": str(samples), "read": len(judged.names), "refused": judged.refused},
         "against": {**about, "stretches": len(reference), "notes_each": notes},
         "left_out": [*metrics.on("likelihood"), *(name for name in metrics.on("samples") if name not in names)],
@@ -94,8 +94,8 @@ def judge_files(
         "versions": metrics.versions(),
     }
     if out is not None:
-        write_json(out, found)
-    return found
+        write_json(out, stored)
+    return stored
 
 
 def stretches(pieces: Sequence[Score], notes: int, count: int) -> list[Score]:
@@ -132,37 +132,37 @@ def _read(folder: Path, flag: str, hooks: Hooks) -> Files:
     if not folder.exists():
         raise UsageError(f"{flag} {printable(folder)} does not exist: give a folder of MIDI files, or one MIDI file.")
     source: Source = build("source", Part(name=source_of(str(folder))), data=str(folder))
-    found = Files()
+    files = Files()
     try:
         pieces = list(source.pieces())
     except DiffmidiError as error:
         raise type(error)(str(error).replace("--data", flag)) from None
     for number, piece in enumerate(pieces):
         hooks.emit("progress", what="files", done=number, total=len(pieces))
-        _read_one(source, piece, found)
+        _read_one(source, piece, files)
     hooks.emit("progress", what="files", done=len(pieces), total=len(pieces))
-    if found.refused:
-        shown = " ".join(found.refused[:REFUSALS_SHOWN])
-        more = len(found.refused) - REFUSALS_SHOWN
+    if files.refused:
+        shown = " ".join(files.refused[:REFUSALS_SHOWN])
+        more = len(files.refused) - REFUSALS_SHOWN
         hooks.warn(
-            f"{len(found.refused)} of the {len(pieces)} files in {printable(folder)} cannot be read and are left out: "
+            f"{len(files.refused)} of the {len(pieces)} files in {printable(folder)} cannot be read and are left out: "
             f"{shown}{f' And {more} more.' if more > 0 else ''}"
         )
-    if not found.scores:
+    if not files.scores:
         raise DiffmidiError(
-            f"none of the {len(pieces)} files in {flag} {printable(folder)} can be read. The first: {found.refused[0]}"
+            f"none of the {len(pieces)} files in {flag} {printable(folder)} can be read. The first: {files.refused[0]}"
         )
-    return found
+    return files
 
 
-def _read_one(source: Source, piece: Piece, found: Files) -> None:
+def _read_one(source: Source, piece: Piece, files: Files) -> None:
     try:
         score = source.read(piece)
     except RefusedError as refused:
-        found.refused.append(str(refused))
+        files.refused.append(str(refused))
     else:
-        found.names.append(piece.id)
-        found.scores.append(score)
+        files.names.append(piece.id)
+        files.scores.append(score)
 
 
 def _is_run(path: Path) -> bool:

@@ -86,17 +86,17 @@ class Judged(BaseModel):
     @classmethod
     def files(cls, run: Path) -> list[Path]:
         """The files of all checkpoints that were judged, the newest checkpoint first, on the run's own music first."""
-        found = [(path, name) for path in (run / FIGURES).glob("*.json") if (name := _FILE.fullmatch(path.name))]
-        return [path for path, _ in sorted(found, key=lambda each: (-int(each[1][1]), each[1][2] or ""))]
+        named = [(path, name) for path in (run / FIGURES).glob("*.json") if (name := _FILE.fullmatch(path.name))]
+        return [path for path, _ in sorted(named, key=lambda entry: (-int(entry[1][1]), entry[1][2] or ""))]
 
     @classmethod
     def of_checkpoint(cls, file: Path) -> Self:
         """Read one of these files. Raises DiffmidiError where it does not hold figures."""
         name = _FILE.fullmatch(file.name)
-        found = _read(file)
-        drawn = found.get("draw")
+        stored = _read(file)
+        drawn = stored.get("draw")
         named = {"other": name[2] or "" if name else "", "drawn": drawn.get("name") if isinstance(drawn, dict) else ""}
-        return cls._checked({**found, **named}, file)
+        return cls._checked({**stored, **named}, file)
 
     @classmethod
     def of_draw(cls, draw: DrawFolder) -> Self | None:
@@ -108,9 +108,9 @@ class Judged(BaseModel):
         return cls._checked({**_read(draw.figures_file), **named}, draw.figures_file)
 
     @classmethod
-    def _checked(cls, found: Mapping[str, Any], file: Path) -> Self:
+    def _checked(cls, stored: Mapping[str, Any], file: Path) -> Self:
         try:
-            return cls.model_validate(found)
+            return cls.model_validate(stored)
         except ValidationError as error:
             where = ".".join(map(str, error.errors(include_url=False)[0]["loc"]))
             raise DiffmidiError(f"{file} holds no figures ({where}): run `diffmidi evaluate` again.") from None
@@ -127,7 +127,7 @@ class Judged(BaseModel):
 
 
 def _read(file: Path) -> dict[str, Any]:
-    found = read_json(file)
-    if not isinstance(found, dict):
+    stored = read_json(file)
+    if not isinstance(stored, dict):
         raise DiffmidiError(f"{file} does not hold one JSON object: it was not written by diffmidi.")
-    return found
+    return stored

@@ -87,21 +87,21 @@ def _terms(
 def levels_for(levels: int | None, windows: int) -> int | None:
     """How many levels are drawn in each of so many windows: with fewer than ENOUGH, more of them.
 
-    The network is asked as often as for ENOUGH windows, so that the noise of the levels does not grow in the figure: of
-    few windows it would be most of what is uncertain, and no interval would show it.
+    The network is evaluated as often as for ENOUGH windows, so that the noise of the levels does not grow in the
+    figure: of few windows it would be most of what is uncertain, and no interval would show it.
     """
     return levels if levels is None else levels * max(1, -(-ENOUGH // max(1, windows)))
 
 
-def bits_per_word(rows: Sequence[WindowBits]) -> tuple[float, float | None]:
+def bits_per_token(rows: Sequence[WindowBits]) -> tuple[float, float | None]:
     """The bound over all windows, in bits per token of music, and its standard error: None for fewer than two of them.
 
     The error is that of a ratio estimator, s over √n (Cochran 1977, Sampling Techniques, eq. 2.39). Both the
     windows' differences and the noise of the levels are in it; two models on the same windows differ by less.
     """
-    bits, words = np.array([(row.bits, row.words) for row in rows], dtype=np.float64).reshape(-1, 2).T
-    total, n = max(1.0, float(words.sum())), len(rows)
+    bits, tokens = np.array([(row.bits, row.words) for row in rows], dtype=np.float64).reshape(-1, 2).T
+    total, n = max(1.0, float(tokens.sum())), len(rows)
     value = float(bits.sum()) / total
     if n < 2:
         return value, None
-    return value, math.sqrt(n / (n - 1) * float(((bits - value * words) ** 2).sum())) / total
+    return value, math.sqrt(n / (n - 1) * float(((bits - value * tokens) ** 2).sum())) / total

@@ -22,7 +22,7 @@ Figures = dict[str, dict[str, Any] | None]
 
 @dataclass(frozen=True)
 class Measured:
-    """What metrics say of some items.
+    """What metrics measured of some items.
 
     Attributes:
         figures: as they are written.
@@ -75,7 +75,7 @@ class Metrics:
 
         `music` is what windows and reference are of, in words. Figures carry it, and what people call them.
         """
-        found = Measured()
+        measured = Measured()
         for name in names:
             metric, declared = self._metrics[name], self._offers[name].metric()
             more = {"title": declared.title or name.replace("_", " "), "better": declared.better, "music": music}
@@ -84,13 +84,13 @@ class Metrics:
                 beside = [metric.measure(item) for item in reference]
                 summary = metric.summarise(rows, beside) if metric.subject == "samples" else metric.summarise(rows)
                 figures = {
-                    each: None if figure is None else asdict(figure) | more
-                    for each, figure in named(name, summary).items()
+                    full_name: None if figure is None else asdict(figure) | more
+                    for full_name, figure in named(name, summary).items()
                 }
                 plain = _plain({"figures": figures, "rows": [dict(row) for row in rows]})
-                found.figures.update(plain["figures"])
-                found.rows[name] = plain["rows"]
-        return found
+                measured.figures.update(plain["figures"])
+                measured.rows[name] = plain["rows"]
+        return measured
 
     def versions(self) -> dict[str, str]:
         """Of the packages that the metrics are from, by name; diffmidi's own is always there."""

@@ -103,7 +103,7 @@ def samples_of(
     dataset: TokenDataset, windows: Sequence[Window], tokenizer: Tokenizer, training: TrainingMusic | None = None
 ) -> list[Sample]:
     """Windows of a dataset as music."""
-    tokens = [dataset.words(window) for window in windows]
+    tokens = [dataset.tokens(window) for window in windows]
     return [Sample(ids, tokenizer.decode(ids), tokenizer, training) for ids in tokens]
 
 

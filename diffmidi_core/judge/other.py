@@ -63,7 +63,7 @@ def judge_other(
         tracks: which tracks are taken, as for that.
         to: the folder that the main process writes the answer into, as `step-000400.OTHER.json`; None: nowhere.
 
-    Returns: what `judge_checkpoint` and `judge_draw` say of their parts, together, and what was measured on (`data`).
+    Returns: what `judge_checkpoint` and `judge_draw` return, together, and what was measured on (`data`).
     Raises DiffmidiError where nothing of the other music can be used.
     """
     with _prepared(work.hooks, model, data, source, sustain=sustain, tracks=tracks) as (folder, report):
@@ -79,7 +79,7 @@ def judge_other(
             work.hooks.warn(remark)
         measured, windows = likelihood(work, model, music, judging)
         figures: Figures = dict(measured.figures)
-        found: dict[str, Any] = {
+        stored: dict[str, Any] = {
             **about(model),
             "data": _named(data, source) | {"pieces": report.kept, "refused": report.refusals},
             **music.about(),
@@ -88,16 +88,16 @@ def judge_other(
         if draw is not None:
             drawn, pieces, beside = music_figures(work.hooks, draw, model.tokenizer, music, judging)
             figures |= drawn.figures
-            found["draw"] = {
+            stored["draw"] = {
                 "name": draw.path.name,
                 "request": draw.request().model_dump(mode="json"),
                 "beside": beside,
             }
-            found["pieces"] = drawn.by_item(pieces)
-    found |= {"figures": figures, "versions": judging.metrics.versions()}
+            stored["pieces"] = drawn.by_item(pieces)
+    stored |= {"figures": figures, "versions": judging.metrics.versions()}
     if to is not None and is_main():
-        write_json(_file(to, model.step, data, source), found)
-    return found
+        write_json(_file(to, model.step, data, source), stored)
+    return stored
 
 
 @contextmanager
@@ -114,7 +114,7 @@ def _prepared(
             tokenizer,
             folder,
             heldout=0.0,
-            # What it would warn of is about training on these data; what matters here is said by `_remarks`.
+            # What it would warn of is about training on these data; what matters here is reported by `_remarks`.
             hooks=_Progress(hooks),
             near_duplicates="ignore",
             workers=0 if world_size() == 1 else 1,

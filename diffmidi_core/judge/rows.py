@@ -119,11 +119,11 @@ def ratio_figure(
     rows: Sequence[Row], unit: str, of: str, *, reference: Sequence[Row] = (), note: str = "", scale: float = 1.0
 ) -> Figure | None:
     """scale · Σ above / Σ below over the rows that hold something, beside the same of the reference."""
-    found = [row for row in rows if row]
-    if not sum(row[BELOW] for row in found):
+    measured = [row for row in rows if row]
+    if not sum(row[BELOW] for row in measured):
         return None
-    value, error, interval = ratio([{**row, ABOVE: scale * row[ABOVE]} for row in found])
-    figure = Figure(value, unit, len(found), of, error, note, interval, skipped=len(rows) - len(found))
+    value, error, interval = ratio([{**row, ABOVE: scale * row[ABOVE]} for row in measured])
+    figure = Figure(value, unit, len(measured), of, error, note, interval, skipped=len(rows) - len(measured))
     beside = ratio_figure(reference, unit, of, scale=scale) if reference else None
     if beside is None:
         return figure
@@ -142,7 +142,7 @@ class MeanOfSamples(SampleMetric):
 
     @abstractmethod
     def value(self, sample: Sample) -> float | None:
-        """The number; None where there is too little music to say."""
+        """The number; None where there is too little music."""
 
     def summarise(self, rows: Sequence[Row], reference: Sequence[Row] = ()) -> Summary:
         """The mean, its standard error s/√n and its interval; the same of the reference."""

@@ -175,7 +175,7 @@ def _window_bits(
 ) -> list[Bits]:
     """[N + 2] bits of each window, [CLS] and [SEP] at the ends; the number of the first one decides the noise."""
     device = next(model.process.parameters()).device
-    lengths = [len(each) for each in windows]
+    lengths = [len(window) for window in windows]
     canvas = Canvas.begun(windows, lengths, width=model.length)
     batch = Batch(canvas.ids, canvas.attention_mask, torch.tensor(lengths)).to(device)
     with blamed("process", model.parts["process"], "estimating its bound"), torch.no_grad(), autocast():
@@ -206,8 +206,8 @@ def _by_note(tokenizer: Tokenizer, ids: Ids, bits: Bits) -> tuple[list[NoteBits]
         return None, float(bits.sum())
     sums = np.add.reduceat(bits, starts)
     owner = np.repeat(np.arange(len(starts)), counts)
-    found = [
+    notes_bits = [
         NoteBits(pitch, onset / decoded.ticks_per_quarter, float(sums[part] / counts[part]), int(counts[part]))
         for pitch, onset, part in zip(notes.pitch.tolist(), notes.onset.tolist(), owner.tolist(), strict=True)
     ]
-    return found, float(sums[counts == 0].sum())
+    return notes_bits, float(sums[counts == 0].sum())

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from diffmidi_core.config import TrainConfig
 from diffmidi_core.errors import UsageError
-from diffmidi_core.machine.ranks import said_once
+from diffmidi_core.machine.ranks import main_only
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -33,7 +33,7 @@ def is_chosen() -> bool:
 def check_installed() -> None:
     """Raises UsageError where it was chosen and is not installed; before accelerate would, and without importing it."""
     if is_chosen() and find_spec("deepspeed") is None:
-        raise said_once(
+        raise main_only(
             UsageError(
                 "accelerate was configured for DeepSpeed, which is not installed: pip install 'diffmidi[deepspeed]', "
                 "or choose FSDP2, which shares out as much and needs no package (examples/multi_gpu/fsdp2.yaml)."
@@ -41,8 +41,8 @@ def check_installed() -> None:
         )
 
 
-def settle(plugin: Any, processes: int, config: TrainConfig, precision: str) -> None:
-    """Say in DeepSpeed's config, `plugin`'s, what the run's own config says.
+def reconcile(plugin: Any, processes: int, config: TrainConfig, precision: str) -> None:
+    """Set DeepSpeed's config, `plugin`'s, by the run's own config.
 
     As with FSDP2 weights and gradients stay in fp32, and autocast decides what is computed in bf16. Raises UsageError
     for what cannot be trained in, and for a config that contradicts the run's.
@@ -50,13 +50,13 @@ def settle(plugin: Any, processes: int, config: TrainConfig, precision: str) -> 
     stage, offload = plugin.zero_stage, plugin.get_value("zero_optimization.offload_optimizer.device")
     if stage not in STAGES:
         other = "FSDP2 (examples/multi_gpu/fsdp2.yaml)" if stage == 3 else "plain MULTI_GPU"
-        raise said_once(
+        raise main_only(
             UsageError(f"diffmidi trains with DeepSpeed's ZeRO stages 1 and 2, not with {stage}: choose {other}.")
         )
     if offload not in (None, "none"):
-        raise said_once(UsageError("diffmidi does not train with DeepSpeed's offload: set its device to none."))
+        raise main_only(UsageError("diffmidi does not train with DeepSpeed's offload: set its device to none."))
     if precision == "fp16":
-        raise said_once(UsageError("diffmidi does not train in fp16 with DeepSpeed: choose --precision bf16 or fp32."))
+        raise main_only(UsageError("diffmidi does not train in fp16 with DeepSpeed: choose --precision bf16 or fp32."))
     ours = {
         "train_batch_size": (config.batch_size * processes, "--batch-size"),
         "train_micro_batch_size_per_gpu": (config.batch_size, "--batch-size"),
@@ -70,9 +70,9 @@ def settle(plugin: Any, processes: int, config: TrainConfig, precision: str) -> 
     }
     for key, (value, option) in ours.items():
         if (found := plugin.get_value(key)) not in (None, "auto", value):
-            raise said_once(
+            raise main_only(
                 UsageError(
-                    f"DeepSpeed's config has {key} = {found}, which {option} decides: leave it out, or say auto."
+                    f"DeepSpeed's config has {key} = {found}, which {option} decides: leave it out, or set it to auto."
                 )
             )
     plugin.deepspeed_config |= {key: value for key, (value, _) in ours.items() if isinstance(value, int | float)}

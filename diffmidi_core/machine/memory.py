@@ -52,17 +52,17 @@ class Halves:
 
     Args:
         what: what a row is, for messages ("window", "piece").
-        say: told once whenever the largest batch that is tried shrinks.
+        warn: told once whenever the largest batch that is tried shrinks.
     """
 
-    def __init__(self, what: str, say: Callable[[str], None]) -> None:
-        self.what, self._say = what, say
+    def __init__(self, what: str, warn: Callable[[str], None]) -> None:
+        self.what, self._warn = what, warn
         self.largest = math.inf
 
     def __call__(self, rows: int, work: Callable[[int, int, tuple[int, ...]], list[T]]) -> list[T]:
         """What `work(begin, end, path)` returns for all rows together.
 
-        `path` says which half of which half it is, () for the whole: randomness that follows from it is the same
+        `path` tells which half of which half it is, () for the whole: randomness that follows from it is the same
         whenever the batch has to be cut.
         """
         return self._between(0, rows, (), work)
@@ -81,6 +81,6 @@ class Halves:
             if rows == 1:
                 raise out_of_room(self.what)
             self.largest = (rows + 1) // 2
-            self._say(f"out of memory with {rows} {self.what}s at once: going on with {self.largest} at most.")
+            self._warn(f"out of memory with {rows} {self.what}s at once: going on with {self.largest} at most.")
         middle = (begin + end + 1) // 2
         return [*self._between(begin, middle, (*path, 0), work), *self._between(middle, end, (*path, 1), work)]

@@ -24,7 +24,7 @@ def rank() -> int:
 
 
 def started_alone() -> str | None:
-    """What to say where `accelerate launch` was asked for several processes and started this one only; else None.
+    """What to warn of where `accelerate launch` was asked for several processes and started this one only; else None.
 
     That is its way with `--num_processes` where it is told neither of several GPUs nor of FSDP or DeepSpeed: it names a
     meeting place for several, and gives no process a rank.
@@ -48,8 +48,8 @@ def on_cpu() -> bool:
     import torch
     from accelerate.utils import parse_flag_from_env
 
-    found = torch.accelerator.current_accelerator(check_available=True)
-    return parse_flag_from_env("ACCELERATE_USE_CPU") or found is None
+    device = torch.accelerator.current_accelerator(check_available=True)
+    return parse_flag_from_env("ACCELERATE_USE_CPU") or device is None
 
 
 def done_by_main(work: Callable[[], T]) -> T:
@@ -79,8 +79,8 @@ def done_by_main(work: Callable[[], T]) -> T:
     return result
 
 
-def said_once(error: DiffmidiError) -> DiffmidiError | SystemExit:
-    """What to raise for an error that all processes have alike: only the main one says it."""
+def main_only(error: DiffmidiError) -> DiffmidiError | SystemExit:
+    """What to raise for an error that all processes have alike: only the main process reports it."""
     return error if is_main() else SystemExit(error.exit_code)
 
 

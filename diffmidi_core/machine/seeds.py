@@ -9,8 +9,8 @@ import torch
 
 def seed_for(seed: int, purpose: str, *index: int) -> int:
     """63 bits from the run's seed, a purpose ("noise", "sample") and where in it we are."""
-    said = "/".join([str(seed), purpose, *map(str, index)])
-    return int.from_bytes(hashlib.blake2b(said.encode(), digest_size=8).digest(), "little") >> 1
+    name = "/".join([str(seed), purpose, *map(str, index)])
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") >> 1
 
 
 def generator_for(seed: int, purpose: str, *index: int, device: torch.device | str = "cpu") -> torch.Generator:

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from diffmidi_core.config import TrainConfig
 from diffmidi_core.errors import UsageError
-from diffmidi_core.machine.deepspeed import settle
-from diffmidi_core.machine.ranks import said_once
+from diffmidi_core.machine.deepspeed import reconcile
+from diffmidi_core.machine.ranks import main_only
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -63,10 +63,10 @@ def allow_for(accelerator: Accelerator, config: TrainConfig, precision: str) -> 
         plugin.cpu_ram_efficient_loading = False
         disable_fsdp_ram_efficient_loading()  # transformers asks the environment
     elif kind == "DEEPSPEED":
-        settle(accelerator.state.deepspeed_plugin, accelerator.num_processes, config, precision)
+        reconcile(accelerator.state.deepspeed_plugin, accelerator.num_processes, config, precision)
     elif kind != "NO" and not kind.startswith("MULTI_"):
         asked = "FSDP1" if kind == "FSDP" else kind
-        raise said_once(
+        raise main_only(
             UsageError(
                 f"accelerate was configured for {asked}, which diffmidi does not train with: choose FSDP with "
                 "`fsdp_version: 2`, which shards weights, gradients and the optimiser's state, or plain MULTI_GPU."

@@ -21,12 +21,12 @@ class Stop:
         self._first = 0.0
 
     def __enter__(self) -> Self:
-        self._before = {each: signal.signal(each, self._note) for each in self._SIGNALS}
+        self._before = {number: signal.signal(number, self._note) for number in self._SIGNALS}
         return self
 
     def __exit__(self, *_: object) -> None:
-        for each, handler in self._before.items():
-            signal.signal(each, handler)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()

@@ -80,7 +80,7 @@ def packed(bodies: list[bytes], division: int) -> bytes:
 
 
 def too_large(name: str) -> RefusedError:
-    """What is said of a file larger than MAX_BYTES."""
+    """The message for a file larger than MAX_BYTES."""
     return RefusedError("too_large", f"{name} is larger than {MAX_BYTES // 2**20} MiB, which no piece of music needs.")
 
 

@@ -32,7 +32,7 @@ class Events:
 
     def __init__(self, data: Bytes, lows: Lows, tracks: Sequence[Sequence[Run]]) -> None:
         self._data, self._tracks = data, tracks
-        runs = [run for each in tracks for run in each]
+        runs = [run for track_runs in tracks for run in track_runs]
         nothing = [np.empty(0, dtype=np.int64)]
         self.delta, self.place = (
             np.concatenate([lows.places(run, which) for run in runs] or nothing) for which in (DELTA, FIRST)

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 _MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
 _MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
-"""How well each semitone above the tonic fits a key, as listeners said: C. L. Krumhansl and E. J. Kessler, "Tracing the
-dynamic changes in perceived tonal organization in a spatial representation of musical keys", Psychological Review 89
-(1982), 334-368."""
+"""How well each semitone above the tonic fits a key, as rated by listeners: C. L. Krumhansl and E. J. Kessler, "Tracing
+the dynamic changes in perceived tonal organization in a spatial representation of musical keys", Psychological Review
+89 (1982), 334-368."""
 
 # Each key by its usual name: the spelling with fewer accidentals, and of six sharps or flats the one that is met more.
 MAJOR_KEYS = tuple(f"{tonic} major" for tonic in ["C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"])

@@ -1,7 +1,7 @@
 """Metre: where a piece's bars begin, and what is done where its file says nothing that makes sense.
 
 Many files carry a metre nobody meant: a bar of one beat (POP909), none at all, or the sequencer's 4/4 under a recorded
-performance, whose onsets keep no beat. Words for bars and positions would then be nonsense, so such a metre is found
+performance, whose onsets keep no beat. Tokens for bars and positions would then be nonsense, so such a metre is found
 out, and 4/4 is read in its place.
 """
 
@@ -70,13 +70,15 @@ class Metre:
 
     def _columns(self, ticks_per_quarter: int) -> tuple[Column, Column, Column]:
         """[S] of each stretch its first tick, the ticks in a bar of it, and how many bars stand before it."""
-        starts = np.array([each.start for each in self.stretches])
-        length = np.array([each.bar(ticks_per_quarter) for each in self.stretches])
+        starts = np.array([stretch.start for stretch in self.stretches])
+        length = np.array([stretch.bar(ticks_per_quarter) for stretch in self.stretches])
         return starts, length, np.concatenate([[0], np.cumsum(np.diff(starts) // length[:-1])])
 
     def is_of_one_beat(self, onset: Column, ticks_per_quarter: int) -> bool:
         """Whether most of the bars in which something begins have a single beat, which is no metre."""
-        short = np.array([each.bar(ticks_per_quarter) < SHORTEST_BAR * ticks_per_quarter for each in self.stretches])
+        short = np.array(
+            [stretch.bar(ticks_per_quarter) < SHORTEST_BAR * ticks_per_quarter for stretch in self.stretches]
+        )
         stretch, bar = self.bars(onset, ticks_per_quarter)
         _, rows = np.unique(bar, return_index=True)
         return bool(2 * np.count_nonzero(short[stretch[rows]]) > len(rows))
@@ -101,16 +103,16 @@ def metre_of(
 
     Whether the bars have more than one beat is left to `Metre.is_of_one_beat`, once the onsets are rounded.
     """
-    said = [(sign.time, respelled((sign.numerator, sign.denominator), known)) for sign in score.time_signatures]
-    if not said:
+    signs = [(sign.time, respelled((sign.numerator, sign.denominator), known)) for sign in score.time_signatures]
+    if not signs:
         return Metre.four_four("missing")
     if concentration(onset, score.ticks_per_quarter, (*LATTICES, *lattices)) < LEAST_CONCENTRATION:
         return Metre.four_four("off_grid")
-    said.sort(key=lambda each: each[0])
-    heard = np.unique(np.searchsorted([time for time, _ in said], onset, side="right")) - 1
-    if len(heard) and all(index >= 0 and said[index][1] is None for index in heard.tolist()):
+    signs.sort(key=lambda sign: sign[0])
+    heard = np.unique(np.searchsorted([time for time, _ in signs], onset, side="right")) - 1
+    if len(heard) and all(index >= 0 and signs[index][1] is None for index in heard.tolist()):
         return Metre.four_four("unknown")
-    signatures = [(time, signature or FOUR_FOUR) for time, signature in said]
+    signatures = [(time, signature or FOUR_FOUR) for time, signature in signs]
     return Metre(_stretches(signatures, score.ticks_per_quarter, ticks_per_quarter, known))
 
 
@@ -119,8 +121,8 @@ def respelled(signature: Signature, known: Collection[Signature]) -> Signature |
     numerator, denominator = signature
     if signature in known or numerator < 1 or denominator < 1:
         return signature if signature in known else None
-    alike = [each for each in known if each[0] * denominator == numerator * each[1]]
-    return min(alike, key=lambda each: (abs(each[1] - denominator), each), default=None)
+    alike = [other for other in known if other[0] * denominator == numerator * other[1]]
+    return min(alike, key=lambda other: (abs(other[1] - denominator), other), default=None)
 
 
 def concentration(onset: Column, ticks_per_quarter: int, lattices: Collection[int]) -> float:
@@ -161,9 +163,9 @@ def downbeat(onset: Column, bar: int) -> int:
 
 
 def _stretches(
-    said: list[tuple[int, Signature]], theirs: int, ours: int, known: Collection[Signature]
+    signatures: list[tuple[int, Signature]], theirs: int, ours: int, known: Collection[Signature]
 ) -> tuple[Stretch, ...]:
-    times = [(round(time * ours / theirs), signature) for time, signature in said]
+    times = [(round(time * ours / theirs), signature) for time, signature in signatures]
     # Before the first one, MIDI means 4/4.
     if times[0][0] > 0:
         times.insert(0, (0, FOUR_FOUR))
@@ -175,9 +177,9 @@ def _stretches(
         time, signature = times[0]
         bar = Stretch(0, signature).bar(ours)
         start = time - bar * -(-time // bar)
-    found = [Stretch(start, signature)]
+    stretches = [Stretch(start, signature)]
     for time, signature in times[1:]:
-        last = found.pop()
+        last = stretches.pop()
         bar = last.bar(ours)
         bars, rest = divmod(max(time - last.start, 0) + slack, bar)
         rest = rest - slack if rest >= 2 * slack else 0
@@ -187,7 +189,7 @@ def _stretches(
         if short:
             ends.append(Stretch(cut, short))
         begin = cut + (rest if short or not rest else bar)
-        for each in (*ends, Stretch(begin, signature)):
-            if not found or found[-1].signature != each.signature:
-                found.append(each)
-    return tuple(found)
+        for stretch in (*ends, Stretch(begin, signature)):
+            if not stretches or stretches[-1].signature != stretch.signature:
+                stretches.append(stretch)
+    return tuple(stretches)

@@ -62,10 +62,11 @@ def without_twins(notes: Notes) -> Notes:
 
 def distinct(values: NDArray[Integer]) -> NDArray[Integer]:
     """np.unique, which takes four times as long on arrays of this size."""
-    if not (values[1:] > values[:-1]).all():
+    if (values[1:] < values[:-1]).any():
         values = np.sort(values)
-        values = values[np.concatenate(([True], values[1:] != values[:-1]))]
-    return values
+    new = np.ones(len(values), dtype=bool)
+    np.not_equal(values[1:], values[:-1], out=new[1:])
+    return values if new.all() else values[new]
 
 
 def score_of(

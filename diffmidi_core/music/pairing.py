@@ -18,7 +18,7 @@ class Strike:
 
     Attributes:
         end: when it is let go, or None: by nothing before the end of its track.
-        released: whether a note-off said so.
+        released: whether by a note-off.
     """
 
     tick: int
@@ -48,20 +48,22 @@ def settle(tracks: Mapping[int, Stream], silences: Sequence[int]) -> int:
         silences: ticks at which every key of the channel is let go, rising.
     """
     spare = {track: _paired(stream, silences) for track, stream in tracks.items()}
-    short = {track for track, stream in tracks.items() if not all(each.released for each in _strikes(stream))}
+    short = {track for track, stream in tracks.items() if not all(strike.released for strike in _strikes(stream))}
     if not short or not any(left and (track not in short or len(short) > 1) for track, left in spare.items()):
         return sum(map(len, spare.values()))
     # A track has too few note-offs, and another one has some to spare. At one tick theirs come first.
-    merged = [(each.tick, 1, each.place, each) for track in short for each in tracks[track]]
-    merged += [(each.tick, 0, each.place, each) for track, left in spare.items() if track not in short for each in left]
-    left_over = _paired([each for *_, each in sorted(merged, key=lambda told: told[:3])], silences)
+    merged = [(event.tick, 1, event.place, event) for track in short for event in tracks[track]]
+    merged += [
+        (event.tick, 0, event.place, event) for track, left in spare.items() if track not in short for event in left
+    ]
+    left_over = _paired([event for *_, event in sorted(merged, key=lambda told: told[:3])], silences)
     for track in short:
         _in_order(list(_strikes(tracks[track])))
     return len(left_over)
 
 
 def _strikes(stream: Iterable[Strike | Release]) -> Iterable[Strike]:
-    return (each for each in stream if isinstance(each, Strike))
+    return (event for event in stream if isinstance(event, Strike))
 
 
 def _paired(stream: Stream, silences: Sequence[int]) -> list[Release]:
@@ -69,21 +71,21 @@ def _paired(stream: Stream, silences: Sequence[int]) -> list[Release]:
     stretch: Stream = []
     spare: list[Release] = []
     down, silence = 0, None
-    for each in stream:
+    for event in stream:
         # On one tick, keys are let go one by one, then all of them, and then struck.
-        if silence is not None and (silence, isinstance(each, Release)) <= (each.tick, False):
+        if silence is not None and (silence, isinstance(event, Release)) <= (event.tick, False):
             _one_by_one(stretch, silence)
             stretch, down, silence = [], 0, None
-        if isinstance(each, Strike):
+        if isinstance(event, Strike):
             if not down:
-                silence = _following(silences, each.tick)
+                silence = _following(silences, event.tick)
             down += 1
         elif not down:
-            spare.append(each)
+            spare.append(event)
             continue
         else:
             down -= 1
-        stretch.append(each)
+        stretch.append(event)
         if not down:
             _first_struck_first(stretch)
             stretch, silence = [], None
@@ -98,7 +100,7 @@ def _following(silences: Sequence[int], tick: int) -> int | None:
 
 def _first_struck_first(stretch: Stream) -> None:
     """As many releases as strikes: the first one lets go of the first."""
-    releases = (each for each in stretch if isinstance(each, Release))
+    releases = (event for event in stretch if isinstance(event, Release))
     for strike, release in zip(_strikes(stretch), releases, strict=True):
         strike.end, strike.released = release.tick, True
 
@@ -106,20 +108,20 @@ def _first_struck_first(stretch: Stream) -> None:
 def _one_by_one(stretch: Stream, silence: int | None) -> None:
     """Too few releases: a strike lets go of what sounds already, a release of all that sounds, silence of the rest."""
     sounding: list[Strike] = []  # all struck on one tick
-    for each in stretch:
-        released = isinstance(each, Release)
-        if released or (sounding and each.tick > sounding[0].tick):
+    for event in stretch:
+        released = isinstance(event, Release)
+        if released or (sounding and event.tick > sounding[0].tick):
             for strike in sounding:
-                strike.end, strike.released = each.tick, released
+                strike.end, strike.released = event.tick, released
             sounding = []
-        if isinstance(each, Strike):
-            sounding.append(each)
+        if isinstance(event, Strike):
+            sounding.append(event)
     for strike in sounding:
         strike.end, strike.released = silence, False
 
 
 def _in_order(strikes: list[Strike]) -> None:
     """The first strike of a track is let go first, which is all that a track can say."""
-    ends = sorted((each.end for each in strikes), key=lambda end: (end is None, end or 0))
+    ends = sorted((strike.end for strike in strikes), key=lambda end: (end is None, end or 0))
     for strike, end in zip(strikes, ends, strict=True):
         strike.end = end

@@ -39,7 +39,7 @@ def sustained(score: Score) -> Score:
         if not track.is_drum and len(track.notes):
             down, up = presses(track, last_key)
             if len(down):
-                instruments[b"|".join(each.tobytes() for each in (down, up, _silences(track)))].append(track)
+                instruments[b"|".join(part.tobytes() for part in (down, up, _silences(track)))].append(track)
     for tracks in instruments.values():
         _sustain(tracks, last_key)
     return score
@@ -93,16 +93,16 @@ def _sustain(tracks: list[TrackTick], last_key: int) -> None:
     silences = np.append(_silences(tracks[0]), INT32_MAX)
     columns = [track.notes.numpy() for track in tracks]
     onset, duration, pitch = (
-        np.concatenate([each[name] for each in columns]).astype(np.int64) for name in ("time", "duration", "pitch")
+        np.concatenate([column[name] for column in columns]).astype(np.int64) for name in ("time", "duration", "pitch")
     )
     let_go = onset + duration
     press = np.searchsorted(down, let_go, side="right") - 1
     rises = np.where(press >= 0, up[press], let_go)
     silent = silences[np.searchsorted(silences[:-1], let_go)]
     end = np.maximum(let_go, np.minimum(np.minimum(rises, silent), _struck_again(onset, let_go, pitch)))
-    parts = np.split((end - onset).astype(np.int32), np.cumsum([len(each["time"]) for each in columns])[:-1])
-    for track, each, length in zip(tracks, columns, parts, strict=True):
-        track.notes = NoteTickList.from_numpy(each["time"], length, each["pitch"], each["velocity"])
+    parts = np.split((end - onset).astype(np.int32), np.cumsum([len(column["time"]) for column in columns])[:-1])
+    for track, column, length in zip(tracks, columns, parts, strict=True):
+        track.notes = NoteTickList.from_numpy(column["time"], length, column["pitch"], column["velocity"])
 
 
 def _struck_again(onset: Column, let_go: Column, pitch: Column) -> Column:

@@ -1,4 +1,4 @@
-"""The one door for MIDI: files in, scores out, or one plain sentence saying why not; and scores written as files.
+"""The one door for MIDI: files in, scores out, or one plain sentence why not; and scores written as files.
 
 symusic parses fast and does not crash, but it reads some files that no one can mean (no ticks in a quarter, times that
 wrapped around), refuses some that are legal (a long header, a RIFF wrapper), and leaves notes out in silence: those
@@ -158,20 +158,19 @@ def _plainly_read(score: Score, scan: Scan) -> bool:
     """
     if not scan.whole or scan.left_out or scan.after_sysex:
         return False
-    others = sum(len(track.controls) + len(track.pitch_bends) for track in score.tracks)
-    return 2 * score.note_num() + others == scan.count and not is_silenced(score)
+    left = scan.count - 2 * score.note_num()
+    if left:
+        left -= sum(len(track.controls) + len(track.pitch_bends) for track in score.tracks)
+        return not left and not is_silenced(score)
+    return True
 
 
 def _is_channel_each(score: Score, scan: Scan) -> bool:
-    """Whether the tracks of a score that was plainly read are the channels of its file, so that pedals are where they
-    act.
-    """
+    """Whether the tracks of a score that was plainly read are its file's channels: each has its pedal then."""
     if len(score.tracks) == 1:
         return True
     channels = scan.channels()
-    return len(channels) == len(score.tracks) == len(set().union(*channels)) and all(
-        len(each) == 1 for each in channels
-    )
+    return len(score.tracks) == len(channels) == sum(map(len, channels)) == len(set().union(*channels))
 
 
 def _all_read(score: Score, scan: Scan) -> bool:

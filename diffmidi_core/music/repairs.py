@@ -23,5 +23,5 @@ REPAIRS = {
 
 
 def repairs_in(counts: Counts) -> str:
-    """What was repaired, in words, or ""."""
-    return "; ".join(f"{said} ({counts[what]:,})" for what, said in REPAIRS.items() if counts.get(what))
+    """What was repaired, as text, or ""."""
+    return "; ".join(f"{text} ({counts[what]:,})" for what, text in REPAIRS.items() if counts.get(what))

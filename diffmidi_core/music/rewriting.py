@@ -89,20 +89,20 @@ def _last_ticks(scan: Scan, ticks: Column, others: list[list[int]]) -> list[int]
 def _streams(scan: Scan, ticks: Column, others: list[list[int]]) -> Streams:
     """What happens to each key, in the order of each track."""
     events = scan.events
-    found: Streams = defaultdict(lambda: defaultdict(list))
+    streams: Streams = defaultdict(lambda: defaultdict(list))
     notes = events.status >> 4 <= NOTE_ON
     rows = (events.track, ticks, events.delta, events.status, events.first, events.second)
     for track, tick, place, status, pitch, velocity in zip(*(row[notes].tolist() for row in rows), strict=True):
         strikes = status >> 4 == NOTE_ON and velocity > 0
         event = Strike(tick, place, velocity) if strikes else Release(tick, place)
-        found[status & 15, pitch][track].append(event)
+        streams[status & 15, pitch][track].append(event)
     for track, times in enumerate(others):
         for tick, other in zip(times, scan.tracks[track].others, strict=True):
             if other.event and other.event[0] >> 4 == NOTE_OFF:
-                stream = found[other.event[0] & 15, other.event[1]][track]
+                stream = streams[other.event[0] & 15, other.event[1]][track]
                 stream.append(Release(tick, other.delta))
-                stream.sort(key=lambda each: each.place)
-    return found
+                stream.sort(key=lambda event: event.place)
+    return streams
 
 
 def _unchanged(scan: Scan, ticks: Column, others: list[list[int]]) -> list[list[Written]]:

@@ -106,7 +106,7 @@ class Scan:
             for run in track.runs:
                 deltas.append(self._lows.places(run, DELTA))
                 starts.append(np.append(run.start, self._lows.places(run, SECOND)[:-1] + 1))
-            start, delta = (np.concatenate(each) for each in (starts, deltas))
+            start, delta = (np.concatenate(part) for part in (starts, deltas))
             order = np.argsort(delta)
             ticks = np.empty(len(order), dtype=np.int64)
             ticks[order] = np.cumsum(self._delta_times(start[order], delta[order]))

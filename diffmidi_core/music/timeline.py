@@ -1,6 +1,6 @@
 """Timeline: what a piece is besides its notes: tempi, metres, where its first bar begins, who plays.
 
-Tokens say which notes follow one another, and how soon. All else that stands in a score lies beside them in a
+Tokens hold which notes follow one another, and how soon. All else that stands in a score lies beside them in a
 `Timeline`, is written into text as comments (timeline_text.py) and into token datasets as JSON, and makes of the tokens
 the piece that it was. Times are quarter notes since the bar line with which the piece begins.
 """
@@ -25,8 +25,10 @@ FINEST = 32_767
 """Most ticks in a quarter note that a MIDI file can count."""
 SHORTEST_NOTE_VALUE = 128
 """The largest denominator of a metre that is believed."""
+_AS_JSON = json.JSONEncoder(ensure_ascii=False)
 
 Float = NDArray[np.float64]
+_BEFORE: Float = np.array([-np.inf])
 T = TypeVar("T")
 Place = Callable[[Column], Column]
 Moved = tuple[Column, Column]
@@ -84,19 +86,21 @@ class Timeline:
         upbeat = (zero - _bar_line(metres, zero, quarter)) / quarter if bars else 0.0
 
         def times(ticks: Column) -> Float:
+            # What holds from the beginning of the score on, holds before it.
+            if len(ticks) == 1 and ticks[0] <= 0:
+                return _BEFORE
             at = (ticks - zero) / quarter
             if moved is not None:
                 at = _warped(at * steps, *moved) / steps
-            # What holds from the beginning of the score on, holds before it.
             return np.where(ticks > 0, at + upbeat, -np.inf)
 
         at, mspq = _tempos(score)
         tempos = _in_order(times(at), mspq.tolist(), UNTOLD)
-        signatures = [each[1:] for each in metres]
-        changes = _in_order(times(np.array([each[0] for each in metres], dtype=np.int64)), signatures, FOUR_FOUR)
+        signatures = [metre[1:] for metre in metres]
+        changes = _in_order(times(np.array([metre[0] for metre in metres], dtype=np.int64)), signatures, FOUR_FOUR)
         return cls(
-            tuple(Tempo(when, MINUTE / each) for when, each in tempos),
-            tuple(MetreChange(when, *each) for when, each in changes),
+            tuple(Tempo(when, MINUTE / quarter) for when, quarter in tempos),
+            tuple(MetreChange(when, *signature) for when, signature in changes),
             upbeat,
             _tracks(score),
         )
@@ -118,17 +122,17 @@ class Timeline:
 
         at, mspq = _tempos(score)
         told = _in_order(elapsed(at), mspq.tolist(), UNTOLD)
-        lasting = np.diff([when for when, _ in told]) / [each for _, each in told[:-1]] if told else []
+        lasting = np.diff([when for when, _ in told]) / [quarter for _, quarter in told[:-1]] if told else []
         since = np.concatenate([[0.0], np.cumsum(lasting)]).tolist()
-        tempos = tuple(Tempo(when, MINUTE / each) for when, (_, each) in zip(since, told, strict=False))
+        tempos = tuple(Tempo(when, MINUTE / quarter) for when, (_, quarter) in zip(since, told, strict=False))
         clock = Clock(tempos)
         metres = _metres(score)
-        said = elapsed(np.array([tick for tick, _, _ in metres], dtype=np.int64))
-        changes = _in_order(clock.quarters(said), [each[1:] for each in metres], FOUR_FOUR)
+        when = elapsed(np.array([tick for tick, _, _ in metres], dtype=np.int64))
+        changes = _in_order(clock.quarters(when), [metre[1:] for metre in metres], FOUR_FOUR)
         return replace(
             plain,
             tempos=tempos,
-            metres=tuple(MetreChange(when, *each) for when, each in changes),
+            metres=tuple(MetreChange(when, *signature) for when, signature in changes),
             upbeat=float(clock.quarters(lead)[0]),
         )
 
@@ -167,7 +171,7 @@ class Timeline:
 
     def _written(self, score: Score, quarter: int, place: Place, *, bars: bool = True) -> Score:
         new = ScoreTick(quarter)
-        written = self.tempos or tuple(Tempo(0.0, each.qpm) for each in score.tempos[:1])
+        written = self.tempos or tuple(Tempo(0.0, tempo.qpm) for tempo in score.tempos[:1])
         for tempo in written:
             new.tempos.append(TempoTick(_tick(tempo.at, quarter), mspq=tempo.mspq))
         if bars and self.metres:
@@ -184,35 +188,35 @@ class Timeline:
 
     def as_json(self) -> str:
         """One line of JSON; what is not there is left out."""
-        return json.dumps({name: value for name, value in vars(self).items() if value}, ensure_ascii=False)
+        return _AS_JSON.encode({name: value for name, value in vars(self).items() if value})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """What `as_json` wrote."""
-        said = json.loads(text)
+        content = json.loads(text)
         return cls(
-            tuple(Tempo(*each) for each in said.get("tempos", ())),
-            tuple(MetreChange(*each) for each in said.get("metres", ())),
-            said.get("upbeat", 0.0),
-            tuple(TrackNames(*each) for each in said.get("tracks", ())),
+            tuple(Tempo(*values) for values in content.get("tempos", ())),
+            tuple(MetreChange(*values) for values in content.get("metres", ())),
+            content.get("upbeat", 0.0),
+            tuple(TrackNames(*values) for values in content.get("tracks", ())),
         )
 
 
-def typical(score: Score, end: int) -> tuple[float | None, Signature | None]:
-    """The mean tempo of a score up to tick `end`, and the metre that holds longest; None where none is named.
+def typical(score: Score, end: int, seconds: float) -> tuple[float | None, Signature | None]:
+    """The mean tempo of a score and the metre that holds longest, up to its tick `end`; None where none is named.
 
-    A metre of one beat is none (see metre.py).
+    `seconds` is when that tick is. A metre of one beat is none (see metre.py).
     """
-    at, _ = _tempos(score)
-    minutes = float(microseconds(score, np.array([end]))[0]) / MINUTE
-    qpm = end / score.ticks_per_quarter / minutes if len(at) and minutes > 0 else None
+    qpm = 60 * end / score.ticks_per_quarter / seconds if len(score.tempos) and seconds > 0 else None
     lasting: dict[Signature, int] = {}
     metres = _metres(score)
     for (begin, *metre), after in zip(metres, [*(tick for tick, _, _ in metres[1:]), end], strict=False):
         signature = (metre[0], metre[1])
         lasting[signature] = lasting.get(signature, 0) + max(after - begin, 0)
-    believed = {each: ticks for each, ticks in lasting.items() if 4 * each[0] >= SHORTEST_BAR * each[1]}
-    return qpm, max(believed, key=lambda each: believed[each], default=None)
+    believed = {
+        signature: ticks for signature, ticks in lasting.items() if 4 * signature[0] >= SHORTEST_BAR * signature[1]
+    }
+    return qpm, max(believed, key=lambda signature: believed[signature], default=None)
 
 
 def _tempos(score: Score) -> tuple[Column, Column]:
@@ -228,19 +232,19 @@ def _tempos(score: Score) -> tuple[Column, Column]:
 
 def _metres(score: Score) -> list[tuple[int, int, int]]:
     """Tick, numerator and denominator of every metre that bars can be counted by, by time."""
-    said = [(sign.time, sign.numerator, sign.denominator) for sign in score.time_signatures]
+    signs = [(sign.time, sign.numerator, sign.denominator) for sign in score.time_signatures]
     meant = [
-        each
-        for each in said
-        if 1 <= each[1] <= 255 and 1 <= each[2] <= SHORTEST_NOTE_VALUE and SHORTEST_NOTE_VALUE % each[2] == 0
+        sign
+        for sign in signs
+        if 1 <= sign[1] <= 255 and 1 <= sign[2] <= SHORTEST_NOTE_VALUE and SHORTEST_NOTE_VALUE % sign[2] == 0
     ]
-    return sorted(meant, key=lambda each: each[0])
+    return sorted(meant, key=lambda sign: sign[0])
 
 
 def _bar_line(metres: Sequence[tuple[int, int, int]], tick: float, quarter: int) -> float:
     """The tick of the last bar line that is not after a tick."""
     first = metres[0] if metres and metres[0][0] <= 0 else (0, *FOUR_FOUR)
-    begin, numerator, denominator = next((each for each in reversed(metres) if each[0] <= tick), first)
+    begin, numerator, denominator = next((metre for metre in reversed(metres) if metre[0] <= tick), first)
     bar = quarter * 4 * numerator / denominator
     return begin + (tick - begin) // bar * bar
 

@@ -55,13 +55,13 @@ def read_timeline(text: str, name: str) -> Timeline | None:
     tempos: list[Tempo] = []
     metres: list[MetreChange] = []
     tracks: list[TrackNames] = []
-    upbeat, found = 0.0, False
+    upbeat, any_line = 0.0, False
     for number, line in enumerate(text.splitlines(), start=1):
-        said = _LINE.fullmatch(line.strip())
-        if said is None:
+        matched = _LINE.fullmatch(line.strip())
+        if matched is None:
             continue
-        found = True
-        what, value = said[1], said[2].strip()
+        any_line = True
+        what, value = matched[1], matched[2].strip()
         form, meant = _FORMS[what]
         try:
             parts = form.fullmatch(value)
@@ -77,7 +77,7 @@ def read_timeline(text: str, name: str) -> Timeline | None:
                 tracks.append(_track(json.loads(parts[1]), int(parts[2]), int(parts[3])))
         except ValueError:
             raise DiffmidiError(f"{name}, line {number}: '{value}' is no {what}: it is {meant}.") from None
-    if not found:
+    if not any_line:
         return None
     return Timeline(tuple(_rising(tempos)), tuple(_rising(metres)), upbeat, tuple(tracks))
 
@@ -102,7 +102,7 @@ def _track(name: str, program: int, notes: int) -> TrackNames:
 
 def _rising(changes: list[Change]) -> list[Change]:
     """By time; of two at one time the later line counts."""
-    return sorted({change.at: change for change in changes}.values(), key=lambda each: each.at)
+    return sorted({change.at: change for change in changes}.values(), key=lambda change: change.at)
 
 
 def _at(at: float) -> str:
@@ -116,5 +116,7 @@ def _number(value: float) -> str:
 
 def _qpm(tempo: Tempo) -> str:
     """The shortest number that is the same tempo in a MIDI file."""
-    said = (f"{tempo.qpm:.{digits}f}" for digits in range(10))
-    return next((each for each in said if float(each) and Tempo(0, float(each)).mspq == tempo.mspq), f"{tempo.qpm:.9f}")
+    texts = (f"{tempo.qpm:.{digits}f}" for digits in range(10))
+    return next(
+        (text for text in texts if float(text) and Tempo(0, float(text)).mspq == tempo.mspq), f"{tempo.qpm:.9f}"
+    )

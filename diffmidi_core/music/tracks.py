@@ -24,7 +24,7 @@ _PROGRAMS = re.compile(r"(\d+)(?:-(\d+))?")
 
 @dataclass(frozen=True)
 class TrackChoice:
-    """What `--tracks` says.
+    """What `--tracks` chooses.
 
     Attributes:
         programs: whose tracks are taken.
@@ -37,23 +37,23 @@ class TrackChoice:
     pianos: bool = False
 
     @classmethod
-    def parse(cls, said: str) -> Self:
+    def parse(cls, text: str) -> Self:
         """From a list with commas: piano, all, programs (0 to 127) such as 24 or 24-31, and names (* is any text).
 
-        Raises ValueError, in words that follow a colon, where it says something else.
+        Raises ValueError, as text that follows a colon, where it says something else.
         """
         programs: set[int] = set()
         patterns: list[str] = []
-        items = [item.strip() for item in said.split(",")]
+        items = [item.strip() for item in text.split(",")]
         for item in items:
-            found = _PROGRAMS.fullmatch(item)
+            programs_named = _PROGRAMS.fullmatch(item)
             if item == ALL:
                 programs.update(range(128))
             elif item == PIANO:
                 programs.update(PIANOS)
-            elif found and int(found[1]) <= int(found[2] or found[1]) <= 127:
-                programs.update(range(int(found[1]), int(found[2] or found[1]) + 1))
-            elif item and not found:
+            elif programs_named and int(programs_named[1]) <= int(programs_named[2] or programs_named[1]) <= 127:
+                programs.update(range(int(programs_named[1]), int(programs_named[2] or programs_named[1]) + 1))
+            elif item and not programs_named:
                 patterns.append(item.lower())
             else:
                 raise ValueError(
@@ -83,7 +83,7 @@ class TrackChoice:
         if not any(len(track.notes) and not track.is_drum for track in left.tracks):
             raise RefusedError(
                 "no_piano",
-                f"{name} has no track that is asked for, only {listed(others)}: say by --tracks which to take for the "
+                f"{name} has no track that is asked for, only {listed(others)}: choose with --tracks which are the "
                 "piano's; `--tracks all` takes every one.",
             )
         return left, {"other_notes": sum(len(track.notes) for _, track in others), "with_others": 1}
@@ -98,9 +98,9 @@ class TrackChoice:
 
 
 def listed(tracks: list[tuple[int, TrackTick]]) -> str:
-    """The first few tracks in words."""
-    said = [f"{_quoted(track)}program {track.program} ({len(track.notes):,} notes)" for _, track in tracks[:3]]
-    return ", ".join(said) + (f" and {len(tracks) - 3} more" if len(tracks) > 3 else "")
+    """The first few tracks as text."""
+    shown = [f"{_quoted(track)}program {track.program} ({len(track.notes):,} notes)" for _, track in tracks[:3]]
+    return ", ".join(shown) + (f" and {len(tracks) - 3} more" if len(tracks) > 3 else "")
 
 
 def _quoted(track: TrackTick) -> str:

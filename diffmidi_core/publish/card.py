@@ -1,6 +1,6 @@
-"""The model card of an exported model: what it is, what it heard, what was measured, and how to use it.
+"""The model card of an exported model: what it is, what it was trained on, what was measured, and how to use it.
 
-It says what the run's own files say, and where they say nothing, that nothing is known.
+It holds what the run's own files hold; what they lack is called unknown.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def write_card(
         license=license or UNKNOWN,
         tags=["music", "midi", "symbolic-music", "diffusion", *(part.name for part in parts)],
     )
-    config, facts = (_said(file) for file in (run.config_file, run.facts_file))
+    config, facts = (_json_of(file) for file in (run.config_file, run.facts_file))
     body = (
         _environment()
         .get_template("card.md")
@@ -61,7 +61,7 @@ def write_card(
             license=license,
             music=_music(config, facts.get("data") or {}),
             figures={
-                each: StoredFigure.model_validate(figure) for each, figure in figures.items() if figure is not None
+                metric: StoredFigure.model_validate(figure) for metric, figure in figures.items() if figure is not None
             },
             versions=facts.get("versions") or {},
             began=facts.get("began"),
@@ -72,10 +72,10 @@ def write_card(
     ModelCard(f"---\n{data.to_yaml()}\n---\n\n{body}").save(to / "README.md")
 
 
-def _said(file: Path) -> Mapping[str, Any]:
-    """What a JSON file of a run says; nothing where the run has not come to it."""
-    said = read_json(file) if file.exists() else {}
-    return said if isinstance(said, Mapping) else {}
+def _json_of(file: Path) -> Mapping[str, Any]:
+    """What a JSON file of a run holds; nothing where the run has not come to it."""
+    content = read_json(file) if file.exists() else {}
+    return content if isinstance(content, Mapping) else {}
 
 
 def _changes(run: RunFolder) -> list[str]:
@@ -83,19 +83,19 @@ def _changes(run: RunFolder) -> list[str]:
     told = []
     for segment in run.segments():
         pairs = {name: pair for name, pair in (segment.get("changed") or {}).items() if name.startswith(_TRAINED_BY)}
-        said = ", ".join(f"`{name}` {_cell(new)} instead of {_cell(old)}" for name, (old, new) in pairs.items())
-        told += [f"From iteration {segment.get('from')} on: {said}."] if said else []
+        changes = ", ".join(f"`{name}` {_cell(new)} instead of {_cell(old)}" for name, (old, new) in pairs.items())
+        told += [f"From iteration {segment.get('from')} on: {changes}."] if changes else []
     return told
 
 
 def _music(config: Mapping[str, Any], counts: Mapping[str, Any]) -> dict[str, str]:
-    """What it heard, in the words of `prepare`. Of a path only its end: the rest is nobody else's business."""
+    """What it was trained on, as `prepare` counted it. Of a path only its end: the rest is nobody else's business."""
     source = (config.get("source") or {}).get("name", UNKNOWN)
     place = f", {printable(PurePath(config['data']).name)}" if config.get("data") else ""
     told = {"source": f"{source}{place}"}
-    for key, said in (("kept", "pieces"), ("heldout", "of them held out"), ("notes", "notes"), ("words", "tokens")):
+    for key, label in (("kept", "pieces"), ("heldout", "of them held out"), ("notes", "notes"), ("words", "tokens")):
         if isinstance(counts.get(key), int):
-            told[said] = count_text(counts[key])
+            told[label] = count_text(counts[key])
     return told
 
 

@@ -49,7 +49,7 @@ def export(
     with whole_folder(to) as temporary:
         checkpoint.write_tensors(process.state_dict(), temporary / WEIGHTS)
         process.tokenizer.save(temporary / TOKENIZER)
-        (temporary / VOCAB).write_text("".join(f"{word}\n" for word in process.tokenizer.vocab), encoding="utf-8")
+        (temporary / VOCAB).write_text("".join(f"{token}\n" for token in process.tokenizer.vocab), encoding="utf-8")
         about = model.manifest.model_copy(update={"files": digests(temporary), "training": None})
         about.write(temporary / CONFIG)
         # The card and its sample are no part of the model: whoever publishes it may edit them.
@@ -84,11 +84,11 @@ def _check_portable(parts: Mapping[str, Part]) -> None:
 def _is_path(field: FieldInfo) -> bool:
     kinds = (field.annotation, *get_args(field.annotation))
     # Of a field that is a UserPath and nothing else pydantic keeps what makes it one beside its type.
-    return UserPath in kinds or Path in kinds or any(each in field.metadata for each in get_args(UserPath)[1:])
+    return UserPath in kinds or Path in kinds or any(mark in field.metadata for mark in get_args(UserPath)[1:])
 
 
 def _count(process: Process) -> int:
-    return sum(each.numel() for each in process.parameters())
+    return sum(parameter.numel() for parameter in process.parameters())
 
 
 def _draw_of(run: RunFolder, model: Model) -> DrawFolder | None:

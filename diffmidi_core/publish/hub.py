@@ -22,7 +22,7 @@ def fetch(name: str, revision: str | None = None) -> Path:
 
     if not _NAME.fullmatch(name):
         raise UsageError(f"there is no folder {name}, and a model on the Hub has a name such as user/name.")
-    with _said(f"{name} cannot be fetched", "and there is no folder of that name here"):
+    with _in_one_sentence(f"{name} cannot be fetched", "and there is no folder of that name here"):
         files = [CONFIG, WEIGHTS, VOCAB, f"{TOKENIZER}/*"]
         return Path(HfApi().snapshot_download(name, revision=revision, allow_patterns=files))
 
@@ -50,14 +50,14 @@ def _push(folder: Path, name: str, private: bool) -> str:
     from huggingface_hub import HfApi
 
     api = HfApi(library_name="diffmidi")
-    with _said(f"{name} cannot be published", "so nothing was"):
+    with _in_one_sentence(f"{name} cannot be published", "so nothing was"):
         url = api.create_repo(name, private=private, exist_ok=True)
         api.upload_folder(repo_id=name, folder_path=folder, commit_message="Model trained with diffmidi")
     return str(url)
 
 
 @contextmanager
-def _said(what: str, then: str) -> Iterator[None]:
+def _in_one_sentence(what: str, then: str) -> Iterator[None]:
     """Whatever huggingface_hub and the network below it raise, in one sentence."""
     from huggingface_hub import constants, errors
 

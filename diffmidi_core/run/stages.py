@@ -8,7 +8,7 @@ from pathlib import Path
 from diffmidi_core.config import PLURAL, SINGLE, RunConfig
 from diffmidi_core.contracts.source import Source
 from diffmidi_core.contracts.tokenizer import Tokenizer
-from diffmidi_core.data.augment import Augmentation, settled
+from diffmidi_core.data.augment import Augmentation, resolved
 from diffmidi_core.data.chosen import Chosen
 from diffmidi_core.data.prepare import REPORT, TOKENIZER, prepare
 from diffmidi_core.data.sustained import Sustained
@@ -32,9 +32,9 @@ def prepare_data(session: Session, *, command: str = "prepare") -> None:
     config, options = session.config, session.config.prepare
     music = " ".join(filter(None, (config.source.label, config.data)))
     session.begin("prepare", f"{music} as {config.tokenizer.label} tokens")
-    # What training cannot do is said before any music is read for it.
+    # What training cannot do is reported before any music is read for it.
     check_installed()
-    Augmentation(settled(config.augment, epochs=0), session.tokenizer)
+    Augmentation(resolved(config.augment, epochs=0), session.tokenizer)
     source = _source(config)
     with hold(session.folder.path, "prepare", agree=False), Stop() as stop:
         try:

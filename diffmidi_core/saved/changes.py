@@ -71,7 +71,7 @@ def _check_trained(run: Path, name: str, old: Any, new: Any) -> None:
 
 
 def _is_of(name: str, beginnings: tuple[str, ...]) -> bool:
-    return any(name == each or name.startswith(f"{each}.") for each in beginnings)
+    return any(name == beginning or name.startswith(f"{beginning}.") for beginning in beginnings)
 
 
 def _told(value: Any) -> str:

@@ -59,9 +59,9 @@ def gather(process: Process, ema: Ema, optimiser: torch.optim.Optimizer, *, keep
 
 
 def save(folder: Path, tensors: Tensors, tokenizer: Tokenizer, manifest: Manifest) -> Path:
-    """Write what `gather` returned to `folder/step-NNNNNN` and return its path.
+    """Write what `gather` returned to its place below `folder` (`manifest.checkpoint_at`) and return that.
 
-    What the manifest says of the written files is filled in. Raises DiffmidiError where they cannot be written, or
+    The manifest's checksums of the written files are filled in. Raises DiffmidiError where they cannot be written, or
     where a weight is not a finite number.
     """
     path = checkpoint_at(folder, manifest.step)
@@ -93,10 +93,12 @@ def prune(folder: Path, keep: int, best: int | None = None) -> None:
     """Remove all checkpoints but the newest, the `best`, and the newest `keep` of the regular ones.
 
     Regular is what was saved at its time, and not because it was the best or because training was stopped. What cannot
-    be read is left alone: it says so when it is opened.
+    be read is left alone: opening it reports that.
     """
-    known = {step: said for step in steps(folder) if (said := _regular(checkpoint_at(folder, step))) is not None}
-    regular = [step for step, said in known.items() if said]
+    known = {
+        step: is_regular for step in steps(folder) if (is_regular := _regular(checkpoint_at(folder, step))) is not None
+    }
+    regular = [step for step, is_regular in known.items() if is_regular]
     for step in {*[*known][:-1]} - {*regular[-keep:], best}:
         # Renamed first: killed while it is removed, it must not look like a checkpoint any more.
         gone = folder / f".removing-{step}"
@@ -143,7 +145,7 @@ def check_data(manifest: Manifest, dataset: TokenDataset) -> None:
 def load_averaged(path: Path, process: Process, *, remedy: str = ANOTHER) -> None:
     """Fill a process with a checkpoint's averaged weights; raises as `load_weights` does."""
     averages = _read(path / EMA, remedy)
-    _compare(path / EMA, averages, {name: each.shape for name, each in process.named_parameters()}, remedy)
+    _compare(path / EMA, averages, {name: parameter.shape for name, parameter in process.named_parameters()}, remedy)
     load_weights(path / MODEL, process, over=averages, remedy=remedy)
 
 
@@ -153,7 +155,7 @@ def load_weights(file: Path, process: Process, *, over: dict[str, Tensor] | None
     Raises DiffmidiError that names the first tensor which is missing, of another shape, or not finite.
     """
     own, tensors = process.state_dict(), _read(file, remedy)
-    _compare(file, tensors, {name: each.shape for name, each in own.items()}, remedy)
+    _compare(file, tensors, {name: tensor.shape for name, tensor in own.items()}, remedy)
     tensors |= over or {}
     _check_finite(tensors, f"in {file.parent}: {remedy}")
     process.load_state_dict({name: part_like(tensor, own[name]) for name, tensor in tensors.items()})
@@ -198,16 +200,16 @@ def load_training(
 
 
 def _compare(
-    file: Path, found: Mapping[str, Tensor], expected: Mapping[str, torch.Size], remedy: str = ANOTHER
+    file: Path, tensors: Mapping[str, Tensor], expected: Mapping[str, torch.Size], remedy: str = ANOTHER
 ) -> None:
     for name, shape in expected.items():
-        if name not in found:
+        if name not in tensors:
             raise DiffmidiError(f"{file} does not hold {name}, which this model has: {remedy}")
-        if found[name].shape != shape:
+        if tensors[name].shape != shape:
             raise DiffmidiError(
-                f"{name} is {list(found[name].shape)} in {file}, and {list(shape)} in this model: {remedy}"
+                f"{name} is {list(tensors[name].shape)} in {file}, and {list(shape)} in this model: {remedy}"
             )
-    if more := found.keys() - expected.keys():
+    if more := tensors.keys() - expected.keys():
         raise DiffmidiError(f"{file} holds {min(more)}, which this model does not have: {remedy}")
 
 

@@ -89,7 +89,7 @@ class DrawFolder:
             if not _made(draws / name):
                 raise UsageError(f"there is a draw {draws / name} already: choose another --name.")
             return cls(draws / name)
-        taken = [int(each.name) for each in draws.glob("*") if each.name.isdecimal()]
+        taken = [int(path.name) for path in draws.glob("*") if path.name.isdecimal()]
         number = max(taken, default=0) + 1
         while not _made(draws / str(number)):
             number += 1
@@ -99,12 +99,12 @@ class DrawFolder:
     def choose(cls, draws: Path, name: str | None, otherwise: str) -> DrawFolder:
         """The draw of a name; by default the newest that somebody asked for. DiffmidiError where there is none."""
         if name is not None:
-            found = cls(draws / name)
-            if not found.request_file.is_file():
-                known = ", ".join(each.path.name for each in cls.all(draws)) or "none"
+            draw = cls(draws / name)
+            if not draw.request_file.is_file():
+                known = ", ".join(draw.path.name for draw in cls.all(draws)) or "none"
                 raise DiffmidiError(f"there is no draw {name!r} in {draws}. There are: {known}.")
-            return found
-        asked = [each for each in cls.all(draws) if not each.while_training]
+            return draw
+        asked = [draw for draw in cls.all(draws) if not draw.while_training]
         if not asked:
             raise DiffmidiError(f"nothing has been drawn yet in {draws}: {otherwise}.")
         return asked[0]
@@ -112,14 +112,14 @@ class DrawFolder:
     @classmethod
     def all(cls, draws: Path) -> list[DrawFolder]:
         """Every draw that was begun, the newest first; those whose request cannot be read are left out."""
-        found = []
+        dated = []
         for path in draws.glob("*/request.json"):
             draw = cls(path.parent)
             try:
-                found.append((draw.request().at, draw.path.name, draw))
+                dated.append((draw.request().at, draw.path.name, draw))
             except DiffmidiError:
                 continue
-        return [draw for _, _, draw in sorted(found, key=lambda each: each[:2], reverse=True)]
+        return [draw for _, _, draw in sorted(dated, key=lambda entry: entry[:2], reverse=True)]
 
     @property
     def while_training(self) -> bool:
@@ -164,15 +164,15 @@ class DrawFolder:
             lines = [""]
         except (OSError, UnicodeDecodeError) as error:
             raise DiffmidiError(f"{self.record_file} cannot be read: {error}.") from error
-        found = []
+        records = []
         for number, line in enumerate(lines[:-1], start=1):
             try:
-                found.append(PieceRecord.model_validate_json(line))
+                records.append(PieceRecord.model_validate_json(line))
             except ValidationError as error:
                 raise DiffmidiError(f"{self.record_file}, line {number}: not a piece ({_first(error)}).") from None
-        if not found:
+        if not records:
             raise DiffmidiError(f"there is no piece in {self.path}: its drawing was stopped before the first was done.")
-        return found
+        return records
 
     def files(self, pieces: Sequence[PieceRecord], suffix: str) -> list[Path]:
         """The files of pieces that end in `suffix`, as far as they are there."""
@@ -181,10 +181,10 @@ class DrawFolder:
 
     def figures(self) -> Mapping[str, Any]:
         """What `evaluate` found; nothing where it has not run."""
-        found = read_json(self.figures_file) if self.figures_file.exists() else {}
-        if not isinstance(found, Mapping):
+        figures = read_json(self.figures_file) if self.figures_file.exists() else {}
+        if not isinstance(figures, Mapping):
             raise DiffmidiError(f"{self.figures_file} does not hold one JSON object: it was not written by diffmidi.")
-        return found
+        return figures
 
 
 def _made(path: Path) -> bool:

@@ -67,7 +67,7 @@ class RunFolder:
         return folder
 
     def _only_begun(self) -> bool:
-        left = {each.name for each in self.path.iterdir() if not each.name.startswith(".")}
+        left = {path.name for path in self.path.iterdir() if not path.name.startswith(".")}
         return left <= {self.config_file.name, self.facts_file.name, partial_of(self.data).name}
 
     @classmethod
@@ -87,21 +87,21 @@ class RunFolder:
 
     def segments(self) -> list[dict[str, Any]]:
         """The stretches that training was done in, as run.json has them."""
-        found = self.facts().get("segments") or []
-        return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+        segments = self.facts().get("segments") or []
+        return [segment for segment in segments if isinstance(segment, dict)] if isinstance(segments, list) else []
 
     def config(self) -> RunConfig:
-        """The run's config, with what its segments changed. What is installed is not looked at."""
+        """The run's config, with what its segments changed. Whatever is installed."""
         return read_config(self._tree(), self.config_file)
 
     def _tree(self) -> dict[str, Any]:
         tree: Any = read_json(self.config_file)
         if not isinstance(tree, dict):
             raise DiffmidiError(f"{self.config_file} does not hold one JSON object: it was not written by diffmidi.")
-        found: dict[str, Any] = tree
+        config: dict[str, Any] = tree
         for segment in self.segments():
-            found = changes.apply(found, segment.get("changed") or {})
-        return found
+            config = changes.apply(config, segment.get("changed") or {})
+        return config
 
     def changed(
         self, flags: Mapping[str, Any], assignments: tuple[str, ...] = (), *, kinds: Collection[str] = KINDS
@@ -139,7 +139,7 @@ class RunFolder:
         return DrawFolder.choose(self.draws, name, f"run `diffmidi sample {self.path}` first")
 
     def facts(self) -> dict[str, Any]:
-        """What run.json says: what happened, as opposed to what was asked."""
+        """What run.json holds: what happened, as opposed to what was asked."""
         facts = read_json(self.facts_file) if self.facts_file.exists() else {}
         if not isinstance(facts, dict):
             raise DiffmidiError(f"{self.facts_file} does not hold one JSON object: it was not written by diffmidi.")

@@ -35,7 +35,7 @@ class Holder(BaseModel):
     command: str
 
     def sentence(self) -> str:
-        """Who it is, in words."""
+        """Who it is, for a message."""
         since = self.since.astimezone().strftime("%Y-%m-%d %H:%M")
         return f"process {self.pid} on {self.host} is at it since {since} ({self.what}: `{self.command}`)"
 

@@ -63,11 +63,11 @@ def _inside(files: dict[str, str]) -> dict[str, str]:
     return files
 
 
-class _Said(BaseModel):
+class _Stored(BaseModel):
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
 
-class Began(_Said):
+class Began(_Stored):
     """What a run began from, where it did not begin from nothing.
 
     Attributes:
@@ -83,7 +83,7 @@ class Began(_Said):
     weights: str
 
 
-class BestSaid(_Said):
+class StoredBest(_Stored):
     """The best validation pass so far (train/overfitting.py)."""
 
     step: int = Field(ge=1)
@@ -92,7 +92,7 @@ class BestSaid(_Said):
     error: float | None = Field(None, ge=0)
 
 
-class Training(_Said):
+class Training(_Stored):
     """What training alone goes on from, beside the tensors.
 
     Attributes:
@@ -107,14 +107,14 @@ class Training(_Said):
 
     data_fingerprint: str
     regular: bool
-    best: BestSaid | None
+    best: StoredBest | None
     transpose: int
     scaler: dict[str, int | float] | None = None
     stateless: tuple[str, ...] = ()
     began: Began | None = None
 
 
-class Manifest(_Said):
+class Manifest(_Stored):
     """All that is needed to open a model and to draw from it.
 
     Attributes:
@@ -178,23 +178,23 @@ class Manifest(_Said):
     def read(cls, file: Path, remedy: str = ANOTHER) -> Self:
         """Read one. Raises DiffmidiError, which ends with the `remedy`, unless it is as it was written."""
         try:
-            said = read_json(file)
+            content = read_json(file)
         except UnreadableError:
             raise
         except DiffmidiError as error:
             raise DiffmidiError(f"{str(error).rstrip('.')}: {remedy}") from None
-        said = said if isinstance(said, dict) else {}
-        if isinstance(said.get("format"), int) and said["format"] > FORMAT:
+        content = content if isinstance(content, dict) else {}
+        if isinstance(content.get("format"), int) and content["format"] > FORMAT:
             raise DiffmidiError(
-                f"{file} was written by diffmidi {said.get('library_version')}, which is newer than this one: "
+                f"{file} was written by diffmidi {content.get('library_version')}, which is newer than this one: "
                 "pip install --upgrade diffmidi."
             )
         try:
-            manifest = cls.model_validate(said)
+            manifest = cls.model_validate(content)
         except ValidationError as error:
             mistake = first_mistake(error)
             raise DiffmidiError(f"{file} does not describe a diffmidi model ({mistake}): {remedy}") from None
-        if said != sealed(said):
+        if content != sealed(content):
             raise DiffmidiError(f"{file} is damaged (it is not as it was written): {remedy}")
         return manifest
 
@@ -237,8 +237,8 @@ class Manifest(_Said):
 
 def steps(folder: Path) -> list[int]:
     """The steps of all checkpoints in a folder, rising."""
-    found = [_NAME.fullmatch(path.name) for path in folder.glob("step-*") if path.is_dir()]
-    return sorted(int(match[1]) for match in found if match)
+    names = [_NAME.fullmatch(path.name) for path in folder.glob("step-*") if path.is_dir()]
+    return sorted(int(match[1]) for match in names if match)
 
 
 def checkpoint_at(folder: Path, step: int) -> Path:
@@ -260,7 +260,7 @@ def choose(folder: Path, which: Which = None) -> Path:
     else:
         best = None if which == "last" else _best(checkpoint_at(folder, known[-1]))
         if best is None and which == "best":
-            raise DiffmidiError(f"{folder} has no best checkpoint, as no held-out music was looked at: take the last.")
+            raise DiffmidiError(f"{folder} has no best checkpoint, as no validation pass was made: take the last.")
         step = known[-1] if best is None else best
     if step not in known:
         raise DiffmidiError(
@@ -304,5 +304,5 @@ def read_model(folder: Path, which: Which = None) -> Manifest:
 def first_mistake(error: ValidationError) -> str:
     """Where pydantic's first error is, and what is wrong there."""
     mistake = error.errors(include_url=False)[0]
-    said = str(mistake["msg"]).removeprefix("Value error, ")
-    return f"{'.'.join(map(str, mistake['loc'])) or 'all of it'}: {said[:1].lower()}{said[1:]}"
+    message = str(mistake["msg"]).removeprefix("Value error, ")
+    return f"{'.'.join(map(str, mistake['loc'])) or 'all of it'}: {message[:1].lower()}{message[1:]}"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Typical:
-    """What tokens do not say of a piece that is made from nothing.
+    """What tokens do not hold of a piece that is made from nothing.
 
     Attributes:
         tempo: the median over the training pieces, in quarter notes a minute; None where none of them names one.

@@ -55,10 +55,10 @@ def read_runs(paths: Sequence[Path]) -> list[Record]:
     configs = [_config(RunFolder.open(path)) for path in paths]
     settings = [_settings(config) for config in configs]
     for name in _PLACES:
-        shown = ends([each.get(name) for each in settings])
-        for each, value in zip(settings, shown, strict=True):
-            if name in each:
-                each[name] = value
+        shown = ends([own.get(name) for own in settings])
+        for own, value in zip(settings, shown, strict=True):
+            if name in own:
+                own[name] = value
     names = ends([str(path.resolve()) for path in paths])
     each_run = zip(paths, names, configs, settings, strict=True)
     return [_record(RunFolder(path), str(name), config, its) for path, name, config, its in each_run]
@@ -74,7 +74,7 @@ def differing(records: Sequence[Record]) -> list[str]:
 
 
 def judged_by(records: Sequence[Record]) -> list[str]:
-    """What to say of the checkpoints and draws that were judged; options of a sampler only where they differ."""
+    """What to show of the checkpoints and draws that were judged; options of a sampler only where they differ."""
     names = dict.fromkeys(name for record in records for name in record.judged)
     return [
         name
@@ -85,15 +85,15 @@ def judged_by(records: Sequence[Record]) -> list[str]:
 
 def caveats(records: Sequence[Record]) -> list[str]:
     """What must be known before figures of these runs are compared."""
-    found = []
+    notes = []
     if any(record.music != records[0].music for record in records):
-        found.append("These runs did not have the same music: figures on them do not compare.")
+        notes.append("These runs did not have the same music: figures on them do not compare.")
     if any(record.tokens != records[0].tokens for record in records):
-        found.append("These runs have different tokens: bits per token do not compare, bits per note do.")
+        notes.append("These runs have different tokens: bits per token do not compare, bits per note do.")
     splits = sorted({record.judged["judged on"] for record in records} - {None})
     if len(splits) > 1:
-        found.append(f"These runs were not all judged on the same share of their music: {' and '.join(splits)}.")
-    return found
+        notes.append(f"These runs were not all judged on the same share of their music: {' and '.join(splits)}.")
+    return notes
 
 
 def ends(values: Sequence[str | None]) -> list[str | None]:
@@ -130,7 +130,7 @@ def _record(folder: RunFolder, name: str, config: Mapping[str, Any], settings: M
     data = facts.get("data")
     data = data if isinstance(data, Mapping) else {}
     measured = map(Judged.of_checkpoint, Judged.files(folder.path))
-    checkpoint = next((each for each in measured if not each.other), None)
+    checkpoint = next((judged for judged in measured if not judged.other), None)
     draw, music = _judged_draw(folder)
     figures = {**(checkpoint.figures if checkpoint else {}), **(music.figures if music else {})}
     return Record(
@@ -139,7 +139,7 @@ def _record(folder: RunFolder, name: str, config: Mapping[str, Any], settings: M
         training=_training(facts, config, log, folder.segments()),
         judged={
             "checkpoint": checkpoint.checkpoint if checkpoint else None,
-            "judged on": next((each.split for each in (checkpoint, music) if each), None),
+            "judged on": next((judged.split for judged in (checkpoint, music) if judged), None),
             "draw": draw.path.name if draw else None,
             **_asked(draw),
         },
@@ -181,7 +181,7 @@ def _training(
     best = Best()
     for line in log:
         if HELDOUT in line:
-            best.look(int(line["step"]), line[HELDOUT], line.get(ERROR))
+            best.update(int(line["step"]), line[HELDOUT], line.get(ERROR))
     train, began = config.get("train"), facts.get("began")
     return {
         "parameters": facts.get("parameters"),

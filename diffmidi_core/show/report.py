@@ -1,4 +1,4 @@
-"""report: report.html, one page that opens offline. The core gives the page; all that stands in it, listeners say."""
+"""report: report.html, one page that opens offline. The core gives the page; its content comes from listeners."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from diffmidi_core.numbers import count_text, figure_text
 
 
 def report(session: Session) -> Path | None:
-    """Ask the listeners for sections, write report.html, and return its path; None where they have nothing to say."""
+    """Ask the listeners for sections, write report.html, and return its path; None where they have none."""
     session.begin("report")
     folder = session.folder
     sections = collect(
@@ -58,7 +58,7 @@ def collect(hooks: Hooks, **asked: Any) -> list[Section]:
     """Every listener's sections; an answer that is not a list of sections is named and left out."""
     sections: list[Section] = []
     for name, answer in hooks.emit("report_sections", **asked).items():
-        if isinstance(answer, Sequence) and all(isinstance(each, Section) for each in answer):
+        if isinstance(answer, Sequence) and all(isinstance(section, Section) for section in answer):
             sections += answer
         else:
             hooks.warn(
@@ -106,7 +106,7 @@ def _data_url(picture: Picture) -> str:
 
 
 def _anchors(titles: Sequence[str]) -> list[str]:
-    """A word for each title that a link can name, no two alike."""
+    """An anchor for each title that a link can name, no two alike."""
     anchors: list[str] = []
     for title in titles:
         slug = re.sub(r"\W+", "-", title.lower()).strip("-") or "section"

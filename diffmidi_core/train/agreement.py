@@ -31,7 +31,7 @@ class Agreement:
         before, self._pending = self._pending, self._send(asked)
         return self._received(before)
 
-    def settled(self, asked: bool) -> bool:
+    def any_now(self, asked: bool) -> bool:
         """Whether any process is `asked` now: all wait for each other."""
         if self._group is None:
             return asked

@@ -52,17 +52,17 @@ def remember_origin(session: Session) -> None:
 
 def origin_of(folder: RunFolder) -> Began | None:
     """What a run is to begin from, as run.json says; None: from nothing. Raises DiffmidiError."""
-    said = folder.facts().get("began")
+    began = folder.facts().get("began")
     try:
-        return None if said is None else Began.model_validate(said)
+        return None if began is None else Began.model_validate(began)
     except ValidationError as error:
         raise DiffmidiError(
-            f"{folder.facts_file} does not say what the run began from ({first_mistake(error)}): begin a new run."
+            f"{folder.facts_file} does not hold what the run began from ({first_mistake(error)}): begin a new run."
         ) from None
 
 
 def began_from(run: Path, manifest: Manifest) -> Began:
-    """What a run that begins from a checkpoint says of it."""
+    """What a run that begins from a checkpoint stores of it."""
     return Began(run=str(run), step=manifest.step, iterations=iterations_of(manifest), weights=manifest.weights)
 
 

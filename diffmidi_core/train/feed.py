@@ -48,7 +48,7 @@ class Feed:
         self._coming.clear()
 
     @property
-    def words_a_step(self) -> int:
+    def tokens_a_step(self) -> int:
         """Of all processes, where every window is full."""
         return self.rows * self.ranks * self.dataset.length
 
@@ -78,5 +78,5 @@ class Feed:
 
 
 def _share(windows: Sequence[Window], first: int, parts: int) -> Share:
-    words = sum(window.end - window.start for window in windows)
-    return Share(first, parts=parts, rows=len(windows), positions=words + 2 * len(windows), words=words)
+    tokens = sum(window.end - window.start for window in windows)
+    return Share(first, parts=parts, rows=len(windows), positions=tokens + 2 * len(windows), words=tokens)

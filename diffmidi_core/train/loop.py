@@ -9,16 +9,16 @@ from pathlib import Path
 import torch
 
 from diffmidi_core.contracts.process import Process
-from diffmidi_core.data.augment import Augmentation, settled
+from diffmidi_core.data.augment import Augmentation, resolved
 from diffmidi_core.data.dataset import TokenDataset
 from diffmidi_core.data.report import check_files, figures
 from diffmidi_core.draw.length import lengths_of, typical_of
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import sweep
-from diffmidi_core.judge.likelihood import bits_per_word, levels_for, window_bits
+from diffmidi_core.judge.likelihood import bits_per_token, levels_for, window_bits
 from diffmidi_core.machine.build import build_process
 from diffmidi_core.machine.memory import peak_memory_mb
-from diffmidi_core.machine.ranks import done_by_main, said_once
+from diffmidi_core.machine.ranks import done_by_main, main_only
 from diffmidi_core.machine.seeds import seed_for
 from diffmidi_core.machine.session import Session
 from diffmidi_core.machine.sharding import name_layers, whole
@@ -26,7 +26,7 @@ from diffmidi_core.machine.stop import Stop
 from diffmidi_core.saved import checkpoint
 from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.saved.lock import hold
-from diffmidi_core.saved.manifest import ANOTHER, Began, BestSaid, Manifest, Training
+from diffmidi_core.saved.manifest import ANOTHER, Began, Manifest, StoredBest, Training
 from diffmidi_core.sections import AugmentConfig
 from diffmidi_core.train import segments
 from diffmidi_core.train.agreement import Agreement
@@ -39,8 +39,8 @@ from diffmidi_core.train.profile import profiled
 from diffmidi_core.train.step import Stepper
 from diffmidi_core.train.telling import known_reason, not_finite, remarks_at_the_end, stopped
 
-LOOK_WINDOWS, LOOK_LEVELS = 32, 8
-"""How much of the held-out and of the training music a look takes; `evaluate` measures properly."""
+VALIDATION_WINDOWS, VALIDATION_LEVELS = 32, 8
+"""How much of the held-out and of the training music a validation pass takes; `evaluate` measures properly."""
 OLD = 3600.0
 """Seconds after which a half-written file of the run is a killed process's, and not one that is being written."""
 
@@ -61,8 +61,8 @@ class Trainer:
             ranks=self.accelerator.num_processes,
             pin=device.type == "cuda",
         )
-        self.epochs = config.iterations * self.feed.words_a_step / max(1, int(self.dataset.words_of_pieces().sum()))
-        self._vary(settled(session.config.augment, self.epochs))
+        self.epochs = config.iterations * self.feed.tokens_a_step / max(1, int(self.dataset.tokens_of_pieces().sum()))
+        self._vary(resolved(session.config.augment, self.epochs))
         process = build_process(session.config, session.tokenizer, seed=self.config.seed).to(device)
         if config.checkpointing:
             process.backbone.checkpointing(True)
@@ -71,18 +71,18 @@ class Trainer:
         name_layers(process)
         model, self.optimiser = self.accelerator.prepare(process, make_optimiser(process, config))
         self.process: Process = self.accelerator.unwrap_model(model)
-        self.stepper = Stepper(self.accelerator, model, self.optimiser, session.config, self._say_smaller)
+        self.stepper = Stepper(self.accelerator, model, self.optimiser, session.config, self._warn_of_smaller)
         self.ema = Ema(self.process)
         self.step = 0
         self.best = Best()
         self.began: Began | None = None
         self.lengths, self.typical = lengths_of(self.dataset), typical_of(self.dataset)
-        # Of the data and not of the run's seed: runs that differ by their seed look at the same music.
-        self.heldout = self.dataset.heldout(LOOK_WINDOWS)
+        # Of the data and not of the run's seed: runs that differ by their seed validate on the same music.
+        self.heldout = self.dataset.heldout(VALIDATION_WINDOWS)
         self.trained_on = self.dataset.draw(len(self.heldout), seed=seed_for(0, "look"), step=0, plain=True)
 
     def _vary(self, how: AugmentConfig) -> None:
-        """Vary training windows by a config that is settled."""
+        """Vary training windows by a config whose "auto" is resolved."""
         self.varied = how
         self.dataset.augment = Augmentation(how, self.session.tokenizer, self.session.hooks.warn)
 
@@ -91,12 +91,12 @@ class Trainer:
         path = checkpoint.choose(self.session.folder.checkpoints, "last")
         manifest = done_by_main(lambda: checkpoint.opened(path))
         checkpoint.check_data(manifest, self.dataset)
-        said = self._take(path, manifest, ANOTHER)
-        self.step, self.began = manifest.step, said.began
-        self.best = Best.of(said.best.model_dump() if said.best else None)
+        training = self._take(path, manifest, ANOTHER)
+        self.step, self.began = manifest.step, training.began
+        self.best = Best.of(training.best.model_dump() if training.best else None)
         # More iterations than were asked at first must not change what the others were.
-        if self.config.augment.transpose == "auto" and said.transpose != self.varied.transpose:
-            self._vary(self.varied.model_copy(update={"transpose": said.transpose}))
+        if self.config.augment.transpose == "auto" and training.transpose != self.varied.transpose:
+            self._vary(self.varied.model_copy(update={"transpose": training.transpose}))
 
     def begin_from(self, began: Began) -> None:
         """Begin from another run's checkpoint (train/beginning.py)."""
@@ -106,12 +106,12 @@ class Trainer:
 
     def _take(self, path: Path, manifest: Manifest, remedy: str) -> Training:
         checkpoint.check_tokenizer(manifest, self.session.tokenizer, path)
-        if (said := manifest.training) is None:
+        if (training := manifest.training) is None:
             raise DiffmidiError(f"{path} is an exported model, from which training cannot go on: {remedy}")
         checkpoint.load_training(path, manifest, self.process, self.ema, self.optimiser, remedy=remedy)
-        if self.accelerator.scaler is not None and said.scaler:
-            self.accelerator.scaler.load_state_dict(said.scaler)
-        return said
+        if self.accelerator.scaler is not None and training.scaler:
+            self.accelerator.scaler.load_state_dict(training.scaler)
+        return training
 
     @property
     def before(self) -> int:
@@ -124,12 +124,12 @@ class Trainer:
         return self.step < self.config.train.iterations and not self.best.exhausted(self.config.train.patience)
 
     def run(self) -> None:
-        """Train to `train.iterations`, or until `train.patience` looks have not lowered the held-out bound.
+        """Train to `train.iterations`, or until `train.patience` validation passes brought no lower validation loss.
 
         Raises StoppedError after Ctrl-C or SIGTERM, with a checkpoint saved.
         """
         if self.step == 0:
-            self._look()
+            self._validate()
         begun, agreement = self.step, Agreement()
         with Stop() as stop, self.feed, profiled(self.session) as step_done:
             try:
@@ -139,13 +139,13 @@ class Trainer:
                 if known is None:
                     raise
                 raise known from error
-            was_asked = agreement.settled(stop.asked)
+            was_asked = agreement.any_now(stop.asked)
         if self.step > begun:
             log = self.session.folder.read_log() if self.accelerator.is_main_process else None
             for remark in remarks_at_the_end(self.best, self.step, self.config.train.iterations, log):
                 self.session.hooks.warn(remark)
         if was_asked:
-            raise said_once(stopped(self.session.folder.path, self.step, self.config.train.iterations))
+            raise main_only(stopped(self.session.folder.path, self.step, self.config.train.iterations))
 
     def save(self, *, regular: bool = True) -> None:
         """Write a checkpoint and tell the listeners; one that is not `regular` makes room for newer ones first."""
@@ -165,7 +165,7 @@ class Trainer:
             self.session.hooks.emit("progress", what="iterations", done=self.step, total=config.iterations)
             better = False
             if self.step % config.evaluate_every == 0 or last:
-                better = self._look()
+                better = self._validate()
                 clock.restart(self.step)
             done = last or self.best.exhausted(config.patience)
             stopping = agreement.any(stop.asked) and not done
@@ -173,7 +173,7 @@ class Trainer:
             if regular or better or done or stopping:
                 self.save(regular=regular)
             if stopping:
-                raise said_once(stopped(self.session.folder.path, self.step, config.iterations))
+                raise main_only(stopped(self.session.folder.path, self.step, config.iterations))
 
     def _update(self) -> dict[str, torch.Tensor]:
         total = self.before + self.step
@@ -198,14 +198,14 @@ class Trainer:
         if row is not None:
             windows = windows[row : row + self.stepper.rows_a_pass]
         what = "gradient" if row is None else "loss"
-        raise said_once(not_finite(what, step + 1 - self.before, self.dataset, windows, self.session.folder))
+        raise main_only(not_finite(what, step + 1 - self.before, self.dataset, windows, self.session.folder))
 
     def _write(self, tensors: checkpoint.Tensors, regular: bool) -> None:
         scaler, folder, best = self.accelerator.scaler, self.session.folder, self.best.state()
         training = Training(
             data_fingerprint=self.dataset.fingerprint,
             regular=regular,
-            best=None if best is None else BestSaid(**best),
+            best=None if best is None else StoredBest(**best),
             transpose=self.varied.transpose,
             scaler=None if scaler is None else scaler.state_dict(),
             began=self.began,
@@ -218,20 +218,20 @@ class Trainer:
         folder.note(iterations=self.step, peak_memory_mb=memory, **segments.reached(folder, self.step))
         self.session.hooks.emit("checkpoint_saved", step=self.step, path=path)
 
-    def _look(self) -> bool:
-        """Log the bound on held-out and on training music; whether the held-out one is the lowest so far."""
+    def _validate(self) -> bool:
+        """A validation pass: log the bound on held-out and on training music; whether the first is the lowest yet."""
         if not self.heldout:
             return False
-        # A look's batches have shapes of their own: compiling for them would take longer than they do.
+        # The batches of a validation pass have shapes of their own: compiling for them would take longer than they do.
         eagerly = torch.compiler.set_stance("force_eager") if self.config.train.compile else nullcontext()
         with self._averaged() as process, eagerly:
-            levels = levels_for(LOOK_LEVELS, len(self.heldout))
+            levels = levels_for(VALIDATION_LEVELS, len(self.heldout))
             (heldout, error), (trained_on, _) = (
-                bits_per_word(window_bits(self.session, process, self.dataset, windows, levels=levels, report=False))
+                bits_per_token(window_bits(self.session, process, self.dataset, windows, levels=levels, report=False))
                 for windows in (self.heldout, self.trained_on)
             )
         self._log({HELDOUT: heldout, TRAIN: trained_on} | ({} if error is None else {ERROR: error}))
-        return self.best.look(self.step, heldout, error)
+        return self.best.update(self.step, heldout, error)
 
     @contextmanager
     def _averaged(self) -> Iterator[Process]:
@@ -240,13 +240,13 @@ class Trainer:
             with self.ema.applied(self.process):
                 yield self.process
             return
-        # A sharded one would have all processes in step, and each looks at windows of its own.
+        # A sharded one would have all processes in step, and each validates on windows of its own.
         process = build_process(self.config, self.session.tokenizer).to(self.accelerator.device)
         averaged = self.process.state_dict() | self.ema.average
         process.load_state_dict({name: whole(tensor) for name, tensor in averaged.items()})
         yield process.eval()
 
-    def _say_smaller(self, rows: int, passes: int) -> None:
+    def _warn_of_smaller(self, rows: int, passes: int) -> None:
         self.session.folder.note(pass_size=rows, passes=passes)
         self.session.hooks.warn(
             f"out of memory: going on with {passes} passes of at most {rows} windows for each iteration and process. "
@@ -288,11 +288,11 @@ def _train(session: Session, *, resume: bool) -> None:
     folder.truncate_log(trainer.step if trainer.step else -1)
     folder.freeze(session.config)
     if trainer.goes_on:
-        if (said := segments.remark(session.changed, session.config.train, trainer.step)) is not None:
-            session.hooks.warn(said)
+        if (remark := segments.remark(session.changed, session.config.train, trainer.step)) is not None:
+            session.hooks.warn(remark)
         segments.begin(session, trainer.step)
     folder.note(
-        parameters=sum(each.numel() for each in trainer.process.parameters()),
+        parameters=sum(parameter.numel() for parameter in trainer.process.parameters()),
         data=figures(trainer.dataset.report),
         epochs=round(trainer.epochs, 2),
         transpose=trainer.varied.transpose,

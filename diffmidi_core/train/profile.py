@@ -1,4 +1,4 @@
-"""--profile: where the time of a few training steps goes, as a trace to look at and a table to read."""
+"""--profile: where the time of a few training steps goes, as a trace and a table."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def profiled(session: Session) -> Iterator[Callable[[], None]]:
         operators = recorded.key_averages()
         order = "self_device_time_total" if session.accelerator.device.type != "cpu" else "self_cpu_time_total"
         with whole_file(folder / "operators.txt") as temporary:
-            said = f"{ACTIVE} training steps on {session.accelerator.device}, after {WAIT + WARMUP} others\n\n"
+            heading = f"{ACTIVE} training steps on {session.accelerator.device}, after {WAIT + WARMUP} others\n\n"
             table = operators.table(sort_by=order, row_limit=ROWS, max_name_column_width=60)
-            temporary.write_text(said + table, encoding="utf-8")
+            temporary.write_text(heading + table, encoding="utf-8")
         written.append(folder)
 
     with profile(

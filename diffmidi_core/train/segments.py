@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from diffmidi_core.errors import UsageError
-from diffmidi_core.machine.ranks import said_once, world_size
+from diffmidi_core.machine.ranks import main_only, world_size
 from diffmidi_core.machine.session import Session
 from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.sections import TrainConfig
@@ -50,12 +50,14 @@ def windows_a_step(config: TrainConfig) -> int:
 
 def check_windows(session: Session) -> None:
     """Raises UsageError where a step would not be of as many windows as those that were taken."""
-    before = next((each["windows"] for each in session.folder.segments() if isinstance(each.get("windows"), int)), None)
+    before = next(
+        (segment["windows"] for segment in session.folder.segments() if isinstance(segment.get("windows"), int)), None
+    )
     now = windows_a_step(session.config.train)
     if before not in (None, now):
         config, processes = session.config.train, world_size()
         many = f"{processes} process{'es' * (processes > 1)}"
-        raise said_once(
+        raise main_only(
             UsageError(
                 f"{session.folder.path} trains on {before} windows a step, and that does not change: {many} with "
                 f"--batch-size {config.batch_size} and --accumulate {config.accumulate} would take {now}. Choose a "

@@ -30,16 +30,16 @@ class Stepper:
     DeepSpeed cannot take a pass back, so that there running out always ends the run.
 
     Args:
-        say: told the new size of a pass whenever it is halved, and how many passes a step takes.
+        warn: told the new size of a pass whenever it is halved, and how many passes a step takes.
     """
 
     def __init__(
-        self, accelerator: Accelerator, model: Any, optimiser: Any, config: RunConfig, say: Callable[[int, int], None]
+        self, accelerator: Accelerator, model: Any, optimiser: Any, config: RunConfig, warn: Callable[[int, int], None]
     ) -> None:
         self.accelerator, self.model, self.optimiser, self.config = accelerator, model, optimiser, config
         self.watch = Watch(accelerator.device)
         self.rows_a_pass = config.train.batch_size
-        self._say = say
+        self._warn = warn
         self._alone = accelerator.num_processes == 1 and not is_shared_out(accelerator)
         self._tried = self._alone or is_shared_out(accelerator)
 
@@ -57,8 +57,8 @@ class Stepper:
         total = before + step
         losses = self._passes(total, batch)  # DeepSpeed takes the step with the last of them, and does nothing below
         if config.clip:
-            found = accelerator.clip_grad_norm_(self.model.parameters(), config.clip)
-            norm = losses["gradient_norm"] = torch.as_tensor(whole(found), device=accelerator.device)
+            gathered_norm = accelerator.clip_grad_norm_(self.model.parameters(), config.clip)
+            norm = losses["gradient_norm"] = torch.as_tensor(whole(gathered_norm), device=accelerator.device)
             if accelerator.scaler is None:  # which skips an update whose gradient overflowed
                 self.watch.note(norm, _number(total, batch))
         self.optimiser.step()
@@ -96,10 +96,10 @@ class Stepper:
         parts = batch.cut(self._sizes(batch))
         for number, part in enumerate(parts, start=1):
             with nullcontext() if number == len(parts) else self._more_to_come():
-                found = self._forward(step, part)
-                accelerator.backward(found["loss"] / len(parts))
-            self.watch.note(found["loss"], _number(step, batch, part))
-            for name, value in found.items():
+                losses_of_pass = self._forward(step, part)
+                accelerator.backward(losses_of_pass["loss"] / len(parts))
+            self.watch.note(losses_of_pass["loss"], _number(step, batch, part))
+            for name, value in losses_of_pass.items():
                 losses[name] = losses.get(name, 0) + value.detach() / len(parts)
         return losses
 
@@ -116,8 +116,8 @@ class Stepper:
     def _forward(self, step: int, part: Batch) -> dict[str, Tensor]:
         noise = generator_for(self.config.seed, "noise", step, device=self.accelerator.device)
         with self.accelerator.autocast():
-            found: dict[str, Tensor] = self.model(part, noise)
-        return found
+            losses: dict[str, Tensor] = self.model(part, noise)
+        return losses
 
     def _ran_out(self, step: int, batch: Batch) -> bool:
         """Whether one pass, kept to this process, runs out of memory."""
@@ -144,7 +144,7 @@ class Stepper:
             raise out_of_room("window")
         self.rows_a_pass = (self.rows_a_pass + 1) // 2
         rows = self.config.train.batch_size * self.config.train.accumulate
-        self._say(self.rows_a_pass, -(-rows // self.rows_a_pass))
+        self._warn(self.rows_a_pass, -(-rows // self.rows_a_pass))
 
 
 def _number(step: int, batch: Batch, part: Batch | None = None) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from diffmidi_core.data.dataset import TokenDataset, Window
 from diffmidi_core.errors import DiffmidiError, StoppedError
 from diffmidi_core.machine.memory import out_of_memory
-from diffmidi_core.numbers import figure_text, spread_text
+from diffmidi_core.numbers import counted, figure_text, spread_text
 from diffmidi_core.saved.checkpoint import steps
 from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.sections import TrainConfig
@@ -22,9 +22,9 @@ def not_finite(
     what: str, iteration: int, dataset: TokenDataset, windows: Sequence[Window], folder: RunFolder
 ) -> DiffmidiError:
     """That the loss or the gradient of an iteration was no number, on which windows, and what is left to go on from."""
-    said = [f"{dataset.name(each.piece)} (words {each.start} to {each.end})" for each in windows[:NAMED]]
-    more = len(windows) - len(said)
-    named = ", ".join(said) + (f" and {more} more windows" if more else "")
+    shown = [f"{dataset.name(window.piece)} (tokens {window.start} to {window.end})" for window in windows[:NAMED]]
+    more = len(windows) - len(shown)
+    named = ", ".join(shown) + (f" and {counted(more, 'more window')}" if more else "")
     known = steps(folder.checkpoints)
     last = f"The checkpoint of iteration {known[-1]} is whole" if known else "No checkpoint was written yet"
     return DiffmidiError(
@@ -42,9 +42,9 @@ def known_reason(error: Exception, config: TrainConfig, run: Path, iteration: in
             f"--batch-size {size} --accumulate {passes}`, whose iterations are the same."
         )
     if config.compile and type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
-        said = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).split())[:200]
         return DiffmidiError(
-            f"torch.compile cannot compile this backbone here ({said}): leave out --compile. On a CPU it needs a C++ "
+            f"torch.compile cannot compile this backbone here ({reason}): leave out --compile. On a CPU it needs a C++ "
             "compiler."
         )
     return None
@@ -63,13 +63,14 @@ def remarks_at_the_end(
     """That it ended early, and that it overfitted; where no `log` is given, nothing of the second."""
     if step < iterations:
         error = "" if best.error is None else f" {spread_text(best.error)}"
+        passes = f"{best.looks_since} validation pass{'es have' if best.looks_since > 1 else ' has'}"
         yield (
-            f"training stopped at iteration {step} of {iterations}: {best.looks_since} looks have not lowered the "
-            f"held-out bound, whose best is {figure_text(best.bound)}{error} bits per word at iteration {best.step}."
+            f"training stopped at iteration {step} of {iterations}: {passes} not lowered the validation loss, whose "
+            f"best is {figure_text(best.bound)}{error} bits per token, at iteration {best.step}."
         )
     if log is not None and (parted := curves_part(log)) is not None:
         yield (
-            f"the model overfits from iteration {parted} on: what it trains on goes on getting easier for it, and "
-            "held-out music harder. `sample` and `evaluate` take the checkpoint of that iteration unless told "
+            f"the model overfits from iteration {parted} on: its loss on training music goes on falling, and on "
+            "held-out music it rises. `sample` and `evaluate` take the checkpoint of that iteration unless told "
             "otherwise by --checkpoint; more music would help."
         )

@@ -80,7 +80,7 @@ class Judge:
         music = ReferenceMusic(run / "data", self.tokenizer, length=pipeline.model.length)
         whole = music.whole_windows(windows)
         self.overlap: Metric = find("metric", "overlap_area").build({})
-        self.heldout = [music.dataset.words(window) for window in whole]
+        self.heldout = [music.dataset.tokens(window) for window in whole]
         self.reference = [self.overlap.measure(self._music(ids)) for ids in self.heldout]
 
     def _music(self, ids: Any) -> Sample:

@@ -49,7 +49,7 @@ def drawn(dataset, count=60):
     windows = dataset.draw(count, seed=5, step=2)
     plain = dataset.draw(count, seed=5, step=2, plain=True)
     assert [(each.piece, each.start, each.end) for each in windows] == [(w.piece, w.start, w.end) for w in plain]
-    return list(zip(map(dataset.words, windows), map(dataset.words, plain), strict=True))
+    return list(zip(map(dataset.tokens, windows), map(dataset.tokens, plain), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,8 @@ def test_pitches_stay_on_the_piano_and_every_key_that_is_left_is_drawn(opened):
     piece = next(number for number in range(len(SCORES)) if dataset.name(number) == "narrow")
     draws = [(each, 0.0, 0.0) for each in np.arange(0.005, 1, 0.01)]
     for start, expected in ((0, range(1)), (4 * 60, range(-3, 4))):
-        words = [dataset.words(Window(piece, start, start + LENGTH, draw)) for draw in draws]
-        plain = dataset.words(Window(piece, start, start + LENGTH))
+        words = [dataset.tokens(Window(piece, start, start + LENGTH, draw)) for draw in draws]
+        plain = dataset.tokens(Window(piece, start, start + LENGTH))
         low = int(notes_of(tokenizer.decode(plain)).pitch.min())
         found = np.array([int(notes_of(tokenizer.decode(each)).pitch.min()) - low for each in words])
         assert set(found.tolist()) == set(expected)
@@ -145,7 +145,7 @@ def test_rows_do_not_depend_on_how_a_step_is_shared_out(opened):
     whole, halves = dataset.batch(windows), [dataset.batch(windows[:8]), dataset.batch(windows[8:])]
     for row in range(16):
         assert halves[row // 8].ids[row % 8].equal(whole.ids[row])
-        words = dataset.words(windows[row])
+        words = dataset.tokens(windows[row])
         assert whole.ids[row, 1 : len(words) + 1].tolist() == words.tolist()
 
 

@@ -33,7 +33,7 @@ def dataset(folder, tokenizer):
 
 def test_every_window_begins_at_a_note_and_holds_whole_notes(dataset, tokenizer):
     for window in dataset.draw(200, seed=1, step=0):
-        words = tokenizer.to_words(dataset.words(window))
+        words = tokenizer.to_words(dataset.tokens(window))
         assert len(words) % 4 == 0
         assert 0 < len(words) <= 64
         assert [word[0] for word in words] == list("tpvd") * (len(words) // 4)
@@ -113,7 +113,7 @@ def test_windows_are_in_an_order_of_the_music_alone(tmp_path, tokenizer):
         dataset = TokenDataset(tmp_path / name, tokenizer, length=64)
         windows = dataset.heldout()
         assert windows != sorted(windows, key=lambda each: (each.piece, each.start))
-        orders.append([bytes(dataset.words(window)) for window in windows])
+        orders.append([bytes(dataset.tokens(window)) for window in windows])
     one, two = ([each for each in order if each in orders[0] and each in orders[1]] for order in orders)
     assert one == two
     assert len(one) > 10
@@ -125,7 +125,7 @@ def test_a_dataset_that_does_not_say_the_sides_is_refused(folder, tokenizer, tmp
         table = stream.read_all().drop_columns(["side"])
     with pa.OSFile(str(tmp_path / "old" / "tokens.arrow"), "wb") as file, pa.ipc.new_stream(file, table.schema) as out:
         out.write_table(table)
-    with pytest.raises(DiffmidiError, match="does not say 'side': prepare the data again"):
+    with pytest.raises(DiffmidiError, match="has no 'side': prepare the data again"):
         TokenDataset(tmp_path / "old", tokenizer, length=64)
 
 
@@ -151,7 +151,7 @@ def test_a_batch_is_cls_words_sep_and_padding(dataset):
     assert batch.ids[0, 0] == 1
     assert batch.ids[0, count + 1] == 2
     assert (batch.ids[0, count + 2 :] == 0).all()
-    np.testing.assert_array_equal(batch.ids[0, 1 : count + 1], dataset.words(short))
+    np.testing.assert_array_equal(batch.ids[0, 1 : count + 1], dataset.tokens(short))
     assert batch.attention_mask.sum(1).tolist() == [count + 2, 66]
     assert batch.words.tolist() == [count, 64]
     assert dataset.batch([full]).attention_mask is None
@@ -168,6 +168,6 @@ def test_other_layouts_are_cut_at_notes_too(tmp_path, layout):
     prepare(Scores(SCORES), tokenizer, tmp_path / "data", heldout=0.3, hooks=Hooks())
     dataset = TokenDataset(tmp_path / "data", tokenizer, length=50)
     for window in dataset.draw(100, seed=1, step=0) + dataset.heldout():
-        words = dataset.words(window)
+        words = dataset.tokens(window)
         assert 0 < len(words) <= 50
         assert tokenizer.faults(words) == 0

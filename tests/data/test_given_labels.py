@@ -107,8 +107,8 @@ def test_what_does_not_match_is_counted_and_said(given):
 
 def test_a_name_that_the_file_gives_is_the_files_alone(given):
     labels = given("id,key\na,Cm\n", "a.mid", "b.mid")
-    assert labels.over({"key": "C minor", "density": 2.0}, "a.mid") == {"key": "Cm", "density": 2.0}
-    assert labels.over({"key": "D major", "density": 3.0}, "b.mid") == {"density": 3.0}
+    assert labels.override({"key": "C minor", "density": 2.0}, "a.mid") == {"key": "Cm", "density": 2.0}
+    assert labels.override({"key": "D major", "density": 3.0}, "b.mid") == {"density": 3.0}
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_it_counts_note_ons_beside_notes_and_names_what_was_repaired(tmp_path, t
         **{"unreleased_keys": 2, "long_tracks": 1},
     }
     assert report.repaired == {"unreleased_keys": ["b"], "long_tracks": ["b"]}
-    assert "10 of the 90 notes that stand in the files could not be read." in report.warnings
+    assert "10 of the 90 notes in the files could not be read." in report.warnings
     assert figures(asdict(report))["repaired"] == {"unreleased_keys": 1, "long_tracks": 1}
 
 

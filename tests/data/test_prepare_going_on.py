@@ -220,7 +220,7 @@ class Counting(Scores):
 @pytest.fixture
 def small_shards(monkeypatch):
     monkeypatch.setattr(working, "SIZE", 4)
-    monkeypatch.setattr(working, "_LOOK_EVERY", 0.0)
+    monkeypatch.setattr(working, "_CHECK_EVERY", 0.0)
 
 
 def stopped_after(count, source, tokenizer, folder, **options):

@@ -61,6 +61,6 @@ def test_a_table_goes_over_what_is_measured(prepared):
 
 
 def test_a_table_of_other_pieces_is_said_and_leaves_nothing(prepared, tmp_path: Path):
-    with pytest.raises(UsageError, match=r"no row of .*labels\.csv names one of the 1 pieces"):
+    with pytest.raises(UsageError, match=r"no row of .*labels\.csv names the only piece"):
         prepared({"a": piece_of(1)}, "id,mood\nz,calm\n")
     assert not (tmp_path / "data").exists()

@@ -93,18 +93,18 @@ def test_lengths_are_drawn_as_often_as_the_data_have_them():
     lengths = DataLengths(windows=(20, 24, 24, 24), pieces=(40,))
     goals, first = goals_for("windows", 2000, tokenizer=tokenizer, lengths=lengths, seed=0)
     assert first is None
-    drawn = [goal.words for goal in goals]
+    drawn = [goal.tokens for goal in goals]
     assert Counter(drawn)[24] / 2000 == pytest.approx(0.75, abs=0.03)
     again, _ = goals_for("windows", 9, tokenizer=tokenizer, lengths=lengths, seed=0)
-    assert [goal.words for goal in again] == drawn[:9]
+    assert [goal.tokens for goal in again] == drawn[:9]
     pieces, _ = goals_for("pieces", 2, tokenizer=tokenizer, lengths=lengths, seed=0)
-    assert [goal.words for goal in pieces] == [40, 40]
+    assert [goal.tokens for goal in pieces] == [40, 40]
 
 
 def test_a_model_that_does_not_know_how_long_pieces_were_says_so():
     tokenizer = find("tokenizer", "mmm").build()
     old = DataLengths((32,))
-    assert goals_for("windows", 1, tokenizer=tokenizer, lengths=old, seed=0)[0][0].words == 32
+    assert goals_for("windows", 1, tokenizer=tokenizer, lengths=old, seed=0)[0][0].tokens == 32
     with pytest.raises(UsageError, match="--notes, --bars or --seconds"):
         goals_for("pieces", 1, tokenizer=tokenizer, lengths=old, seed=0)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from diffmidi_core.draw.length import NoteCount, Until, Words, seconds
+from diffmidi_core.draw.length import NoteCount, TokenCount, Until, seconds
 from diffmidi_core.draw.long import PATIENCE, Frame, grow
 from diffmidi_core.music.toy import from_rows
 from diffmidi_core.registry import find
@@ -50,26 +50,26 @@ def reciter(music):
 def test_windows_hear_the_end_of_the_piece_and_add_the_rest(tokenizer, music, reciter):
     frame = Frame.of(tokenizer, 33, 0.5)
     assert (frame.window, frame.stride) == (32, 16)
-    (piece,) = grow([Words(80, 4)], reciter, frame)
+    (piece,) = grow([TokenCount(80, 4)], reciter, frame)
     assert np.array_equal(piece.ids, music[:80])
     assert [(heard, new) for _, heard, new in reciter.seen] == [(0, 32), (16, 16), (16, 16), (16, 16)]
     assert piece.record == {"changes": 32, "seam_1": 32, "seam_2": 48, "seam_3": 64}
-    assert frame.windows(Words(80, 4)) == 4
+    assert frame.windows(TokenCount(80, 4)) == 4
 
 
 def test_what_is_left_is_shared_out_evenly_and_the_rest_of_the_window_hears_more(tokenizer, music, reciter):
-    (piece,) = grow([Words(52, 4)], reciter, Frame.of(tokenizer, 32, 0.5))
+    (piece,) = grow([TokenCount(52, 4)], reciter, Frame.of(tokenizer, 32, 0.5))
     assert [(heard, new) for _, heard, new in reciter.seen] == [(0, 32), (24, 8), (20, 12)]
     assert np.array_equal(piece.ids, music[:52])
 
 
 def test_without_overlap_windows_hear_nothing(tokenizer, reciter):
-    grow([Words(64, 4)], reciter, Frame.of(tokenizer, 32, 0.0))
+    grow([TokenCount(64, 4)], reciter, Frame.of(tokenizer, 32, 0.0))
     assert [(heard, new) for _, heard, new in reciter.seen] == [(0, 32), (0, 32)]
 
 
 def test_pieces_end_one_by_one(tokenizer, music, reciter):
-    pieces = grow([Words(length, 4) for length in (8, 64, 32)], reciter, Frame.of(tokenizer, 32, 0.5))
+    pieces = grow([TokenCount(length, 4) for length in (8, 64, 32)], reciter, Frame.of(tokenizer, 32, 0.5))
     assert [len(piece.ids) for piece in pieces] == [8, 64, 32]
     assert all(np.array_equal(piece.ids, music[: len(piece.ids)]) for piece in pieces)
     assert [each for each, _, _ in reciter.seen] == [0, 1, 2, 1, 1]
@@ -82,7 +82,7 @@ def test_a_canvas_is_as_wide_in_any_company(tokenizer, reciter):
         widths.append(canvas.ids.shape[1])
         return reciter(canvas, pieces, number)
 
-    grow([Words(8, 4)], fill, Frame.of(tokenizer, 32, 0.5))
+    grow([TokenCount(8, 4)], fill, Frame.of(tokenizer, 32, 0.5))
     grow([NoteCount(3, tokenizer, 4.0)], fill, Frame.of(tokenizer, 32, 0.5), first=12)
     assert widths == [34, 14]
 
@@ -108,7 +108,7 @@ def test_no_piece_ends_inside_a_note(layout):
     for words in whole[:60]:
         reciter = Reciter(music, [])
         frame = Frame.of(tokenizer, 32, 0.5)
-        (piece,) = grow([Words(words, tokenizer.grammar.shortest())], reciter, frame)
+        (piece,) = grow([TokenCount(words, tokenizer.grammar.shortest())], reciter, frame)
         assert words - tokenizer.grammar.shortest() < len(piece.ids) <= words
 
 

@@ -83,7 +83,7 @@ def test_other_packages_may_take_data_of_their_own(tmp_path: Path, monkeypatch: 
     assert registry.source_of("x.parquet") == "parquet"
     assert registry.source_of("x.mid") == "folder"
     installed.append(other)
-    with pytest.raises(UsageError, match=r"take --data x\.abc: say which, --source acme:abc or --source other:abc\."):
+    with pytest.raises(UsageError, match=r"take --data x\.abc: choose one, --source acme:abc or --source other:abc\."):
         registry.source_of("x.abc")
 
 

@@ -102,7 +102,7 @@ def test_joins_are_measured_beside_held_out_music_as_long(diffmidi, run):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("--notes", 5, "--bars", 2), "--notes and --bars both say how long pieces are: give one of them."),
+        (("--notes", 5, "--bars", 2), "--notes and --bars both set how long pieces are: give one of them."),
         (("--notes", 0), "--notes"),
         (("--seconds", 0), "--seconds"),
         (("-o", "sample.length=long"), "a length is windows or pieces"),

@@ -8,8 +8,8 @@ import pytest
 from .conftest import TRAINED
 
 DECLARED = """
-from diffmidi.api import Declaration
-declared = Declaration(summary="a part", implementation="acme_parts:Part"{more})
+from diffmidi.api import {of_kind}
+declared = {of_kind}(summary="a part", implementation="acme_parts:Part"{more})
 """
 METRIC = """
 from diffmidi.api.metric import Metric
@@ -53,7 +53,7 @@ def offer(install):
             package,
             {f"diffmidi.{kind}": {name: "acme:declared"}},
             version=version,
-            acme=DECLARED.format(more=more),
+            acme=DECLARED.format(more=more, of_kind="SamplerDeclaration" if kind == "samplers" else "Declaration"),
             acme_parts=parts,
         )
 

@@ -20,6 +20,14 @@ def lines(path):
     return [json.loads(line) for line in Path(path).read_text().splitlines()]
 
 
+NEXT = {
+    "prepare": "To train on it: diffmidi train parts",
+    "train": "To draw music from it: diffmidi sample parts",
+    "sample": "To see and hear them on the run's page: diffmidi report parts",
+}
+"""What a stage's last line tells the user to do."""
+
+
 def tensors(run):
     (newest,) = sorted(Path(run, "checkpoints").iterdir())[-1:]
     return (newest / "model.safetensors").read_bytes(), (newest / "ema.safetensors").read_bytes()
@@ -53,6 +61,7 @@ def test_one_command_leaves_music_figures_and_pictures(diffmidi, music):
     assert json.loads(Path("mine/draws/1/figures.json").read_text())["figures"]["pitch_range"]["count"] == 2
     for shown in ("bound_bpw", "bits per token, at most", "bits per token on held-out music", "report.html"):
         assert shown in said.err
+    assert "To draw more: diffmidi sample mine" in said.out
 
 
 def test_the_log_has_a_line_for_every_look(mine):
@@ -76,6 +85,7 @@ def test_the_stages_one_by_one_make_the_same_run(diffmidi, music):
     ):
         said = diffmidi(*stage)
         assert said.code == 0, said.err
+        assert NEXT.get(stage[0], "") in said.out
     assert tensors("whole") == tensors("parts")
     assert figures("whole") == figures("parts")
     paths = {path.name: path for path in Path("whole/draws/1").iterdir()}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from diffmidi.api.metric import WindowBits
-from diffmidi_core.judge.likelihood import ENOUGH, bits_per_word, levels_for
+from diffmidi_core.judge.likelihood import ENOUGH, bits_per_token, levels_for
 
 
 class Words:
@@ -20,15 +20,15 @@ def rows(*bits_and_words):
 
 def test_the_error_is_the_ratio_estimators():
     # residuals: 102 - 7.55*16 = -18.8 and 200 - 7.55*24 = 18.8
-    value, error = bits_per_word(rows((102.0, 16), (200.0, 24)))
+    value, error = bits_per_token(rows((102.0, 16), (200.0, 24)))
     assert (value, error) == (pytest.approx(7.55), pytest.approx(2 * 18.8 / 40))
-    assert bits_per_word(rows((102.0, 16))) == (102 / 16, None)
-    assert bits_per_word([]) == (0, None)
+    assert bits_per_token(rows((102.0, 16))) == (102 / 16, None)
+    assert bits_per_token([]) == (0, None)
 
 
 def test_the_error_is_how_far_other_windows_would_lie_apart():
     rng = np.random.default_rng(0)
-    found = [bits_per_word(rows(*((rng.normal(400, 80), 128) for _ in range(32)))) for _ in range(300)]
+    found = [bits_per_token(rows(*((rng.normal(400, 80), 128) for _ in range(32)))) for _ in range(300)]
     values, errors = map(np.array, zip(*found, strict=True))
     assert np.mean(errors) == pytest.approx(values.std(), rel=0.15)
 

@@ -130,7 +130,7 @@ def test_what_shells_redirect_is_read(tmp_path: Path, encoding: str) -> None:
 
 def test_misplaced_words_are_told(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("t0 p60 v8 d12 v3")
-    assert "1 of the 5 words" in text("--to-midi", tmp_path / "a.txt").stderr
+    assert "1 of the 5 tokens" in text("--to-midi", tmp_path / "a.txt").stderr
 
 
 def test_what_encoding_changed_is_told(tmp_path: Path) -> None:

@@ -238,7 +238,7 @@ def test_quarter_notes_to_microseconds_and_back():
 
 def test_the_tempo_and_metre_of_a_piece_are_the_mean_and_what_holds_longest():
     piece = score([0, 8], [(0, 60), (4, 120)], [(0, 4, 4), (2, 3, 4)])
-    qpm, metre = typical(piece, 8 * 480)
+    qpm, metre = typical(piece, 8 * 480, seconds=6.0)
     assert (round(qpm), metre) == (80, (3, 4))
-    assert typical(score([0], (), ()), 480) == (None, None)
-    assert typical(score([0], [(0, 90)], [(0, 1, 4)]), 480)[1] is None, "one beat is no metre"
+    assert typical(score([0], (), ()), 480, seconds=0.5) == (None, None)
+    assert typical(score([0], [(0, 90)], [(0, 1, 4)]), 480, seconds=2 / 3)[1] is None, "one beat is no metre"

@@ -55,7 +55,7 @@ def test_a_piece_without_any_of_them_is_refused_by_what_it_has():
     assert refused.value.reason == "no_piano"
     assert str(refused.value) == (
         "a.mid has no track that is asked for, only 'voice 0' of program 52 (1,000 notes), 'voice 1' of program 53 "
-        "(1,000 notes), 'voice 2' of program 54 (1,000 notes) and 2 more: say by --tracks which to take for the "
+        "(1,000 notes), 'voice 2' of program 54 (1,000 notes) and 2 more: choose with --tracks which are the "
         "piano's; `--tracks all` takes every one."
     )
 

@@ -58,7 +58,7 @@ def test_two_third_parties_with_one_name_are_both_named(install, good):
     with pytest.raises(UsageError) as error:
         find("schedule", "power")
     assert str(error.value) == (
-        "schedule 'power' is offered by acme-midi 1.0 and zebra 2.3. Say which: acme-midi:power or zebra:power."
+        "schedule 'power' is offered by acme-midi 1.0 and zebra 2.3. Choose one: acme-midi:power or zebra:power."
     )
     assert find("schedule", "zebra:power").target == "zebra:declared"
 

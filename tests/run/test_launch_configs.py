@@ -11,7 +11,7 @@ from accelerate.utils import DeepSpeedPlugin, FullyShardedDataParallelPlugin
 from accelerate.utils.launch import prepare_deepspeed_cmd_env, prepare_multi_gpu_env
 
 from diffmidi_core.config import TrainConfig
-from diffmidi_core.machine.deepspeed import settle
+from diffmidi_core.machine.deepspeed import reconcile
 
 FOLDER = Path(__file__).parents[2] / "examples" / "multi_gpu"
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
@@ -78,7 +78,7 @@ def test_deepspeed_says_what_the_run_decides(monkeypatch, stage):
             monkeypatch.setenv(name, value)
     plugin = DeepSpeedPlugin()
     plugin.set_mixed_precision("no")
-    settle(plugin, 8, TrainConfig(), "bf16")
+    reconcile(plugin, 8, TrainConfig(), "bf16")
     assert plugin.deepspeed_config["zero_optimization"]["stage"] == stage
 
 

@@ -105,7 +105,7 @@ def test_an_origin_that_has_changed_is_refused(fork, constant, rewrite):
     with pytest.raises(DiffmidiError, match="is not what this run was to begin from"):
         train(session)
     session.folder.note(began={"run": 3})
-    with pytest.raises(DiffmidiError, match=r"run\.json does not say what the run began from \(run: "):
+    with pytest.raises(DiffmidiError, match=r"run\.json does not hold what the run began from \(run: "):
         train(session)
 
 

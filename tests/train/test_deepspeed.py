@@ -90,4 +90,4 @@ def test_what_contradicts_it_or_cannot_be_trained_in_is_refused(settings, said):
 
 def test_fp16_is_refused():
     with pytest.raises(UsageError, match="choose --precision bf16 or fp32"):
-        deepspeed.settle(DeepSpeedPlugin(zero_stage=2), 4, TRAIN, "fp16")
+        deepspeed.reconcile(DeepSpeedPlugin(zero_stage=2), 4, TRAIN, "fp16")

@@ -18,7 +18,7 @@ def looks(monkeypatch):
     def come(*bounds):
         told = iter([each for index, bound in enumerate(bounds) for each in (bound, 2.0 - 0.01 * index)])
         monkeypatch.setattr(loop, "window_bits", lambda *_, **__: None)
-        monkeypatch.setattr(loop, "bits_per_word", lambda _: (next(told), 0.25))
+        monkeypatch.setattr(loop, "bits_per_token", lambda _: (next(told), 0.25))
 
     return come
 
@@ -54,8 +54,8 @@ def test_patience_ends_training_and_says_why(trainer, looks, ears):
     assert run.step == 5
     assert checkpoint.steps(folder(run)) == [2, 4, 5]
     said = ears.warnings[0]
-    assert "stopped at iteration 5 of 8: 3 looks" in said
-    assert "4 ± 0.25 bits per word at iteration 2" in said
+    assert "stopped at iteration 5 of 8: 3 validation passes have" in said
+    assert "4 ± 0.25 bits per token, at iteration 2" in said
     assert json.loads(run.session.folder.facts_file.read_text())["iterations"] == 5
 
 
@@ -108,7 +108,7 @@ def test_a_look_measures_held_out_and_training_music_with_the_same_noise(trainer
     assert len(run.trained_on) == len(run.heldout) > 0
     assert {each.piece for each in run.trained_on}.isdisjoint({each.piece for each in run.heldout})
     run.trained_on = run.heldout
-    run._look()
+    run._validate()
     (line,) = run.session.folder.read_log()
     assert line["train/bound_bpw"] == line["heldout/bound_bpw"] > 0
 

@@ -67,7 +67,7 @@ def test_a_bound_that_is_no_number_says_nothing():
 
 def test_the_best_look_is_the_lowest_and_never_the_untrained_models():
     best = Best()
-    assert [best.look(step, bound) for step, bound in [(0, 1.0), (10, 5.0), (20, 4.0), (30, 4.0), (40, 4.5)]] == [
+    assert [best.update(step, bound) for step, bound in [(0, 1.0), (10, 5.0), (20, 4.0), (30, 4.0), (40, 4.5)]] == [
         False,
         True,
         True,
@@ -80,7 +80,7 @@ def test_the_best_look_is_the_lowest_and_never_the_untrained_models():
 
 def test_what_is_no_number_is_not_the_best():
     best = Best()
-    assert not best.look(10, math.nan)
+    assert not best.update(10, math.nan)
     assert (best.step, best.looks_since) == (None, 1)
 
 

@@ -145,9 +145,11 @@ def test_a_loss_that_is_no_number_is_named_and_the_last_good_checkpoint_kept(tra
         run.run()
     windows = run.feed.windows(3)
     name = run.dataset.name(windows[0].piece)
-    said = f"the loss is not a finite number at iteration 4, on {name} (words {windows[0].start} to {windows[0].end}), "
+    said = (
+        f"the loss is not a finite number at iteration 4, on {name} (tokens {windows[0].start} to {windows[0].end}), "
+    )
     assert str(raised.value).startswith(said)
-    assert "and 1 more windows: lower the learning rate" in str(raised.value)
+    assert "and 1 more window: lower the learning rate" in str(raised.value)
     assert "The checkpoint of iteration 3 is whole." in str(raised.value)
     assert checkpoint.steps(run.session.folder.checkpoints) == [1, 2, 3]
 
