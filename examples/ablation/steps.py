@@ -8,7 +8,7 @@ less that is than after the most steps, and the grammar faults that the samples 
 not measured again.
 
 `--judge` names a run of process `autoregressive` on the same music, which says how many bits a word of the samples
-costs it, the order of words included ("generative perplexity" is 2 to that power). The entropy of words within their
+costs it, the order of tokens included ("generative perplexity" is 2 to that power). The entropy of tokens within their
 type stands beside it: samples that repeat themselves are cheap, and have less of it than held-out music.
 """
 
@@ -64,8 +64,8 @@ COLUMNS = (
 COLOURS = matplotlib.colormaps["tab20"].colors[::2] + matplotlib.colormaps["tab20"].colors[1::2]
 PANELS = {
     "overlap": "overlap area with held-out music",
-    "bits": "bits per word under the judge",
-    "entropy": "entropy of words in their type, bits",
+    "bits": "bits per token under the judge",
+    "entropy": "entropy of tokens in their type, bits",
     "faults": "grammar faults before rounding, %",
 }
 
@@ -76,7 +76,7 @@ class Judge:
     def __init__(self, run: Path, pipeline: Pipeline, windows: int, *, model: Pipeline | None = None) -> None:
         self.pipeline, self.tokenizer, self.model = pipeline, pipeline.tokenizer, model
         if model is not None and not (model.process.exact and model.tokenizer.vocab == self.tokenizer.vocab):
-            raise SystemExit("--judge takes a run of process autoregressive with the same words.")
+            raise SystemExit("--judge takes a run of process autoregressive with the same tokens.")
         music = ReferenceMusic(run / "data", self.tokenizer, length=pipeline.model.length)
         whole = music.whole_windows(windows)
         self.overlap: Metric = find("metric", "overlap_area").build({})
@@ -108,7 +108,7 @@ class Judge:
         return total / sum(map(len, rows))
 
     def entropy(self, rows: Sequence[Any]) -> float:
-        """Of words given their types, in bits: what is left of their variety when all order is forgotten."""
+        """Of tokens given their types, in bits: what is left of their variety when all order is forgotten."""
         words = np.concatenate(rows)
         counts = np.bincount(words, minlength=len(self.tokenizer.vocab))
         types = np.bincount(self.tokenizer.grammar.type_of, weights=counts)
@@ -116,7 +116,7 @@ class Judge:
 
 
 def _nats(counts: Any) -> float:
-    """The nats that as many words take as were counted, each coded by its share of them."""
+    """The nats that as many tokens take as were counted, each coded by its share of them."""
     counts = counts[counts > 0]
     return float((counts * np.log(counts.sum() / counts)).sum())
 
@@ -299,7 +299,7 @@ def main() -> None:
             writer.writeheader()
             writer.writerows(rows)
     lines = shown()
-    # As many windows as samples, since entropies grow with the number of words.
+    # As many windows as samples, since entropies grow with the number of tokens.
     heldout = {"entropy": judge.entropy(judge.heldout[: asked.samples])}
     if (overlap := next((float(row["heldout"]) for row in lines if row["heldout"]), None)) is not None:
         heldout["overlap"] = overlap
@@ -308,14 +308,14 @@ def main() -> None:
         f"{len(judge.reference)} held-out windows, checkpoint {pipeline.model.step}.",
         f"Overlap area with held-out music:\n\n{table(lines, 'overlap', '%.3f')}",
         f"How much less than after the most steps:\n\n{losses(lines)}",
-        f"Entropy of words within their type, bits (held-out music: {heldout['entropy']:.2f}):\n\n"
+        f"Entropy of tokens within their type, bits (held-out music: {heldout['entropy']:.2f}):\n\n"
         f"{table(lines, 'entropy', '%.2f')}",
-        f"Grammar faults before the last rounding, % of words:\n\n{table(lines, 'faults', '%.2f')}",
+        f"Grammar faults before the last rounding, % of tokens:\n\n{table(lines, 'faults', '%.2f')}",
         f"Words that the grammar changed in the last rounding, %:\n\n{table(lines, 'changes', '%.2f')}",
     ]
     if (bits := judge.bits(judge.heldout)) is not None:
         heldout["bits"] = bits
-        costs = f"Bits per word under the judge (held-out music: {bits:.2f}):"
+        costs = f"Bits per token under the judge (held-out music: {bits:.2f}):"
         said.append(f"{costs}\n\n{table(lines, 'bits', '%.2f')}")
     (out / "steps.md").write_text("\n\n".join(said) + "\n", encoding="utf-8")
     draw(lines, heldout, out / "steps.png")

@@ -68,7 +68,7 @@ def table(runs: dict[str, Path]) -> str:
     rows.append("")
     for backbone, run in runs.items():
         step, best = min(heldout_curve(run), key=lambda point: point[1])
-        rows.append(f"- {backbone}: the held-out bound is lowest at iteration {step} ({best:.3f} bits per word).")
+        rows.append(f"- {backbone}: the held-out bound is lowest at iteration {step} ({best:.3f} bits per token).")
     return "\n".join(rows) + "\n"
 
 

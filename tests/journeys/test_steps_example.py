@@ -49,7 +49,7 @@ def test_steps_are_measured_once_each_and_judged(diffmidi, music, steps):
     assert more[:4] == rows
     assert len(more) == 6
     shown = Path("masked/steps/steps.md").read_text(encoding="utf-8")
-    assert "Bits per word under the judge (held-out music: " in shown
+    assert "Bits per token under the judge (held-out music: " in shown
     assert Path("masked/steps/steps.png").stat().st_size > 0
 
 
