@@ -35,7 +35,7 @@ class Console:
     @hookimpl
     def run_started(self, stage: str, about: str) -> None:
         """A heading for each stage."""
-        self.terminal.print(f"[bold]{stage}[/bold]  {about}".strip(), highlight=False)
+        self.terminal.print(Text.assemble((stage, "bold"), f"  {about}" if about else ""), soft_wrap=True)
 
     @hookimpl
     def progress(self, what: str, done: int, total: int | None) -> None:
@@ -88,7 +88,8 @@ class Console:
         elif stage == "evaluate":
             self._table(figures)
         elif stage == "report":
-            self.terminal.print(f"  {folder / 'report.html'}: open it in a browser", highlight=False)
+            # A path that is cut by the end of the line cannot be copied.
+            self.terminal.print(Text(f"  {folder / 'report.html'}: open it in a browser"), soft_wrap=True)
 
     def _dataset(self, folder: Path, figures: Mapping[str, Any]) -> None:
         if (report := folder / "data.json").exists():

@@ -11,6 +11,7 @@ DECLARED = """
 from diffmidi.api import {of_kind}
 declared = {of_kind}(summary="a part", implementation="acme_parts:Part"{more})
 """
+OF_KIND = {"samplers": "SamplerDeclaration", "metrics": "MetricDeclaration"}
 METRIC = """
 from diffmidi.api.metric import Metric
 class Part(Metric):
@@ -53,7 +54,7 @@ def offer(install):
             package,
             {f"diffmidi.{kind}": {name: "acme:declared"}},
             version=version,
-            acme=DECLARED.format(more=more, of_kind="SamplerDeclaration" if kind == "samplers" else "Declaration"),
+            acme=DECLARED.format(more=more, of_kind=OF_KIND.get(kind, "Declaration")),
             acme_parts=parts,
         )
 

@@ -90,4 +90,4 @@ def test_two_ranks_train_and_sample_together(music, tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     assert json.loads((tmp_path / "mine" / "run.json").read_text())["processes"] == 2
     assert len(list((tmp_path / "mine" / "draws" / "1").glob("*.mid"))) == 2
-    assert done.stderr.count("held-out bound") == 3, "only the main process speaks"
+    assert done.stderr.count("bits per token on held-out") == 3, "only the main process speaks"
