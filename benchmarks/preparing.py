@@ -28,7 +28,7 @@ import numpy as np
 
 from diffmidi_core.contracts.source import Source
 from diffmidi_core.contracts.tokenizer import Tokenizer
-from diffmidi_core.data.prepare import prepare
+from diffmidi_core.data.prepare import Choices, Running, prepare
 from diffmidi_core.errors import RefusedError
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.music.notes import Notes, Score, notes_of, score_of
@@ -38,12 +38,12 @@ from diffmidi_core.registry import find
 GROWN = """
 import json, resource, sys, time
 from pathlib import Path
-from diffmidi_core.data.prepare import prepare
+from diffmidi_core.data.prepare import Choices, prepare
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.registry import find
 source, tokenizer = find("source", "folder").build(data=sys.argv[1]), find("tokenizer", "mmm").build()
 begun = time.perf_counter()
-report = prepare(source, tokenizer, Path(sys.argv[1], "data"), heldout=0.1, hooks=Hooks())
+report = prepare(source, tokenizer, Path(sys.argv[1], "data"), Choices(heldout=0.1), hooks=Hooks())
 spent = time.perf_counter() - begun
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 print(json.dumps([spent, peak, report.kept, report.notes]))
@@ -127,7 +127,13 @@ def parts(music: Path) -> tuple[Source, Tokenizer]:
 
 
 def prepared(music: Path, out: Path, workers: int) -> None:
-    prepare(*parts(music), out, heldout=0.1, hooks=Hooks(), workers=workers, make=partial(parts, music))
+    prepare(
+        *parts(music),
+        out,
+        Choices(heldout=0.1),
+        hooks=Hooks(),
+        running=Running(workers=workers, make=partial(parts, music)),
+    )
 
 
 def grow(count: int, temporary: Path) -> None:

@@ -7,7 +7,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from diffmidi_core import __version__
@@ -25,7 +25,7 @@ from diffmidi_core.errors import DiffmidiError, StoppedError
 from diffmidi_core.files import partial_of, read_json, whole_folder, write_json
 from diffmidi_core.hooks import Hooks
 
-__all__ = ["REPORT", "TOKENIZER", "TOKENS", "Report", "prepare"]
+__all__ = ["REPORT", "TOKENIZER", "TOKENS", "Choices", "Report", "Running", "prepare"]
 
 TOKENIZER = "tokenizer"
 MEASURED = 64
@@ -33,94 +33,112 @@ MEASURED = 64
 _CHECK_EVERY = 0.2
 
 
-def prepare(
-    source: Source,
-    tokenizer: Tokenizer,
-    folder: Path,
-    *,
-    heldout: float,
-    test: float = 0.0,
-    hooks: Hooks,
-    near_duplicates: str = "group",
-    group: str | None = None,
-    labels: Path | None = None,
-    workers: int = 1,
-    make: Make | None = None,
-    rank: int = 0,
-    ranks: int = 1,
-    stop: Callable[[], bool] = lambda: False,
-) -> Report:
-    """Write the token dataset of a source into `folder`.
+@dataclass(frozen=True)
+class Choices:
+    """What becomes of the pieces, beside the tokens: what is kept, on which side of the split, under which labels.
 
-    Finished shards of it lie beside the folder until it stands. A preparation that was stopped, or killed, goes on
-    with them where the pieces, the tokenizer and the options are the same. The bytes of the result do not depend on
-    where it was stopped, nor on `workers` and `ranks`.
-
-    Args:
-        source, tokenizer: what is prepared, and how it becomes tokens.
-        folder: is made, or replaced, at the end.
+    Attributes:
         heldout, test: shares of the pieces held out to watch training by, and kept to judge the model by.
-        hooks: are told of the progress, and of what the user should know.
         near_duplicates: versions of one piece stay on one side of the split ("group"), all but the first are left out
             ("drop"), or they are taken for different pieces ("ignore").
         group: names groups of pieces that stay on one side as well: "folder", or a column of the labels.
         labels: a CSV file of labels to lay over the measured ones.
+    """
+
+    heldout: float
+    test: float = 0.0
+    near_duplicates: str = "group"
+    group: str | None = None
+    labels: Path | None = None
+
+
+@dataclass(frozen=True)
+class Running:
+    """How the work is shared out. The bytes of the result do not depend on it.
+
+    Attributes:
         workers: processes; 0: as many as the work is worth, by what the first shard takes, and cores allow.
         make: makes source and tokenizer anew in another process; can be pickled. Without it there is one process.
         rank, ranks: this process among those that were started together on this folder. The first one merges.
         stop: asked ten times a second whether to stop.
+    """
+
+    workers: int = 1
+    make: Make | None = None
+    rank: int = 0
+    ranks: int = 1
+    stop: Callable[[], bool] = lambda: False
+
+
+def prepare(
+    source: Source,
+    tokenizer: Tokenizer,
+    folder: Path,
+    choices: Choices,
+    *,
+    hooks: Hooks,
+    running: Running = Running(),  # frozen
+) -> Report:
+    """Write the token dataset of a source into `folder`, which is made, or replaced, at the end.
+
+    Finished shards of it lie beside the folder until it stands. A preparation that was stopped, or killed, goes on
+    with them where the pieces, the tokenizer and the choices are the same. The hooks are told of the progress, and of
+    what the user should know.
 
     Raises:
-        StoppedError: after `stop` returned true.
+        StoppedError: after `running.stop` returned true.
         DiffmidiError: where no piece at all can be used, or another rank has failed.
     """
     pieces = Pieces(source.pieces())
-    given = GivenLabels(labels, (piece.id for piece in pieces)) if labels else None
-    groups = None if group is None else group_of(group, given)
-    options = {"heldout": heldout, "test": test, "near_duplicates": near_duplicates, "group": group}
-    plan = _plan(source, tokenizer, pieces, labels=labels, **options)
-    beside = partial_of(folder)
+    given = GivenLabels(choices.labels, (piece.id for piece in pieces)) if choices.labels else None
+    groups = None if choices.group is None else group_of(choices.group, given)
+    plan = _plan(source, tokenizer, pieces, choices)
     finished = _Finished(folder, plan)
+    if finished():
+        return finished.report()
+    beside = partial_of(folder)
+    place = Place(beside / plan, running.rank, running.ranks)
 
     def tell(done: int) -> None:
         hooks.emit("progress", what="pieces", done=done, total=len(pieces))
 
-    if finished():
-        return finished.report()
-    place = Place(beside / plan, rank, ranks)
+    work = Work(
+        pieces,
+        place,
+        measured=min(1.0, MEASURED / max(len(pieces), 1)),
+        tell=tell,
+        stop=running.stop,
+        over=finished if running.rank else lambda: False,
+    )
     with place.telling():
-        if rank == 0:
+        if running.rank == 0:
             _remove_others(beside, plan, hooks)
-        work = Work(
-            pieces,
-            place,
-            measured=min(1.0, MEASURED / max(len(pieces), 1)),
-            tell=tell,
-            stop=stop,
-            over=finished if rank else lambda: False,
-        )
-        work_on(work, source, tokenizer, make=make, workers=workers)
-        if rank:
-            _wait(finished, place, stop)
+        work_on(work, source, tokenizer, make=running.make, workers=running.workers)
+        if running.rank:
+            _wait(finished, place, running.stop)
         else:
             tell(len(pieces))
             shards = [place.shard(number) for number in range(work.shards)]
-            merging = Merging(shards, source, pieces, near_duplicates, given, groups)
-            report = Report(
-                found=len(pieces),
-                heldout_share=heldout,
-                test_share=test,
-                in_seconds=tokenizer.time_stretch(1.5) is not None,
-                grouped={"by": group} if group else {},
-                tokenizer=tokenizer.fingerprint,
-                plan=plan,
-            )
-            _finish(merging, report, tokenizer, folder, place)
+            merging = Merging(shards, source, pieces, choices.near_duplicates, given, groups)
+            _finish(merging, _begun(tokenizer, pieces, choices, plan), tokenizer, folder, place)
     shutil.rmtree(beside, ignore_errors=True)
     report = finished.report()
     for remark in report.warnings:
         hooks.warn(remark)
     return report
+
+
+def _begun(tokenizer: Tokenizer, pieces: Pieces, choices: Choices, plan: str) -> Report:
+    """The report before anything is counted."""
+    return Report(
+        found=len(pieces),
+        heldout_share=choices.heldout,
+        test_share=choices.test,
+        in_seconds=tokenizer.time_stretch(1.5) is not None,
+        grouped={"by": choices.group} if choices.group else {},
+        tokenizer=tokenizer.fingerprint,
+        plan=plan,
+    )
 
 
 class _Finished:
@@ -136,17 +154,15 @@ class _Finished:
         return read_report(self.file.parent)
 
 
-def _plan(
-    source: Source, tokenizer: Tokenizer, pieces: Sequence[Piece], *, labels: Path | None, **options: object
-) -> str:
+def _plan(source: Source, tokenizer: Tokenizer, pieces: Sequence[Piece], choices: Choices) -> str:
     """Names what is prepared and how: what was made under another name is of no use."""
     kind = type(source)
     plan = {
         "version": __version__,
         "source": [f"{kind.__module__}:{kind.__qualname__}", source.options.model_dump(mode="json"), source.data],
         "tokenizer": tokenizer.fingerprint,
-        "labels": hashlib.sha256(labels.read_bytes()).hexdigest() if labels else None,
-        **options,
+        **asdict(choices),
+        "labels": hashlib.sha256(choices.labels.read_bytes()).hexdigest() if choices.labels else None,
     }
     digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode())
     for piece in pieces:

@@ -14,7 +14,7 @@ from diffmidi_core.contracts.metric import TrainingMusic
 from diffmidi_core.contracts.source import Source
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.chosen import Chosen
-from diffmidi_core.data.prepare import Report, prepare
+from diffmidi_core.data.prepare import Choices, Report, Running, prepare
 from diffmidi_core.data.sustained import Sustained
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import read_json, write_json
@@ -113,12 +113,12 @@ def _prepared(
             music,
             tokenizer,
             folder,
-            heldout=0.0,
-            # What it would warn of is about training on these data; what matters here is reported by `_remarks`.
+            Choices(heldout=0.0, near_duplicates="ignore"),
             hooks=_Progress(hooks),
-            near_duplicates="ignore",
-            workers=0 if world_size() == 1 else 1,
-            make=partial(_parts, source, data, sustain, tracks, model.manifest, saved),
+            running=Running(
+                workers=0 if world_size() == 1 else 1,
+                make=partial(_parts, source, data, sustain, tracks, model.manifest, saved),
+            ),
         )
         yield folder, report
 

@@ -10,7 +10,7 @@ from diffmidi_core.contracts.source import Source
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.augment import Augmentation, resolved
 from diffmidi_core.data.chosen import Chosen
-from diffmidi_core.data.prepare import REPORT, TOKENIZER, prepare
+from diffmidi_core.data.prepare import REPORT, TOKENIZER, Choices, Running, prepare
 from diffmidi_core.data.sustained import Sustained
 from diffmidi_core.errors import DiffmidiError, StoppedError
 from diffmidi_core.machine.build import build, build_tokenizer, check_parts
@@ -42,17 +42,21 @@ def prepare_data(session: Session, *, command: str = "prepare") -> None:
                 source,
                 session.tokenizer,
                 session.folder.data,
-                heldout=options.heldout,
-                test=options.test,
+                Choices(
+                    heldout=options.heldout,
+                    test=options.test,
+                    near_duplicates=options.near_duplicates,
+                    group=options.group,
+                    labels=options.labels,
+                ),
                 hooks=session.hooks,
-                near_duplicates=options.near_duplicates,
-                group=options.group,
-                labels=options.labels,
-                workers=options.workers,
-                make=partial(_parts, config, session.folder.data / TOKENIZER),
-                rank=rank(),
-                ranks=world_size(),
-                stop=lambda: stop.asked,
+                running=Running(
+                    workers=options.workers,
+                    make=partial(_parts, config, session.folder.data / TOKENIZER),
+                    rank=rank(),
+                    ranks=world_size(),
+                    stop=lambda: stop.asked,
+                ),
             )
         except StoppedError as stopped:
             raise StoppedError(f"{stopped} Go on with: diffmidi {command} --resume {session.folder.path}") from None

@@ -35,7 +35,7 @@ def render(work: Surroundings, draw: DrawFolder, renderers: Sequence[Part], *, m
             path = draw.path / f"{piece.stem}{renderer.suffix}"
             try:
                 with blamed("renderer", part, f"rendering piece {piece.number}"):
-                    renderer.render(score, path, title=f"{draw.path.name}, piece {piece.number}")
+                    renderer.render(score, path, title=f"Draw {draw.path.name}, piece {piece.number}")
             except BrokenPluginError as error:
                 work.hooks.warn(f"{error} It is left out.")
                 using.remove((part, renderer))

@@ -101,7 +101,7 @@ class Console:
     def _table(self, figures: Mapping[str, Any]) -> None:
         """One table for each thing that was measured; the caveats stand below them all."""
         known = {name: StoredFigure.model_validate(each) for name, each in figures.items() if each is not None}
-        for shown in tables(known):
+        for shown in tables(known, self.terminal.width):
             self.terminal.print(shown, highlight=False)
 
     def _plain_line(self, done: int, total: int | None) -> None:

@@ -13,19 +13,24 @@ from diffmidi.api.hook import StoredFigure, figure_text, interval_text, spread_t
 Figures = Mapping[str, StoredFigure]
 WIDTH = 36
 """Columns of the terminal that titles take at most; longer ones are wrapped."""
+WITH_IDS = 100
+"""Columns of a terminal that has room for ids."""
 
 
-def tables(figures: Figures) -> Iterator[Table | Text]:
-    """A table for each thing that was measured, for 100 columns, and below them the caveats, by their marks."""
+def tables(figures: Figures, width: int) -> Iterator[Table | Text]:
+    """A table for each thing that was measured, and below them the caveats, by their marks.
+
+    Ids stand in a column of their own where the terminal is `width` = 100 columns wide or more.
+    """
     caveats: list[str] = []
     for things in dict.fromkeys((each.of, each.measured_on) for each in figures.values()):
         here = {name: each for name, each in figures.items() if (each.of, each.measured_on) == things}
-        yield _table(here, caveats)
+        yield _table(here, caveats, ids=width >= WITH_IDS)
     for number, caveat in enumerate(caveats, 1):
         yield Text(f"  {_mark(number)} {caveat}")
 
 
-def _table(figures: Figures, caveats: list[str]) -> Table:
+def _table(figures: Figures, caveats: list[str], *, ids: bool) -> Table:
     """Figures of one kind of thing; adds to `caveats` what its marks refer to."""
     rows = list(_rows(figures, caveats))
     some = next(iter(figures.values()))
@@ -34,10 +39,11 @@ def _table(figures: Figures, caveats: list[str]) -> Table:
     if compared:
         title += f"; the reference is {some.music or 'music that was not trained on'}"
     table = Table(title=Text(title, "italic"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    shown = [name for name in rows[0] if any(row[name] for row in rows)]  # no column that is empty
+    # No column that is empty, and no id where names would have to be cut for it.
+    shown = [name for name in rows[0] if any(row[name] for row in rows) and (ids or name != "id")]
     for name in shown:
         if name == "title":
-            table.add_column("", max_width=WIDTH)
+            table.add_column("", max_width=WIDTH, overflow="fold")
         else:
             table.add_column(name, justify="left" if name in ("better", "id") else "right", no_wrap=True)
     for row in rows:

@@ -8,7 +8,7 @@ from diffmidi_core.config import AugmentConfig
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.augment import Augmentation
 from diffmidi_core.data.dataset import TokenDataset, Window
-from diffmidi_core.data.prepare import prepare
+from diffmidi_core.data.prepare import Choices, prepare
 from diffmidi_core.errors import UsageError
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.registry import find
@@ -37,7 +37,7 @@ def opened(tmp_path_factory):
         tokenizer = find("tokenizer", name).build(options)
         if tokenizer.fingerprint not in folders:
             folders[tokenizer.fingerprint] = folder = tmp_path_factory.mktemp("data") / "data"
-            prepare(Scores(SCORES), tokenizer, folder, heldout=0.3, hooks=Hooks())
+            prepare(Scores(SCORES), tokenizer, folder, Choices(heldout=0.3), hooks=Hooks())
         augment = None if config is None else Augmentation(config, tokenizer)
         return tokenizer, TokenDataset(folders[tokenizer.fingerprint], tokenizer, length=LENGTH, augment=augment)
 

@@ -4,7 +4,7 @@ from symusic.core import NoteTick, TrackTick
 
 from diffmidi_core.config import resolve
 from diffmidi_core.data.chosen import Chosen
-from diffmidi_core.data.prepare import prepare
+from diffmidi_core.data.prepare import Choices, prepare
 from diffmidi_core.hooks import Hooks
 
 from .conftest import Scores, piece_of
@@ -26,7 +26,10 @@ def test_other_instruments_are_left_out_counted_and_said(tokenizer, tmp_path):
     for tracks in ("piano", "all"):
         hooks = Hooks()
         source = Chosen(Scores(scores), tracks)
-        reports[tracks] = prepare(source, tokenizer, tmp_path / tracks, heldout=0.3, hooks=hooks), hooks.warnings
+        reports[tracks] = (
+            prepare(source, tokenizer, tmp_path / tracks, Choices(heldout=0.3), hooks=hooks),
+            hooks.warnings,
+        )
     piano, said = reports["piano"]
     assert (piano.kept, piano.notes, list(piano.refused)) == (3, 3 * 40, ["no_piano"])
     assert (piano.read["other_notes"], piano.read["with_others"]) == (14, 2)

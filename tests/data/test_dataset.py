@@ -9,7 +9,7 @@ import pytest
 
 from diffmidi.api.tokenizer import Notes, score_of
 from diffmidi_core.data.dataset import TokenDataset
-from diffmidi_core.data.prepare import prepare
+from diffmidi_core.data.prepare import Choices, prepare
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.registry import find
@@ -22,7 +22,7 @@ SCORES = {f"piece {seed}": piece_of(seed, notes=5 + 7 * seed) for seed in range(
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, tokenizer):
     path = tmp_path_factory.mktemp("data") / "data"
-    prepare(Scores(SCORES), tokenizer, path, heldout=0.3, hooks=Hooks())
+    prepare(Scores(SCORES), tokenizer, path, Choices(heldout=0.3), hooks=Hooks())
     return path
 
 
@@ -91,7 +91,7 @@ def test_heldout_windows_tile_their_pieces(dataset):
 
 
 def test_test_windows_tile_the_test_pieces(tmp_path, tokenizer):
-    prepare(Scores(SCORES), tokenizer, tmp_path / "data", heldout=0.2, test=0.3, hooks=Hooks())
+    prepare(Scores(SCORES), tokenizer, tmp_path / "data", Choices(heldout=0.2, test=0.3), hooks=Hooks())
     dataset = TokenDataset(tmp_path / "data", tokenizer, length=64)
     sides = [set(each.tolist()) for each in (dataset.train_pieces, dataset.heldout_pieces, dataset.test_pieces)]
     assert list(map(len, sides)) == [6, 2, 4]
@@ -109,7 +109,7 @@ def test_windows_are_in_an_order_of_the_music_alone(tmp_path, tokenizer):
     orders = []
     for name, scores in (("one", pieces), ("two", [*reversed(pieces), *more])):
         named = {f"{name} {number}": score for number, score in enumerate(scores)}
-        prepare(Scores(named), tokenizer, tmp_path / name, heldout=0.5, hooks=Hooks())
+        prepare(Scores(named), tokenizer, tmp_path / name, Choices(heldout=0.5), hooks=Hooks())
         dataset = TokenDataset(tmp_path / name, tokenizer, length=64)
         windows = dataset.heldout()
         assert windows != sorted(windows, key=lambda each: (each.piece, each.start))
@@ -133,7 +133,7 @@ def test_the_rest_of_a_note_of_more_words_than_a_window_is_in_no_tile(tmp_path):
     tokenizer = find("tokenizer", "mmm").build({"layout": "run", "max_shift": 1})
     notes = Notes(np.arange(4) * 9600, np.full(4, 480), np.full(4, 60), np.full(4, 80))
     scores = {"one": score_of(notes), "two": piece_of(1)}
-    prepare(Scores(scores, {"one": "x", "two": "y"}), tokenizer, tmp_path / "data", heldout=0.5, hooks=Hooks())
+    prepare(Scores(scores, {"one": "x", "two": "y"}), tokenizer, tmp_path / "data", Choices(heldout=0.5), hooks=Hooks())
     dataset = TokenDataset(tmp_path / "data", tokenizer, length=6)
     rests = next(piece for piece in (0, 1) if dataset.name(piece) == "one")
     dataset.heldout_pieces = np.array([rests])
@@ -165,7 +165,7 @@ def test_another_tokenizer_is_refused(folder):
 @pytest.mark.parametrize("layout", ["run", "paper"])
 def test_other_layouts_are_cut_at_notes_too(tmp_path, layout):
     tokenizer = find("tokenizer", "mmm").build({"layout": layout})
-    prepare(Scores(SCORES), tokenizer, tmp_path / "data", heldout=0.3, hooks=Hooks())
+    prepare(Scores(SCORES), tokenizer, tmp_path / "data", Choices(heldout=0.3), hooks=Hooks())
     dataset = TokenDataset(tmp_path / "data", tokenizer, length=50)
     for window in dataset.draw(100, seed=1, step=0) + dataset.heldout():
         words = dataset.tokens(window)

@@ -8,7 +8,7 @@ import pytest
 
 from diffmidi_core.data import heartbeat
 from diffmidi_core.data.heartbeat import Watch, beating
-from diffmidi_core.data.prepare import prepare
+from diffmidi_core.data.prepare import Choices, Running, prepare
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.hooks import Hooks
 
@@ -55,5 +55,12 @@ def test_a_rank_gives_up_where_the_first_one_never_comes(tmp_path, tokenizer, mo
     monkeypatch.setattr(heartbeat, "PATIENCE", 0.01)
     scores = {f"piece {seed}": piece_of(seed) for seed in range(3)}
     with pytest.raises(DiffmidiError, match="start all ranks again"):
-        prepare(Scores(scores), tokenizer, tmp_path / "data", heldout=0.3, hooks=Hooks(), rank=1, ranks=2)
+        prepare(
+            Scores(scores),
+            tokenizer,
+            tmp_path / "data",
+            Choices(heldout=0.3),
+            hooks=Hooks(),
+            running=Running(rank=1, ranks=2),
+        )
     assert len(list(tmp_path.glob("data.partial/*/shard-*.arrow"))) == 1

@@ -10,7 +10,7 @@ import pytest
 from diffmidi.api.renderer import write_midi
 from diffmidi.api.tokenizer import Notes, score_of
 from diffmidi_core.data.merging import NAMED, _first_of_each
-from diffmidi_core.data.prepare import prepare
+from diffmidi_core.data.prepare import Choices, prepare
 from diffmidi_core.data.ragged import ArrowFile
 from diffmidi_core.data.report import figures
 from diffmidi_core.hooks import Hooks
@@ -25,10 +25,9 @@ def melody(seed, transposed=0, notes=120):
     return score_of(Notes(np.arange(notes) * 240, np.full(notes, 240), pitch, np.full(notes, 80)))
 
 
-def prepared(folder, scores, tokenizer, **options):
-    report = prepare(
-        Scores(scores, options.pop("groups", None)), tokenizer, folder, **{"heldout": 0.5, "hooks": Hooks()} | options
-    )
+def prepared(folder, scores, tokenizer, groups=None, **choices):
+    source = Scores(scores, groups)
+    report = prepare(source, tokenizer, folder, Choices(**{"heldout": 0.5} | choices), hooks=Hooks())
     with (folder / "split.csv").open(newline="") as file:
         return report, list(csv.DictReader(file))
 
@@ -41,7 +40,7 @@ def test_copies_are_left_out_and_named_with_what_is_the_same(tmp_path, tokenizer
     (music / "c.mid").write_bytes(gzip.compress((music / "a.mid").read_bytes()))
     write_midi(melody(2), music / "d.mid")
     source = find("source", "folder").build(data=str(music))
-    report = prepare(source, tokenizer, tmp_path / "data", heldout=0.5, hooks=Hooks())
+    report = prepare(source, tokenizer, tmp_path / "data", Choices(heldout=0.5), hooks=Hooks())
     assert report.copies == [
         {"piece": "b.mid", "of": "a.mid", "same": "bytes"},
         {"piece": "c.mid", "of": "a.mid", "same": "notes"},

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 from symusic.core import ControlChangeTick
 
-from diffmidi_core.data.prepare import prepare
+from diffmidi_core.data.prepare import Choices, prepare
 from diffmidi_core.data.report import figures
 from diffmidi_core.data.sustained import Sustained
 from diffmidi_core.errors import DiffmidiError
@@ -16,7 +16,7 @@ from .conftest import Scores, piece_of
 
 
 def run(scores, folder, tokenizer, **groups):
-    return prepare(Scores(scores, groups), tokenizer, folder, heldout=0.3, hooks=Hooks())
+    return prepare(Scores(scores, groups), tokenizer, folder, Choices(heldout=0.3), hooks=Hooks())
 
 
 def test_it_counts_what_it_kept_and_names_what_it_refused(tmp_path, tokenizer):
@@ -38,7 +38,7 @@ class Counted(Scores):
 
 def test_it_counts_note_ons_beside_notes_and_names_what_was_repaired(tmp_path, tokenizer):
     scores = {"a": piece_of(1), "b": piece_of(2), "copy of b": piece_of(2), "broken": None}
-    report = prepare(Counted(scores), tokenizer, tmp_path / "data", heldout=0.3, hooks=Hooks())
+    report = prepare(Counted(scores), tokenizer, tmp_path / "data", Choices(heldout=0.3), hooks=Hooks())
     assert report.read == {
         **{"note_ons": 90, "notes_read": 80, "with_pedal": 0},
         **{"unreleased_keys": 2, "long_tracks": 1},
@@ -53,10 +53,10 @@ def test_it_says_that_there_is_a_pedal_and_what_share_of_the_notes_it_changes(tm
     for time, value in [(0, 127), (700, 0)]:
         pedalled.tracks[0].controls.append(ControlChangeTick(time, 64, value))
     source = Counted({"a": pedalled, "c": piece_of(2)})
-    left_out = prepare(source, tokenizer, tmp_path / "left out", heldout=0.3, hooks=Hooks())
+    left_out = prepare(source, tokenizer, tmp_path / "left out", Choices(heldout=0.3), hooks=Hooks())
     assert left_out.read["with_pedal"] == 1
     assert [each for each in left_out.warnings if "50 % of the pieces have a sustain pedal" in each]
-    heard = prepare(Sustained(source), tokenizer, tmp_path / "heard", heldout=0.3, hooks=Hooks())
+    heard = prepare(Sustained(source), tokenizer, tmp_path / "heard", Choices(heldout=0.3), hooks=Hooks())
     assert (heard.read["with_pedal"], heard.read["sustained"]) == (1, 2)
     assert not [each for each in heard.warnings if "pedal" in each]
 
@@ -89,7 +89,11 @@ def test_an_interrupted_preparation_leaves_nothing(tmp_path, tokenizer):
 
     with pytest.raises(KeyboardInterrupt):
         prepare(
-            Interrupting({"a": piece_of(1), "b": piece_of(2)}), tokenizer, tmp_path / "data", heldout=0.1, hooks=Hooks()
+            Interrupting({"a": piece_of(1), "b": piece_of(2)}),
+            tokenizer,
+            tmp_path / "data",
+            Choices(heldout=0.1),
+            hooks=Hooks(),
         )
     assert list(tmp_path.iterdir()) == []
 

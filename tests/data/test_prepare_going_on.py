@@ -9,7 +9,7 @@ import pytest
 
 from diffmidi.api.renderer import write_midi
 from diffmidi_core.data import working
-from diffmidi_core.data.prepare import prepare
+from diffmidi_core.data.prepare import Choices, Running, prepare
 from diffmidi_core.errors import DiffmidiError, StoppedError
 from diffmidi_core.hooks import Hooks
 
@@ -24,7 +24,7 @@ from functools import partial
 from pathlib import Path
 from diffmidi_core.config import resolve
 from diffmidi_core.data import working
-from diffmidi_core.data.prepare import prepare
+from diffmidi_core.data.prepare import Choices, Running, prepare
 from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.machine.session import Session
 from diffmidi_core.run.stages import prepare_data
@@ -45,8 +45,9 @@ def make(slow=0.0, light=False):
     return source, tokenizer
 
 
-def prepared(folder, slow=0.0, **options):
-    return prepare(*make(slow), Path(folder), heldout=0.3, hooks=Hooks(silent=True), **options)
+def prepared(folder, slow=0.0, **running):
+    running = Running(**running)
+    return prepare(*make(slow), Path(folder), Choices(heldout=0.3), hooks=Hooks(silent=True), running=running)
 
 
 def bytes_of(folder):
@@ -87,7 +88,8 @@ def automatic():
         source, tokenizer = make()
         well = source.read_counted
         source.read_counted = lambda piece: read.append(piece) or well(piece)
-        prepare(source, tokenizer, Path(out, name), heldout=0.3, hooks=Hooks(silent=True), workers=0, make=make)
+        running = Running(workers=0, make=make)
+        prepare(source, tokenizer, Path(out, name), Choices(heldout=0.3), hooks=Hooks(silent=True), running=running)
         assert len(read) == here, (name, len(read))
         read.clear()
     assert bytes_of(f"{out}/alone") == bytes_of(f"{out}/shared out")
@@ -120,7 +122,8 @@ def failing_rank():
 
     source.read_counted = full if number else patient
     try:
-        prepare(source, tokenizer, Path(out), heldout=0.3, hooks=Hooks(silent=True), rank=number, ranks=2)
+        running = Running(rank=number, ranks=2)
+        prepare(source, tokenizer, Path(out), Choices(heldout=0.3), hooks=Hooks(silent=True), running=running)
     except DiffmidiError as error:
         sys.exit(str(error))
 
@@ -223,13 +226,10 @@ def small_shards(monkeypatch):
     monkeypatch.setattr(working, "_CHECK_EVERY", 0.0)
 
 
-def stopped_after(count, source, tokenizer, folder, **options):
+def stopped_after(count, source, tokenizer, folder, heldout=0.3, hooks=None):
+    running = Running(stop=lambda: len(source.read_so_far) >= count)
     with pytest.raises(StoppedError, match=f"Stopped at piece {count} of {len(source.scores)}; what is done is kept."):
-        prepare(
-            *(source, tokenizer, folder),
-            **{"heldout": 0.3, "hooks": Hooks()} | options,
-            stop=lambda: len(source.read_so_far) >= count,
-        )
+        prepare(source, tokenizer, folder, Choices(heldout=heldout), hooks=hooks or Hooks(), running=running)
 
 
 def test_what_was_done_when_it_was_stopped_is_not_done_again(tmp_path, tokenizer, small_shards):
@@ -237,7 +237,7 @@ def test_what_was_done_when_it_was_stopped_is_not_done_again(tmp_path, tokenizer
     stopped_after(6, Counting(scores), tokenizer, tmp_path / "data")
     assert os.listdir(tmp_path) == ["data.partial"]
     source = Counting(scores)
-    prepare(source, tokenizer, tmp_path / "data", heldout=0.3, hooks=Hooks(silent=True))
+    prepare(source, tokenizer, tmp_path / "data", Choices(heldout=0.3), hooks=Hooks(silent=True))
     assert source.read_so_far == tuple(f"piece {seed}" for seed in range(4, 10))
     assert os.listdir(tmp_path) == ["data"]
 
@@ -252,7 +252,7 @@ def test_it_begins_anew_and_says_so_where_something_has_changed(tmp_path, tokeni
     elif change == "stamps":
         source.stamp = lambda piece: "newer"
     heldout = 0.5 if change == "options" else 0.3
-    prepare(source, tokenizer, tmp_path / "data", heldout=heldout, hooks=hooks)
+    prepare(source, tokenizer, tmp_path / "data", Choices(heldout=heldout), hooks=hooks)
     assert len(source.read_so_far) == len(scores)
     assert "it begins anew" in hooks.warnings[0]
     assert os.listdir(tmp_path) == ["data"]
@@ -260,9 +260,11 @@ def test_it_begins_anew_and_says_so_where_something_has_changed(tmp_path, tokeni
 
 def test_a_finished_preparation_is_left_as_it_is(tmp_path, tokenizer):
     scores = {f"piece {seed}": piece_of(seed) for seed in range(4)}
-    first = prepare(Scores(scores), tokenizer, tmp_path / "data", heldout=0.3, hooks=Hooks(silent=True))
+    first = prepare(Scores(scores), tokenizer, tmp_path / "data", Choices(heldout=0.3), hooks=Hooks(silent=True))
     before = (tmp_path / "data" / "tokens.arrow").stat().st_mtime_ns
-    assert prepare(Scores(scores), tokenizer, tmp_path / "data", heldout=0.3, hooks=Hooks(silent=True)) == first
+    assert (
+        prepare(Scores(scores), tokenizer, tmp_path / "data", Choices(heldout=0.3), hooks=Hooks(silent=True)) == first
+    )
     assert (tmp_path / "data" / "tokens.arrow").stat().st_mtime_ns == before
 
 
@@ -272,4 +274,4 @@ def test_a_damaged_shard_is_named(tmp_path, tokenizer, small_shards):
     (shard,) = (tmp_path / "data.partial").glob("*/shard-000000.arrow")
     shard.write_bytes(shard.read_bytes()[:200])
     with pytest.raises(DiffmidiError, match=r"shard-000000.arrow is damaged: delete it"):
-        prepare(Counting(scores), tokenizer, tmp_path / "data", heldout=0.3, hooks=Hooks(silent=True))
+        prepare(Counting(scores), tokenizer, tmp_path / "data", Choices(heldout=0.3), hooks=Hooks(silent=True))

@@ -9,7 +9,7 @@ import pytest
 from diffmidi.api.tokenizer import notes_of
 from diffmidi_core.data.dataset import TokenDataset
 from diffmidi_core.data.labels import measured
-from diffmidi_core.data.prepare import prepare
+from diffmidi_core.data.prepare import Choices, prepare
 from diffmidi_core.errors import UsageError
 from diffmidi_core.hooks import Hooks
 
@@ -23,7 +23,13 @@ def prepared(tmp_path: Path, tokenizer):
         if csv is not None:
             path.write_text(csv, encoding="utf-8")
         folder = tmp_path / "data"
-        prepare(Scores(scores), tokenizer, folder, heldout=0.3, hooks=Hooks(), labels=path if csv is not None else None)
+        prepare(
+            Scores(scores),
+            tokenizer,
+            folder,
+            Choices(heldout=0.3, labels=path if csv is not None else None),
+            hooks=Hooks(),
+        )
         return TokenDataset(folder, tokenizer, length=32)
 
     return make

@@ -6,7 +6,7 @@ import pytest
 
 from diffmidi.api.tokenizer import Timeline
 from diffmidi_core.data.dataset import TokenDataset
-from diffmidi_core.data.prepare import prepare
+from diffmidi_core.data.prepare import Choices, prepare
 from diffmidi_core.draw.length import typical_of
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.saved.typical import Typical
@@ -28,7 +28,7 @@ def played(seed, qpm, metre, late=0.0):
 
 
 def dataset_of(scores, tokenizer, folder, **options):
-    prepare(Scores(scores), tokenizer, folder, hooks=Hooks(), near_duplicates="ignore", **options)
+    prepare(Scores(scores), tokenizer, folder, Choices(near_duplicates="ignore", **options), hooks=Hooks())
     return TokenDataset(folder, tokenizer, length=64)
 
 

@@ -11,7 +11,7 @@ from symusic.core import TimeSignatureTick
 
 from diffmidi import read_midi
 from diffmidi.api.tokenizer import Notes, notes_of, score_of
-from diffmidi_core.data.prepare import prepare
+from diffmidi_core.data.prepare import Choices, prepare
 from diffmidi_core.data.timing import Timing, timing_of
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.registry import find
@@ -70,7 +70,7 @@ def prepared(folder, grid, performances, scores=8):
     music = {f"played {seed}": piece(played(seed), seed=seed) for seed in range(performances)}
     music |= {f"written {seed}": piece(BEATS, (0, 1, 4), seed=100 + seed) for seed in range(scores)}
     tokenizer = find("tokenizer", "mmm").build({"grid": grid})
-    return prepare(Scores(music), tokenizer, folder, heldout=0.3, hooks=Hooks())
+    return prepare(Scores(music), tokenizer, folder, Choices(heldout=0.3), hooks=Hooks())
 
 
 def test_prepare_counts_them_and_says_what_to_do_about_performances(tmp_path):

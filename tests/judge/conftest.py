@@ -15,7 +15,7 @@ from diffmidi.api.renderer import write_midi
 from diffmidi.api.tokenizer import Notes, score_of
 from diffmidi_core import registry
 from diffmidi_core.config import resolve
-from diffmidi_core.data.prepare import prepare
+from diffmidi_core.data.prepare import Choices, prepare
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.judge.metrics import Metrics
 from diffmidi_core.judge.music import ReferenceMusic
@@ -110,7 +110,7 @@ def data(tmp_path_factory, model):
     folder = tmp_path_factory.mktemp("data")
     music = write_music(folder / "music", range(12))
     source = find("source", "folder").build(data=str(music))
-    prepare(source, model.tokenizer, folder / "data", heldout=0.2, test=0.3, hooks=Hooks())
+    prepare(source, model.tokenizer, folder / "data", Choices(heldout=0.2, test=0.3), hooks=Hooks())
     return folder / "data"
 
 

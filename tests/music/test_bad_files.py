@@ -15,7 +15,7 @@ from diffmidi import Score
 from diffmidi.api import RefusedError
 from diffmidi.api.source import Piece, Source
 from diffmidi.api.tokenizer import Tokenizer, sustained
-from diffmidi_core.data.prepare import prepare
+from diffmidi_core.data.prepare import Choices, prepare
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.registry import find
 
@@ -60,7 +60,7 @@ def test_each_bad_file_is_refused_for_its_reason_and_the_others_are_kept(tmp_pat
         except RefusedError as error:
             refused[piece.id.removesuffix(".mid")] = error.reason
     assert refused == {name: reason for name, (reason, _) in REFUSED.items()}
-    report = prepare(source, tokenizer, tmp_path / "data", heldout=0.1, hooks=Hooks())
+    report = prepare(source, tokenizer, tmp_path / "data", Choices(heldout=0.1), hooks=Hooks())
     assert report.found == len(READABLE) + len(REFUSED)
     assert report.found - report.kept - report.duplicates == sum(map(len, report.refused.values())) == len(REFUSED)
     assert {reason for reason, _ in REFUSED.values()} == set(report.refused)
@@ -98,7 +98,7 @@ def test_the_bad_collection_is_prepared_as_expected(collection, tokenizer: Token
         assert wrong.pop("unreadable.mid") == "accept", "root may read everything"
     assert not wrong
     assert set(expected) - met == NOT_COLLECTED
-    report = prepare(source, tokenizer, tmp_path / "data", heldout=0.1, hooks=Hooks())
+    report = prepare(source, tokenizer, tmp_path / "data", Choices(heldout=0.1), hooks=Hooks())
     assert report.found == len(met) == report.kept + report.duplicates + sum(map(len, report.refused.values()))
     assert any("zero_dur.mid" in each for each in report.refused["no_notes"])
 
