@@ -161,7 +161,7 @@ def steps_of(sampler: Part, length: int) -> int:
     declaration = find("sampler", sampler.spec).sampler()
     if declaration.steps is not None:
         return declaration.steps
-    return length if declaration.step_per_word else SampleConfig().steps
+    return length if declaration.step_per_token else SampleConfig().steps
 
 
 def check_sampler(process: Part, sampler: Part, *, steps: int, length: int) -> None:
@@ -174,7 +174,7 @@ def check_sampler(process: Part, sampler: Part, *, steps: int, length: int) -> N
             f"sampler '{sampler.name}' samples {drawing.family} processes, and process "
             f"'{process.name}' is {family}: choose another --sampler ({fitting or 'none fits'})."
         )
-    if drawing.step_per_word and steps < length:
+    if drawing.step_per_token and steps < length:
         raise UsageError(
             f"sampler '{sampler.name}' takes one step a token, and {steps} steps are fewer than the {length} tokens "
             f"of a window: choose --steps {length}, or a model of a smaller --length."

@@ -107,14 +107,14 @@ class SamplerDeclaration(Declaration):
         family: the family of processes it can draw from.
         steps: how many steps a run draws with unless it says so; None: one for each token of a window where it needs
             that, else the default of `sample.steps`.
-        step_per_word: whether it takes a step for each token it draws, and refuses to do with fewer.
+        step_per_token: whether it takes a step for each token it draws, and refuses to do with fewer.
 
     Raises ValueError where `steps` is less than 1.
     """
 
     family: str | None = None
     steps: int | None = None
-    step_per_word: bool = False
+    step_per_token: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -132,7 +132,7 @@ class Pipeline:
         )
 
     def draw(self, request: Request, on_step: OnStep | None = None) -> list[Ids]:
-        """The pieces of a request as ids, without specials: `tokenizer.to_words` shows them, and `tokenizer.decode`
+        """The pieces of a request as ids, without specials: `tokenizer.to_tokens` shows them, and `tokenizer.decode`
         makes music of them, with `model.timeline` at the tempo and in the metre of the training music.
         """
         computing = Computing(self._autocast, on_step=on_step)

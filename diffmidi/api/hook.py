@@ -42,7 +42,7 @@ from diffmidi_core.numbers import (
 )
 from diffmidi_core.presets import departures
 from diffmidi_core.saved.draw import DrawFolder, PieceRecord, StoredRequest
-from diffmidi_core.train.overfitting import curves_part
+from diffmidi_core.train.overfitting import overfits_from
 
 __all__ = [
     "DrawFolder",
@@ -58,12 +58,12 @@ __all__ = [
     "clock_text",
     "count_text",
     "counted",
-    "curves_part",
     "departures",
     "figure_text",
     "flat",
     "hookimpl",
     "interval_text",
+    "overfits_from",
     "percent_text",
     "read_json",
     "spread_text",

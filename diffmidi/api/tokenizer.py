@@ -43,7 +43,7 @@ from diffmidi_core.contracts.grammar import Grammar
 from diffmidi_core.contracts.tokenizer import SPECIALS, Encoded, Ids, Role, Tokenizer
 from diffmidi_core.music.clock import Tempo
 from diffmidi_core.music.metre import Metre, downbeat, metre_of, onset_phase
-from diffmidi_core.music.notes import Notes, Score, notes_of, score_of, without_twins
+from diffmidi_core.music.notes import Notes, Score, deduplicated, notes_of, score_of
 from diffmidi_core.music.pedal import sustained
 from diffmidi_core.music.tempo import microseconds
 from diffmidi_core.music.timeline import MetreChange, Moved, Timeline, TrackNames
@@ -63,6 +63,7 @@ __all__ = [
     "Timeline",
     "Tokenizer",
     "TrackNames",
+    "deduplicated",
     "downbeat",
     "metre_of",
     "microseconds",
@@ -70,5 +71,4 @@ __all__ = [
     "onset_phase",
     "score_of",
     "sustained",
-    "without_twins",
 ]

@@ -125,7 +125,7 @@ def _lines(tokenizer: Tokenizer, ids: Ids) -> list[str]:
         return []
     kind = tokenizer.grammar.type_of[ids]
     breaks = [int(at) for at in tokenizer.starts(ids) if kind[at] == kind[0]]
-    tokens = tokenizer.to_words(ids)
+    tokens = tokenizer.to_tokens(ids)
     return [" ".join(tokens[here:after]) for here, after in zip(breaks, [*breaks[1:], len(tokens)], strict=True)]
 
 

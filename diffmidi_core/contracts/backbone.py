@@ -1,4 +1,4 @@
-"""Backbone: features to features. It knows nothing of noise, time or words, so any encoder fits in thirty lines."""
+"""Backbone: features to features. It knows nothing of noise, time or tokens, so any encoder fits in thirty lines."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Over = Literal["rows", "positions", "words"]
+Over = Literal["rows", "positions", "tokens"]
 
 
 @dataclass(frozen=True)
@@ -22,31 +22,31 @@ class Share:
         parts: how many batches the step is cut into, over forward passes and processes.
         rows: rows of the whole step.
         positions: real positions in all of them.
-        words: words of music in all of them.
+        tokens: tokens of music in all of them.
     """
 
     first: int
     parts: int
     rows: int
     positions: int
-    words: int
+    tokens: int
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows of words.
+    """Windows of tokens.
 
     Attributes:
-        ids: [B, L] int64; [CLS] words [SEP], then [PAD] to the end.
+        ids: [B, L] int64; [CLS] tokens [SEP], then [PAD] to the end.
         attention_mask: [B, L] bool, True at real positions ([CLS] and [SEP] among them), False at [PAD]; None says
             that every position is real, so that attention needs no mask.
-        words: [B] int64, how many words of music each row holds: real positions without [CLS] and [SEP].
+        tokens: [B] int64, how many tokens of music each row holds: real positions without [CLS] and [SEP].
         share: the part of an optimiser step that this is; None: the whole of it.
     """
 
     ids: Tensor
     attention_mask: Tensor | None
-    words: Tensor
+    tokens: Tensor
     share: Share | None = None
 
     def to(self, device: torch.device | str) -> Batch:
@@ -64,7 +64,7 @@ class Batch:
     def loss_mask(self) -> Tensor:
         """[B, L] bool: the tokens of music, neither [CLS], [SEP] nor [PAD]."""
         place = torch.arange(self.ids.shape[1], device=self.ids.device)
-        return (place >= 1) & (place <= self.words[:, None])
+        return (place >= 1) & (place <= self.tokens[:, None])
 
     def rows_of(self, draw: Callable[[int], Tensor]) -> Tensor:
         """[B, ...] this batch's rows of `draw(n)`, which makes random rows [n, ...] for the whole step.
@@ -76,7 +76,7 @@ class Batch:
         return draw(self.share.rows)[self.share.first : self.share.first + len(self.ids)].clone()
 
     def mean(self, values: Tensor, over: Over) -> Tensor:
-        """The sum of `values` [B, ...], by how many rows, real positions or words of music the whole step has.
+        """The sum of `values` [B, ...], by how many rows, real positions or tokens of music the whole step has.
 
         It is scaled so that the plain mean over all batches of the step, which is what gradient accumulation and
         distributed training take, is the mean over the step: however it is cut, and whatever padding is where. `values`
@@ -87,14 +87,14 @@ class Batch:
             return values.sum() * (self.share.parts / max(1, count))
         if over == "rows":
             return values.sum() / len(self.ids)
-        return values.sum() / (self.mask() if over == "positions" else self.words).sum().clamp(min=1)
+        return values.sum() / (self.mask() if over == "positions" else self.tokens).sum().clamp(min=1)
 
     def cut(self, sizes: Sequence[int]) -> list[Batch]:
         """The batch in parts of `sizes` rows, each with its share of the step.
 
         Where it is itself one of several parts of a step, the others must be cut into as many.
         """
-        share = self.share or Share(0, 1, len(self.ids), int(self.mask().sum()), int(self.words.sum()))
+        share = self.share or Share(0, 1, len(self.ids), int(self.mask().sum()), int(self.tokens.sum()))
         starts = accumulate(sizes[:-1], initial=0)
         return [
             self._rows(start, size, replace(share, first=share.first + start, parts=share.parts * len(sizes)))
@@ -107,4 +107,4 @@ class Batch:
     def _mapped(self, change: Callable[[Tensor], Tensor]) -> Batch:
         """Every tensor of a row changed alike: so batches are cut, moved and pinned. A new one goes in here too."""
         attention_mask = None if self.attention_mask is None else change(self.attention_mask)
-        return replace(self, ids=change(self.ids), attention_mask=attention_mask, words=change(self.words))
+        return replace(self, ids=change(self.ids), attention_mask=attention_mask, tokens=change(self.tokens))

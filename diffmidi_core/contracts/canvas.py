@@ -74,7 +74,7 @@ class Canvas:
 
     @classmethod
     def blank(cls, count: int, length: int, *, cls_id: int = 1, sep_id: int = 2, device: str = "cpu") -> Canvas:
-        """An empty canvas of `length` words between [CLS] and [SEP]: nothing but those two is fixed."""
+        """An empty canvas of `length` tokens between [CLS] and [SEP]: nothing but those two is fixed."""
         return cls.begun([()] * count, [length] * count, cls_id=cls_id, sep_id=sep_id, device=device)
 
     @classmethod
@@ -88,10 +88,10 @@ class Canvas:
         sep_id: int = 2,
         device: str = "cpu",
     ) -> Canvas:
-        """Rows that begin with given words, which are fixed, and are to have `lengths` words in all.
+        """Rows that begin with given tokens, which are fixed, and are to have `lengths` tokens in all.
 
-        [SEP] follows the last word of a row; [PAD] fills what is then left of `width` words, and no more of the music.
-        By default the longest row is as wide.
+        [SEP] follows the last token of a row; [PAD] fills what is then left of `width` tokens, and no more of the
+        music. By default the longest row is as wide.
         """
         width = max(lengths) if width is None else width
         place = torch.arange(width + 2)
@@ -99,9 +99,9 @@ class Canvas:
         ids = torch.where(place == end, sep_id, torch.zeros(len(lengths), width + 2, dtype=torch.int64))
         ids[:, 0] = cls_id
         fixed = (place == 0) | (place >= end)
-        for row, words in enumerate(beginnings):
-            ids[row, 1 : 1 + len(words)] = torch.as_tensor(words, dtype=torch.int64)
-            fixed[row, 1 : 1 + len(words)] = True
+        for row, tokens in enumerate(beginnings):
+            ids[row, 1 : 1 + len(tokens)] = torch.as_tensor(tokens, dtype=torch.int64)
+            fixed[row, 1 : 1 + len(tokens)] = True
         attention_mask = None if min(lengths) == width else place <= end
         return cls.of(ids, fixed, attention_mask).to(device)
 

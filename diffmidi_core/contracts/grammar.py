@@ -1,4 +1,4 @@
-"""Grammar: which type of word may follow which, as a small deterministic automaton over word types."""
+"""Grammar: which type of token may follow which, as a small deterministic automaton over token types."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Grammar:
-    """An automaton over word types.
+    """An automaton over token types.
 
     Attributes:
-        types: names of the word types, "special" first (it has no transitions: specials are never read).
-        type_of: [V] the type of each word.
+        types: names of the token types, "special" first (it has no transitions: specials are never read).
+        type_of: [V] the type of each token.
         next_state: [S, K] the state after reading a type in a state; -1 where that type may not stand.
         start: the states in which a window may start (a window may start inside a piece).
         final: the states in which a piece may end.
@@ -28,9 +28,9 @@ class Grammar:
     final: tuple[int, ...] = (0,)
 
     def faults(self, ids: NDArray[np.integer]) -> int:
-        """Words that may not stand where they stand. A faulty word is passed over: the state stays as it was.
+        """Tokens that may not stand where they stand. A faulty token is passed over: the state stays as it was.
 
-        An end in a state that is not final is one fault more. No words: no fault. With several start states the
+        An end in a state that is not final is one fault more. No tokens: no fault. With several start states the
         kindest reading counts.
         """
         if len(ids) == 0:
@@ -40,21 +40,21 @@ class Grammar:
         return min(_faults(table, types, state, final) for state in self.start)
 
     def longest(self, most: int) -> int:
-        """The largest number of words, up to `most`, that some whole text has; `most` where there is no such text."""
+        """The largest number of tokens, up to `most`, that some whole text has; `most` where there is no such text."""
         return max(self._lengths(most), default=most)
 
     def shortest(self) -> int:
-        """The smallest number of words that some whole text has; 1 where there is no text at all."""
+        """The smallest number of tokens that some whole text has; 1 where there is no text at all."""
         return next(self._lengths(len(self.next_state) + 1), 1)
 
     def _lengths(self, most: int) -> Iterator[int]:
-        """How many words whole texts have, 1 to `most`, rising."""
+        """How many tokens whole texts have, 1 to `most`, rising."""
         states = np.array(self.start)
-        for words in range(1, most + 1):
+        for tokens in range(1, most + 1):
             after = self.next_state[states]
             states = np.unique(after[after >= 0])
             if np.isin(states, self.final).any():
-                yield words
+                yield tokens
 
 
 def _faults(table: list[list[int]], types: list[int], state: int, final: set[int]) -> int:

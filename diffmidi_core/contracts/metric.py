@@ -81,8 +81,8 @@ class WindowBits:
     """One held-out window, as the process sees it.
 
     Attributes:
-        terms: name to [N + 2] bits: what each term of the bound charges for [CLS], each of the N words, and [SEP].
-        window: the words and their music.
+        terms: name to [N + 2] bits: what each term of the bound charges for [CLS], each of the N tokens, and [SEP].
+        window: the tokens and their music.
     """
 
     terms: Mapping[str, NDArray[np.float64]]
@@ -94,8 +94,8 @@ class WindowBits:
         return float(sum(term.sum() for term in self.terms.values()))
 
     @property
-    def words(self) -> int:
-        """How many words the window holds, specials not counted."""
+    def tokens(self) -> int:
+        """How many tokens the window holds, specials not counted."""
         return len(self.window.ids)
 
     @property
@@ -121,7 +121,7 @@ class Figure:
 
     Attributes:
         value: the number.
-        unit: "bits per word", "%", ...
+        unit: "bits per token", "%", ...
         count: over how many items.
         of: what the items are: "held-out windows", "samples".
         error: its standard error, where there is one.

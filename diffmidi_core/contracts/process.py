@@ -1,4 +1,4 @@
-"""Process: how words become noise and back. Owns what goes into the backbone and what comes out of it."""
+"""Process: how tokens become noise and back. Owns what goes into the backbone and what comes out of it."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from diffmidi_core.declaration import Options
 
 @dataclass(frozen=True)
 class Bound:
-    """An upper bound on -log2 p(words | their number), window by window.
+    """An upper bound on -log2 p(tokens | their number), window by window.
 
     Attributes:
         terms: name to [B, L] bits, what each position costs, 0 where it is not kept; the bound is the sum of all terms
             over all positions. "rounding" is the reconstruction term -log2 p(w | x0), the paper's metric, where the
             process has one.
-        words: [B] how many words of music each window holds; what "per word" divides by.
+        tokens: [B] how many tokens of music each window holds; what "per token" divides by.
     """
 
     terms: Mapping[str, Tensor]
-    words: Tensor
+    tokens: Tensor
 
     @property
     def bits(self) -> Tensor:
@@ -72,7 +72,7 @@ class Process(nn.Module, ABC):
 
     @abstractmethod
     def oracle(self, ids: Tensor) -> Callable[..., Any]:
-        """A denoiser, called as the process's own, that always knows the words [B, L]. Samplers are tested with it."""
+        """A denoiser, called as the process's own, that always knows the tokens [B, L]. Samplers are tested with it."""
 
     def forward(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """`loss`."""

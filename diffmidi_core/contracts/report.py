@@ -40,7 +40,7 @@ class Picture:
 
     def __post_init__(self) -> None:
         if not self.alt.strip():
-            raise ValueError("a picture needs alt: what it shows, in words")
+            raise ValueError("a picture needs alt: what it shows, in tokens")
         _ = self.mime
 
     @property

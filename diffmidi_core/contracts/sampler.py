@@ -93,7 +93,7 @@ class Sampler(ABC):
 
         Fixed tokens come back unchanged, and [PAD], [CLS], [SEP] and [MASK] stand only where the canvas fixed them.
         Everything random comes from `draws`. Raises DiffmidiError where `steps` is out of range; a sampler that needs
-        a step for each free token says so in its declaration (`step_per_word`).
+        a step for each free token says so in its declaration (`step_per_token`).
         """
 
 

@@ -1,4 +1,4 @@
-"""Tokenizer: music to words and back. Words are readable text, one id each; any ids decode to music."""
+"""Tokenizer: music to tokens and back. Tokens are readable text, one id each; any ids decode to music."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Role = Literal["pitch", "velocity", "duration", "time", "metre", "tempo", "count
 
 @dataclass(frozen=True)
 class Encoded:
-    """A piece as words, and what there is to know about them.
+    """A piece as tokens, and what there is to know about them.
 
     Attributes:
         ids, changed: what `Tokenizer.encode_counted` gives.
@@ -48,9 +48,9 @@ class Encoded:
 
 
 class Tokenizer(ABC):
-    """Words for notes.
+    """Tokens for notes.
 
-    Built as `Class(options)`. Holds no state: the same score gives the same ids, in any process. The first four words
+    Built as `Class(options)`. Holds no state: the same score gives the same ids, in any process. The first four tokens
     of every vocabulary are [PAD] [CLS] [SEP] [MASK], ids 0 to 3; `encode` writes none of them.
     """
 
@@ -62,12 +62,12 @@ class Tokenizer(ABC):
     @property
     @abstractmethod
     def vocab(self) -> tuple[str, ...]:
-        """Every word, in the order of the ids; SPECIALS first."""
+        """Every token, in the order of the ids; SPECIALS first."""
 
     @property
     @abstractmethod
     def grammar(self) -> Grammar:
-        """Which type of word may follow which."""
+        """Which type of token may follow which."""
 
     @property
     def roles(self) -> Mapping[str, Role]:
@@ -79,7 +79,7 @@ class Tokenizer(ABC):
 
     @abstractmethod
     def encode_counted(self, score: Score) -> tuple[Ids, Mapping[str, int]]:
-        """The score as ids [N], and what was changed on the way (notes merged, clamped, dropped: word to count)."""
+        """The score as ids [N], and what was changed on the way (notes merged, clamped, dropped: token to count)."""
 
     @abstractmethod
     def decode(self, ids: Ids, timeline: Timeline | None = None) -> Score:
@@ -101,11 +101,11 @@ class Tokenizer(ABC):
         """How many notes these ids say."""
 
     def encode_piece(self, score: Score, notes: Notes | None = None) -> Encoded:
-        """The score as words, with their note boundaries, how many notes they say, and what they do not carry.
+        """The score as tokens, with their note boundaries, how many notes they say, and what they do not carry.
 
         By default the methods above are asked, and time is taken to be counted from the first note. A tokenizer that
         knows the answers as it writes, or counts otherwise, gives them here, so that preparing a large set does not
-        read its words again.
+        read its tokens again.
 
         Args:
             score: as in `encode_counted`.
@@ -117,21 +117,21 @@ class Tokenizer(ABC):
         return Encoded(ids, changed, self.starts(ids), self.count_notes(ids), timeline)
 
     def transposition(self, semitones: int) -> Ids | None:
-        """A table [V], int32: for each word the one that says the same, `semitones` higher; -1 where there is none.
+        """A table [V], int32: for each token the one that says the same, `semitones` higher; -1 where there is none.
 
-        Words that say no pitch, specials among them, stay themselves. None, as by default, says that words cannot be
+        Tokens that say no pitch, specials among them, stay themselves. None, as by default, says that tokens cannot be
         transposed one by one; and so it is with the two below.
         """
         return None
 
     def velocity_scaling(self, factor: float) -> Ids | None:
-        """A table [V] as in `transposition`: each word with its velocity times `factor`, the loudest at most."""
+        """A table [V] as in `transposition`: each token with its velocity times `factor`, the loudest at most."""
         return None
 
     def time_stretch(self, factor: float) -> Ids | None:
-        """A table [V] as in `transposition`: each word with its time `factor` times as long, the longest at most.
+        """A table [V] as in `transposition`: each token with its time `factor` times as long, the longest at most.
 
-        Only for words that count in seconds: in beats, music has the same words at any tempo.
+        Only for tokens that count in seconds: in beats, music has the same tokens at any tempo.
         """
         return None
 
@@ -151,27 +151,27 @@ class Tokenizer(ABC):
         return self.encode_counted(score)[0]
 
     def faults(self, ids: Ids) -> int:
-        """How many words the grammar does not allow where they stand; specials are passed over."""
+        """How many tokens the grammar does not allow where they stand; specials are passed over."""
         ids = np.asarray(ids)
         return self.grammar.faults(ids[ids >= len(SPECIALS)])
 
     @cached_property
     def fingerprint(self) -> str:
-        """Names vocabulary and options: equal in every process, different if any word or option differs."""
+        """Names vocabulary and options: equal in every process, different if any token or option differs."""
         said = json.dumps([list(self.vocab), self.options.model_dump(mode="json")], sort_keys=True)
         return hashlib.sha256(said.encode()).hexdigest()[:16]
 
     @cached_property
     def _id_of(self) -> dict[str, int]:
-        return {word: index for index, word in enumerate(self.vocab)}
+        return {token: index for index, token in enumerate(self.vocab)}
 
-    def to_words(self, ids: Iterable[int]) -> list[str]:
-        """Ids as words."""
+    def to_tokens(self, ids: Iterable[int]) -> list[str]:
+        """Ids as tokens."""
         return [self.vocab[int(index)] for index in ids]
 
-    def to_ids(self, words: Sequence[str]) -> Ids:
-        """Words as ids. Raises DiffmidiError naming the first unknown word and its position."""
-        for position, word in enumerate(words):
-            if word not in self._id_of:
-                raise DiffmidiError(f"word {position + 1}, '{word}', is not in this tokenizer's vocabulary.")
-        return np.array([self._id_of[word] for word in words], dtype=np.int32)
+    def to_ids(self, tokens: Sequence[str]) -> Ids:
+        """Tokens as ids. Raises DiffmidiError naming the first unknown token and its position."""
+        for position, token in enumerate(tokens):
+            if token not in self._id_of:
+                raise DiffmidiError(f"token {position + 1}, '{token}', is not in this tokenizer's vocabulary.")
+        return np.array([self._id_of[token] for token in tokens], dtype=np.int32)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from diffmidi_core.music.key import key_of
-from diffmidi_core.music.notes import Column, Notes, Score, without_twins
+from diffmidi_core.music.notes import Column, Notes, Score, deduplicated
 from diffmidi_core.music.tempo import seconds
 
 Label = str | float
@@ -47,7 +47,7 @@ def measured(score: Score, notes: Notes) -> dict[str, Label]:
     """
     if not len(notes):
         return {}
-    notes = without_twins(notes)
+    notes = deduplicated(notes)
     duration = np.maximum(notes.duration, 1)
     until = np.maximum.accumulate(notes.onset + duration)
     begin, last = notes.onset[0], until[-1]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.music.notes import Notes, Score, notes_of, without_twins
+from diffmidi_core.music.notes import Notes, Score, deduplicated, notes_of
 from diffmidi_core.music.tempo import UNTOLD, seconds
 
 Float = NDArray[np.float64]
@@ -39,7 +39,7 @@ class Loss:
 
         Tokens count beats or seconds, and what comes back has its own tempo: the clock that loses less is theirs.
         """
-        notes, returned = without_twins(notes_of(score)), notes_of(back)
+        notes, returned = deduplicated(notes_of(score)), notes_of(back)
         self.pieces += 1
         self.notes += len(notes)
         clocks = [(_in_quarters(score, notes), _in_quarters(back, returned))]

@@ -94,10 +94,10 @@ class AutoregressiveProcess(Process):
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """ "loss": cross-entropy in nats per word. Nothing is drawn."""
         is_word = batch.loss_mask()
-        return {"loss": batch.mean(self._nats(batch, self.allowed(batch.ids), is_word), "words")}
+        return {"loss": batch.mean(self._nats(batch, self.allowed(batch.ids), is_word), "tokens")}
 
     def bound(self, batch: Batch, generator: torch.Generator, *, levels: int | None = None) -> Bound:
-        """−log2 p(words | their number) itself, in the one term "words", whatever `levels`.
+        """−log2 p(words | their number) itself, in the one term "tokens", whatever `levels`.
 
         Raises DiffmidiError where words stand that the grammar does not allow.
         """
@@ -107,7 +107,7 @@ class AutoregressiveProcess(Process):
                 "a window holds words that the tokenizer's grammar does not allow where they stand, as one that begins "
                 "inside a note does: choose a --length that holds the longest note, or set process.typed=false."
             )
-        return Bound(terms={"words": self._nats(batch, allowed, is_word) / math.log(2)}, words=batch.words)
+        return Bound(terms={"tokens": self._nats(batch, allowed, is_word) / math.log(2)}, tokens=batch.tokens)
 
     def _nats(self, batch: Batch, allowed: Tensor, is_word: Tensor) -> Tensor:
         """[B, L] −log p of each word, 0 elsewhere."""

@@ -201,5 +201,5 @@ class GaussianDiffusion(Process):
                 ),
                 "rounding": nats / LN2,
             },
-            words=batch.words,
+            tokens=batch.tokens,
         )

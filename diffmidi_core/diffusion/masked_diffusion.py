@@ -119,7 +119,7 @@ class MaskedDiffusion(TokenDiffusion):
         is_word = batch.loss_mask()
         if self.support is not None:
             self.support.check(batch)
-        k, weight = _numbers_hidden(batch.words, levels, generator)
+        k, weight = _numbers_hidden(batch.tokens, levels, generator)
         bits = torch.zeros(batch.ids.shape, device=batch.ids.device)
         at_once = max(1, POSITIONS_AT_ONCE // batch.ids.numel())
         for some, weights in zip(torch.split(k, at_once), torch.split(weight, at_once), strict=True):  # [n, B]
@@ -129,9 +129,9 @@ class MaskedDiffusion(TokenDiffusion):
                 None if each is None else each.repeat(len(some), 1) for each in (batch.ids, batch.attention_mask)
             )
             assert ids is not None
-            nats = self._nats(ids, hidden.flatten(0, 1), (some / batch.words.clamp(min=1)).flatten(), mask)
+            nats = self._nats(ids, hidden.flatten(0, 1), (some / batch.tokens.clamp(min=1)).flatten(), mask)
             bits += (weights[..., None] * nats.view(hidden.shape)).sum(0) / LN2
-        return Bound(terms={"diffusion": bits}, words=batch.words)
+        return Bound(terms={"diffusion": bits}, tokens=batch.tokens)
 
     def _nats(self, ids: Tensor, hidden: Tensor, m: Tensor, mask: Tensor | None) -> Tensor:
         """[B, L] −log p(w_l | z) where the words are hidden, 0 elsewhere."""

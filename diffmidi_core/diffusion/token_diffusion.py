@@ -80,7 +80,7 @@ class TokenDiffusion(Process):
         """ "loss": the objective in nats per token, at one t a row."""
         t = spread_times(batch, generator, self.least_time)
         z = self.corrupted(batch, self.level(t), generator)
-        return {"loss": batch.mean(self.objective(batch, z, t), "words")}
+        return {"loss": batch.mean(self.objective(batch, z, t), "tokens")}
 
     def oracle(self, ids: Tensor) -> Callable[..., Tensor]:
         """A denoiser that is sure of the tokens, whatever it is shown."""

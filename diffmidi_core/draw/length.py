@@ -95,14 +95,14 @@ class NoteCount(Goal):
 
     notes: int
     tokenizer: Tokenizer
-    words_per_note: float | None
+    tokens_per_note: float | None
 
     def left(self, ids: Ids) -> int:
         """By the tokens that a note takes in the data."""
         missing = self.notes - self.tokenizer.count_notes(ids)
         if missing <= 0:
             return 0
-        return UNKNOWN if self.words_per_note is None else math.ceil(missing * self.words_per_note)
+        return UNKNOWN if self.tokens_per_note is None else math.ceil(missing * self.tokens_per_note)
 
     def done(self, ids: Ids) -> float:
         """In notes."""
@@ -171,8 +171,8 @@ def goals_for(
     """
     unit, amount = parse_length(asked)
     if unit == "notes":
-        goal = NoteCount(int(amount), tokenizer, lengths.words_per_note)
-        return [goal] * count, goal.left(np.zeros(0, dtype=np.int32)) if lengths.words_per_note else None
+        goal = NoteCount(int(amount), tokenizer, lengths.tokens_per_note)
+        return [goal] * count, goal.left(np.zeros(0, dtype=np.int32)) if lengths.tokens_per_note else None
     if unit in ("bars", "seconds"):
         return [Until(amount, tokenizer, bars if unit == "bars" else seconds, timeline)] * count, None
     known = lengths.windows if unit == "windows" else lengths.pieces

@@ -68,7 +68,7 @@ def _written(draw: DrawFolder, some: Sequence[Drawn], model: Model, *, first: in
             number=number,
             notes=tokenizer.count_notes(piece.ids),
             record=dict(piece.record),
-            tokens=tokenizer.to_words(piece.ids),
+            tokens=tokenizer.to_tokens(piece.ids),
         )
         write_midi(tokenizer.decode(piece.ids, model.timeline), draw.path / f"{record.stem}{MIDI}")
         draw.add(record)  # after its file: what the record names is there

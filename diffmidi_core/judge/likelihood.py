@@ -99,7 +99,7 @@ def bits_per_token(rows: Sequence[WindowBits]) -> tuple[float, float | None]:
     The error is that of a ratio estimator, s over √n (Cochran 1977, Sampling Techniques, eq. 2.39). Both the
     windows' differences and the noise of the levels are in it; two models on the same windows differ by less.
     """
-    bits, tokens = np.array([(row.bits, row.words) for row in rows], dtype=np.float64).reshape(-1, 2).T
+    bits, tokens = np.array([(row.bits, row.tokens) for row in rows], dtype=np.float64).reshape(-1, 2).T
     total, n = max(1.0, float(tokens.sum())), len(rows)
     value = float(bits.sum()) / total
     if n < 2:

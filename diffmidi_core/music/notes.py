@@ -46,7 +46,7 @@ def notes_of(score: Score) -> Notes:
     return Notes(onset[order], duration[order], pitch[order], velocity[order])
 
 
-def without_twins(notes: Notes) -> Notes:
+def deduplicated(notes: Notes) -> Notes:
     """Notes by onset, then pitch, those of one onset and pitch as one: the longest duration and the loudest velocity.
 
     Tracks that double each other write such notes; on a piano they are one.

@@ -17,7 +17,7 @@ from diffmidi_core.music.reading import printable
 from diffmidi_core.numbers import better_text, count_text, figure_text
 from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.saved.manifest import Manifest
-from diffmidi_core.train.overfitting import curves_part
+from diffmidi_core.train.overfitting import overfits_from
 
 _TRAINED_BY = ("train.", "precision")
 """How what decides the weights is called in the config; the rest of what may change does not."""
@@ -66,7 +66,7 @@ def write_card(
             versions=facts.get("versions") or {},
             began=facts.get("began"),
             changes=_changes(run),
-            overfits=curves_part(run.read_log()),
+            overfits=overfits_from(run.read_log()),
         )
     )
     ModelCard(f"---\n{data.to_yaml()}\n---\n\n{body}").save(to / "README.md")

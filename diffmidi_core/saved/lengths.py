@@ -12,9 +12,9 @@ class DataLengths:
     Attributes:
         windows: quantiles of the lengths of training windows, rising.
         pieces: of the training pieces; empty where it is not known.
-        words_per_note: tokens to a note; None where it is not known.
+        tokens_per_note: tokens to a note; None where it is not known.
     """
 
     windows: tuple[int, ...]
     pieces: tuple[int, ...] = ()
-    words_per_note: float | None = None
+    tokens_per_note: float | None = None

@@ -42,7 +42,7 @@ def _plausible(lengths: DataLengths) -> DataLengths:
     for name, values in (("windows", lengths.windows), ("pieces", lengths.pieces)):
         if list(values) != sorted(values) or min(values, default=1) < 1:
             raise ValueError(f"{name} are rising lengths of 1 or more")
-    if not lengths.windows or (lengths.words_per_note is not None and lengths.words_per_note <= 0):
+    if not lengths.windows or (lengths.tokens_per_note is not None and lengths.tokens_per_note <= 0):
         raise ValueError("there are windows, and tokens to a note")
     return lengths
 

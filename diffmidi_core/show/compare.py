@@ -18,7 +18,7 @@ from diffmidi_core.layers import MANY, flat
 from diffmidi_core.saved import changes
 from diffmidi_core.saved.draw import DrawFolder
 from diffmidi_core.saved.folder import RunFolder
-from diffmidi_core.train.overfitting import ERROR, HELDOUT, Best, curves_part
+from diffmidi_core.train.overfitting import ERROR, HELDOUT, Best, overfits_from
 
 _LEFT_OUT = ("sampler", "sample", "evaluate", *MANY, *MANY.values())
 """What changes nothing about a trained model; of a draw its own request is shown."""
@@ -197,7 +197,7 @@ def _training(
         "lowest held-out bound": best.bound if best.step is not None else None,
         "its standard error": best.error,
         "at iteration": best.step,
-        "overfits from iteration": curves_part(log),
+        "overfits from iteration": overfits_from(log),
     }
 
 

@@ -79,4 +79,4 @@ class Feed:
 
 def _share(windows: Sequence[Window], first: int, parts: int) -> Share:
     tokens = sum(window.end - window.start for window in windows)
-    return Share(first, parts=parts, rows=len(windows), positions=tokens + 2 * len(windows), words=tokens)
+    return Share(first, parts=parts, rows=len(windows), positions=tokens + 2 * len(windows), tokens=tokens)

@@ -64,7 +64,7 @@ class Best:
         return cls(int(state["step"]), float(state["bound_bpw"]), int(state["looks_since"]), state["error"])
 
 
-def curves_part(log: Sequence[Mapping[str, float]]) -> int | None:
+def overfits_from(log: Sequence[Mapping[str, float]]) -> int | None:
     """The iteration where the training and the held-out curve part; None where they do not, or too little is known.
 
     It is the pass s with the lowest held-out bound, provided that the last pass lies above it by more than noise makes,

@@ -12,7 +12,7 @@ from diffmidi_core.numbers import counted, figure_text, spread_text
 from diffmidi_core.saved.checkpoint import steps
 from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.sections import TrainConfig
-from diffmidi_core.train.overfitting import Best, curves_part
+from diffmidi_core.train.overfitting import Best, overfits_from
 
 NAMED = 3
 """Windows of a bad step that are named; the others are counted."""
@@ -68,7 +68,7 @@ def remarks_at_the_end(
             f"training stopped at iteration {step} of {iterations}: {passes} not lowered the validation loss, whose "
             f"best is {figure_text(best.bound)}{error} bits per token, at iteration {best.step}."
         )
-    if log is not None and (parted := curves_part(log)) is not None:
+    if log is not None and (parted := overfits_from(log)) is not None:
         yield (
             f"the model overfits from iteration {parted} on: its loss on training music goes on falling, and on "
             "held-out music it rises. `sample` and `evaluate` take the checkpoint of that iteration unless told "

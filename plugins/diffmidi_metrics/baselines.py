@@ -154,12 +154,12 @@ class Baselines(Metric):
         if not isinstance(item, WindowBits):
             raise TypeError(f"Baselines measures WindowBits, not {type(item).__name__}.")
         training = item.window.training
-        if training is None or not len(training) or not item.words:
+        if training is None or not len(training) or not item.tokens:
             return {}
         models = training.derived(_Recipe(item.window.tokenizer, self.options))
         bits = {name: float(-np.log2(p).sum()) for name, p in models.probabilities(item.window).items()}
         about = {"trained on": models.tokens, "whole": int(models.whole), "copied": models.copied}
-        return {**bits, BELOW: item.words, **about}
+        return {**bits, BELOW: item.tokens, **about}
 
     def summarise(self, rows: Sequence[Row], reference: Sequence[Row] = ()) -> Summary:
         """A figure for each baseline."""

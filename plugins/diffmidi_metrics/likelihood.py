@@ -30,7 +30,7 @@ class _Bits(Metric):
 
     def bits(self, window: WindowBits) -> Row:
         """The whole bound, per token."""
-        return {ABOVE: window.bits, BELOW: window.words}
+        return {ABOVE: window.bits, BELOW: window.tokens}
 
     def summarise(self, rows: Sequence[Row], reference: Sequence[Row] = ()) -> Summary:
         """The ratio over all windows; None where there is nothing to divide by."""
@@ -134,7 +134,7 @@ class RoundingBpw(_Bits):
         """The rounding term alone; a process without one has nothing to measure."""
         if "rounding" not in window.terms:
             return {}
-        return {ABOVE: float(window.terms["rounding"].sum()), BELOW: window.words}
+        return {ABOVE: float(window.terms["rounding"].sum()), BELOW: window.tokens}
 
     def note(self, value: float) -> str:
         """Why a small figure is no achievement."""

@@ -20,13 +20,13 @@ class EndToEndTerms:
 
     Attributes:
         mse: ‖x_start − x0_hat‖², at t = 0 ‖E[w] − x0_hat‖².
-        words: −ln p(w | x0_hat, x_t), nats: of the words under what the network says; 0 where it was not asked for.
+        tokens: −ln p(w | x0_hat, x_t), nats: of the words under what the network says; 0 where it was not asked for.
         prior: ‖√ᾱ_{T−1} x_start‖², what is left of the words at the noisiest level.
         rounding: −ln p(w | x_start), nats.
     """
 
     mse: Tensor
-    words: Tensor
+    tokens: Tensor
     prior: Tensor
     rounding: Tensor
 
@@ -60,7 +60,7 @@ def end_to_end_terms(
         round_: x [B, L, D] to logits [B, L, V].
         levels: the noise levels.
         start_std: the standard deviation of x_start round E[w].
-        say: (x0_hat, x_t, time) to logits [B, L, V] of the words, for the term `words`.
+        say: (x0_hat, x_t, time) to logits [B, L, V] of the words, for the term `tokens`.
     """
     clean = F.embedding(ids, embeddings)
     x_start = clean + start_std * start_noise
@@ -76,7 +76,7 @@ def end_to_end_terms(
 
     return EndToEndTerms(
         mse=_mean(((target - x0_hat) ** 2).mean(-1), mask),
-        words=x_t.new_zeros(len(ids)) if say is None else nats(say(x0_hat, x_t, time)),
+        tokens=x_t.new_zeros(len(ids)) if say is None else nats(say(x0_hat, x_t, time)),
         prior=_mean((left**2).mean(-1), mask),
         rounding=nats(round_(x_start)),
     )

@@ -155,8 +155,8 @@ class Gaussian(GaussianDiffusion):
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """The end-to-end loss at one t a row: "loss", and its parts.
 
-        These are "prior", "rounding" and, by the objective, "mse", or "words", or both: then "words" takes the place of
-        "rounding", being harder (Difformer's anchor loss).
+        These are "prior", "rounding" and, by the objective, "mse", or "tokens", or both: then "tokens" takes the place
+        of "rounding", being harder (Difformer's anchor loss).
         """
         length, dim, objective = batch.ids.shape[1], self.options.dim, self.options.objective
 
@@ -179,7 +179,7 @@ class Gaussian(GaussianDiffusion):
             if objective == "mse"
             else lambda said, x_t, time: self.word_logits(said, x_t, time, batch.attention_mask),
         )
-        denoising = {"mse": ("mse",), "anchor": ("mse", "words"), "cross_entropy": ("words",)}[objective]
+        denoising = {"mse": ("mse",), "anchor": ("mse", "tokens"), "cross_entropy": ("tokens",)}[objective]
         parts = {name: weight * getattr(terms, name) for name in denoising} | {"prior": terms.prior}
         if objective != "anchor":
             parts["rounding"] = terms.rounding

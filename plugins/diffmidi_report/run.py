@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from diffmidi.api import DiffmidiError
-from diffmidi.api.hook import DrawFolder, Judged, PieceRecord, StoredRequest, counted, curves_part, read_json
+from diffmidi.api.hook import DrawFolder, Judged, PieceRecord, StoredRequest, counted, overfits_from, read_json
 from diffmidi.api.source import printable as printed
 from diffmidi_report.story import segments_of
 from diffmidi_report.words import length
@@ -148,7 +148,7 @@ class Run:
 
     def parted(self) -> int | None:
         """The iteration from which on the model overfits, if it does."""
-        return curves_part(self.log)
+        return overfits_from(self.log)
 
 
 def _all_draws(draws: Path) -> list[DrawFolder]:

@@ -152,5 +152,5 @@ autoregressive = SamplerDeclaration(
     implementation="diffmidi_samplers.autoregressive:Autoregressive",
     options=AutoregressiveOptions,
     family="autoregressive",
-    step_per_word=True,
+    step_per_token=True,
 )

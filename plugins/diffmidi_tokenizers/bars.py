@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi.api.tokenizer import Metre, Moved, Notes, Score, downbeat, metre_of, notes_of, onset_phase, without_twins
+from diffmidi.api.tokenizer import Metre, Moved, Notes, Score, deduplicated, downbeat, metre_of, notes_of, onset_phase
 from diffmidi_tokenizers import steps
 
 LONGEST_REST = 16
@@ -98,7 +98,7 @@ def lay_out(score: Score, notes: Notes, lattice: Lattice, counts: dict[str, int]
     counts["clamped_duration"] = int(np.count_nonzero(notes.duration > longest))
     duration = _snapped(notes.duration, denominator, lattice, steps.nearest)
     notes = steps.sort(Notes(notes.onset, duration, notes.pitch, notes.velocity))
-    merged = without_twins(notes)
+    merged = deduplicated(notes)
     counts["merged"] = len(notes) - len(merged)
     parted, counts["overlaps"] = steps.part_overlaps(merged)
     # Parted notes may have any length; the next shorter one that there is leaves them parted.

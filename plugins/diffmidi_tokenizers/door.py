@@ -27,9 +27,9 @@ from diffmidi.api.tokenizer import (
     Score,
     Timeline,
     Tokenizer,
+    deduplicated,
     notes_of,
     score_of,
-    without_twins,
 )
 from diffmidi_tokenizers import bars, steps
 from diffmidi_tokenizers.declarations import MiditokOptions, RemiOptions
@@ -122,7 +122,7 @@ class MidiTokWords(Tokenizer):
         notes = notes_of(read)
         # A note may be earlier than the position that a window begins with.
         notes = steps.sort(Notes(np.maximum(notes.onset, 0), notes.duration, notes.pitch, notes.velocity))
-        notes, _ = steps.part_overlaps(without_twins(notes[notes.duration > 0]))
+        notes, _ = steps.part_overlaps(deduplicated(notes[notes.duration > 0]))
         finer = -(-LEAST_RESOLUTION // read.ticks_per_quarter)
         notes = Notes(notes.onset * finer, notes.duration * finer, notes.pitch, notes.velocity)
         score = score_of(notes, read.ticks_per_quarter * finer)

@@ -28,9 +28,9 @@ from diffmidi.api.tokenizer import (
     Score,
     Timeline,
     Tokenizer,
+    deduplicated,
     notes_of,
     score_of,
-    without_twins,
 )
 from diffmidi_tokenizers import steps
 from diffmidi_tokenizers.declarations import NoteTokensOptions
@@ -152,7 +152,7 @@ class NoteTokens(Tokenizer):
         else:
             onset = duration.cumsum() - duration
         notes = steps.sort(Notes(onset, duration, pitch, self._velocity_of[velocity]))
-        notes, _ = steps.part_overlaps(without_twins(notes))
+        notes, _ = steps.part_overlaps(deduplicated(notes))
         ticks = self.grid.ticks
         notes = Notes(notes.onset * ticks, notes.duration * ticks, notes.pitch, notes.velocity)
         score = score_of(notes[notes.onset + notes.duration <= MAX_TICK], self.grid.ticks_per_quarter)
@@ -256,7 +256,7 @@ class NoteTokens(Tokenizer):
             before = notes.onset
             notes, counts["clamped_shift"] = steps.clamp_gaps(notes, self._max_gap)
             moved = (before, notes.onset) if counts["clamped_shift"] else None
-        merged = without_twins(notes)
+        merged = deduplicated(notes)
         counts["merged"] = len(notes) - len(merged)
         notes, counts["overlaps"] = steps.part_overlaps(merged)
         return notes if self.durations.even else self._on_scale(notes), zero, moved

@@ -24,15 +24,15 @@ def test_parts_hold_the_rows_of_the_step_and_what_was_drawn_for_them(batch, size
     parts = batch.cut(sizes)
     assert torch.equal(torch.cat([part.ids for part in parts]), batch.ids)
     assert torch.equal(torch.cat([part.attention_mask for part in parts]), batch.attention_mask)
-    assert torch.equal(torch.cat([part.words for part in parts]), batch.words)
+    assert torch.equal(torch.cat([part.tokens for part in parts]), batch.tokens)
     assert torch.equal(torch.cat([part.rows_of(draw) for part in parts]), batch.rows_of(draw))
 
 
-@pytest.mark.parametrize("over", ["rows", "positions", "words"])
+@pytest.mark.parametrize("over", ["rows", "positions", "tokens"])
 @pytest.mark.parametrize("sizes", CUTS)
 def test_the_mean_over_parts_is_the_mean_over_the_step(batch, sizes, over):
     values = torch.rand(5, 8, generator=torch.Generator().manual_seed(0)) * batch.attention_mask
-    count = {"rows": 5, "positions": 25, "words": 15}[over]
+    count = {"rows": 5, "positions": 25, "tokens": 15}[over]
     torch.testing.assert_close(batch.mean(values, over), values.sum() / count)
     each = [part.mean(rows, over) for part, rows in zip(batch.cut(sizes), values.split(sizes), strict=True)]
     torch.testing.assert_close(torch.stack(each).mean(), values.sum() / count)
@@ -51,6 +51,6 @@ def test_a_share_goes_where_its_batch_goes(batch):
 
 
 def test_a_step_without_words_has_a_mean(batch):
-    empty = Batch(batch.ids[2:3], batch.attention_mask[2:3], batch.words[2:3])
-    assert empty.mean(torch.zeros(1, 8), "words") == 0
-    assert empty.cut([1])[0].mean(torch.zeros(1, 8), "words") == 0
+    empty = Batch(batch.ids[2:3], batch.attention_mask[2:3], batch.tokens[2:3])
+    assert empty.mean(torch.zeros(1, 8), "tokens") == 0
+    assert empty.cut([1])[0].mean(torch.zeros(1, 8), "tokens") == 0

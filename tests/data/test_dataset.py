@@ -33,7 +33,7 @@ def dataset(folder, tokenizer):
 
 def test_every_window_begins_at_a_note_and_holds_whole_notes(dataset, tokenizer):
     for window in dataset.draw(200, seed=1, step=0):
-        words = tokenizer.to_words(dataset.tokens(window))
+        words = tokenizer.to_tokens(dataset.tokens(window))
         assert len(words) % 4 == 0
         assert 0 < len(words) <= 64
         assert [word[0] for word in words] == list("tpvd") * (len(words) // 4)
@@ -153,7 +153,7 @@ def test_a_batch_is_cls_words_sep_and_padding(dataset):
     assert (batch.ids[0, count + 2 :] == 0).all()
     np.testing.assert_array_equal(batch.ids[0, 1 : count + 1], dataset.tokens(short))
     assert batch.attention_mask.sum(1).tolist() == [count + 2, 66]
-    assert batch.words.tolist() == [count, 64]
+    assert batch.tokens.tolist() == [count, 64]
     assert dataset.batch([full]).attention_mask is None
 
 

@@ -194,7 +194,7 @@ def test_padding_costs_nothing(make_process):
         torch.testing.assert_close(first.terms[name], second.terms[name])
         assert (longer.terms[name][0, 4:] != 0).all()
         assert not second.terms[name][0, 4:].any()
-    assert first.words.tolist() == [4, 6]
+    assert first.tokens.tolist() == [4, 6]
 
 
 def test_the_same_seed_gives_the_same_figure(make_process):

@@ -12,7 +12,7 @@ from diffmidi_core.registry import find
 from diffmidi_core.saved.lengths import DataLengths
 from diffmidi_core.sections import parse_length
 
-LENGTHS = DataLengths(windows=(28, 32), pieces=(40, 400, 800), words_per_note=4.0)
+LENGTHS = DataLengths(windows=(28, 32), pieces=(40, 400, 800), tokens_per_note=4.0)
 TOKENIZERS = [
     ("mmm", {}),
     ("mmm", {"layout": "run"}),

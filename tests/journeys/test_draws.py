@@ -39,7 +39,7 @@ def test_the_program_and_the_pipeline_draw_alike(diffmidi, mine):
     assert diffmidi("sample", mine, "--seed", "5", "--samples", "3", "--render", "none").code == 0
     tokens = [piece["tokens"] for piece in lines(mine / "draws/2/record.jsonl")]
     pipeline = Pipeline.from_pretrained(mine)
-    assert [pipeline.tokenizer.to_words(ids) for ids in pipeline.draw(pipeline.request(3, seed=5))] == tokens
+    assert [pipeline.tokenizer.to_tokens(ids) for ids in pipeline.draw(pipeline.request(3, seed=5))] == tokens
     assert pipeline.sample(3, seed=5)[0] == pipeline.tokenizer.decode(pipeline.tokenizer.to_ids(tokens[0]))
 
 

@@ -61,7 +61,7 @@ def test_without_a_word_windows_are_as_long_as_the_datas(diffmidi, run):
     assert diffmidi("sample", run, *FEW).code == 0
     assert {len(each) for each in tokens(run)} == {96}
     manifest = json.loads(next(iter((run / "checkpoints").glob("*/manifest.json"))).read_text())
-    assert manifest["lengths"]["words_per_note"] == 4
+    assert manifest["lengths"]["tokens_per_note"] == 4
     assert diffmidi("sample", run, *FEW, "-o", "sample.length=pieces").code == 0
     assert all(len(each) in manifest["lengths"]["pieces"] for each in tokens(run))
 
@@ -76,7 +76,7 @@ def test_a_piece_is_the_same_in_any_batch(diffmidi, run):
     assert len({tuple(each) for each in together}) == 3
     pipeline = Pipeline.from_pretrained(run, device="cpu")
     request = pipeline.request(2, steps=3, length="40 notes")
-    assert [MMM.to_words(ids) for ids in pipeline.draw(request)] == together[:2]
+    assert [MMM.to_tokens(ids) for ids in pipeline.draw(request)] == together[:2]
 
 
 def test_a_program_asks_in_the_same_words(run):

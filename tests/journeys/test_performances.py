@@ -39,7 +39,7 @@ def texts(run):
     tokenizer = find("tokenizer", part["name"]).build(part["options"])
     dataset = TokenDataset(run / "data", tokenizer, length=32)
     pieces = [*dataset.train_pieces, *dataset.heldout_pieces]
-    return [" ".join(tokenizer.to_words(dataset.piece(piece))) for piece in pieces]
+    return [" ".join(tokenizer.to_tokens(dataset.piece(piece))) for piece in pieces]
 
 
 def test_notes_are_as_long_as_the_pedal_holds_them_where_that_is_asked_for(diffmidi, performances, tmp_path):

@@ -132,7 +132,7 @@ def draw(tmp_path, model):
 
 def add_pieces(draw, pieces, tokenizer):
     for number, ids in enumerate(pieces, start=1):
-        tokens, notes = tokenizer.to_words(ids), tokenizer.count_notes(ids)
+        tokens, notes = tokenizer.to_tokens(ids), tokenizer.count_notes(ids)
         draw.add(PieceRecord(number=number, notes=notes, record={"grammar_changes": number}, tokens=tokens))
 
 

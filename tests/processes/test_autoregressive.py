@@ -57,7 +57,7 @@ def test_all_texts_of_a_length_have_probability_one_together(tied):
 def test_each_word_costs_what_the_network_says_of_it_given_those_before():
     process = build(Few)
     text = (5, 6, 4)
-    found = bits(process, batch_of([text])).terms["words"][0]
+    found = bits(process, batch_of([text])).terms["tokens"][0]
     assert found[0] == found[-1] == 0
     for place in range(1, 4):
         with torch.no_grad():
@@ -90,7 +90,7 @@ def test_the_loss_is_the_bound_in_nats_per_word():
     with torch.no_grad():
         loss = process.loss(batch, generator())["loss"]
     found = bits(process, batch, levels=3)
-    assert float(loss) == pytest.approx(float(found.bits.sum() / found.words.sum()) * math.log(2), rel=1e-5)
+    assert float(loss) == pytest.approx(float(found.bits.sum() / found.tokens.sum()) * math.log(2), rel=1e-5)
 
 
 @pytest.mark.parametrize("layout", ["aligned", "run"])
@@ -98,7 +98,7 @@ def test_typed_support_never_costs_a_word_more(layout):
     tokenizer = find("tokenizer", "mmm").build({"layout": layout})
     typed, free = build(tokenizer), build(tokenizer, typed=False)
     batch = toy_batch(tokenizer)
-    fewer, more = (bits(process, batch).terms["words"] for process in (typed, free))
+    fewer, more = (bits(process, batch).terms["tokens"] for process in (typed, free))
     assert (fewer <= more + 1e-4).all()
     assert fewer.sum() < more.sum() - 1
 

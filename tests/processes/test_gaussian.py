@@ -49,7 +49,7 @@ def test_loss_is_the_sum_of_its_parts_and_only_it_has_a_gradient(process, batch)
 def test_padding_is_not_in_the_loss_and_gets_no_gradient(process, batch):
     def found(ids, mask):
         process.zero_grad()
-        loss = process.loss(Batch(ids, mask, batch.words), generator())["loss"]
+        loss = process.loss(Batch(ids, mask, batch.tokens), generator())["loss"]
         loss.backward()
         return loss.detach(), {name: parameter.grad.clone() for name, parameter in process.named_parameters()}
 

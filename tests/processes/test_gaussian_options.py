@@ -65,8 +65,8 @@ def test_the_loss_is_the_sum_of_its_parts_and_teaches_every_parameter(process, b
     ("objective", "parts"),
     [
         ("mse", {"mse", "prior", "rounding"}),
-        ("anchor", {"mse", "words", "prior"}),
-        ("cross_entropy", {"words", "prior", "rounding"}),
+        ("anchor", {"mse", "tokens", "prior"}),
+        ("cross_entropy", {"tokens", "prior", "rounding"}),
     ],
 )
 def test_the_objective_says_what_is_learned(make_process, batch, objective, parts):
@@ -219,7 +219,7 @@ def test_a_support_leaves_the_words_of_the_music_in_and_rounds_to_what_may_stand
     assert (logits[:, 0].isfinite().sum(-1) == 1).all()
     words = typed.words(torch.randn(*batch.ids.shape, typed.options.dim), batch.attention_mask)
     place = torch.arange(words.shape[1])
-    inside = (place > 0) & (place <= batch.words[:, None])
+    inside = (place > 0) & (place <= batch.tokens[:, None])
     assert not (typed.support.excluded(words) & inside).any()
 
 
@@ -227,6 +227,6 @@ def test_music_that_begins_inside_a_note_is_refused(pair):
     _, typed, batch = pair
     ids = batch.ids[-1:]
     shifted = replace(batch, ids=torch.cat([ids[:, :1], ids[:, 2:-1], ids[:, -2:]], 1), attention_mask=None)
-    shifted = replace(shifted, words=batch.words[-1:])
+    shifted = replace(shifted, tokens=batch.tokens[-1:])
     with pytest.raises(DiffmidiError, match="begins inside a note"):
         typed.bound(shifted, generator(), levels=1)

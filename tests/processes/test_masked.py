@@ -106,7 +106,7 @@ def test_times_are_spread_evenly_over_the_rows_of_a_step(process):
 
 def test_as_many_levels_as_words_give_each_number_of_hidden_words_once(process):
     batch = rows(3)
-    most = int(batch.words.max())
+    most = int(batch.tokens.max())
 
     def bits(levels):
         return process.bound(batch, generator(), levels=levels).terms["diffusion"]
@@ -153,7 +153,7 @@ def test_typed_support_never_costs_a_word_more(typed_and_not):
 def test_words_that_the_grammar_has_no_place_for_are_refused(typed_and_not):
     typed, free = typed_and_not
     batch = toy_batch(typed.tokenizer)
-    shifted = Batch(batch.ids.clone(), batch.attention_mask, batch.words)
+    shifted = Batch(batch.ids.clone(), batch.attention_mask, batch.tokens)
     velocity = int(np.flatnonzero(typed.tokenizer.grammar.type_of == 2)[0])
     shifted.ids[-1, 1] = velocity  # no window begins with a velocity
     with pytest.raises(DiffmidiError, match="begins inside a note"):

@@ -20,7 +20,7 @@ def drawn(run):
 
 def tokens(pipeline, count, on_step=None, **asked):
     """Those that a pipeline draws itself."""
-    return [pipeline.tokenizer.to_words(ids) for ids in pipeline.draw(pipeline.request(count, **asked), on_step)]
+    return [pipeline.tokenizer.to_tokens(ids) for ids in pipeline.draw(pipeline.request(count, **asked), on_step)]
 
 
 def test_a_run_and_its_export_draw_what_the_stage_drew(trained, tmp_path):
@@ -47,7 +47,7 @@ def test_in_bf16_too_and_with_other_steps(run, anew, rewrite):
     pipeline = Pipeline.from_pretrained(run, device="cpu")
     asked = pipeline.request(3, seed=5, steps=4)
     sample(Surroundings(precision="bf16"), pipeline.model, asked, run / "draws")
-    assert [pipeline.tokenizer.to_words(ids) for ids in pipeline.draw(asked)] == drawn(run)
+    assert [pipeline.tokenizer.to_tokens(ids) for ids in pipeline.draw(asked)] == drawn(run)
 
 
 def test_a_checkpoint_can_be_chosen(trained):
@@ -67,7 +67,7 @@ def test_steps_are_told_and_music_goes_there_and_back(trained):
     pipeline = Pipeline.from_pretrained(trained)
     drew = tokens(pipeline, 3, lambda done, total: told.append((done, total)), steps=2)
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    assert pipeline.tokenizer.to_words(pipeline.tokenizer.to_ids(drew[0])) == drew[0]
+    assert pipeline.tokenizer.to_tokens(pipeline.tokenizer.to_ids(drew[0])) == drew[0]
     assert [len(each) for each in drew] == [32, 32, 32]
 
 

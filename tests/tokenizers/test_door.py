@@ -34,7 +34,7 @@ def door(**options) -> Tokenizer:
 
 
 def words(tokenizer: Tokenizer, score: Score) -> str:
-    return " ".join(tokenizer.to_words(tokenizer.encode(score)))
+    return " ".join(tokenizer.to_tokens(tokenizer.encode(score)))
 
 
 def ids_of(tokenizer: Tokenizer, text: str) -> np.ndarray:
@@ -94,7 +94,7 @@ def test_remi_writes_what_miditok_writes():
     theirs = miditok.REMI(miditok.TokenizerConfig(time_signature_range={4: [3, 4], 8: [6]}))
     for name in ("tune", "chords", "overlaps", "triplets"):
         ids = remi().encode(toy_scores()[name])
-        assert remi().to_words(ids) == theirs.encode(remi().decode(ids))[0].tokens, name
+        assert remi().to_tokens(ids) == theirs.encode(remi().decode(ids))[0].tokens, name
 
 
 def test_the_vocabulary_is_the_specials_and_miditoks_tokens():
@@ -272,7 +272,7 @@ def learned(tmp_path_factory) -> Path:
 def test_learned_words_are_tokens_joined_and_shorten_what_they_learned(learned):
     tokenizer, plain = door(pretrained=str(learned)), remi(num_velocities=8)
     ids = tokenizer.encode(tune())
-    assert any("+" in word for word in tokenizer.to_words(ids))
+    assert any("+" in word for word in tokenizer.to_tokens(ids))
     assert len(ids) < len(plain.encode(tune()))
     for score in (*toy_scores().values(), *map(nasty, range(10))):
         expect_exact(tokenizer, score)
@@ -283,7 +283,7 @@ def test_learned_words_cannot_be_transposed_one_by_one(learned):
     assert door(pretrained=str(learned)).velocity_scaling(2.0) is None
     tokenizer = remi()
     table = tokenizer.transposition(2)
-    assert tokenizer.to_words(table[ids_of(tokenizer, "Bar_None Pitch_60 Velocity_63")]) == [
+    assert tokenizer.to_tokens(table[ids_of(tokenizer, "Bar_None Pitch_60 Velocity_63")]) == [
         *("Bar_None", "Pitch_62", "Velocity_63"),
     ]
     assert table[ids_of(tokenizer, "Pitch_107")].tolist() == [-1]
@@ -305,7 +305,7 @@ def test_what_remi_saves_miditok_opens(tmp_path):
     tokenizer.save(tmp_path / "saved")
     theirs = miditok.REMI(params=tmp_path / "saved" / "tokenizer.json")
     ids = tokenizer.encode(tune())
-    assert tokenizer.to_words(ids) == theirs.encode(tokenizer.decode(ids))[0].tokens
+    assert tokenizer.to_tokens(ids) == theirs.encode(tokenizer.decode(ids))[0].tokens
 
 
 def saved(path: Path, tokenizer: miditok.MusicTokenizer, **more) -> str:

@@ -27,7 +27,7 @@ def mmm(layout: str = "aligned", **options) -> Tokenizer:
 
 
 def words(tokenizer: Tokenizer, score: Score) -> str:
-    return " ".join(tokenizer.to_words(tokenizer.encode(score)))
+    return " ".join(tokenizer.to_tokens(tokenizer.encode(score)))
 
 
 def ids_of(tokenizer: Tokenizer, text: str) -> np.ndarray:
@@ -98,7 +98,7 @@ def test_what_was_changed_is_counted() -> None:
     assert counts == {
         "clamped_pitch": 1, "zero_length": 1, "merged": 1, "overlaps": 1, "clamped_shift": 1, "clamped_duration": 1,
     }  # fmt: skip
-    assert " ".join(mmm().to_words(ids)) == "t0 p21 v8 d12 t24 p60 v8 d12 t12 p60 v8 d12 t96 p62 v8 d96"
+    assert " ".join(mmm().to_tokens(ids)) == "t0 p21 v8 d12 t24 p60 v8 d12 t12 p60 v8 d12 t96 p62 v8 d96"
 
 
 def test_an_untouched_piece_counts_nothing_and_drums_are_counted_and_left_out() -> None:
@@ -125,7 +125,7 @@ def test_velocity_bins_are_even_and_decode_to_their_middle() -> None:
         tokenizer = mmm(velocities=bins)
         score = from_rows([(i, 1, 60, velocity) for i, velocity in enumerate(range(1, 128))])
         written = tokenizer.encode(score)
-        said = [int(word[1:]) for word in tokenizer.to_words(written) if word.startswith("v")]
+        said = [int(word[1:]) for word in tokenizer.to_tokens(written) if word.startswith("v")]
         sizes = np.bincount(said)[1:]
         assert said == sorted(said)
         assert len(sizes) == bins

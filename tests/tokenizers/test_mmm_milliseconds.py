@@ -28,7 +28,7 @@ def mmm(grid: int | str = "10ms", **options) -> Tokenizer:
 
 
 def words(tokenizer: Tokenizer, score: Score) -> str:
-    return " ".join(tokenizer.to_words(tokenizer.encode(score)))
+    return " ".join(tokenizer.to_tokens(tokenizer.encode(score)))
 
 
 def performance(seed: int, notes: int = 200) -> Score:
@@ -77,7 +77,7 @@ def test_every_change_of_tempo_counts() -> None:
     score = from_rows([(beat, 0.5, 60, 64) for beat in range(4)])
     score.tempos.append(TempoTick(480, qpm=60))
     score.tempos.append(TempoTick(960 + 240, qpm=120))
-    shifts = [word for word in mmm().to_words(mmm().encode(score)) if word[0] in "td"]
+    shifts = [word for word in mmm().to_tokens(mmm().encode(score)) if word[0] in "td"]
     assert shifts == ["t0ms", "d250ms", "t500ms", "d500ms", "t1000ms", "d500ms", "t740ms", "d250ms"]
 
 
@@ -91,7 +91,7 @@ def test_what_words_cannot_say_exactly_is_not_counted_as_a_note_that_sounds_into
     score = from_rows([(0, 1.5, 60, 80), (0, 4, 48, 80), (1.5, 2.5, 64, 80), (4, 4, 48, 80)])
     ids, counts = mmm().encode_counted(score)
     assert counts == {}
-    assert [word for word in mmm().to_words(ids) if word[0] in "td"] == [
+    assert [word for word in mmm().to_tokens(ids) if word[0] in "td"] == [
         *("t0ms", "d1960ms", "t0ms", "d740ms", "t740ms", "d1240ms", "t1240ms", "d2000ms")
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from diffmidi_core.music.notes import Notes, without_twins
+from diffmidi_core.music.notes import Notes, deduplicated
 from diffmidi_tokenizers import steps
 
 
@@ -80,7 +80,7 @@ def test_gaps_are_clamped_and_counted() -> None:
 
 
 def test_twins_become_the_longest_and_the_loudest() -> None:
-    merged = without_twins(notes((0, 4, 60, 90), (0, 9, 60, 30), (0, 1, 61, 5), (2, 1, 60, 7)))
+    merged = deduplicated(notes((0, 4, 60, 90), (0, 9, 60, 30), (0, 1, 61, 5), (2, 1, 60, 7)))
     assert rows(merged) == [(0, 9, 60, 90), (0, 1, 61, 5), (2, 1, 60, 7)]
 
 
@@ -101,7 +101,7 @@ def test_a_key_struck_while_it_sounds_ends_one_note_and_starts_another(given, pa
 
 @pytest.mark.parametrize("seed", range(20))
 def test_parting_keeps_every_attack_and_every_sounding_step(seed: int) -> None:
-    before = without_twins(crowded(seed))
+    before = deduplicated(crowded(seed))
     after, _ = steps.part_overlaps(before)
     assert (after.onset == before.onset).all()
     assert (after.velocity == before.velocity).all()
@@ -117,7 +117,7 @@ def test_merging_agrees_with_a_loop(seed: int) -> None:
     for onset, duration, pitch, velocity in rows(crowded(seed)):
         longest, loudest = best.get((onset, pitch), (0, 0))
         best[onset, pitch] = max(longest, duration), max(loudest, velocity)
-    merged = without_twins(crowded(seed))
+    merged = deduplicated(crowded(seed))
     assert rows(merged) == [(onset, d, pitch, v) for (onset, pitch), (d, v) in sorted(best.items())]
 
 
@@ -128,7 +128,7 @@ def test_room_until_a_key_is_struck_again() -> None:
 
 
 def test_nothing_stays_nothing() -> None:
-    assert len(steps.part_overlaps(without_twins(steps.sort(notes())))[0]) == 0
+    assert len(steps.part_overlaps(deduplicated(steps.sort(notes())))[0]) == 0
 
 
 def _sounding(columns: Notes) -> set[tuple[int, int]]:

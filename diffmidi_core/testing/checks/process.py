@@ -89,7 +89,7 @@ def check_bound_ignores_padding(component: Component) -> None:
 def check_no_mask_is_a_full_mask(component: Component) -> None:
     """mask None means that every position is real."""
     process, batch = _build(component)
-    full = Batch(batch.ids[-1:], batch.mask()[-1:], batch.words[-1:])  # the longest window fills its row
+    full = Batch(batch.ids[-1:], batch.mask()[-1:], batch.tokens[-1:])  # the longest window fills its row
     with torch.no_grad():
         found, other = (process.loss(each, generator())["loss"] for each in (full, replace(full, attention_mask=None)))
     expect(close(found, other), f"the loss is {found:.5f} with a full mask and {other:.5f} without one")
@@ -109,7 +109,7 @@ def check_bound_is_finite_bits(component: Component) -> None:
         expect(
             (bound.bits >= 0).all(), f"a bound on -log2 p is never negative: {bound.bits.min():.4f} bits ({levels=})"
         )
-        expect(torch.equal(bound.words, batch.words), "bound.words counts the words of music in each window")
+        expect(torch.equal(bound.tokens, batch.tokens), "bound.tokens counts the words of music in each window")
 
 
 def check_same_generator_same_answer(component: Component) -> None:

@@ -32,7 +32,7 @@ def check_oracle_gives_the_words_back(component: Component) -> None:
     """With a denoiser that knows the words, they come back, in few steps (where that can be) and many."""
     process, batch = _process(component)
     sampler = component.build()
-    for steps in (STEPS,) if component.offer.sampler().step_per_word else (1, 2, STEPS):
+    for steps in (STEPS,) if component.offer.sampler().step_per_token else (1, 2, STEPS):
         found = _sample(sampler, process, toy_canvas(batch), steps=steps, denoise=process.oracle(batch.ids))
         wrong = int((found != batch.ids)[batch.mask()].sum())
         expect(wrong == 0, f"a perfect denoiser, {steps} steps: {wrong} of {batch.mask().sum()} words are wrong")
@@ -132,7 +132,7 @@ def check_steps_are_evaluations(component: Component) -> None:
 def check_impossible_steps_are_refused(component: Component) -> None:
     """No steps at all is an error in one sentence, and so are too few, where the declaration says that can be."""
     process, batch = _process(component)
-    for steps in (0, int(batch.words.max()) - 1) if component.offer.sampler().step_per_word else (0,):
+    for steps in (0, int(batch.tokens.max()) - 1) if component.offer.sampler().step_per_token else (0,):
         with refuses(f"sampling in {steps} steps"):
             _sample(component.build(), process, toy_canvas(batch), steps=steps)
 

@@ -50,7 +50,7 @@ def check_words_are_words(component: Component) -> None:
     odd = [word for word in tokenizer.vocab if not word or word.split() != [word]]
     expect(not odd, f"words without white space; found {odd[:3]}")
     every = np.arange(len(tokenizer.vocab))
-    expect(np.array_equal(tokenizer.to_ids(tokenizer.to_words(every)), every), "to_ids(to_words(ids)) gives ids back")
+    expect(np.array_equal(tokenizer.to_ids(tokenizer.to_tokens(every)), every), "to_ids(to_tokens(ids)) gives ids back")
 
 
 @whatever_the_options
@@ -82,7 +82,7 @@ def check_words_survive_decoding(component: Component) -> None:
         if not np.array_equal(ids, again):
             length = min(len(ids), len(again))
             at = int(np.append(ids[:length] != again[:length], True).argmax())
-            here, there = (" ".join(tokenizer.to_words(each[at : at + 4])) for each in (ids, again))
+            here, there = (" ".join(tokenizer.to_tokens(each[at : at + 4])) for each in (ids, again))
             raise ConformanceError(f"{name}: from word {at + 1} on, '{here}' comes back as '{there}'")
 
 
@@ -104,7 +104,7 @@ def check_decoding_is_total(component: Component) -> None:
     random = np.random.default_rng(0)
     for _ in range(RANDOM_PIECES):
         ids = random.integers(0, len(tokenizer.vocab), size=random.integers(0, 60), dtype=np.int32)
-        with never_raises(f"a piece of random words, {' '.join(tokenizer.to_words(ids[:8]))} ...,"):
+        with never_raises(f"a piece of random words, {' '.join(tokenizer.to_tokens(ids[:8]))} ...,"):
             tokenizer.encode(tokenizer.decode(ids))
             tokenizer.count_notes(ids)
             tokenizer.faults(ids)

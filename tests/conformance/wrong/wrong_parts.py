@@ -198,7 +198,7 @@ class LastRow(Metric):
     subject = "likelihood"
 
     def measure(self, item):
-        return {"words": item.words}
+        return {"words": item.tokens}
 
     def summarise(self, rows, reference=()):
         return Figure(float(rows[-1]["words"]), "tokens", len(rows), "windows")

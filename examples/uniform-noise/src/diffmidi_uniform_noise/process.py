@@ -96,7 +96,7 @@ class Uniform(TokenDiffusion):
         for i in chosen:
             z = self.corrupted(batch, self.levels[i], generator)
             nats += self.divergence(batch, z, i) * (steps / len(chosen))
-        return Bound({"prior": self._prior(batch) / math.log(2), "diffusion": nats / math.log(2)}, batch.words)
+        return Bound({"prior": self._prior(batch) / math.log(2), "diffusion": nats / math.log(2)}, batch.tokens)
 
     def _prior(self, batch: Batch) -> Tensor:
         """[B, L] KL(q(z_T | w) ‖ π) in nats at music: the token itself is likelier than π has it, all others less."""
