@@ -1,12 +1,12 @@
-"""AutoregressiveProcess: one word after the other, each given those before it. No noise, and an exact likelihood.
+"""AutoregressiveProcess: one token after the other, each given those before it. No noise, and an exact likelihood.
 
     −log p(w) = Σ_l −log p(w_l | w_1 ... w_{l−1})
 
-It is no diffusion: it is what the bounds of diffusion are to be measured against, over the same words, backbones and
-windows. A window's words have this probability given that there are N of them, as the bounds do: the model says
-beginnings of music, and those of N words have probabilities that sum to one.
+It is no diffusion: it is what the bounds of diffusion are to be measured against, over the same tokens, backbones and
+windows. A window's tokens have this probability given that there are N of them, as the bounds do: the model says
+beginnings of music, and those of N tokens have probabilities that sum to one.
 
-[CLS], [SEP] and [PAD] follow from the number of words, and cost nothing.
+[CLS], [SEP] and [PAD] follow from the number of tokens, and cost nothing.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ NOT_ASKED = -100
 
 
 class AutoregressiveProcess(Process):
-    """Words from left to right. The family "autoregressive"; the schedule is not used. A subclass gives `predict`.
+    """Tokens from left to right. The family "autoregressive"; the schedule is not used. A subclass gives `predict`.
 
     Args:
-        typed: leave out of the softmax the words that the tokenizer's grammar does not let follow (`NextWord`).
+        typed: leave out of the softmax the tokens that the tokenizer's grammar does not let follow (`NextWord`).
     """
 
     exact = True
@@ -50,13 +50,13 @@ class AutoregressiveProcess(Process):
 
     @abstractmethod
     def predict(self, ids: Tensor) -> Tensor:
-        """Logits [B, L, V] of each word of ids [B, L], from those before it alone; at position 0 anything.
+        """Logits [B, L, V] of each token of ids [B, L], from those before it alone; at position 0 anything.
 
-        [PAD] needs no mask: it stands at the end, where no word looks.
+        [PAD] needs no mask: it stands at the end, where no token looks.
         """
 
     def allowed(self, ids: Tensor, ahead: Tensor | None = None) -> Tensor:
-        """[B, L, V] bool: what may stand at each position of ids [B, L], given the words before it.
+        """[B, L, V] bool: what may stand at each position of ids [B, L], given the tokens before it.
 
         `ahead`, as `NextWord.ahead` gives it for a canvas that begins with `ids`, allows only what leads on there.
         """
@@ -75,10 +75,10 @@ class AutoregressiveProcess(Process):
         top_k: int = 0,
         top_p: float = 1.0,
     ) -> Tensor:
-        """Words [B] from softmax(logits / temperature) over those `allowed` [B, V]; logits [B, V] as from `predict`.
+        """Tokens [B] from softmax(logits / temperature) over those `allowed` [B, V]; logits [B, V] as from `predict`.
 
-        Of the allowed words the `top_k` most probable are kept (0: all), and of those the fewest that together have the
-        share `top_p`.
+        Of the allowed tokens the `top_k` most probable are kept (0: all), and of those the fewest that together have
+        the share `top_p`.
         """
         logits = exact(logits).masked_fill(~allowed.to(logits.device), -torch.inf) / temperature
         if 0 < top_k < logits.shape[-1]:
@@ -86,32 +86,32 @@ class AutoregressiveProcess(Process):
         return draws.categorical(nucleus(logits, top_p)).to(allowed.device)
 
     def oracle(self, ids: Tensor) -> Callable[..., Tensor]:
-        """What stands in for `predict` and is sure of the words [B, L], whatever it is shown."""
+        """What stands in for `predict` and is sure of the tokens [B, L], whatever it is shown."""
         sure = torch.zeros(*ids.shape, len(self.tokenizer.vocab), device=ids.device)
         sure = sure.fill_(-torch.inf).scatter(-1, ids[..., None], 0)
         return lambda seen: sure[:, : seen.shape[1]]
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """ "loss": cross-entropy in nats per word. Nothing is drawn."""
+        """ "loss": cross-entropy in nats per token. Nothing is drawn."""
         is_word = batch.loss_mask()
         return {"loss": batch.mean(self._nats(batch, self.allowed(batch.ids), is_word), "tokens")}
 
     def bound(self, batch: Batch, generator: torch.Generator, *, levels: int | None = None) -> Bound:
-        """−log2 p(words | their number) itself, in the one term "tokens", whatever `levels`.
+        """−log2 p(tokens | their number) itself, in the one term "tokens", whatever `levels`.
 
-        Raises DiffmidiError where words stand that the grammar does not allow.
+        Raises DiffmidiError where tokens stand that the grammar does not allow.
         """
         is_word, allowed = batch.loss_mask(), self.allowed(batch.ids)
         if (~allowed.gather(-1, batch.ids[..., None]).squeeze(-1) & is_word).any():
             raise DiffmidiError(
-                "a window holds words that the tokenizer's grammar does not allow where they stand, as one that begins "
-                "inside a note does: choose a --length that holds the longest note, or set process.typed=false."
+                "a window holds tokens that the tokenizer's grammar does not allow where they stand, as one that begins"
+                " inside a note does: choose a --length that holds the longest note, or set process.typed=false."
             )
         return Bound(terms={"tokens": self._nats(batch, allowed, is_word) / math.log(2)}, tokens=batch.tokens)
 
     def _nats(self, batch: Batch, allowed: Tensor, is_word: Tensor) -> Tensor:
-        """[B, L] −log p of each word, 0 elsewhere."""
-        # Where no word is asked for, perhaps none is allowed: a softmax over nothing would spoil the gradient.
+        """[B, L] −log p of each token, 0 elsewhere."""
+        # Where no token is asked for, perhaps none is allowed: a softmax over nothing would spoil the gradient.
         never = ~allowed & is_word[..., None]
         return F.cross_entropy(
             self.predict(batch.ids).float().masked_fill(never, -torch.inf).mT,

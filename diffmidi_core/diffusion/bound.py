@@ -1,15 +1,15 @@
-"""A variational bound on −log₂ p(words) for a Gaussian chain that starts at an embedding.
+"""A variational bound on −log₂ p(tokens) for a Gaussian chain that starts at an embedding.
 
 Take the embedding e = E[w] as the data and fold the noise put on it (x_start = e + s₀ n) into the chain. Every level
-is then normal given the words: q(x_t | w) = N(√ᾱ_t e, v_t), v_t = ᾱ_t s₀² + 1 − ᾱ_t, and x_start is a level more, below
-all others, with ᾱ = 1 and v = s₀². These levels are a Gaussian chain with falling SNR = ᾱ/v, so with variances taken
-from its own posterior (Kingma et al. 2021, Variational Diffusion Models, eq. 11–15)
+is then normal given the tokens: q(x_t | w) = N(√ᾱ_t e, v_t), v_t = ᾱ_t s₀² + 1 − ᾱ_t, and x_start is a level more,
+below all others, with ᾱ = 1 and v = s₀². These levels are a Gaussian chain with falling SNR = ᾱ/v, so with variances
+taken from its own posterior (Kingma et al. 2021, Variational Diffusion Models, eq. 11–15)
 
     −log p(w) ≤ KL(q(x_{T−1} | w) ‖ N(0, I))                                        "prior"
               + Σ_t ½ (SNR_{t−1} − SNR_t) E ‖e − ê(x_t, t)‖²                          "diffusion"; SNR_{−1} = 1/s₀²
               + E_{q(x_start | w)} [−log p(w | x_start)]                              "rounding"
 
-for any map ê of x_t to an estimate of e. A model that knows the words pays for prior and rounding alone: the bound
+for any map ê of x_t to an estimate of e. A model that knows the tokens pays for prior and rounding alone: the bound
 Diffusion-LM reports charges even that model, for a variance it fixes too small at t = 0.
 """
 
@@ -38,7 +38,7 @@ Predict = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
 
 def marginal_variance(levels: GaussianLevels, start_std: float) -> Tensor:
-    """[N] v_t = ᾱ_t s₀² + 1 − ᾱ_t, the variance of x_t given the words."""
+    """[N] v_t = ᾱ_t s₀² + 1 − ᾱ_t, the variance of x_t given the tokens."""
     return levels.alpha_bar * start_std**2 + 1 - levels.alpha_bar
 
 
@@ -70,7 +70,7 @@ def diffusion_bits(
     """[B, L] the sum over all levels in bits, summed over channels, 0 at positions that are not kept.
 
     `count` None, or not below the number of levels, takes every level once. Else `count` levels are drawn for each row,
-    stratified, with probabilities p_t, and each counts 1/(count p_t): unbiased. p is uniform, as words are settled
+    stratified, with probabilities p_t, and each counts 1/(count p_t): unbiased. p is uniform, as tokens are settled
     within a narrow band of levels which the weights, steepest where there is hardly noise, would miss; but a share of
     it follows the weights, so that no level counts for more than 1/DEFENSIVE of its own weight, however bad the model.
     The draws depend on the shapes and the generator alone: two models given one seed see the same levels and noise, and

@@ -24,16 +24,16 @@ from diffmidi_core.diffusion.support import Support
 
 
 class GaussianDiffusion(Process):
-    """Words as embeddings in R^D, to which normal noise is added. The family "gaussian".
+    """Tokens as embeddings in R^D, to which normal noise is added. The family "gaussian".
 
     A subclass gives `embeddings`, `denoise`, `round` and `loss`; the bound, the rounding and the clamping follow.
 
     Args:
         steps: T, the number of noise levels.
-        start_std: s₀, the standard deviation of x_start round the embedding of its word; None takes that of one step
+        start_std: s₀, the standard deviation of x_start round the embedding of its token; None takes that of one step
             of noise, √(1−ᾱ_0), as Diffusion-LM does.
-        typed: leave out of every softmax the words whose type cannot stand at their position (`Support`); [CLS] and
-            [SEP], which follow from the number of words, then stand where they stand, and nothing else does.
+        typed: leave out of every softmax the tokens whose type cannot stand at their position (`Support`); [CLS] and
+            [SEP], which follow from the number of tokens, then stand where they stand, and nothing else does.
     """
 
     self_conditioned = False
@@ -58,7 +58,7 @@ class GaussianDiffusion(Process):
 
     @abstractmethod
     def embeddings(self) -> Tensor:
-        """E [V, D], one row a word."""
+        """E [V, D], one row a token."""
 
     @abstractmethod
     def denoise(self, x_t: Tensor, t: Tensor, mask: Tensor | None = None, previous: Tensor | None = None) -> Tensor:
@@ -72,13 +72,13 @@ class GaussianDiffusion(Process):
     def denoise_words(
         self, x_t: Tensor, t: Tensor, mask: Tensor | None = None, previous: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """What `denoise` answers, and the logits [B, L, V] of what it thinks of the words."""
+        """What `denoise` answers, and the logits [B, L, V] of what it thinks of the tokens."""
         x0_hat = self.denoise(x_t, t, mask, previous) if self.self_conditioned else self.denoise(x_t, t, mask)
         return x0_hat, self.logits(x0_hat, mask)
 
     @abstractmethod
     def round(self, x: Tensor) -> Tensor:
-        """Logits [..., V] of p(w | x_start = x) for x [..., D]; −inf for words that stand at no kept position.
+        """Logits [..., V] of p(w | x_start = x) for x [..., D]; −inf for tokens that stand at no kept position.
 
         A support is no business of it: see `logits`.
         """
@@ -98,28 +98,28 @@ class GaussianDiffusion(Process):
     def _allowed(self, support: Support, length: int, mask: Tensor | None) -> Tensor:
         """[L, V], or [B, L, V] where `mask` says that rows end in different places: bool, what may stand where."""
         allowed = support.allowed(length).clone()
-        words = torch.arange(allowed.shape[-1], device=allowed.device)
-        allowed[0] = words == self.tokenizer.cls_id
+        tokens = torch.arange(allowed.shape[-1], device=allowed.device)
+        allowed[0] = tokens == self.tokenizer.cls_id
         place = torch.arange(length, device=allowed.device)
         last = place[-1:] if mask is None else mask.sum(-1, keepdim=True) - 1  # [1] or [B, 1]
-        return torch.where((place == last)[..., None], words == self.tokenizer.sep_id, allowed)
+        return torch.where((place == last)[..., None], tokens == self.tokenizer.sep_id, allowed)
 
     def embed(self, ids: Tensor) -> Tensor:
         """E[ids]: ids [B, L] to [B, L, D]."""
         return F.embedding(ids, self.embeddings())
 
-    def words(self, x: Tensor, mask: Tensor | None = None, admitted: Tensor | None = None) -> Tensor:
-        """The rule of the final words: argmax of `logits`, specials left out.
+    def rounded(self, x: Tensor, mask: Tensor | None = None, admitted: Tensor | None = None) -> Tensor:
+        """The rule of the final tokens: argmax of `logits`, specials left out.
 
         x [..., L, D] to ids [..., L] int64.
         """
         return self.logits(x, mask, admitted)[..., len(SPECIALS) :].argmax(-1) + len(SPECIALS)
 
     def clamp(self, x: Tensor, mask: Tensor | None = None, admitted: Tensor | None = None) -> Tensor:
-        """The clamping trick of Diffusion-LM, section 4.2: x [..., L, D] replaced by the nearest embedding of a word.
+        """The clamping trick of Diffusion-LM, section 4.2: x [..., L, D] replaced by the nearest embedding of a token.
 
         Specials are left out, and what the support has no place for; the rest as in `logits`. Where the model is unsure
-        that is often not the token of `words`, whose logits weigh long embeddings more and have a bias.
+        that is often not the token of `tokens`, whose logits weigh long embeddings more and have a bias.
         """
         near = restricted(nearness(x, self.embeddings()), admitted)
         if self.support is not None:
@@ -141,7 +141,7 @@ class GaussianDiffusion(Process):
         return signal, signal * self.start_std**2 + 1 - signal
 
     def evidence(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """[B, L, V] ln q(x_t | w) of every word w, but for what is the same for all; x_t and t as in `denoise`.
+        """[B, L, V] ln q(x_t | w) of every token w, but for what is the same for all; x_t and t as in `denoise`.
 
         q(x_t | w) = N(√ᾱ_t E[w], v_t), so (√ᾱ_t x_t·E[w] − ½ ᾱ_t ‖E[w]‖²) / v_t.
         """
@@ -154,7 +154,7 @@ class GaussianDiffusion(Process):
         """The mean of the embeddings under p(w) ∝ p(w | x0_hat)^½ q(x_t | w), [B, L, D].
 
         Bayes' rule, with what the network says as the prior, at half weight because the network has seen x_t too.
-        At little noise x_t alone tells the words, however roughly the network copies it; at much noise the network
+        At little noise x_t alone tells the tokens, however roughly the network copies it; at much noise the network
         does.
         """
         return self.mean_under(0.5 * self.logits(x0_hat, mask).log_softmax(-1) + self.evidence(x_t, t))
@@ -165,7 +165,7 @@ class GaussianDiffusion(Process):
             return logits.softmax(-1) @ self.embeddings()
 
     def oracle(self, ids: Tensor) -> Callable[..., Tensor]:
-        """A denoiser that answers with the embeddings of the words, whatever it is shown."""
+        """A denoiser that answers with the embeddings of the tokens, whatever it is shown."""
         return lambda x_t, t, mask=None, previous=None: self.embed(ids)
 
     def predict(self, x_t: Tensor, t: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -181,9 +181,9 @@ class GaussianDiffusion(Process):
     def bound(self, batch: Batch, generator: torch.Generator, *, levels: int | None = None) -> Bound:
         """The bound of `diffusion.bound`, in terms "prior", "diffusion" and "rounding".
 
-        [CLS] and [SEP] are kept positions: what they cost is in the sum, though they are not counted in `words` (with a
-        support, that is their part of "prior"). Call it in eval mode and without gradients. Raises DiffmidiError where
-        words stand that the support leaves out.
+        [CLS] and [SEP] are kept positions: what they cost is in the sum, though they are not counted in `tokens` (with
+        a support, that is their part of "prior"). Call it in eval mode and without gradients. Raises DiffmidiError
+        where tokens stand that the support leaves out.
         """
         real = batch.mask()
         if self.support is not None:

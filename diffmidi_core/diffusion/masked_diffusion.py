@@ -1,17 +1,17 @@
 """MaskedDiffusion: absorbing-state diffusion with the SUBS parametrisation, its loss and its bound.
 
-Each word is hidden behind [MASK] with probability m = 1 − α_t, independently, and a network says what the hidden words
-are (Sahoo et al. 2024, MDLM, arXiv:2406.07524; Shi et al. 2024, MD4, arXiv:2406.04329). SUBS: it never says [MASK], and
-words that are not hidden stay as they are. Then
+Each token is hidden behind [MASK] with probability m = 1 − α_t, independently, and a network predicts the hidden
+ones (Sahoo et al. 2024, MDLM, arXiv:2406.07524; Shi et al. 2024, MD4, arXiv:2406.04329). SUBS: it never predicts
+[MASK], and tokens that are not hidden stay as they are. Then
 
     −log p(w) ≤ ∫₀¹ −α'_t / (1 − α_t) E Σ_{l hidden} −log p(w_l | z_t) dt             (MDLM, MD4)
-              = Σ_{k=1}^{N} 1/k E Σ_{l hidden} −log p(w_l | z), k of the N words hidden   (Hoogeboom et al. 2022, ARDM)
+              = Σ_{k=1}^{N} 1/k E Σ_{l hidden} −log p(w_l | z), k of the N tokens hidden   (Hoogeboom et al. 2022, ARDM)
 
 The second line is the first with the integral over t done: m^{k−1}(1 − m)^{N−k} over m gives 1/k for each number k of
-hidden words. So no schedule is in the bound, and no smallest t has to be cut off. Training draws t, as the papers do:
+hidden tokens. So no schedule is in the bound, and no smallest t has to be cut off. Training draws t, as the papers do:
 there the schedule says where the effort goes.
 
-[CLS], [SEP] and [PAD] follow from the number of words: they are never hidden, and cost nothing.
+[CLS], [SEP] and [PAD] follow from the number of tokens: they are never hidden, and cost nothing.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ NOT_ASKED = -100
 
 
 class MaskedDiffusion(TokenDiffusion):
-    """Words hidden one by one behind [MASK]. The family "masked". A subclass gives `denoise`.
+    """Tokens hidden one by one behind [MASK]. The family "masked". A subclass gives `denoise`.
 
     Args:
-        typed: leave out of the softmax the words whose type cannot stand at their position (`Support`).
+        typed: leave out of the softmax the tokens whose type cannot stand at their position (`Support`).
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class MaskedDiffusion(TokenDiffusion):
     """As the authors of MDLM have it: nearer 0 hardly a token is hidden, at a huge weight."""
 
     def hidden_now(self, z: Tensor) -> Tensor:
-        """[B] the share of the words of z [B, L] that are hidden."""
+        """[B] the share of the tokens of z [B, L] that are hidden."""
         hidden = (z == self.tokenizer.mask_id).sum(-1)
         return hidden / (hidden + (z >= len(SPECIALS)).sum(-1)).clamp(min=1)
 
@@ -73,9 +73,9 @@ class MaskedDiffusion(TokenDiffusion):
         temperature: float = 1.0,
         top_p: float = 1.0,
     ) -> tuple[Tensor, Tensor]:
-        """z [B, L] with words drawn where `wanted` [B, L] bool hidden ones are, and log p of each, 0 elsewhere.
+        """z [B, L] with tokens drawn where `wanted` [B, L] bool hidden ones are, and log p of each, 0 elsewhere.
 
-        `logits` as from `denoise`. With a support the words are drawn jointly: what stands, what is drawn now and what
+        `logits` as from `denoise`. With a support the tokens are drawn jointly: what stands, what is drawn now and what
         is left to be drawn can make one legal text. `admitted` [B, L, V] bool leaves out what a canvas does not allow;
         `top_p` as in `Support.draw`.
         """
@@ -85,13 +85,13 @@ class MaskedDiffusion(TokenDiffusion):
         if admitted is not None:  # nothing may stand where the support leaves out all that the canvas allows
             log_p = log_p.masked_fill(log_p.isnan(), -torch.inf)
         if self.support is not None:
-            words = self.support.draw(log_p, z, ~hidden, draws, wanted=wanted, top_p=top_p)
+            tokens = self.support.draw(log_p, z, ~hidden, draws, wanted=wanted, top_p=top_p)
         else:
             at = wanted.to(log_p.device)
             drawn = draws.categorical(nucleus(log_p[at], top_p), row_of=at.nonzero()[:, 0])
-            words = z.masked_scatter(wanted, drawn.to(z.device))
-        chosen = log_p.gather(-1, words.to(log_p.device)[..., None]).squeeze(-1)
-        return words, chosen.to(z.device, torch.float32).masked_fill(~wanted, 0)
+            tokens = z.masked_scatter(wanted, drawn.to(z.device))
+        chosen = log_p.gather(-1, tokens.to(log_p.device)[..., None]).squeeze(-1)
+        return tokens, chosen.to(z.device, torch.float32).masked_fill(~wanted, 0)
 
     def hidden_share(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """m = 1 − α_t and the weight −α'_t / (1 − α_t), at times t [B] float64 in (0, 1]."""
@@ -111,10 +111,10 @@ class MaskedDiffusion(TokenDiffusion):
         return weight[:, None] * self._nats(batch.ids, hidden, m, batch.attention_mask)
 
     def bound(self, batch: Batch, generator: torch.Generator, *, levels: int | None = None) -> Bound:
-        """The bound above, in the one term "diffusion"; with `levels` numbers k of hidden words for each window.
+        """The bound above, in the one term "diffusion"; with `levels` numbers k of hidden tokens for each window.
 
-        They are drawn stratified; None, or as many as there are words, takes each k once. Which words are hidden is
-        drawn either way. Raises DiffmidiError where words stand that the support leaves out.
+        They are drawn stratified; None, or as many as there are tokens, takes each k once. Which tokens are hidden is
+        drawn either way. Raises DiffmidiError where tokens stand that the support leaves out.
         """
         is_word = batch.loss_mask()
         if self.support is not None:
@@ -134,7 +134,7 @@ class MaskedDiffusion(TokenDiffusion):
         return Bound(terms={"diffusion": bits}, tokens=batch.tokens)
 
     def _nats(self, ids: Tensor, hidden: Tensor, m: Tensor, mask: Tensor | None) -> Tensor:
-        """[B, L] −log p(w_l | z) where the words are hidden, 0 elsewhere."""
+        """[B, L] −log p(w_l | z) where the tokens are hidden, 0 elsewhere."""
         logits = self.denoise(ids.masked_fill(hidden, self.tokenizer.mask_id), m, mask)
         return F.nll_loss(
             self.log_probabilities(logits.float()).mT,
@@ -144,17 +144,17 @@ class MaskedDiffusion(TokenDiffusion):
         )
 
 
-def _numbers_hidden(words: Tensor, levels: int | None, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """[K, B] how many of the words [B] are hidden, 1 to N, and the weights with which the words' −log p add up.
+def _numbers_hidden(tokens: Tensor, levels: int | None, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """[K, B] how many of the tokens [B] are hidden, 1 to N, and the weights with which the tokens' −log p add up.
 
     They are drawn uniformly, one in each of `levels` equal shares, and weigh N / (levels · k); None, or N and more:
     each, and 1 / k.
     """
-    rows, device = len(words), words.device
-    if levels is None or levels >= int(words.max()):
-        k = torch.arange(1, max(1, int(words.max())) + 1, device=device)[:, None]
-        return torch.minimum(k, words), (k <= words) / k
+    rows, device = len(tokens), tokens.device
+    if levels is None or levels >= int(tokens.max()):
+        k = torch.arange(1, max(1, int(tokens.max())) + 1, device=device)[:, None]
+        return torch.minimum(k, tokens), (k <= tokens) / k
     offset = draw_uniform(generator, (1,), device) + torch.arange(rows, device=device) / rows
     points = (torch.arange(levels, device=device)[:, None] + offset % 1) / levels  # [K, B] in [0, 1)
-    k = (1 + (points * words).long()).clamp(max=words).clamp(min=1)
-    return k, words / (levels * k)
+    k = (1 + (points * tokens).long()).clamp(max=tokens).clamp(min=1)
+    return k, tokens / (levels * k)

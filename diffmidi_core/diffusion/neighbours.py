@@ -8,7 +8,7 @@ from torch import Tensor, nn
 class Neighbours(nn.Module):
     """[B, L, H] features to y + conv(y), y their LayerNorm: each position and `reach` positions on either side.
 
-    Which word stands so many places away is what says most of a hidden or noised one, and an encoder with a table of
+    Which token stands so many places away is what says most of a hidden or noised one, and an encoder with a table of
     positions must learn it place by place; a convolution knows distances from the first step on. Put before attention
     by Gulati et al. 2020 (Conformer, arXiv:2005.08100) and Jiang et al. 2020 (ConvBERT, arXiv:2008.02496); here it is
     one dense layer, of (2 reach + 1) H² weights.

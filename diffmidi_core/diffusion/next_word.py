@@ -1,8 +1,8 @@
 """NextWord: what a grammar lets follow, given all that was read before: the support of a model from left to right.
 
 `Support` says what can stand at a position whatever stands elsewhere. Who reads from left to right knows more: in which
-state the grammar's automaton is. The states of a whole window come from a parallel prefix of its words, each a map from
-states to states (Hillis and Steele 1986, Data Parallel Algorithms): log2 L gathers, and no loop over positions.
+state the grammar's automaton is. The states of a whole window come from a parallel prefix of its tokens, each a map
+from states to states (Hillis and Steele 1986, Data Parallel Algorithms): log2 L gathers, and no loop over positions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from diffmidi_core.errors import DiffmidiError
 class NextWord(nn.Module):
     """A grammar's automaton, followed from each of its N start states. Nothing in it is trained or saved.
 
-    Of S states, number S is nowhere: it is reached by a word that may not stand, and never left. Specials leave every
+    Of S states, number S is nowhere: it is reached by a token that may not stand, and never left. Specials leave every
     state as it is.
     """
 
@@ -39,7 +39,7 @@ class NextWord(nn.Module):
         self.register_buffer("_start", torch.tensor(grammar.start), persistent=False)
 
     def states(self, ids: Tensor) -> Tensor:
-        """[B, L + 1, N] the state before each word of `ids` [B, L], and after the last, from each start state."""
+        """[B, L + 1, N] the state before each token of `ids` [B, L], and after the last, from each start state."""
         through, reach = self._moves(ids), 1
         while reach < ids.shape[1]:
             longer = through[:, reach:].gather(-1, through[:, :-reach])
@@ -48,7 +48,7 @@ class NextWord(nn.Module):
         return torch.cat([before, through[..., self._start]], 1)
 
     def allowed(self, states: Tensor, ahead: Tensor | None = None) -> Tensor:
-        """[..., V] bool: the words that may be read in one of `states` [..., N]; specials never.
+        """[..., V] bool: the tokens that may be read in one of `states` [..., N]; specials never.
 
         `ahead` [..., S + 1] bool allows only those that lead to a state from where it goes on; see `ahead`.
         """
@@ -96,5 +96,5 @@ class NextWord(nn.Module):
         return torch.stack(ahead[::-1], 1)
 
     def _moves(self, ids: Tensor) -> Tensor:
-        """[B, L, S + 1] what each word makes of each state."""
+        """[B, L, S + 1] what each token makes of each state."""
         return self._following.T[self.type_of[ids]]

@@ -1,10 +1,10 @@
-"""Support: which words may stand where, and legal texts: drawn, or the most probable, among all a grammar allows.
+"""Support: which tokens may stand where, and legal texts: drawn, or the most probable, among all a grammar allows.
 
-A tokenizer's grammar is an automaton over a few types of word. Two things follow from it. At each position of a window
+A tokenizer's grammar is an automaton over a few types of token. Two things follow from it. At each position of a window
 only some types can stand, whatever else stands there: in the `aligned` layout of `mmm` exactly one. And of the texts
 that independent distributions over the positions would give, one that the grammar allows can be drawn jointly (forward
-filtering, backward sampling), or the most probable one found (Viterbi 1967). The words of a type are summed up first,
-so that this takes O(L S K) for S states and K types, however many words there are.
+filtering, backward sampling), or the most probable one found (Viterbi 1967). The tokens of a type are summed up first,
+so that this takes O(L S K) for S states and K types, however many tokens there are.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ Choose = Callable[[Tensor], Tensor]
 class Support(nn.Module):
     """What a grammar allows in windows of up to `length` positions. Nothing in it is trained or saved.
 
-    Position 0 holds [CLS], position l the l-th word. A text begins in a start state. (Where a grammar has several, each
-    begins texts of its own: one that two of them allow is drawn twice as often.)
+    Position 0 holds [CLS], position l the l-th token. A text begins in a start state. (Where a grammar has several,
+    each begins texts of its own: one that two of them allow is drawn twice as often.)
     """
 
     def __init__(self, grammar: Grammar, length: int) -> None:
@@ -52,22 +52,22 @@ class Support(nn.Module):
         self.register_buffer("admitted", _open_types(grammar, length)[:, self.type_of], persistent=False)
 
     def allowed(self, length: int) -> Tensor:
-        """[L, V] bool: the words to which some beginning of a text leads, position by position. Specials nowhere.
+        """[L, V] bool: the tokens to which some beginning of a text leads, position by position. Specials nowhere.
 
-        Nothing is asked of the end: a window may be cut, where one note has more words than it. At position 0, where
-        no word stands, and past the longest text all words are allowed.
+        Nothing is asked of the end: a window may be cut, where one note has more tokens than it. At position 0, where
+        no token stands, and past the longest text all tokens are allowed.
         """
         return self.admitted[:length]
 
     def excluded(self, ids: Tensor) -> Tensor:
-        """[B, L] bool: where `ids` [B, L] are words that `allowed` leaves out, specials among them."""
+        """[B, L] bool: where `ids` [B, L] are tokens that `allowed` leaves out, specials among them."""
         return ~self.allowed(ids.shape[1])[torch.arange(ids.shape[1], device=ids.device), ids]
 
     def check(self, batch: Batch) -> None:
-        """Raises DiffmidiError where the words of a batch, without its [CLS] and [SEP], are not all allowed."""
+        """Raises DiffmidiError where the tokens of a batch, without its [CLS] and [SEP], are not all allowed."""
         if bool((self.excluded(batch.ids) & batch.loss_mask()).any()):
             raise DiffmidiError(
-                "a window begins inside a note, with words that the tokenizer's grammar does not allow there: "
+                "a window begins inside a note, with tokens that the tokenizer's grammar does not allow there: "
                 "choose a --length that holds the longest note, or set process.typed=false."
             )
 
@@ -91,7 +91,7 @@ class Support(nn.Module):
         """Texts [B, L] from the product of softmax(logits [B, L, V]), given what is fixed and that they are legal.
 
         `fixed` [B, L] bool says where `ids` [B, L] is given; specials there are passed over. Texts end in a final
-        state, unless none of that many words does. `top_p` is the nucleus among the words of a type: types themselves
+        state, unless none of that many tokens does. `top_p` is the nucleus among the tokens of a type: types themselves
         are not cut, so that a way through remains. `wanted` [B, L] bool: the positions to draw, jointly with what
         could stand at the others; those come back as they are in `ids`. Tokens whose logit is −inf, as those that a
         canvas does not allow, are never drawn, nor anything that would leave only such ones further on. Raises
@@ -102,8 +102,8 @@ class Support(nn.Module):
         types = self._types(self._by_type(logits, torch.logsumexp), ids, fixed, torch.logsumexp, draws.categorical)
         at = (~fixed if wanted is None else wanted & ~fixed).to(logits.device).nonzero(as_tuple=True)
         likely = nucleus(self._within(logits[at], types.to(logits.device)[at]), top_p)
-        words = draws.categorical(likely, row_of=at[0])
-        return _replaced(ids, at, words)
+        tokens = draws.categorical(likely, row_of=at[0])
+        return _replaced(ids, at, tokens)
 
     def legal_argmax(self, logits: Tensor, ids: Tensor, fixed: Tensor) -> Tensor:
         """The most probable legal text [B, L] under the product of softmax(logits); the rest as in `draw`."""
@@ -115,7 +115,7 @@ class Support(nn.Module):
         return _replaced(ids, at, self._within(logits[at], best.to(logits.device)[at]).argmax(-1))
 
     def _by_type(self, logits: Tensor, reduce: Reduce) -> Tensor:
-        """[B, L, K] log-weights of the types: those of their words [B, L, V], joined."""
+        """[B, L, K] log-weights of the types: those of their tokens [B, L, V], joined."""
         shape = (*logits.shape[:-1], self._next.shape[1])
         index = self.type_of.to(logits.device).expand_as(logits)
         highest = logits.new_full(shape, -torch.inf).scatter_reduce(-1, index, logits, "amax")
@@ -127,7 +127,7 @@ class Support(nn.Module):
         return total.log() + offset
 
     def _within(self, logits: Tensor, types: Tensor) -> Tensor:
-        """The logits [..., V] with −inf at words of other types than `types` [...]."""
+        """The logits [..., V] with −inf at tokens of other types than `types` [...]."""
         return logits.masked_fill(self.type_of.to(logits.device) != types[..., None], -torch.inf)
 
     def _types(self, weights: Tensor, ids: Tensor, fixed: Tensor, reduce: Reduce, choose: Choose) -> Tensor:
@@ -158,7 +158,7 @@ class Support(nn.Module):
         return types
 
     def _ahead(self, weights: Tensor, reads: Tensor, end: Tensor, reduce: Reduce) -> list[Tensor]:
-        """[B, S + 1] for each of the L + 1 places between words: log-weight of all legal ways from a state to the end.
+        """[B, S + 1] for each of the L + 1 places between tokens: log-weight of all legal ways from a state to the end.
 
         The recursion of Baum et al. 1970, or with `amax` Viterbi's, from the end to the beginning.
         """
@@ -170,13 +170,13 @@ class Support(nn.Module):
         return ahead[::-1]
 
 
-def _replaced(ids: Tensor, at: tuple[Tensor, ...], words: Tensor) -> Tensor:
-    """A copy of `ids` with other words at some places."""
-    return ids.index_put(tuple(each.to(ids.device) for each in at), words.to(ids.device))
+def _replaced(ids: Tensor, at: tuple[Tensor, ...], tokens: Tensor) -> Tensor:
+    """A copy of `ids` with other tokens at some places."""
+    return ids.index_put(tuple(each.to(ids.device) for each in at), tokens.to(ids.device))
 
 
 def _open_types(grammar: Grammar, length: int) -> Tensor:
-    """[L, K] bool: the types that may be read next after some l − 1 words, at each position l; all of them at 0."""
+    """[L, K] bool: the types that may be read next after some l − 1 tokens, at each position l; all of them at 0."""
     opened = np.ones((length, len(grammar.types)), dtype=bool)
     readable = grammar.next_state >= 0
     states = np.array(grammar.start)

@@ -81,7 +81,7 @@ def _default(kind: str) -> str:
 
 
 def toy_windows(tokenizer: Tokenizer) -> list[Ids]:
-    """Windows of at most LENGTH - 2 words, cut at note boundaries out of the toy scores; of several lengths."""
+    """Windows of at most LENGTH - 2 tokens, cut at note boundaries out of the toy scores; of several lengths."""
     windows = []
     for score in toy_scores().values():
         ids = tokenizer.encode(score)
@@ -98,12 +98,12 @@ def toy_batch(tokenizer: Tokenizer, rows: int = 6) -> Batch:
     ids = torch.full((rows, len(windows[-1]) + 2), tokenizer.pad_id)
     for row, window in zip(ids, picked, strict=True):
         row[: len(window) + 2] = torch.tensor([tokenizer.cls_id, *window.tolist(), tokenizer.sep_id])
-    words = torch.tensor([len(window) for window in picked])
-    return Batch(ids, torch.arange(ids.shape[1]) < words[:, None] + 2, words)
+    tokens = torch.tensor([len(window) for window in picked])
+    return Batch(ids, torch.arange(ids.shape[1]) < tokens[:, None] + 2, tokens)
 
 
 def toy_canvas(batch: Batch, kept: float = 0.0) -> Canvas:
-    """A canvas in the shape of a batch: specials fixed, and a share `kept` of its words too; elsewhere [MASK]."""
+    """A canvas in the shape of a batch: specials fixed, and a share `kept` of its tokens too; elsewhere [MASK]."""
     fixed = (batch.ids <= 3) | (torch.rand(batch.ids.shape, generator=generator(1)) < kept)
     return Canvas.of(batch.ids.masked_fill(~fixed, Tokenizer.mask_id), fixed, batch.attention_mask)
 

@@ -157,7 +157,7 @@ def measure(judge: Judge, said: str, steps: int, count: int, seed: int) -> Row:
 def before_the_last_rounding(process: Any) -> Iterator[list[torch.Tensor]]:
     """What a Gaussian process rounds to word by word, where the grammar is not asked; nothing of other processes."""
     found: list[torch.Tensor] = []
-    words = getattr(process, "words", None)
+    words = getattr(process, "rounded", None)
     if words is None:
         yield found
         return
@@ -166,11 +166,11 @@ def before_the_last_rounding(process: Any) -> Iterator[list[torch.Tensor]]:
         found[:] = [words(*given)]
         return found[0]
 
-    process.words = remembered
+    process.rounded = remembered
     try:
         yield found
     finally:
-        del process.words
+        del process.rounded
 
 
 def _value(text: str) -> Any:

@@ -1,4 +1,4 @@
-"""BERT (Devlin et al. 2019) as a denoiser: transformers' BertModel without words, pooler or head."""
+"""BERT (Devlin et al. 2019) as a denoiser: transformers' BertModel without tokens, pooler or head."""
 
 from __future__ import annotations
 

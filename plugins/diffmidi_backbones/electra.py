@@ -1,4 +1,4 @@
-"""ELECTRA (Clark et al. 2020) as a denoiser: transformers' ElectraModel without words, narrow at both ends."""
+"""ELECTRA (Clark et al. 2020) as a denoiser: transformers' ElectraModel without tokens, narrow at both ends."""
 
 from __future__ import annotations
 

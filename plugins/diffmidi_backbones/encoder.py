@@ -45,7 +45,7 @@ class Encoder(Backbone):
                 f"backbone '{self.called.lower()}' has {positions} positions and a window has {length}: "
                 "choose a smaller --length, or set backbone.max_positions."
             )
-        # Words are not its business here; left in place they would be parameters without a gradient.
+        # Tokens are not its business here; left in place they would be parameters without a gradient.
         del model.embeddings.word_embeddings
         self.model = model
 
@@ -54,7 +54,7 @@ class Encoder(Backbone):
         """The configuration of a new model, from the options."""
 
     def common(self) -> dict[str, Any]:
-        """The part of it that all encoders have; one word and one segment, since features come in."""
+        """The part of it that all encoders have; one token and one segment, since features come in."""
         options = self.options
         return {
             "vocab_size": 1,
@@ -72,7 +72,7 @@ class Encoder(Backbone):
 
     def checkpointing(self, on: bool) -> None:
         """Recompute each layer's activations in the backward pass, or keep them."""
-        self.model.main_input_name = "inputs_embeds"  # else transformers looks for the embeddings of words
+        self.model.main_input_name = "inputs_embeds"  # else transformers looks for the embeddings of tokens
         # Older releases of transformers say gradient_checkpointing where newer ones say activation_checkpointing.
         names = ("activation_checkpointing", "gradient_checkpointing")
         prefix = next(name for name in names if hasattr(self.model, f"{name}_enable"))

@@ -1,4 +1,4 @@
-"""Process `autoregressive`: word embeddings below a backbone that looks back only, a head over the next word above."""
+"""Process `autoregressive`: token embeddings below a causal backbone, a head over the next token above."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Autoregressive(AutoregressiveProcess):
         self.tokens = TokenHead(len(tokenizer.vocab), backbone.width, std=std, head_std=None if options.tied else std)
 
     def predict(self, ids: Tensor) -> Tensor:
-        """Logits [B, L, V]: at l those of the word at l, from what the backbone made of the words up to l − 1."""
+        """Logits [B, L, V]: at l those of the token at l, from what the backbone made of the tokens up to l − 1."""
         rows, length = ids.shape[0], ids.shape[1] - 1
         hidden = self.tokens.embed(ids[:, :-1])  # [B, L - 1, H]
         backwards = torch.ones(length, length, dtype=torch.bool, device=ids.device).tril()

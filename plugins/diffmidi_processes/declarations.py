@@ -11,7 +11,7 @@ class GaussianOptions(Options):
     """What can be set for `gaussian`. The defaults are Diffusion-LM as published."""
 
     steps: int = Field(2000, ge=2, description="T, the number of noise levels")
-    dim: int = Field(32, ge=1, description="D, the dimension of the word embeddings")
+    dim: int = Field(32, ge=1, description="D, the dimension of the token embeddings")
     init_std: float = Field(1.0, gt=0, description="standard deviation of the embeddings before training")
     start_std: float | None = Field(
         None,
@@ -20,16 +20,16 @@ class GaussianOptions(Options):
     )
     time_width: int = Field(128, ge=2, description="width of the sinusoid of the time")
     typed: bool = Field(
-        False, description="leave words out that the tokenizer's grammar has no place for, in every softmax"
+        False, description="leave tokens out that the tokenizer's grammar has no place for, in every softmax"
     )
     objective: Literal["mse", "anchor", "cross_entropy"] = Field(
         "mse",
-        description="what is learned: 'mse', x0_hat near x_start; 'anchor', that and the words of x0_hat (Difformer); "
-        "'cross_entropy', the words alone, x0_hat then being their mean embedding (CDCD's score interpolation)",
+        description="what is learned: 'mse', x0_hat near x_start; 'anchor', that and the tokens of x0_hat (Difformer); "
+        "'cross_entropy', the tokens alone, x0_hat then being their mean embedding (CDCD's score interpolation)",
     )
     output_prior: bool = Field(
         False,
-        description="multiply what the network says of a word by what x_t itself says (Plaid); needs cross_entropy",
+        description="multiply what the network says of a token by what x_t itself says (Plaid); needs cross_entropy",
     )
     self_conditioning: bool = Field(
         False,
@@ -49,7 +49,7 @@ class GaussianOptions(Options):
     bound_prediction: Literal["posterior", "mean", "raw"] = Field(
         "posterior",
         description="what the bound judges: 'raw', x0_hat itself; 'mean', the mean embedding under p(w | x0_hat); "
-        "'posterior', the same with what x_t says of the words by Bayes' rule; with an output prior, x0_hat",
+        "'posterior', the same with what x_t says of the tokens by Bayes' rule; with an output prior, x0_hat",
     )
 
     neighbours: int = Field(
@@ -66,7 +66,7 @@ class GaussianOptions(Options):
 
 
 gaussian = ProcessDeclaration(
-    summary="Diffusion-LM: normal noise on learned word embeddings",
+    summary="Diffusion-LM: normal noise on learned token embeddings",
     implementation="diffmidi_processes.gaussian:Gaussian",
     options=GaussianOptions,
     tiny={"steps": 20, "dim": 32, "time_width": 16},
@@ -79,14 +79,14 @@ class MaskedOptions(Options):
     """What can be set for `masked`."""
 
     typed: bool = Field(
-        True, description="leave words out that the tokenizer's grammar has no place for, in training and sampling"
+        True, description="leave tokens out that the tokenizer's grammar has no place for, in training and sampling"
     )
-    tied: bool = Field(False, description="the output head's matrix is that of the word embeddings")
+    tied: bool = Field(False, description="the output head's matrix is that of the token embeddings")
     init_std: float = Field(
         0.2,
         gt=0,
         description="standard deviation of the embeddings before training; at BERT's 0.02 the first steps of a large "
-        "learning rate wipe out what tells words apart",
+        "learning rate wipe out what tells tokens apart",
     )
     neighbours: int = Field(
         8,
@@ -94,13 +94,13 @@ class MaskedOptions(Options):
         description="positions on either side that a convolution mixes in before the backbone; 0: none",
     )
     time: bool = Field(
-        False, description="tell the network the share of words hidden, which it could count, as it sees them"
+        False, description="tell the network the share of tokens hidden, which it could count, as it sees them"
     )
     time_width: int = Field(128, ge=2, description="width of the sinusoid of that share")
 
 
 masked = ProcessDeclaration(
-    summary="masked diffusion (MDLM, MD4): words hidden one by one, and a network that says them",
+    summary="masked diffusion (MDLM, MD4): tokens hidden one by one, and a network that says them",
     implementation="diffmidi_processes.masked:Masked",
     options=MaskedOptions,
     tiny={"time_width": 16},
@@ -113,14 +113,14 @@ class AutoregressiveOptions(Options):
     """What can be set for `autoregressive`."""
 
     typed: bool = Field(
-        True, description="leave words out that the tokenizer's grammar does not let follow, in training and sampling"
+        True, description="leave tokens out that the tokenizer's grammar does not let follow, in training and sampling"
     )
-    tied: bool = Field(True, description="the output head's matrix is that of the word embeddings")
+    tied: bool = Field(True, description="the output head's matrix is that of the token embeddings")
     init_std: float = Field(0.02, gt=0, description="standard deviation of the embeddings before training, as in BERT")
 
 
 autoregressive = ProcessDeclaration(
-    summary="no diffusion, but what to measure it against: each word given those before it, with exact likelihood",
+    summary="no diffusion, but what to measure it against: each token given those before it, with exact likelihood",
     implementation="diffmidi_processes.autoregressive:Autoregressive",
     options=AutoregressiveOptions,
     family="autoregressive",

@@ -20,8 +20,8 @@ class EndToEndTerms:
 
     Attributes:
         mse: ‖x_start − x0_hat‖², at t = 0 ‖E[w] − x0_hat‖².
-        tokens: −ln p(w | x0_hat, x_t), nats: of the words under what the network says; 0 where it was not asked for.
-        prior: ‖√ᾱ_{T−1} x_start‖², what is left of the words at the noisiest level.
+        tokens: −ln p(w | x0_hat, x_t), nats: of the tokens under what the network says; 0 where it was not asked for.
+        prior: ‖√ᾱ_{T−1} x_start‖², what is left of the tokens at the noisiest level.
         rounding: −ln p(w | x_start), nats.
     """
 
@@ -50,7 +50,7 @@ def end_to_end_terms(
     Nothing is detached: the embeddings learn as target, as input, and through the rounding head.
 
     Args:
-        ids: [B, L] words.
+        ids: [B, L] tokens.
         mask: [B, L] bool, True at real positions; None: all are.
         t: [B] int64 noise levels.
         start_noise: [B, L, D] standard normal, makes x_start from the embeddings.
@@ -60,7 +60,7 @@ def end_to_end_terms(
         round_: x [B, L, D] to logits [B, L, V].
         levels: the noise levels.
         start_std: the standard deviation of x_start round E[w].
-        say: (x0_hat, x_t, time) to logits [B, L, V] of the words, for the term `tokens`.
+        say: (x0_hat, x_t, time) to logits [B, L, V] of the tokens, for the term `tokens`.
     """
     clean = F.embedding(ids, embeddings)
     x_start = clean + start_std * start_noise
@@ -69,10 +69,10 @@ def end_to_end_terms(
     x0_hat = denoise(x_t, time, mask)
     target = torch.where((t == 0)[:, None, None], clean, x_start)
     left = levels.on(x_start).sqrt_alpha_bar[-1] * x_start
-    words = ids if mask is None else ids.masked_fill(~mask, IGNORED)
+    tokens = ids if mask is None else ids.masked_fill(~mask, IGNORED)
 
     def nats(logits: Tensor) -> Tensor:
-        return _mean(F.cross_entropy(logits.mT, words, reduction="none", ignore_index=IGNORED), mask)
+        return _mean(F.cross_entropy(logits.mT, tokens, reduction="none", ignore_index=IGNORED), mask)
 
     return EndToEndTerms(
         mse=_mean(((target - x0_hat) ** 2).mean(-1), mask),

@@ -63,7 +63,7 @@ class Rounding(TokenHead):
 
 
 class Gaussian(GaussianDiffusion):
-    """Words as learned embeddings in R^D; the backbone sees up(x_t) + time, and down(its answer) estimates x_start.
+    """Tokens as learned embeddings in R^D; the backbone sees up(x_t) + time, and down(its answer) estimates x_start.
 
     Rounding is p(w | x) = softmax(E x + bias), its matrix the embeddings themselves (stored once). [PAD] and [MASK]
     have no share in it, as they stand at no kept position.
@@ -100,7 +100,7 @@ class Gaussian(GaussianDiffusion):
         return self.tokens.table()
 
     def network(self, x_t: Tensor, t: Tensor, mask: Tensor | None, previous: Tensor | None = None) -> Tensor:
-        """What the network says, [B, L, D]: a point whose rounding is what it thinks of the words."""
+        """What the network says, [B, L, D]: a point whose rounding is what it thinks of the tokens."""
         seen = x_t
         if self.self_conditioned:
             seen = torch.cat([x_t, torch.zeros_like(x_t) if previous is None else previous], -1)
@@ -120,13 +120,13 @@ class Gaussian(GaussianDiffusion):
     def denoise_words(
         self, x_t: Tensor, t: Tensor, mask: Tensor | None = None, previous: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """The same, and the logits [B, L, V] of the words."""
+        """The same, and the logits [B, L, V] of the tokens."""
         said = self.network(x_t, t, mask, previous)
         logits = self.word_logits(said, x_t, t, mask)
         return self.mean_under(logits) if self.options.objective == "cross_entropy" else said, logits
 
     def word_logits(self, said: Tensor, x_t: Tensor, t: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Logits [B, L, V] of the words, from what the network `said`.
+        """Logits [B, L, V] of the tokens, from what the network `said`.
 
         With an output prior (Gulrajani & Hashimoto 2023, Plaid, arXiv:2305.18619) ln q(x_t | w) is added, which is
         known: by Bayes' rule p(w_l | x_t) ∝ q(x_t,l | w_l) p(w_l | the x_t of other positions), so that the network is

@@ -1,4 +1,4 @@
-"""Process `masked`: what is round the backbone in masked diffusion: word embeddings below, a head over words above."""
+"""Process `masked`: what is round the backbone of masked diffusion: token embeddings below, a token head above."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from diffmidi_processes.declarations import MaskedOptions
 
 TIME_SCALE = 1000
 HEAD_STD = 0.02
-"""Of the head's matrix before training, as in BERT: nearly the same odds for every word."""
+"""Of the head's matrix before training, as in BERT: nearly the same odds for every token."""
 
 
 class Masked(MaskedDiffusion):
-    """Embeddings of the words and of [MASK] into the backbone, and BERT's head out of it (Devlin et al. 2019).
+    """Embeddings of the tokens and of [MASK] into the backbone, and BERT's head out of it (Devlin et al. 2019).
 
-    No time goes in by default: how many words are hidden can be seen (Sahoo et al. 2024, MDLM).
+    No time goes in by default: how many tokens are hidden can be seen (Sahoo et al. 2024, MDLM).
     """
 
     options: MaskedOptions
@@ -42,7 +42,7 @@ class Masked(MaskedDiffusion):
         )
 
     def denoise(self, z: Tensor, m: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Logits [B, L, V] of the hidden words of z [B, L], m [B] of which are hidden."""
+        """Logits [B, L, V] of the hidden tokens of z [B, L], m [B] of which are hidden."""
         hidden = self.tokens.embed(z)  # [B, L, H]
         if self.time is not None:
             waves = time_embedding(TIME_SCALE * m.to(hidden.dtype), self.options.time_width)

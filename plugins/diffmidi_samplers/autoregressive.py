@@ -1,4 +1,4 @@
-"""Sampler of autoregressive processes: one word after the other."""
+"""Sampler of autoregressive processes: one token after the other."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from diffmidi_samplers.declarations import AutoregressiveOptions
 
 
 class Autoregressive(Sampler):
-    """Draws each free word given those before it, one evaluation a word; fixed words are read where they stand.
+    """Draws each free token given those before it, one evaluation a token; fixed tokens are read where they stand.
 
     What is fixed further on is not heard: an infilled passage may not lead into what follows it. Only the grammar looks
     ahead: no token is drawn from where what is fixed or allowed further on cannot be read, or a text of this length
     cannot end.
 
     Each position that is free in some row takes a step. More steps than that do nothing; fewer are refused, since two
-    words cannot be drawn at once. Nothing is cached from step to step.
+    tokens cannot be drawn at once. Nothing is cached from step to step.
     """
 
     serves = AutoregressiveProcess
@@ -35,18 +35,18 @@ class Autoregressive(Sampler):
         places = free.any(0).nonzero().flatten().tolist()
         least = max(1, len(places))
         if steps < least:
-            raise DiffmidiError(f"sampler 'autoregressive' takes one step a word: {least} at least (given: {steps}).")
+            raise DiffmidiError(f"sampler 'autoregressive' takes one step a token: {least} at least (given: {steps}).")
         predict = denoise or process.predict
-        words = canvas.ids.masked_fill(free, Tokenizer.mask_id)
+        tokens = canvas.ids.masked_fill(free, Tokenizer.mask_id)
         admitted = canvas.admitted()
         ahead = process.next_word.ahead(canvas.ids, canvas.fixed, admitted) if process.next_word else None
         for done in range(steps):
             if done < len(places):
                 place = places[done]
-                seen, due = words[:, : place + 1], free[:, place]
+                seen, due = tokens[:, : place + 1], free[:, place]
                 logits, allowed = predict(seen)[due, place], process.allowed(seen, ahead)[due, place]
                 if admitted is not None:
                     allowed = allowed & admitted[due, place]
-                words[due, place] = process.draw(logits, allowed, draws.some(due), **self.options.model_dump())
+                tokens[due, place] = process.draw(logits, allowed, draws.some(due), **self.options.model_dump())
             on_step(done + 1, steps)
-        return Sampled(words)
+        return Sampled(tokens)

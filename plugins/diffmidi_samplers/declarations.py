@@ -17,16 +17,18 @@ class GaussianOptions(Options):
     prediction: Literal["raw", "mean", "clamp"] = Field(
         "raw",
         description="what the steps take for x0: 'raw', the process's estimate; 'mean', the mean embedding under the "
-        "words that it predicts; 'clamp', the nearest embedding of a word (the clamping trick of Diffusion-LM)",
+        "tokens that it predicts; 'clamp', the nearest embedding of a token (the clamping trick of Diffusion-LM)",
     )
     temperature: float = Field(
-        1.0, gt=0, description="with 'mean', the words' logits are divided by it: below 1, nearer to the likeliest word"
+        1.0,
+        gt=0,
+        description="with 'mean', the tokens' logits are divided by it: below 1, nearer to the likeliest token",
     )
     top_p: float = Field(
-        1.0, gt=0, le=1, description="with 'mean', only the likeliest words that have this share together count"
+        1.0, gt=0, le=1, description="with 'mean', only the likeliest tokens that have this share together count"
     )
     legal: bool = Field(
-        True, description="end in the most probable text that the tokenizer's grammar allows, not word by word"
+        True, description="end in the most probable text that the tokenizer's grammar allows, not token by token"
     )
 
     @model_validator(mode="after")
@@ -89,9 +91,9 @@ class MaskedOptions(Options):
     """What can be set for every sampler of masked processes."""
 
     temperature: float = Field(
-        1.0, gt=0, description="logits are divided by it: below 1, the likelier words more often"
+        1.0, gt=0, description="logits are divided by it: below 1, the likelier tokens more often"
     )
-    top_p: float = Field(1.0, gt=0, le=1, description="draw from the likeliest words that have this share together")
+    top_p: float = Field(1.0, gt=0, le=1, description="draw from the likeliest tokens that have this share together")
 
 
 class ConfidenceOptions(MaskedOptions):
@@ -100,8 +102,8 @@ class ConfidenceOptions(MaskedOptions):
     order_noise: float = Field(
         8.0,
         ge=0,
-        description="Gumbel noise on the order, falling to 0 with the words left; 0: the surest words first, and music "
-        "that repeats itself",
+        description="Gumbel noise on the order, falling to 0 with the tokens left; 0: the surest tokens first, and "
+        "music that repeats itself",
     )
 
 
@@ -109,20 +111,20 @@ class RemaskOptions(MaskedOptions):
     """What can be set for `remask`."""
 
     strategy: Literal["cap", "rescale"] = Field(
-        "cap", description="how often words are hidden again: at most `eta`, or `eta` times as often as can be"
+        "cap", description="how often tokens are hidden again: at most `eta`, or `eta` times as often as can be"
     )
     eta: float = Field(0.02, ge=0, le=1, description="see strategy; 0 is `ancestral`")
 
 
 ancestral = SamplerDeclaration(
-    summary="masked: each hidden word is said at a random step, and stays",
+    summary="masked: each hidden token is said at a random step, and stays",
     implementation="diffmidi_samplers.masked:Ancestral",
     options=MaskedOptions,
     family="masked",
 )
 
 confidence = SamplerDeclaration(
-    summary="masked: evenly many words a step, those first of which the network is surest",
+    summary="masked: evenly many tokens a step, those first of which the network is surest",
     implementation="diffmidi_samplers.masked:Confidence",
     options=ConfidenceOptions,
     family="masked",
@@ -130,7 +132,7 @@ confidence = SamplerDeclaration(
 )
 
 remask = SamplerDeclaration(
-    summary="masked: words are also hidden again, so that mistakes can be mended (ReMDM)",
+    summary="masked: tokens are also hidden again, so that mistakes can be mended (ReMDM)",
     implementation="diffmidi_samplers.masked:Remask",
     options=RemaskOptions,
     family="masked",
@@ -141,14 +143,14 @@ class AutoregressiveOptions(Options):
     """What can be set for `autoregressive`."""
 
     temperature: float = Field(
-        1.0, gt=0, description="logits are divided by it: below 1, the likelier words more often"
+        1.0, gt=0, description="logits are divided by it: below 1, the likelier tokens more often"
     )
-    top_k: int = Field(0, ge=0, description="draw from so many words, the likeliest; 0: from all")
-    top_p: float = Field(1.0, gt=0, le=1, description="draw from the likeliest words that have this share together")
+    top_k: int = Field(0, ge=0, description="draw from so many tokens, the likeliest; 0: from all")
+    top_p: float = Field(1.0, gt=0, le=1, description="draw from the likeliest tokens that have this share together")
 
 
 autoregressive = SamplerDeclaration(
-    summary="autoregressive: one word after the other, one evaluation each",
+    summary="autoregressive: one token after the other, one evaluation each",
     implementation="diffmidi_samplers.autoregressive:Autoregressive",
     options=AutoregressiveOptions,
     family="autoregressive",

@@ -1,4 +1,4 @@
-"""Samplers of Gaussian processes: where they start, what they take for x0 on the way, and how they end in words.
+"""Samplers of Gaussian processes: where they start, what they take for x0 on the way, and how they end in tokens.
 
 How x goes down from level to level is in linear.py and heun.py.
 """
@@ -129,8 +129,8 @@ class GaussianSampler(Sampler):
                 "the model answers with numbers that are not finite, so that nothing can be drawn from it: "
                 "take an earlier --checkpoint, or train again with a lower --lr."
             )
-        likeliest = torch.where(canvas.fixed, canvas.ids, process.words(x, canvas.attention_mask, admitted))
+        likeliest = torch.where(canvas.fixed, canvas.ids, process.rounded(x, canvas.attention_mask, admitted))
         if not self.options.legal:
             return Sampled(likeliest)
-        words = support.legal_argmax(restricted(process.round(x), admitted), canvas.ids, canvas.fixed)
-        return Sampled(words, {"grammar_changes": (words != likeliest).sum(-1)})
+        tokens = support.legal_argmax(restricted(process.round(x), admitted), canvas.ids, canvas.fixed)
+        return Sampled(tokens, {"grammar_changes": (tokens != likeliest).sum(-1)})

@@ -1,7 +1,7 @@
-"""Samplers of masked processes: one loop, and which words are said, or hidden again, at each step.
+"""Samplers of masked processes: one loop, and which tokens are said, or hidden again, at each step.
 
 The chain of a masked process hangs on α alone, so the steps are evenly spaced in α, whatever schedule it was trained
-with. The network is asked only about rows in which a word is due: with many steps, most are free.
+with. The network is asked only about rows in which a token is due: with many steps, most are free.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ class _Step:
     """Where a sampler stands: α goes from `alpha` to `alpha_next`.
 
     Attributes:
-        z: [B, L] the words said so far, [MASK] where one is hidden.
+        z: [B, L] the tokens said so far, [MASK] where one is hidden.
         hidden: [B, L] bool, where that is.
         free: [B, L] bool, where the canvas fixes nothing.
-        say: positions [B, L] bool to z with words drawn there, and their log-probabilities, 0 elsewhere.
+        say: positions [B, L] bool to z with tokens drawn there, and their log-probabilities, 0 elsewhere.
     """
 
     alpha: float
@@ -43,7 +43,7 @@ class _Step:
 
 
 class MaskedSampler(Sampler):
-    """From all words hidden to none; fixed words are never hidden.
+    """From all tokens hidden to none; fixed tokens are never hidden.
 
     Tokens are drawn jointly under the tokenizer's grammar and what the canvas allows, given those that stand
     (`MaskedDiffusion.draw`): so a legal text remains within reach at every step, and is there at the last.
@@ -103,24 +103,24 @@ class MaskedSampler(Sampler):
 
 
 class Ancestral(MaskedSampler):
-    """Sahoo et al. 2024 (MDLM): a hidden word is said with probability (α_s − α_t) / (1 − α_t), and stays."""
+    """Sahoo et al. 2024 (MDLM): a hidden token is said with probability (α_s − α_t) / (1 − α_t), and stays."""
 
     def advance(self, step: _Step) -> Tensor:
-        """Says the words that are due."""
+        """Says the tokens that are due."""
         chance = (step.alpha_next - step.alpha) / (1 - step.alpha)
         return step.say(step.hidden & (step.uniform() < chance))[0]
 
 
 class Confidence(MaskedSampler):
-    """Chang et al. 2022 (MaskGIT), section 3.2, evenly many words a step: those first of which the network is surest.
+    """Chang et al. 2022 (MaskGIT), section 3.2, evenly many tokens a step: those first of which the network is surest.
 
-    Sureness is the log-probability of the word drawn, with Gumbel noise that falls to 0 at the end, as in their code.
+    Sureness is the log-probability of the token drawn, with Gumbel noise that falls to 0 at the end, as in their code.
     """
 
     options: ConfidenceOptions
 
     def advance(self, step: _Step) -> Tensor:
-        """Draws every hidden word, and keeps the surest."""
+        """Draws every hidden token, and keeps the surest."""
         left = (step.free.sum(-1) * (1 - step.alpha_next) + 1e-6).floor()
         due = step.hidden.sum(-1) - left  # [B]
         said, log_p = step.say(step.hidden & (due > 0)[:, None])
@@ -131,14 +131,14 @@ class Confidence(MaskedSampler):
 
 
 class Remask(MaskedSampler):
-    """Wang et al. 2025 (ReMDM, arXiv:2503.00307), σ capped or rescaled: words that stand are hidden again with
+    """Wang et al. 2025 (ReMDM, arXiv:2503.00307), σ capped or rescaled: tokens that stand are hidden again with
     probability σ, and hidden ones are said so much more often that the share that stands is what it would be without.
     """
 
     options: RemaskOptions
 
     def advance(self, step: _Step) -> Tensor:
-        """Says the words that are due, and hides some that stood."""
+        """Says the tokens that are due, and hides some that stood."""
         most = min(1.0, (1 - step.alpha_next) / step.alpha) if step.alpha else 1.0
         sigma = min(self.options.eta, most) if self.options.strategy == "cap" else self.options.eta * most
         chance = (step.alpha_next - (1 - sigma) * step.alpha) / (1 - step.alpha)

@@ -70,11 +70,11 @@ def test_pad_and_mask_have_no_share_in_rounding(process):
 
 
 def test_rounding_words_are_words_of_music(process):
-    words = process.words(10 * torch.randn(500, 16, generator=generator()))
+    words = process.rounded(10 * torch.randn(500, 16, generator=generator()))
     assert int(words.min()) >= 4
     assert len(words.unique()) == 8
     specials = process.tokens.embedding[:4].detach()
-    assert int(process.words(specials).min()) >= 4
+    assert int(process.rounded(specials).min()) >= 4
 
 
 def test_clamp_and_mean_embedding_agree_where_a_word_is_sure(process):

@@ -217,7 +217,7 @@ def test_a_support_leaves_the_words_of_the_music_in_and_rounds_to_what_may_stand
     at_words = logits.gather(-1, batch.ids[..., None])[..., 0][batch.mask()]
     assert at_words.isfinite().all()
     assert (logits[:, 0].isfinite().sum(-1) == 1).all()
-    words = typed.words(torch.randn(*batch.ids.shape, typed.options.dim), batch.attention_mask)
+    words = typed.rounded(torch.randn(*batch.ids.shape, typed.options.dim), batch.attention_mask)
     place = torch.arange(words.shape[1])
     inside = (place > 0) & (place <= batch.tokens[:, None])
     assert not (typed.support.excluded(words) & inside).any()

@@ -127,7 +127,7 @@ def test_nothing_is_drawn_that_leaves_only_what_is_not_allowed(process):
 
 
 def test_fewer_steps_than_words_are_refused(process):
-    with pytest.raises(DiffmidiError, match=r"one step a word: 12 at least \(given: 11\)"):
+    with pytest.raises(DiffmidiError, match=r"one step a token: 12 at least \(given: 11\)"):
         draw(process, Canvas.blank(1, 12), steps=11)
     assert draw(process, Canvas.blank(1, 12), steps=12).shape == (1, 14)
 

@@ -210,8 +210,8 @@ def test_clamp_hands_embeddings_of_words_to_the_steps(process, monkeypatch):
         words = sampler.sample(process, canvas, steps=2, draws=RowDraws.seeded(0, 2), denoise=lambda *_: guess).ids
         assert len(clamped) == calls
         last = original(guess) if clamp else guess
-        assert torch.equal(words[:, 1:-1], process.words(last)[:, 1:-1])
-    assert not torch.equal(process.words(original(guess)), process.words(guess)), "the test would show nothing"
+        assert torch.equal(words[:, 1:-1], process.rounded(last)[:, 1:-1])
+    assert not torch.equal(process.rounded(original(guess)), process.rounded(guess)), "the test would show nothing"
 
 
 @pytest.mark.parametrize("typed", [False, True])
@@ -226,7 +226,7 @@ def test_clamp_takes_the_nearest_embedding_that_may_stand_there(make_process, ty
     assert torch.equal(clamped[:, 1:-1], table[nearest][:, 1:-1])
     if not typed:
         assert torch.equal(clamped, table[nearest])
-    assert (process.words(x) != nearest).any(), "the rule of the final words is another"
+    assert (process.rounded(x) != nearest).any(), "the rule of the final words is another"
 
 
 TOKENIZERS = [
@@ -290,10 +290,10 @@ def test_temperature_and_top_p_choose_among_the_words_of_the_estimate(process):
     def end(**options):
         seen = []
         sampler = find("sampler", "ddim").build({"prediction": "mean", "legal": False, **options})
-        original, process.words = process.words, lambda x, *more: seen.append(x) or original(x, *more)
+        original, process.rounded = process.rounded, lambda x, *more: seen.append(x) or original(x, *more)
         draws = RowDraws.seeded(0, 2)
         sampler.sample(process, Canvas.blank(2, 3), steps=3, draws=draws, denoise=lambda *_: between)
-        del process.words
+        del process.rounded
         return seen[0][0, 1]
 
     share = process.logits(between)[0, 0].softmax(-1).detach()

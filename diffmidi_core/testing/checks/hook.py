@@ -48,7 +48,7 @@ def _warnings(listener: object) -> list[str]:
         folder = Path(name)
         hooks = Hooks([("listener", listener)])
         config = resolve().model_dump(mode="json")
-        figure = asdict(Figure(2.5, "bits per word", 6, "held-out windows", error=0.1))
+        figure = asdict(Figure(2.5, "bits per token", 6, "held-out windows", error=0.1))
         figures: dict[str, Any] = {"prepare": {"pieces": 3}, "evaluate": {"bound_bpw": figure, "nothing": None}}
         for stage in STAGES:
             hooks.emit("run_started", folder=folder, config=config, stage=stage, about="what it is about")

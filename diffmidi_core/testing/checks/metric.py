@@ -20,7 +20,7 @@ from diffmidi_core.testing.variants import whatever_the_options
 RECORD = {"grammar_changes": 1, "seam_1": 128}
 """What samplers write down with a sample, where they have something to say."""
 TERMS = {"prior": 0.25, "diffusion": 2.5, "rounding": 0.5}
-"""Bits a word of the toy windows."""
+"""Bits a token of the toy windows."""
 
 
 def use(metric: Metric) -> None:
@@ -96,7 +96,7 @@ def check_nothing_measured_is_no_figure(component: Component) -> None:
 
 
 def check_empty_items_are_measured(component: Component) -> None:
-    """A window without notes and a sample without words can be measured, alone and among others."""
+    """A window without notes and a sample without tokens can be measured, alone and among others."""
     metric: Metric = component.build()
     tokenizer = toy_tokenizer()
     empty = tokenizer.encode(toy_scores()["silence"])

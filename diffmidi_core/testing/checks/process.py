@@ -51,13 +51,13 @@ def check_every_parameter_gets_a_gradient(component: Component) -> None:
 
 @whatever_the_options
 def check_loss_ignores_padding(component: Component) -> None:
-    """Which words stand at padding changes no part of the loss, and no gradient."""
+    """Which tokens stand at padding changes no part of the loss, and no gradient."""
     process, batch = _build(component)
     found, gradient = _loss_and_gradient(process, batch)
     other, other_gradient = _loss_and_gradient(process, _scribbled(process, batch))
     for name, value in found.items():
-        expect(close(value, other[name]), f"other words at padding change {name} from {value:.5f} to {other[name]:.5f}")
-    expect(close(gradient, other_gradient), "other words at padding change the gradient")
+        expect(close(value, other[name]), f"other tokens at padding change {name}: {value:.5f} to {other[name]:.5f}")
+    expect(close(gradient, other_gradient), "other tokens at padding change the gradient")
 
 
 @whatever_the_options
@@ -77,13 +77,13 @@ def check_a_step_may_be_cut(component: Component) -> None:
 
 @whatever_the_options
 def check_bound_ignores_padding(component: Component) -> None:
-    """Which words stand at padding changes no term of the bound."""
+    """Which tokens stand at padding changes no term of the bound."""
     process, batch = _build(component)
     with torch.no_grad():
         found = process.bound(batch, generator(), levels=LEVELS).terms
         other = process.bound(_scribbled(process, batch), generator(), levels=LEVELS).terms
     for name, bits in found.items():
-        expect(close(bits, other[name]), f"other words at padding change the term '{name}' of the bound")
+        expect(close(bits, other[name]), f"other tokens at padding change the term '{name}' of the bound")
 
 
 def check_no_mask_is_a_full_mask(component: Component) -> None:
@@ -97,7 +97,7 @@ def check_no_mask_is_a_full_mask(component: Component) -> None:
 
 @whatever_the_options
 def check_bound_is_finite_bits(component: Component) -> None:
-    """Terms [B, L], finite, 0 at padding and not negative in sum, estimated or exact; words as the batch has them."""
+    """Terms [B, L], finite, 0 at padding and not negative in sum, estimated or exact; tokens as the batch has them."""
     process, batch = _build(component)
     for levels in (1, LEVELS, None):
         with torch.no_grad():
@@ -109,7 +109,7 @@ def check_bound_is_finite_bits(component: Component) -> None:
         expect(
             (bound.bits >= 0).all(), f"a bound on -log2 p is never negative: {bound.bits.min():.4f} bits ({levels=})"
         )
-        expect(torch.equal(bound.tokens, batch.tokens), "bound.tokens counts the words of music in each window")
+        expect(torch.equal(bound.tokens, batch.tokens), "bound.tokens counts the tokens of music in each window")
 
 
 def check_same_generator_same_answer(component: Component) -> None:
@@ -186,9 +186,9 @@ def _not_finite(process: Process) -> list[str]:
 
 
 def _scribbled(process: Process, batch: Batch) -> Batch:
-    """Other words where padding stood."""
-    words = torch.randint(4, len(process.tokenizer.vocab), batch.ids.shape, generator=generator(1))
-    return replace(batch, ids=torch.where(batch.mask(), batch.ids, words))
+    """Other tokens where padding stood."""
+    tokens = torch.randint(4, len(process.tokenizer.vocab), batch.ids.shape, generator=generator(1))
+    return replace(batch, ids=torch.where(batch.mask(), batch.ids, tokens))
 
 
 def _loss_and_gradient(process: Process, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:

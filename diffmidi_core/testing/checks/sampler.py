@@ -20,7 +20,7 @@ from diffmidi_core.testing.surroundings import generator, toy_batch, toy_canvas,
 from diffmidi_core.testing.variants import whatever_the_options
 
 STEPS = 20
-"""As many as the longest toy window has words, for samplers that take one for each; gaussian's tiniest has no more."""
+"""As many as the longest toy window has tokens, for samplers that take one for each; gaussian's tiniest has no more."""
 
 
 def use(sampler: Sampler) -> None:
@@ -29,13 +29,13 @@ def use(sampler: Sampler) -> None:
 
 @whatever_the_options
 def check_oracle_gives_the_words_back(component: Component) -> None:
-    """With a denoiser that knows the words, they come back, in few steps (where that can be) and many."""
+    """With a denoiser that knows the tokens, they come back, in few steps (where that can be) and many."""
     process, batch = _process(component)
     sampler = component.build()
     for steps in (STEPS,) if component.offer.sampler().step_per_token else (1, 2, STEPS):
         found = _sample(sampler, process, toy_canvas(batch), steps=steps, denoise=process.oracle(batch.ids))
         wrong = int((found != batch.ids)[batch.mask()].sum())
-        expect(wrong == 0, f"a perfect denoiser, {steps} steps: {wrong} of {batch.mask().sum()} words are wrong")
+        expect(wrong == 0, f"a perfect denoiser, {steps} steps: {wrong} of {batch.mask().sum()} tokens are wrong")
 
 
 @whatever_the_options
@@ -49,7 +49,7 @@ def check_fixed_words_stay(component: Component) -> None:
         found.shape == ids.shape and found.dtype == torch.int64,
         f"ids are [B, L] int64, not {found.shape} {found.dtype}",
     )
-    expect(torch.equal(found[fixed], ids[fixed]), "fixed words change")
+    expect(torch.equal(found[fixed], ids[fixed]), "fixed tokens change")
     expect(torch.equal(canvas.ids, ids) and torch.equal(canvas.fixed, fixed), "sampling changes the canvas it is given")
 
 
@@ -75,7 +75,7 @@ def check_specials_only_where_fixed(component: Component) -> None:
     process, batch = _process(component)
     canvas = toy_canvas(batch)
     free = _sample(component.build(), process, canvas)[~canvas.fixed]
-    expect((free >= len(SPECIALS)).all(), "special words stand where the canvas fixed none")
+    expect((free >= len(SPECIALS)).all(), "special tokens stand where the canvas fixed none")
     expect((free < len(process.tokenizer.vocab)).all(), "ids stand within the vocabulary")
 
 

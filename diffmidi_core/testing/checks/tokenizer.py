@@ -43,24 +43,24 @@ def check_specials_come_first(component: Component) -> None:
 
 @whatever_the_options
 def check_words_are_words(component: Component) -> None:
-    """Every word is different and has no white space, so that a piece can be read and written as text."""
+    """Every token is different and has no white space, so that a piece can be read and written as text."""
     tokenizer: Tokenizer = component.build()
     twice = len(tokenizer.vocab) - len(set(tokenizer.vocab))
-    expect(not twice, f"{twice} words occur more than once")
-    odd = [word for word in tokenizer.vocab if not word or word.split() != [word]]
-    expect(not odd, f"words without white space; found {odd[:3]}")
+    expect(not twice, f"{twice} tokens occur more than once")
+    odd = [token for token in tokenizer.vocab if not token or token.split() != [token]]
+    expect(not odd, f"tokens without white space; found {odd[:3]}")
     every = np.arange(len(tokenizer.vocab))
     expect(np.array_equal(tokenizer.to_ids(tokenizer.to_tokens(every)), every), "to_ids(to_tokens(ids)) gives ids back")
 
 
 @whatever_the_options
 def check_ids_are_in_range(component: Component) -> None:
-    """encode gives int32 [N], every id a word of music."""
+    """encode gives int32 [N], every id a token of music."""
     tokenizer: Tokenizer = component.build()
     for name, ids in _encoded(tokenizer).items():
         expect(ids.dtype == np.int32 and ids.ndim == 1, f"{name}: ids are int32 [N], not {ids.dtype} {ids.shape}")
         inside = (ids >= len(SPECIALS)) & (ids < len(tokenizer.vocab))
-        expect(inside.all(), f"{name}: encode writes words of music only; found {ids[~inside][:3].tolist()}")
+        expect(inside.all(), f"{name}: encode writes tokens of music only; found {ids[~inside][:3].tolist()}")
 
 
 def check_encoding_repeats(component: Component) -> None:
@@ -75,7 +75,7 @@ def check_encoding_repeats(component: Component) -> None:
 
 @whatever_the_options
 def check_words_survive_decoding(component: Component) -> None:
-    """encode(decode(encode(score))) == encode(score): what the words say is all that they say."""
+    """encode(decode(encode(score))) == encode(score): what the tokens say is all that they say."""
     tokenizer: Tokenizer = component.build()
     for name, ids in _encoded(tokenizer).items():
         again = tokenizer.encode(tokenizer.decode(ids))
@@ -83,7 +83,7 @@ def check_words_survive_decoding(component: Component) -> None:
             length = min(len(ids), len(again))
             at = int(np.append(ids[:length] != again[:length], True).argmax())
             here, there = (" ".join(tokenizer.to_tokens(each[at : at + 4])) for each in (ids, again))
-            raise ConformanceError(f"{name}: from word {at + 1} on, '{here}' comes back as '{there}'")
+            raise ConformanceError(f"{name}: from token {at + 1} on, '{here}' comes back as '{there}'")
 
 
 @whatever_the_options
@@ -104,7 +104,7 @@ def check_decoding_is_total(component: Component) -> None:
     random = np.random.default_rng(0)
     for _ in range(RANDOM_PIECES):
         ids = random.integers(0, len(tokenizer.vocab), size=random.integers(0, 60), dtype=np.int32)
-        with never_raises(f"a piece of random words, {' '.join(tokenizer.to_tokens(ids[:8]))} ...,"):
+        with never_raises(f"a piece of random tokens, {' '.join(tokenizer.to_tokens(ids[:8]))} ...,"):
             tokenizer.encode(tokenizer.decode(ids))
             tokenizer.count_notes(ids)
             tokenizer.faults(ids)
@@ -113,12 +113,12 @@ def check_decoding_is_total(component: Component) -> None:
 
 @whatever_the_options
 def check_specials_are_not_music(component: Component) -> None:
-    """[PAD] [CLS] [SEP] [MASK] between the words change nothing about the music or its faults."""
+    """[PAD] [CLS] [SEP] [MASK] between the tokens change nothing about the music or its faults."""
     tokenizer: Tokenizer = component.build()
     for name, ids in _encoded(tokenizer).items():
         framed = np.concatenate([[tokenizer.cls_id], ids, [tokenizer.sep_id, *[tokenizer.pad_id] * 3]]).astype(np.int32)
-        expect(tokenizer.decode(framed) == tokenizer.decode(ids), f"{name}: specials round the words change the music")
-        expect(tokenizer.faults(framed) == tokenizer.faults(ids), f"{name}: specials round the words count as faults")
+        expect(tokenizer.decode(framed) == tokenizer.decode(ids), f"{name}: specials round the tokens change the music")
+        expect(tokenizer.faults(framed) == tokenizer.faults(ids), f"{name}: specials round the tokens count as faults")
 
 
 @whatever_the_options
@@ -139,7 +139,7 @@ def check_pieces_are_encoded_alike(component: Component) -> None:
     tokenizer: Tokenizer = component.build()
     for name, score, ids, changed in _counted(tokenizer):
         piece = tokenizer.encode_piece(score, notes_of(score))
-        expect(np.array_equal(piece.ids, ids), f"{name}: encode_piece writes other words than encode_counted")
+        expect(np.array_equal(piece.ids, ids), f"{name}: encode_piece writes other tokens than encode_counted")
         expect(piece.changed == changed, f"{name}: encode_piece counts {piece.changed}, encode_counted {changed}")
         expect(
             np.array_equal(piece.starts, tokenizer.starts(ids)), f"{name}: encode_piece has other starts than starts"
@@ -179,16 +179,16 @@ def check_faultless(component: Component) -> None:
         windows = [(0, len(ids)), *((start, end) for i, start in enumerate(cuts) for end in cuts[i : i + 4])]
         for start, end in windows:
             faults = tokenizer.faults(ids[start:end])
-            expect(faults == 0, f"{name}: the grammar finds {faults} faults in its own words {start + 1} to {end}")
+            expect(faults == 0, f"{name}: the grammar finds {faults} faults in its own tokens {start + 1} to {end}")
 
 
 @whatever_the_options
 def check_grammar_fits_the_vocabulary(component: Component) -> None:
-    """A type for every word, specials of their own type and never read, states within the table."""
+    """A type for every token, specials of their own type and never read, states within the table."""
     tokenizer: Tokenizer = component.build()
     grammar = tokenizer.grammar
     states, types = grammar.next_state.shape
-    expect(len(grammar.type_of) == len(tokenizer.vocab), "the grammar has a type for every word")
+    expect(len(grammar.type_of) == len(tokenizer.vocab), "the grammar has a type for every token")
     expect(len(grammar.types) == types and grammar.type_of.max() < types, "every type has a name and a column")
     special = np.flatnonzero(grammar.type_of == 0).tolist()
     expect(special == list(range(len(SPECIALS))), f"type 0 is the specials' alone; found {special[:6]}")
@@ -220,7 +220,7 @@ def check_velocity_tokens_tell_velocities(component: Component) -> None:
 
 @whatever_the_options
 def check_transposed_words_are_transposed_music(component: Component) -> None:
-    """Where there are tables of transposition, words in another key decode to the notes of that key, and no others."""
+    """Where there are tables of transposition, tokens in another key decode to the notes of that key, and no others."""
     tokenizer: Tokenizer = component.build()
     for semitones in (0, 1, -7, 12, 127):
         for name, ids, changed in _by_table(tokenizer, tokenizer.transposition(semitones), same=not semitones):
@@ -273,19 +273,19 @@ def check_fingerprint_is_the_same_everywhere(component: Component) -> None:
 
 
 def _by_table(tokenizer: Tokenizer, table: Ids | None, *, same: bool) -> Iterator[tuple[str, Ids, Ids]]:
-    """Every toy score that a table of words can change: its name, its ids, and those the table makes of them."""
+    """Every toy score that a table of tokens can change: its name, its ids, and those the table makes of them."""
     if table is None:
         return
-    words, own = len(tokenizer.vocab), np.arange(len(tokenizer.vocab))
-    expect(table.dtype == np.int32 and table.shape == (words,), f"a table is int32 [{words}]")
-    expect(table.min() >= -1 and table.max() < words, "a table names words of the vocabulary, or -1")
+    tokens, own = len(tokenizer.vocab), np.arange(len(tokenizer.vocab))
+    expect(table.dtype == np.int32 and table.shape == (tokens,), f"a table is int32 [{tokens}]")
+    expect(table.min() >= -1 and table.max() < tokens, "a table names tokens of the vocabulary, or -1")
     expect(np.array_equal(table[: len(SPECIALS)], own[: len(SPECIALS)]), "specials stay themselves in every table")
-    expect(not same or np.array_equal(table, own), "by 0 semitones, or times 1, every word stays itself")
+    expect(not same or np.array_equal(table, own), "by 0 semitones, or times 1, every token stays itself")
     for name, ids in _encoded(tokenizer).items():
         changed = table[ids]
         if (changed < 0).any():
             continue
-        expect(tokenizer.faults(changed) == 0, f"{name}: the grammar finds faults in what a table makes of its words")
+        expect(tokenizer.faults(changed) == 0, f"{name}: the grammar finds faults in what a table makes of its tokens")
         expect(np.array_equal(tokenizer.starts(changed), tokenizer.starts(ids)), f"{name}: a table moves the starts")
         yield name, ids, changed
 
