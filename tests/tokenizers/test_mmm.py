@@ -347,7 +347,7 @@ def test_the_fingerprint_tells_options_apart_and_nothing_else() -> None:
 
 
 def test_unknown_words_and_options_are_named() -> None:
-    with pytest.raises(DiffmidiError, match=r"word 2, 'x1'"):
+    with pytest.raises(DiffmidiError, match=r"token 2, 'x1'"):
         mmm().to_ids(["p60", "x1"])
     with pytest.raises(UsageError, match=r"no option tokenizer\.gird.*Did you mean 'grid'"):
         mmm(gird=4)
