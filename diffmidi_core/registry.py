@@ -37,7 +37,7 @@ from diffmidi_core.declaration import (
 from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
 from diffmidi_core.kinds import KINDS, Kind
 from diffmidi_core.sections import BUILTIN_PACKAGE
-from diffmidi_core.wording import describe, did_you_mean, short
+from diffmidi_core.wording import describe_all, did_you_mean, short
 
 D = TypeVar("D", bound=Described)
 
@@ -291,8 +291,8 @@ def check_options(offer: Offer, model: type[Options], values: Mapping[str, Any])
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
-        mistakes = [describe(mistake, model, offer.kind) for mistake in error.errors(include_url=False)]
-        raise UsageError(f"{offer.kind} '{offer.name}' ({offer.origin}): {' '.join(mistakes)}") from None
+        mistakes = describe_all(error, model, offer.kind)
+        raise UsageError(f"{offer.kind} '{offer.name}' ({offer.origin}): {mistakes}") from None
     except Exception as error:  # a plugin's validator may raise anything
         raise BrokenPluginError(
             f"the options of {offer.kind} '{offer.name}' of {offer.origin} cannot be checked ({short(error)})."

@@ -12,7 +12,7 @@ from diffmidi_core.errors import UsageError
 from diffmidi_core.layers import assignments_of
 from diffmidi_core.registry import find
 from diffmidi_core.sections import Part, SampleConfig
-from diffmidi_core.wording import describe
+from diffmidi_core.wording import describe_all
 
 
 class Request(SampleConfig):
@@ -58,7 +58,6 @@ def requested(
     try:
         request = Request.model_validate(values)
     except ValidationError as error:
-        told = [describe(mistake, Request, "sample") for mistake in error.errors(include_url=False)]
-        raise UsageError(" ".join(told)) from None
+        raise UsageError(describe_all(error, Request, "sample")) from None
     check_sampler(process, sampler, steps=request.steps, length=window)
     return request

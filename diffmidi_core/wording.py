@@ -6,7 +6,12 @@ import difflib
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
+
+
+def describe_all(error: ValidationError, model: type[BaseModel], section: str) -> str:
+    """All mistakes of a validation, a sentence each."""
+    return " ".join(describe(mistake, model, section) for mistake in error.errors(include_url=False))
 
 
 def describe(mistake: Mapping[str, Any], model: type[BaseModel], section: str) -> str:

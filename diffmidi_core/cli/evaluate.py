@@ -168,7 +168,7 @@ def _options(folder: RunFolder | None, flags: Any, assignments: tuple[str, ...])
 
     from diffmidi_core.layers import assignments_of
     from diffmidi_core.sections import EvaluateConfig
-    from diffmidi_core.wording import describe
+    from diffmidi_core.wording import describe_all
 
     below = folder.config().evaluate if folder else EvaluateConfig()
     own = {name.partition(".")[2]: value for name, value in flags.items() if name.startswith("evaluate.")}
@@ -176,5 +176,4 @@ def _options(folder: RunFolder | None, flags: Any, assignments: tuple[str, ...])
     try:
         return EvaluateConfig.model_validate(values)
     except ValidationError as error:
-        told = [describe(mistake, EvaluateConfig, "evaluate") for mistake in error.errors(include_url=False)]
-        raise UsageError(" ".join(told)) from None
+        raise UsageError(describe_all(error, EvaluateConfig, "evaluate")) from None

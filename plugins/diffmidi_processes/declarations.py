@@ -29,7 +29,7 @@ class GaussianOptions(Options):
     )
     output_prior: bool = Field(
         False,
-        description="multiply what the network says of a token by what x_t itself says (Plaid); needs cross_entropy",
+        description="multiply the prediction of a token by what x_t itself tells of it (Plaid); needs cross_entropy",
     )
     self_conditioning: bool = Field(
         False,
