@@ -186,7 +186,7 @@ class MixesRows(Sampler):
     def draw(self, process, canvas, steps, draws, denoise, on_step):
         noise = draws.normal(canvas.ids[..., None].float())
         denoise = denoise or process.denoise
-        shifted = lambda x, t, mask: denoise(x + noise.roll(1, 0), t, mask)  # noqa: E731
+        shifted = lambda x, t, places: denoise(x + noise.roll(1, 0), t, places)  # noqa: E731
         return _ddpm().draw(process, canvas, steps, draws, shifted, on_step)
 
 
