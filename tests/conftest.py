@@ -105,7 +105,7 @@ class MeanBackbone(Backbone):
         self.width = width
         self.own, self.others = nn.Linear(width, width), nn.Linear(width, width)
 
-    def forward(self, hidden: Tensor, mask: Tensor | None = None) -> Tensor:
+    def forward(self, hidden: Tensor, mask: Tensor | None = None, positions: Tensor | None = None) -> Tensor:
         weight = torch.ones_like(hidden[..., :1]) if mask is None else mask[..., None].to(hidden.dtype)
         mean = (hidden * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True)
         return self.own(hidden) + self.others(mean).tanh()

@@ -25,8 +25,12 @@ Ids = NDArray[np.int32]
 PAD, CLS, SEP, MASK = "[PAD]", "[CLS]", "[SEP]", "[MASK]"
 SPECIALS = (PAD, CLS, SEP, MASK)
 
-Role = Literal["pitch", "velocity", "duration", "time", "metre", "tempo", "count", "track"]
-"""What tokens of a type tell of music. "time": how it passes (a shift, a rest, a bar line, a position in the bar)."""
+Role = Literal["pitch", "velocity", "duration", "time", "metre", "tempo", "count", "track", "bar"]
+"""What tokens of a type tell of music.
+
+"time": how it passes (a shift, a rest, a bar line, a position in the bar). "bar": they open a bar, and tell its metre
+too where they have one. "count": how many notes follow in their cell (see `Tokenizer.plan`).
+"""
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,18 @@ class Tokenizer(ABC):
 
     Built as `Class(options)`. Holds no state: the same score gives the same ids, in any process. The first four tokens
     of every vocabulary are [PAD] [CLS] [SEP] [MASK], ids 0 to 3; `encode` writes none of them.
+
+    Attributes:
+        group: tokens that make one position of a backbone; pieces and windows are whole groups.
+        window: tokens in a training window at most, where nobody says otherwise; a multiple of `group`.
+        plan: types of head tokens, which say what notes follow and are drawn before these: a piece is then a row of
+            cells, each a head and as many notes as its `count` says. Empty: no plan, a piece is one canvas.
     """
 
     pad_id, cls_id, sep_id, mask_id = range(4)
+    group: int = 1
+    window: int = 128
+    plan: frozenset[str] = frozenset()
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -134,6 +147,50 @@ class Tokenizer(ABC):
         Only for tokens that count in seconds: in beats, music has the same tokens at any tempo.
         """
         return None
+
+    def types(self, ids: Ids) -> NDArray[np.int64]:
+        """[N] the type of token at each place of a text, numbers into `grammar.types`; 0 at [PAD], [CLS] and [SEP].
+
+        Where groups tell, so it is also where `ids` has [MASK]: a place in its group, and whether the group is a head.
+        By default tokens alone tell, and [MASK] has type 0.
+        """
+        return np.asarray(self.grammar.type_of[np.asarray(ids)], dtype=np.int64)
+
+    def note_of(self, ids: Ids) -> NDArray[np.int64] | None:
+        """[N] which note each token belongs to, -1 where none or several; None, as by default: not known.
+
+        Notes are numbered as the tokens tell them, 0 to count_notes(ids) - 1.
+        """
+        return None
+
+    def steps_passed(self) -> Ids | None:
+        """[V] steps of time that a token of role "time" passes, 0 elsewhere.
+
+        The sum over a cell's notes stays below `bar_steps` of its bar. None: times do not add up within bars.
+        """
+        return None
+
+    def bar_steps(self) -> Ids | None:
+        """[V] how long the bar is that a token of role "bar" opens, in the steps of `steps_passed`; 0 elsewhere."""
+        return None
+
+    def blank(self, bars: int, tracks: Sequence[str], *, last: bool = False) -> Ids:
+        """The heads of so many bars, to be drawn: [MASK] but for what is known, and no notes yet.
+
+        Known are tokens whose type has no other, and the track of each cell. `tracks` are track tokens of the
+        vocabulary, one for each cell of a bar. With `last` the final bar is the piece's last.
+
+        Raises DiffmidiError where the tokenizer has no plan, or no such track.
+        """
+        raise DiffmidiError(f"{type(self).__name__} has no plan of bars, so no bars can be laid out: see `plan`.")
+
+    def unfold(self, ids: Ids) -> Ids:
+        """A text whose heads are all known, with as many [MASK] notes at the end of every cell as its count says more
+        than there are.
+
+        Raises DiffmidiError where the tokenizer has no plan, or a count is [MASK].
+        """
+        raise DiffmidiError(f"{type(self).__name__} has no plan of bars, so no notes can be laid out: see `plan`.")
 
     def save(self, folder: Path) -> None:  # noqa: B027  (most have nothing to save)
         """Make `folder` and write there what rebuilding it needs beyond its options. By default nothing, and none."""

@@ -86,6 +86,8 @@ class NoteTokens(Tokenizer):
         super().__init__(options)
         o = options
         self._timed = o.layout != "paper"
+        self.group = {"aligned": 4, "paper": 3, "run": 1}[o.layout]
+        self.window = 128 if self.group != 3 else 126
         self.grid = grid_of(o.grid)
         self.durations, self.shifts = self.grid.scale(1, o.max_duration), self.grid.scale(0, o.max_shift)
         self._max_gap = self.shifts.longest * (CHAIN if o.layout == "run" else 1)
@@ -157,6 +159,27 @@ class NoteTokens(Tokenizer):
         notes = Notes(notes.onset * ticks, notes.duration * ticks, notes.pitch, notes.velocity)
         score = score_of(notes[notes.onset + notes.duration <= MAX_TICK], self.grid.ticks_per_quarter)
         return score if timeline is None else self.grid.onto(timeline, score)
+
+    def types(self, ids: Ids) -> NDArray[np.int64]:
+        """By the place in its group, but in `run`, where tokens alone tell."""
+        ids = np.asarray(ids)
+        if self.group == 1:
+            return super().types(ids)
+        cycle = np.array([SHIFT, PITCH, VELOCITY, DURATION][-self.group :])
+        music = (ids >= len(SPECIALS)) | (ids == self.mask_id)
+        return np.where(music, cycle[(np.cumsum(music) - 1) % self.group], 0)
+
+    def note_of(self, ids: Ids) -> NDArray[np.int64]:
+        """Every `p v d` that stand together, with the `t` before them, but in `run`, where they may share it."""
+        ids = np.asarray(ids)
+        _, at = self._note_positions(ids, keep_specials=True)
+        notes = np.full(len(ids), -1)
+        for place in range(3):
+            notes[at + place] = np.arange(len(at))
+        if self.options.layout == "aligned":
+            timed = (at > 0) & (self._type_of[ids[at - 1]] == SHIFT)
+            notes[at[timed] - 1] = np.flatnonzero(timed)
+        return notes
 
     def starts(self, ids: Ids) -> NDArray[np.int64]:
         """Where each note begins: at the `t` words that lead to it, or at its `p` where it has none."""
