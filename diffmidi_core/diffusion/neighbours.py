@@ -35,7 +35,7 @@ class Neighbours(nn.Module):
 
     def _within(self, seen: Tensor, runs: Tensor) -> Tensor:
         """The convolution, position by position of its kernel, so that none reaches over the end of a run."""
-        weight, reach = self.convolution.weight, self.convolution.padding[0]
+        weight, reach = self.convolution.weight, self.convolution.kernel_size[0] // 2
         padded = F.pad(seen, (0, 0, reach, reach))
         numbers = F.pad(runs, (reach, reach), value=-1)
         length = seen.shape[1]
