@@ -34,6 +34,10 @@ class Grid(ABC):
         And the tick of step 0.
         """
 
+    def written(self, scale: Scale) -> list[str]:
+        """What follows the letter in the words of a scale."""
+        return [f"{length * self.step}{self.unit}" for length in scale.values]
+
     @abstractmethod
     def scale(self, first: int, longest: int) -> Scale:
         """The words there are: from `first` steps to `longest` quarter notes or seconds."""
