@@ -45,7 +45,7 @@ class NoteTokensOptions(Options):
         "drop", description="what happens to notes that end on the tick they start: dropped, or one step long"
     )
     max_count: int = Field(
-        32, ge=1, le=256, description="cells: most notes of a track in a bar; what is over it is left out"
+        64, ge=1, le=256, description="cells: most notes of a track in a bar; what is over it is left out"
     )
     same_tracks: int = Field(
         4, ge=1, le=16, description="cells: tracks of one kind (such as voices) that are kept apart; more join the last"
