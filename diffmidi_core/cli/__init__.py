@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -73,15 +74,20 @@ def main() -> None:
     except DiffmidiError as error:
         if os.environ.get("DIFFMIDI_DEBUG"):
             traceback.print_exc()
-        click.echo(f"{'' if error.exit_code == 130 else 'Error: '}{error}", err=True)
+        _tell(f"{'' if error.exit_code == 130 else 'Error: '}{error}")
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("Stopped. What had been written whole is still there, and nothing half-written is left.", err=True)
+        _tell("Stopped. What had been written whole is still there, and nothing half-written is left.")
         code = 130
     except PermissionError as error:
-        click.echo(f"Error: {may_not_be_read(str(error.filename or error))}", err=True)
+        _tell(f"Error: {may_not_be_read(str(error.filename or error))}")
         code = 1
     except BrokenPipeError:
         sys.stderr.close()
         code = 141
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _tell(sentence: str) -> None:
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        click.echo(sentence, err=True)

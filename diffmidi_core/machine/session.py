@@ -43,10 +43,15 @@ class Surroundings:
         """The chosen listeners; only the main process has any."""
         if not is_main():
             return Hooks(silent=True)
-        hooks = Hooks((part.label, build("hook", part)) for part in self.listeners)
+        own = [(type(listener).__name__, listener) for listener in self._own_listeners()]
+        hooks = Hooks([*own, *((part.label, build("hook", part)) for part in self.listeners)])
         if (remark := started_alone()) is not None:
             hooks.warn(remark)
         return hooks
+
+    def _own_listeners(self) -> list[object]:
+        """Those that nobody has to choose."""
+        return []
 
     @cached_property
     def precision(self) -> str:
@@ -115,6 +120,11 @@ class Session(Surroundings):
 
     def __post_init__(self) -> None:
         super().__init__(self.config.hooks, precision=self.config.precision, training=self.config.train)
+
+    def _own_listeners(self) -> list[object]:
+        from diffmidi_core.machine.run_log import RUN_LOG, RunLog
+
+        return [RunLog(self.folder.path / RUN_LOG)]
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
