@@ -16,6 +16,7 @@ from typing import Any
 
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.hookspecs import hookimpl
+from diffmidi_core.machine import peers
 from diffmidi_core.machine.ranks import is_main
 from diffmidi_core.machine.terminal import unbreakable
 from diffmidi_core.numbers import count_text, figure_text, spread_text
@@ -105,16 +106,23 @@ def kept(folder: Path) -> Iterator[None]:
             log.line(text)
 
     command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
-    with unbreakable(lambda: line("Warning: nobody reads what is shown any more; this goes on.")):
+    gone = "Warning: nobody reads what is shown any more; this goes on."
+    with unbreakable(lambda: line(gone)), peers.telling(line):
         line(f"$ {command}  (process {os.getpid()} on {platform.node()})")
         try:
             yield
-        except DiffmidiError as error:
-            line(f"{'' if error.exit_code == 130 else 'Error: '}{error}")
-            raise
         except KeyboardInterrupt:
             line("Stopped. What had been written whole is still there.")
             raise
-        except Exception:
-            line(traceback.format_exc())
+        except Exception as error:
+            line(_ending(error))
             raise
+
+
+def _ending(error: Exception) -> str:
+    """What is to be told of an error that ends a command."""
+    if (lost := peers.cause_of(error)) is not None:
+        return f"Error: {lost}"
+    if isinstance(error, DiffmidiError):
+        return f"{'' if error.exit_code == 130 else 'Error: '}{error}"
+    return "".join(traceback.format_exception(error))

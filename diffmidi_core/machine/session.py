@@ -15,7 +15,7 @@ from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.prepare import TOKENIZER
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.machine.build import build, build_tokenizer
-from diffmidi_core.machine.ranks import is_main, on_cpu, started_alone
+from diffmidi_core.machine.ranks import is_main, meet, on_cpu, started_alone
 from diffmidi_core.sections import Part, TrainConfig
 
 if TYPE_CHECKING:
@@ -72,9 +72,9 @@ class Surroundings:
         precision = self.precision
         # DeepSpeed's own way would cast all weights; it is told to leave that to autocast.
         ours = precision == "fp32" or is_chosen()
-        return allow_for(
-            Accelerator(cpu=on_cpu(), mixed_precision="no" if ours else precision), self.training, precision
-        )
+        accelerator = Accelerator(cpu=on_cpu(), mixed_precision="no" if ours else precision)
+        meet()
+        return allow_for(accelerator, self.training, precision)
 
     def autocast(self) -> AbstractContextManager[None]:
         """Mixed precision outside of training. (The accelerator's knows nothing of it where DeepSpeed trains.)"""

@@ -1,8 +1,14 @@
 """A run that nobody looks after: what was shown to no one is kept, and who goes away is not waited for."""
 
+import os
 import re
 import shutil
+import signal
+import threading
+import time
 from pathlib import Path
+
+import pytest
 
 from .conftest import TINY
 from .forked import MODEL, TRAIN, newest, same, weights
@@ -56,3 +62,56 @@ def test_why_it_ended_is_kept(diffmidi, mine):
     said = diffmidi("train", mine, "--resume", "--iterations", "8")
     assert said.code == 1
     assert log_of(mine)[-1] == said.err.splitlines()[-1]
+
+
+def wait_for(path):
+    given_up = time.monotonic() + 60
+    while not list(path.parent.glob(path.name)) and time.monotonic() < given_up:
+        time.sleep(0.001)
+
+
+def survivors(starter, pids, killed):
+    """Kill one of several processes; how the others left, and what they said. One that stays is killed too."""
+    os.kill(pids[killed], signal.SIGKILL)
+    others = [pid for number, pid in enumerate(pids) if number != killed]
+    staying = threading.Timer(60, lambda: [os.kill(pid, signal.SIGKILL) for pid in others])
+    staying.start()
+    codes = starter.wait()
+    staying.cancel()
+    assert codes.pop(killed) == -signal.SIGKILL
+    return codes, starter.log.read_text()
+
+
+def sentence(rank):
+    return (
+        f"Error: rank {rank} was killed, perhaps for want of memory, and the others cannot go on without it. What is "
+        "saved is kept: start all ranks again, with --resume RUN."
+    )
+
+
+@pytest.mark.parametrize("killed", [0, 1])
+def test_who_trains_with_one_that_is_killed_says_so(starter, prepared, killed):
+    words = ("--iterations", "100000", "--batch-size", "2", "-o", "train.save_every=5")
+    run = prepared.parent / f"killed-{killed}"
+    shutil.copytree(prepared, run)
+    pids = starter.start("train", run.name, *MODEL, *TRAIN, *words, folder=run.parent, ranks=2)
+    wait_for(run / "checkpoints" / "step-*")
+    codes, said = survivors(starter, pids, killed)
+    assert codes == [1]
+    assert said.splitlines()[-1] == sentence(killed)
+    assert "Traceback" not in said
+    if killed:
+        assert log_of(run)[-1] == sentence(killed)
+    assert newest(run) >= 5
+
+
+def test_who_waits_for_the_first_one_to_prepare_says_that_it_was_killed(starter, music, tmp_path):
+    many = tmp_path / "many"
+    for number in range(60):
+        shutil.copytree(music, many / str(number))
+    pids = starter.start("prepare", many, "--out", "run", folder=tmp_path, ranks=2)
+    wait_for(tmp_path / "run" / "data.partial" / "*")
+    codes, said = survivors(starter, pids, 0)
+    assert codes == [1]
+    assert said.splitlines()[-1] == sentence(0)
+    starter.run("prepare", many, "--out", "run", folder=tmp_path, ranks=2)
