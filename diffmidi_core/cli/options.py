@@ -223,10 +223,12 @@ def open_session(run: Path, flags: Mapping[str, Any], assignments: tuple[str, ..
     from diffmidi_core.machine.session import Session
     from diffmidi_core.saved.folder import RunFolder
     from diffmidi_core.saved.lock import hold
+    from diffmidi_core.machine.run_log import kept
 
     folder = RunFolder.open(run)
     config, changed = folder.changed(flags, assignments, kinds=owned.kinds)
     click.get_current_context().with_resource(hold(folder.path, owned.command))
+    click.get_current_context().with_resource(kept(folder.path))
     return Session(folder, config, changed=changed)
 
 
@@ -249,10 +251,12 @@ def new_session(
     from diffmidi_core.machine.session import Session
     from diffmidi_core.saved.folder import RunFolder
     from diffmidi_core.saved.lock import hold
+    from diffmidi_core.machine.run_log import kept
 
     folder = RunFolder(done_by_main(lambda: RunFolder.claim(out, config).path))
     click.get_current_context().with_resource(hold(folder.path, owned.command))
     done_by_main(lambda: folder.begin(config))
+    click.get_current_context().with_resource(kept(folder.path))
     return Session(folder, config)
 
 

@@ -57,6 +57,7 @@ def command(
         raise UsageError(f"--out names a MIDI file, such as new.mid (given: {out}).")
 
     from diffmidi_core.cli.drawing import plan, wrote
+    from diffmidi_core.cli.stopping import drawing
 
     planned = plan(model, checkpoint, flags, assignments)
 
@@ -64,12 +65,13 @@ def command(
     from diffmidi_core.machine.build import check_parts
 
     check_parts([("sampler", planned.request.sampler), *(("renderer", part) for part in planned.renderers)])
-    opened = planned.open()
-    draw: DrawFolder = sample(planned.work, opened, planned.request, planned.draws, name=name)
+    with drawing(planned.draws):
+        opened = planned.open()
+        draw: DrawFolder = sample(planned.work, opened, planned.request, planned.draws, name=name)
+        if planned.renderers and render != 0 and planned.work.accelerator.is_main_process:
+            from diffmidi_core.show.render import render as make
+
+            make(planned.work, draw, planned.renderers, most=render)
     if not planned.work.accelerator.is_main_process:
         return
-    if planned.renderers and render != 0:
-        from diffmidi_core.show.render import render as make
-
-        make(planned.work, draw, planned.renderers, most=render)
     wrote(draw, copy_to(draw, out.expanduser()) if out else [], planned.run)
