@@ -82,7 +82,7 @@ class MaskedDiffusion(TokenDiffusion):
         """
         hidden = z == self.tokenizer.mask_id
         wanted = wanted & hidden
-        log_p = self.log_probabilities(restricted(exact(logits), admitted) / temperature)
+        log_p = self.log_probabilities(restricted(logits.float(), admitted) / temperature)
         if admitted is not None:  # nothing may stand where the support leaves out all that the canvas allows
             log_p = log_p.masked_fill(log_p.isnan(), -torch.inf)
         if self.support is not None:
