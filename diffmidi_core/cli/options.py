@@ -220,10 +220,10 @@ def open_session(run: Path, flags: Mapping[str, Any], assignments: tuple[str, ..
 
     Raises DiffmidiError where flags would change what trained it, or where somebody else works on it.
     """
+    from diffmidi_core.machine.run_log import kept
     from diffmidi_core.machine.session import Session
     from diffmidi_core.saved.folder import RunFolder
     from diffmidi_core.saved.lock import hold
-    from diffmidi_core.machine.run_log import kept
 
     folder = RunFolder.open(run)
     config, changed = folder.changed(flags, assignments, kinds=owned.kinds)
@@ -248,10 +248,10 @@ def new_session(
     config = resolve(file, flags, assignments)
 
     from diffmidi_core.machine.ranks import done_by_main
+    from diffmidi_core.machine.run_log import kept
     from diffmidi_core.machine.session import Session
     from diffmidi_core.saved.folder import RunFolder
     from diffmidi_core.saved.lock import hold
-    from diffmidi_core.machine.run_log import kept
 
     folder = RunFolder(done_by_main(lambda: RunFolder.claim(out, config).path))
     click.get_current_context().with_resource(hold(folder.path, owned.command))

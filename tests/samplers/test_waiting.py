@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from diffmidi.api.sampler import Canvas, RowDraws
 from diffmidi_core.registry import find
