@@ -46,7 +46,7 @@ class Golden:
         j = torch.arange(math.prod(shape), dtype=F64)
         return (math.sqrt(2) * torch.sin(0.7 + 1.3 * k + 1.9 * j + 0.11 * j * j)).view(shape)
 
-    def half(self, x: Tensor, t: Tensor, mask: Tensor | None = None) -> Tensor:
+    def half(self, x: Tensor, t: Tensor, places: object = None) -> Tensor:
         """The denoiser `half`, told t in [0, 1) as ours are."""
         return 0.5 * x + 0.01 * t.view(-1, 1, 1)
 
@@ -105,7 +105,7 @@ class MeanBackbone(Backbone):
         self.width = width
         self.own, self.others = nn.Linear(width, width), nn.Linear(width, width)
 
-    def forward(self, hidden: Tensor, mask: Tensor | None = None) -> Tensor:
+    def forward(self, hidden: Tensor, mask: Tensor | None = None, positions: Tensor | None = None) -> Tensor:
         weight = torch.ones_like(hidden[..., :1]) if mask is None else mask[..., None].to(hidden.dtype)
         mean = (hidden * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True)
         return self.own(hidden) + self.others(mean).tanh()

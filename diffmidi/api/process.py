@@ -16,8 +16,8 @@ Mostly one begins from a family that exists, and writes its network: MaskedDiffu
             super().__init__(options, tokenizer=tokenizer, backbone=backbone, schedule=schedule, typed=True)
             self.tokens = TokenHead(len(tokenizer.vocab), backbone.width, std=0.02)
 
-        def denoise(self, z, m, mask=None):
-            features = self.backbone(self.tokens.embed(z), mask)   # [B, L, H]; m [B] is the share of masked tokens
+        def denoise(self, z, m, places):
+            features = self.backbone(self.tokens.embed(z), places.mask)   # [B, L, H]; m [B]: the share of masked tokens
             return self.tokens(features)                        # logits [B, L, V]
 
 A process of its own is put together from the same parts. `TokenDiffusion` corrupts tokens one by one: it takes a
@@ -35,6 +35,7 @@ check_weights_survive_a_file, check_backbone_is_a_submodule.
 
 from diffmidi_core.contracts.backbone import Backbone
 from diffmidi_core.contracts.batch import Batch, Share
+from diffmidi_core.contracts.places import EVERYWHERE, Places
 from diffmidi_core.contracts.process import Bound, Process
 from diffmidi_core.contracts.schedule import NoiseSchedule
 from diffmidi_core.contracts.tokenizer import Tokenizer
@@ -54,6 +55,7 @@ from diffmidi_core.diffusion.token_diffusion import TokenDiffusion
 from diffmidi_core.diffusion.token_head import TokenHead
 
 __all__ = [
+    "EVERYWHERE",
     "AutoregressiveProcess",
     "Backbone",
     "Batch",
@@ -64,6 +66,7 @@ __all__ = [
     "MaskedDiffusion",
     "Neighbours",
     "NoiseSchedule",
+    "Places",
     "Process",
     "Share",
     "Support",

@@ -16,7 +16,7 @@ Reveal one part of the masked positions at every step, in random order:
             ids = torch.where(canvas.fixed, canvas.ids, mask)
             order = draws.uniform(ids).masked_fill(canvas.fixed, 2)
             for step in range(steps):
-                logits = (denoise or process.denoise)(ids, process.hidden_now(ids), canvas.attention_mask)   # [B, L, V]
+                logits = (denoise or process.denoise)(ids, process.hidden_now(ids), canvas.places())   # [B, L, V]
                 due = order <= (step + 1) / steps
                 ids, _ = process.draw(logits, ids, draws, wanted=due, admitted=canvas.admitted())
                 on_step(step + 1, steps)
@@ -34,6 +34,7 @@ check_steps_are_evaluations, check_impossible_steps_are_refused.
 
 from diffmidi_core.contracts.canvas import Canvas
 from diffmidi_core.contracts.draws import RowDraws
+from diffmidi_core.contracts.places import Places
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.sampler import Denoise, OnStep, Sampled, Sampler
 from diffmidi_core.contracts.tokenizer import Tokenizer
@@ -60,6 +61,7 @@ __all__ = [
     "GaussianLevels",
     "MaskedDiffusion",
     "OnStep",
+    "Places",
     "Process",
     "ReverseStep",
     "RowDraws",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Literal
 
 import torch
 from torch import Tensor
+
+from diffmidi_core.contracts.places import Places
 
 Over = Literal["rows", "positions", "tokens"]
 
@@ -42,12 +44,15 @@ class Batch:
             that every position is real, so that attention needs no mask.
         tokens: [B] int64, how many tokens of music each row holds: real positions without [CLS] and [SEP].
         share: the part of an optimiser step that this is; None: the whole of it.
+        given, condition: as in Places.
     """
 
     ids: Tensor
     attention_mask: Tensor | None
     tokens: Tensor
     share: Share | None = None
+    given: Tensor | None = None
+    condition: Mapping[str, Tensor] = field(default_factory=dict)
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on a device."""
@@ -60,6 +65,10 @@ class Batch:
     def mask(self) -> Tensor:
         """`attention_mask` as a tensor [B, L], also where every position is real."""
         return torch.ones_like(self.ids, dtype=torch.bool) if self.attention_mask is None else self.attention_mask
+
+    def places(self, types: Tensor | None = None) -> Places:
+        """What is known of the positions before the tokens; `types` [B, L] as in Places, where they are known."""
+        return Places(self.attention_mask, types, self.given, self.condition)
 
     def loss_mask(self) -> Tensor:
         """[B, L] bool: the tokens of music, neither [CLS], [SEP] nor [PAD]."""
@@ -106,5 +115,13 @@ class Batch:
 
     def _mapped(self, change: Callable[[Tensor], Tensor]) -> Batch:
         """Every tensor of a row changed alike: so batches are cut, moved and pinned. A new one goes in here too."""
-        attention_mask = None if self.attention_mask is None else change(self.attention_mask)
-        return replace(self, ids=change(self.ids), attention_mask=attention_mask, tokens=change(self.tokens))
+        attention_mask, given = (None if each is None else change(each) for each in (self.attention_mask, self.given))
+        condition = {name: change(each) for name, each in self.condition.items()}
+        return replace(
+            self,
+            ids=change(self.ids),
+            attention_mask=attention_mask,
+            tokens=change(self.tokens),
+            given=given,
+            condition=condition,
+        )

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from diffmidi_core.contracts.places import Places
 from diffmidi_core.contracts.tokenizer import SPECIALS
 from diffmidi_core.errors import DiffmidiError
 
 GIVEN, ANY = -1, -2
-"""What stands in `Canvas.allowed` in place of a set: the token in `ids` alone; any token of music."""
+"""What stands in `Canvas.allowed` in place of a set: the token in `ids` alone; any token of music, of the place's
+type where `Canvas.types` says it."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Canvas:
         attention_mask: [B, L] bool or None, as in Batch.
         sets: [S, V] bool; None where `allowed` names none. Specials are in no set; a position whose set has one token
             is given that token.
+        types, condition: as in Places.
 
     Raises DiffmidiError where no token of music is in a set that is named.
     """
@@ -38,6 +41,8 @@ class Canvas:
     allowed: Tensor
     attention_mask: Tensor | None
     sets: Tensor | None = None
+    types: Tensor | None = None
+    condition: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.sets is None:
@@ -58,6 +63,10 @@ class Canvas:
     def fixed(self) -> Tensor:
         """[B, L] bool, True where one token is allowed: that in `ids`, which a sampler returns unchanged."""
         return self.allowed == GIVEN
+
+    def places(self) -> Places:
+        """What is known of the positions before the tokens."""
+        return Places(self.attention_mask, self.types, None, self.condition)
 
     def admitted(self) -> Tensor | None:
         """[B, L, V] bool: the tokens that may stand; all of them at fixed positions. None where no sets are named."""
@@ -115,5 +124,14 @@ class Canvas:
         return self._mapped(lambda tensor: tensor.to(device), sets)
 
     def _mapped(self, change: Callable[[Tensor], Tensor], sets: Tensor | None) -> Canvas:
-        mask = None if self.attention_mask is None else change(self.attention_mask)
-        return replace(self, ids=change(self.ids), allowed=change(self.allowed), attention_mask=mask, sets=sets)
+        mask, types = (None if each is None else change(each) for each in (self.attention_mask, self.types))
+        condition = {name: change(each) for name, each in self.condition.items()}
+        return replace(
+            self,
+            ids=change(self.ids),
+            allowed=change(self.allowed),
+            attention_mask=mask,
+            sets=sets,
+            types=types,
+            condition=condition,
+        )

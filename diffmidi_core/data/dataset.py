@@ -46,6 +46,7 @@ class TokenDataset:
     """What `prepare` wrote, opened without reading it into memory.
 
     Attributes:
+        folder: where it lies.
         train_pieces, heldout_pieces, test_pieces: the rows on each side of the split: what is trained on, what training
             is watched by, and what the trained model is judged by.
 
@@ -64,7 +65,7 @@ class TokenDataset:
             raise DiffmidiError(
                 f"{folder} was prepared with another tokenizer or other options of it: begin a new run for these."
             )
-        self.length, self.augment = length, augment
+        self.folder, self.length, self.augment = folder, length, augment
         self._file = ArrowFile(folder / TOKENS)
         self._tokens, self._starts = Ragged(self._file, "ids"), Ragged(self._file, "starts")
         sides = self._file.numbers("side")

@@ -21,6 +21,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from diffmidi_core.contracts.places import Places
 from diffmidi_core.diffusion.kl import normal_kl
 from diffmidi_core.diffusion.levels import GaussianLevels
 from diffmidi_core.diffusion.steps import draw_noise
@@ -33,8 +34,8 @@ POSITIONS_AT_ONCE = 16_384
 DEFENSIVE = 0.25
 """The share of level draws that follows the weights (defensive importance sampling, Hesterberg 1995)."""
 
-Predict = Callable[[Tensor, Tensor, Tensor | None], Tensor]
-"""x_t [B, L, D], t [B] in [0, 1), mask is `Batch.attention_mask`: the estimate of the embeddings [B, L, D]."""
+Predict = Callable[[Tensor, Tensor, Places], Tensor]
+"""x_t [B, L, D], t [B] in [0, 1), places: the estimate of the embeddings [B, L, D]."""
 
 
 def marginal_variance(levels: GaussianLevels, start_std: float) -> Tensor:
@@ -62,7 +63,7 @@ def diffusion_bits(
     levels: GaussianLevels,
     start_std: float,
     clean: Tensor,
-    mask: Tensor | None,
+    places: Places,
     predict: Predict,
     generator: torch.Generator,
     count: int | None,
@@ -87,7 +88,7 @@ def diffusion_bits(
         index = stratified(p, count, (offsets + torch.arange(rows) / rows) % 1)
         weights = drops / (count * p)
     mean_of, std_of = levels.alpha_bar.sqrt(), marginal_variance(levels, start_std).sqrt()
-    real = torch.ones(clean.shape[:2], dtype=torch.bool, device=clean.device) if mask is None else mask
+    real = torch.ones(clean.shape[:2], dtype=torch.bool, device=clean.device) if places.mask is None else places.mask
     bits = torch.zeros(clean.shape[:2], dtype=clean.dtype, device=clean.device)
     for some in torch.split(index, max(1, POSITIONS_AT_ONCE // real.numel())):  # [k, B]
         mean, std, weight, times = (
@@ -95,8 +96,7 @@ def diffusion_bits(
         )
         noise = torch.stack([draw_noise(generator, clean) for _ in some])  # [k, B, L, D]
         x_t = mean[..., None, None] * clean + std[..., None, None] * noise
-        several = None if mask is None else mask.repeat(len(some), 1)
-        guess = predict(x_t.flatten(0, 1), times.flatten(), several).view(x_t.shape)
+        guess = predict(x_t.flatten(0, 1), times.flatten(), places.repeated(len(some))).view(x_t.shape)
         error = ((clean - guess) ** 2).sum(-1)  # [k, B, L]
         bits += (weight[..., None] * error * real).sum(0) / (2 * LN2)
     return bits

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from diffmidi_core.contracts.backbone import Backbone
 from diffmidi_core.contracts.batch import Batch
+from diffmidi_core.contracts.places import EVERYWHERE, Places
 from diffmidi_core.contracts.process import Bound, Process
 from diffmidi_core.contracts.schedule import NoiseSchedule
 from diffmidi_core.contracts.tokenizer import SPECIALS, Tokenizer
@@ -61,20 +62,19 @@ class GaussianDiffusion(Process):
         """E [V, D], one row a token."""
 
     @abstractmethod
-    def denoise(self, x_t: Tensor, t: Tensor, mask: Tensor | None = None, previous: Tensor | None = None) -> Tensor:
+    def denoise(self, x_t: Tensor, t: Tensor, places: Places = EVERYWHERE, previous: Tensor | None = None) -> Tensor:
         """x0_hat [B, L, D], the estimate of what x_t was before any noise, in the dtype of x_t.
 
-        `t` [B] is in [0, 1): the index of the noise level over T (`levels.times`). `mask` is
-        `Batch.attention_mask`. `previous` [B, L, D] is the estimate at the noise level before, None at the first; it is
-        only given where `self_conditioned`.
+        `t` [B] is in [0, 1): the index of the noise level over T (`levels.times`). `previous` [B, L, D] is the
+        estimate at the noise level before, None at the first; it is only given where `self_conditioned`.
         """
 
     def denoise_words(
-        self, x_t: Tensor, t: Tensor, mask: Tensor | None = None, previous: Tensor | None = None
+        self, x_t: Tensor, t: Tensor, places: Places = EVERYWHERE, previous: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """What `denoise` answers, and the logits [B, L, V] of what it thinks of the tokens."""
-        x0_hat = self.denoise(x_t, t, mask, previous) if self.self_conditioned else self.denoise(x_t, t, mask)
-        return x0_hat, self.logits(x0_hat, mask)
+        x0_hat = self.denoise(x_t, t, places, previous) if self.self_conditioned else self.denoise(x_t, t, places)
+        return x0_hat, self.logits(x0_hat, places)
 
     @abstractmethod
     def round(self, x: Tensor) -> Tensor:
@@ -83,17 +83,17 @@ class GaussianDiffusion(Process):
         A support is no business of it: see `logits`.
         """
 
-    def logits(self, x: Tensor, mask: Tensor | None = None, admitted: Tensor | None = None) -> Tensor:
+    def logits(self, x: Tensor, places: Places = EVERYWHERE, admitted: Tensor | None = None) -> Tensor:
         """Logits [..., L, V] of `round` for x [..., L, D], −inf at tokens that the support leaves out.
 
-        `mask` is `Batch.attention_mask`; `admitted` [B, L, V] leaves out what a canvas does not allow.
+        `admitted` [B, L, V] leaves out what a canvas does not allow.
 
         Without a support x may have any shape [..., D].
         """
         logits = restricted(self.round(x), admitted)
         if self.support is None:
             return logits
-        return logits.masked_fill(~self._allowed(self.support, x.shape[-2], mask), -torch.inf)
+        return logits.masked_fill(~self._allowed(self.support, x.shape[-2], places.mask), -torch.inf)
 
     def _allowed(self, support: Support, length: int, mask: Tensor | None) -> Tensor:
         """[L, V], or [B, L, V] where `mask` says that rows end in different places: bool, what may stand where."""
@@ -108,14 +108,14 @@ class GaussianDiffusion(Process):
         """E[ids]: ids [B, L] to [B, L, D]."""
         return F.embedding(ids, self.embeddings())
 
-    def rounded(self, x: Tensor, mask: Tensor | None = None, admitted: Tensor | None = None) -> Tensor:
+    def rounded(self, x: Tensor, places: Places = EVERYWHERE, admitted: Tensor | None = None) -> Tensor:
         """The rule of the final tokens: argmax of `logits`, specials left out.
 
         x [..., L, D] to ids [..., L] int64.
         """
-        return self.logits(x, mask, admitted)[..., len(SPECIALS) :].argmax(-1) + len(SPECIALS)
+        return self.logits(x, places, admitted)[..., len(SPECIALS) :].argmax(-1) + len(SPECIALS)
 
-    def clamp(self, x: Tensor, mask: Tensor | None = None, admitted: Tensor | None = None) -> Tensor:
+    def clamp(self, x: Tensor, places: Places = EVERYWHERE, admitted: Tensor | None = None) -> Tensor:
         """The clamping trick of Diffusion-LM, section 4.2: x [..., L, D] replaced by the nearest embedding of a token.
 
         Specials are left out, and what the support has no place for; the rest as in `logits`. Where the model is unsure
@@ -123,12 +123,12 @@ class GaussianDiffusion(Process):
         """
         near = restricted(nearness(x, self.embeddings()), admitted)
         if self.support is not None:
-            near = near.masked_fill(~self._allowed(self.support, x.shape[-2], mask), -torch.inf)
+            near = near.masked_fill(~self._allowed(self.support, x.shape[-2], places.mask), -torch.inf)
         return self.embed(near[..., len(SPECIALS) :].argmax(-1) + len(SPECIALS))
 
-    def mean_embedding(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+    def mean_embedding(self, x: Tensor, places: Places = EVERYWHERE) -> Tensor:
         """The mean of the embeddings under p(w | x), x [..., L, D]: a clamp that does not commit where it is unsure."""
-        return self.mean_under(self.logits(x, mask))
+        return self.mean_under(self.logits(x, places))
 
     def log_probability(self, x_t: Tensor, t: Tensor, ids: Tensor) -> Tensor:
         """[B, L] ln q(x_t | ids), x_t and t as in `denoise`: of the token, not of x_start."""
@@ -150,14 +150,14 @@ class GaussianDiffusion(Process):
         with torch.autocast(x_t.device.type, enabled=False):
             return (signal.sqrt() * x_t @ table.T - signal * (table**2).sum(-1) / 2) / variance
 
-    def posterior_embedding(self, x_t: Tensor, t: Tensor, x0_hat: Tensor, mask: Tensor | None = None) -> Tensor:
+    def posterior_embedding(self, x_t: Tensor, t: Tensor, x0_hat: Tensor, places: Places = EVERYWHERE) -> Tensor:
         """The mean of the embeddings under p(w) ∝ p(w | x0_hat)^½ q(x_t | w), [B, L, D].
 
         Bayes' rule, with what the network says as the prior, at half weight because the network has seen x_t too.
         At little noise x_t alone tells the tokens, however roughly the network copies it; at much noise the network
         does.
         """
-        return self.mean_under(0.5 * self.logits(x0_hat, mask).log_softmax(-1) + self.evidence(x_t, t))
+        return self.mean_under(0.5 * self.logits(x0_hat, places).log_softmax(-1) + self.evidence(x_t, t))
 
     def mean_under(self, logits: Tensor) -> Tensor:
         """[..., D] the mean embedding under softmax(logits [..., V]), in full precision also under autocast."""
@@ -166,17 +166,17 @@ class GaussianDiffusion(Process):
 
     def oracle(self, ids: Tensor) -> Callable[..., Tensor]:
         """A denoiser that answers with the embeddings of the tokens, whatever it is shown."""
-        return lambda x_t, t, mask=None, previous=None: self.embed(ids)
+        return lambda x_t, t, places=EVERYWHERE, previous=None: self.embed(ids)
 
-    def predict(self, x_t: Tensor, t: Tensor, mask: Tensor | None = None) -> Tensor:
+    def predict(self, x_t: Tensor, t: Tensor, places: Places = EVERYWHERE) -> Tensor:
         """The estimate of E[w] that the bound is about, as `denoise`. Any map of x_t gives a valid bound.
 
         So a self-conditioned denoiser is told its own answer to the same x_t, not to one of another level.
         """
-        x0_hat = self.denoise(x_t, t, mask)
+        x0_hat = self.denoise(x_t, t, places)
         if self.self_conditioned:
-            x0_hat = self.denoise(x_t, t, mask, x0_hat)
-        return self.posterior_embedding(x_t, t, x0_hat, mask)
+            x0_hat = self.denoise(x_t, t, places, x0_hat)
+        return self.posterior_embedding(x_t, t, x0_hat, places)
 
     def bound(self, batch: Batch, generator: torch.Generator, *, levels: int | None = None) -> Bound:
         """The bound of `diffusion.bound`, in terms "prior", "diffusion" and "rounding".
@@ -191,13 +191,13 @@ class GaussianDiffusion(Process):
         clean = self.embed(batch.ids)
         x_start = clean + self.start_std * draw_noise(generator, clean)
         nats = F.cross_entropy(
-            self.logits(x_start, batch.attention_mask).mT, batch.ids.masked_fill(~real, -100), reduction="none"
+            self.logits(x_start, batch.places()).mT, batch.ids.masked_fill(~real, -100), reduction="none"
         )
         return Bound(
             terms={
                 "prior": prior_bits(self.levels, self.start_std, clean, real),
                 "diffusion": diffusion_bits(
-                    self.levels, self.start_std, clean, batch.attention_mask, self.predict, generator, levels
+                    self.levels, self.start_std, clean, batch.places(), self.predict, generator, levels
                 ),
                 "rounding": nats / LN2,
             },

@@ -25,6 +25,7 @@ from torch import Tensor
 from diffmidi_core.contracts.backbone import Backbone
 from diffmidi_core.contracts.batch import Batch
 from diffmidi_core.contracts.draws import RowDraws
+from diffmidi_core.contracts.places import Places
 from diffmidi_core.contracts.process import Bound
 from diffmidi_core.contracts.schedule import NoiseSchedule
 from diffmidi_core.contracts.tokenizer import SPECIALS, Tokenizer
@@ -81,7 +82,7 @@ class MaskedDiffusion(TokenDiffusion):
         """
         hidden = z == self.tokenizer.mask_id
         wanted = wanted & hidden
-        log_p = self.log_probabilities(restricted(exact(logits), admitted) / temperature)
+        log_p = self.log_probabilities(restricted(logits.float(), admitted) / temperature)
         if admitted is not None:  # nothing may stand where the support leaves out all that the canvas allows
             log_p = log_p.masked_fill(log_p.isnan(), -torch.inf)
         if self.support is not None:
@@ -108,7 +109,7 @@ class MaskedDiffusion(TokenDiffusion):
         """[B, L] the integrand of the bound in nats."""
         m, weight = (each.float().to(t.device) for each in self.hidden_share(exact(t)))
         hidden = z == self.tokenizer.mask_id
-        return weight[:, None] * self._nats(batch.ids, hidden, m, batch.attention_mask)
+        return weight[:, None] * self._nats(batch.ids, hidden, m, batch.places())
 
     def bound(self, batch: Batch, generator: torch.Generator, *, levels: int | None = None) -> Bound:
         """The bound above, in the one term "diffusion"; with `levels` numbers k of hidden tokens for each window.
@@ -125,17 +126,14 @@ class MaskedDiffusion(TokenDiffusion):
         for some, weights in zip(torch.split(k, at_once), torch.split(weight, at_once), strict=True):  # [n, B]
             order = draw_uniform(generator, (len(some), *batch.ids.shape), batch.ids.device).masked_fill(~is_word, 2)
             hidden = order.argsort(-1).argsort(-1) < some[..., None]  # [n, B, L]
-            ids, mask = (
-                None if each is None else each.repeat(len(some), 1) for each in (batch.ids, batch.attention_mask)
-            )
-            assert ids is not None
-            nats = self._nats(ids, hidden.flatten(0, 1), (some / batch.tokens.clamp(min=1)).flatten(), mask)
+            ids, places = batch.ids.repeat(len(some), 1), batch.places().repeated(len(some))
+            nats = self._nats(ids, hidden.flatten(0, 1), (some / batch.tokens.clamp(min=1)).flatten(), places)
             bits += (weights[..., None] * nats.view(hidden.shape)).sum(0) / LN2
         return Bound(terms={"diffusion": bits}, tokens=batch.tokens)
 
-    def _nats(self, ids: Tensor, hidden: Tensor, m: Tensor, mask: Tensor | None) -> Tensor:
+    def _nats(self, ids: Tensor, hidden: Tensor, m: Tensor, places: Places) -> Tensor:
         """[B, L] −log p(w_l | z) where the tokens are hidden, 0 elsewhere."""
-        logits = self.denoise(ids.masked_fill(hidden, self.tokenizer.mask_id), m, mask)
+        logits = self.denoise(ids.masked_fill(hidden, self.tokenizer.mask_id), m, places)
         return F.nll_loss(
             self.log_probabilities(logits.float()).mT,
             ids.masked_fill(~hidden, NOT_ASKED),

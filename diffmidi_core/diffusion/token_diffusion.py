@@ -15,6 +15,7 @@ from torch import Tensor
 
 from diffmidi_core.contracts.backbone import Backbone
 from diffmidi_core.contracts.batch import Batch
+from diffmidi_core.contracts.places import EVERYWHERE, Places
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.schedule import NoiseSchedule
 from diffmidi_core.contracts.tokenizer import SPECIALS, Tokenizer
@@ -45,10 +46,10 @@ class TokenDiffusion(Process):
         self.support = Support(tokenizer.grammar, backbone.length) if typed else None
 
     @abstractmethod
-    def denoise(self, z: Tensor, m: Tensor, mask: Tensor | None = None) -> Tensor:
+    def denoise(self, z: Tensor, m: Tensor, places: Places = EVERYWHERE) -> Tensor:
         """Logits [B, L, V] of the tokens before all noise, from z [B, L] int64 at the level m [B].
 
-        m in [0, 1] is the share of noise, which means the same under any schedule; `mask` is `Batch.attention_mask`.
+        m in [0, 1] is the share of noise, which means the same under any schedule.
         """
 
     @abstractmethod
@@ -86,4 +87,4 @@ class TokenDiffusion(Process):
         """A denoiser that is sure of the tokens, whatever it is shown."""
         sure = torch.zeros(*ids.shape, len(self.tokenizer.vocab), device=ids.device)
         sure = sure.fill_(-torch.inf).scatter(-1, ids[..., None], 0)
-        return lambda z, m, mask=None: sure
+        return lambda z, m, places=EVERYWHERE: sure

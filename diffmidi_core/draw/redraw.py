@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -46,7 +47,7 @@ def redraw(model: Model, ids: Ids, free: Sequence[Role], request: Request, compu
             if computing.on_step is not None:
                 computing.on_step(before * steps + done, len(windows) * steps)
 
-        canvas = Canvas(canvas.ids, allowed, canvas.attention_mask, sets)
+        canvas = replace(canvas, allowed=allowed, sets=sets)
         with blamed("sampler", request.sampler, "drawing"):
             found, _ = filling(canvas, [0], number, tell)
         ids[new:end] = found[0, place]

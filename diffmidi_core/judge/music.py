@@ -11,6 +11,7 @@ import numpy as np
 from diffmidi_core.contracts.metric import Sample, TrainingMusic
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.dataset import TokenDataset, Window
+from diffmidi_core.data.kept import Kept
 from diffmidi_core.judge.judged import MUSIC
 from diffmidi_core.music.notes import Score
 
@@ -113,4 +114,5 @@ def training_music(dataset: TokenDataset, tokenizer: Tokenizer) -> TrainingMusic
         [dataset.name(piece) for piece in dataset.train_pieces],
         lambda number: tokenizer.decode(dataset.piece(dataset.train_pieces[number])),
         lambda number: dataset.piece(dataset.train_pieces[number]),
+        Kept.beside(dataset.folder, dataset.fingerprint),
     )

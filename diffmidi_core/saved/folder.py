@@ -13,12 +13,13 @@ from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import partial_of, read_json, whole_file, write_json
 from diffmidi_core.layers import asked
 from diffmidi_core.machine.ranks import is_main
+from diffmidi_core.machine.run_log import RUN_LOG
 from diffmidi_core.saved import changes
 from diffmidi_core.saved.draw import DrawFolder
 
 
 class RunFolder:
-    """`runs/NAME/{config.json, run.json, data/, metrics.jsonl, checkpoints/, draws/, figures/, report.html}`.
+    """`runs/NAME/{config.json, run.json, run.log, metrics.jsonl, data/, checkpoints/, draws/, figures/, report.html}`.
 
     config.json holds what was asked for preparing and training. It is written when the run begins, and for the last
     time when training does. What changes afterwards is a segment in run.json. Every process may hold a RunFolder; only
@@ -29,6 +30,7 @@ class RunFolder:
         self.path = path
         self.config_file = path / "config.json"
         self.facts_file = path / "run.json"
+        self.log_file = path / RUN_LOG
         self.metrics_file = path / "metrics.jsonl"
         self.report_file = path / "report.html"
         self.data = path / "data"
@@ -68,7 +70,7 @@ class RunFolder:
 
     def _only_begun(self) -> bool:
         left = {path.name for path in self.path.iterdir() if not path.name.startswith(".")}
-        return left <= {self.config_file.name, self.facts_file.name, partial_of(self.data).name}
+        return left <= {self.config_file.name, self.facts_file.name, self.log_file.name, partial_of(self.data).name}
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:

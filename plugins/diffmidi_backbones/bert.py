@@ -28,6 +28,6 @@ class Bert(Encoder):
         """BertConfig of the options."""
         return BertConfig(hidden_size=self.options.width, **self.common())
 
-    def forward(self, hidden: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+    def forward(self, hidden: Tensor, attention_mask: Tensor | None = None, positions: Tensor | None = None) -> Tensor:
         """[B, L, H] to [B, L, H]."""
-        return self.encode(hidden, attention_mask)
+        return self.encode(hidden, attention_mask, positions)

@@ -34,7 +34,7 @@ class Electra(Encoder):
         """ElectraConfig of the options."""
         return ElectraConfig(embedding_size=self.options.width, hidden_size=self.options.hidden, **self.common())
 
-    def forward(self, hidden: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+    def forward(self, hidden: Tensor, attention_mask: Tensor | None = None, positions: Tensor | None = None) -> Tensor:
         """[B, L, H] to [B, L, H]."""
-        features: Tensor = self.back(self.encode(hidden, attention_mask))
+        features: Tensor = self.back(self.encode(hidden, attention_mask, positions))
         return features

@@ -81,15 +81,16 @@ class Encoder(Backbone):
         else:
             getattr(self.model, f"{prefix}_disable")()
 
-    def encode(self, hidden: Tensor, attention_mask: Tensor | None) -> Tensor:
-        """Features the model takes, [B, L, ·], to its last hidden state, [B, L, ·]; attention_mask as in `forward`."""
+    def encode(self, hidden: Tensor, attention_mask: Tensor | None, positions: Tensor | None) -> Tensor:
+        """Features the model takes, [B, L, ·], to its last hidden state, [B, L, ·]; the rest is as in `forward`."""
         self._use_attention(hidden)
         mask = attention_mask
         if attention_mask is not None and attention_mask.dim() == 3:
             mask = attention_mask[:, None]
             if self.model.config._attn_implementation == "eager":  # it adds the mask to the scores, even a bool one
                 mask = torch.zeros_like(mask, dtype=hidden.dtype).masked_fill(~mask, torch.finfo(hidden.dtype).min)
-        encoded: Tensor = self.model(inputs_embeds=hidden, attention_mask=mask).last_hidden_state
+        found = self.model(inputs_embeds=hidden, attention_mask=mask, position_ids=positions)
+        encoded: Tensor = found.last_hidden_state
         return encoded
 
     def _use_attention(self, hidden: Tensor) -> None:

@@ -39,7 +39,7 @@ def end_to_end_terms(
     noise: Tensor,
     *,
     embeddings: Tensor,
-    denoise: Callable[[Tensor, Tensor, Tensor | None], Tensor],
+    denoise: Callable[[Tensor, Tensor], Tensor],
     round_: Callable[[Tensor], Tensor],
     levels: GaussianLevels,
     start_std: float,
@@ -56,7 +56,7 @@ def end_to_end_terms(
         start_noise: [B, L, D] standard normal, makes x_start from the embeddings.
         noise: [B, L, D] standard normal, makes x_t from x_start.
         embeddings: E [V, D].
-        denoise: (x_t [B, L, D], time [B] in [0, 1), mask) to x0_hat [B, L, D].
+        denoise: (x_t [B, L, D], time [B] in [0, 1)) to x0_hat [B, L, D].
         round_: x [B, L, D] to logits [B, L, V].
         levels: the noise levels.
         start_std: the standard deviation of x_start round E[w].
@@ -66,7 +66,7 @@ def end_to_end_terms(
     x_start = clean + start_std * start_noise
     x_t = q_sample(levels, x_start, t, noise)
     time = levels.on(x_t).times[t]
-    x0_hat = denoise(x_t, time, mask)
+    x0_hat = denoise(x_t, time)
     target = torch.where((t == 0)[:, None, None], clean, x_start)
     left = levels.on(x_start).sqrt_alpha_bar[-1] * x_start
     tokens = ids if mask is None else ids.masked_fill(~mask, IGNORED)

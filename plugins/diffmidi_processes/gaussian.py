@@ -13,11 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from diffmidi.api.process import (
+    EVERYWHERE,
     Backbone,
     Batch,
     GaussianDiffusion,
     Neighbours,
     NoiseSchedule,
+    Places,
     TokenHead,
     Tokenizer,
     draw_noise,
@@ -99,7 +101,7 @@ class Gaussian(GaussianDiffusion):
         """E [V, D]."""
         return self.tokens.table()
 
-    def network(self, x_t: Tensor, t: Tensor, mask: Tensor | None, previous: Tensor | None = None) -> Tensor:
+    def network(self, x_t: Tensor, t: Tensor, places: Places, previous: Tensor | None = None) -> Tensor:
         """What the network says, [B, L, D]: a point whose rounding is what it thinks of the tokens."""
         seen = x_t
         if self.self_conditioned:
@@ -107,32 +109,32 @@ class Gaussian(GaussianDiffusion):
         time = self.time(time_embedding(TIME_SCALE * t, self.options.time_width))  # [B, H]
         hidden = self.up(seen) + time[:, None]  # [B, L, H]
         if self.neighbours is not None:
-            hidden = self.neighbours(hidden, mask)
-        said: Tensor = self.down(self.backbone(hidden, mask))
+            hidden = self.neighbours(hidden, places.mask)
+        said: Tensor = self.down(self.backbone(hidden, places.mask))
         return said.to(x_t.dtype)
 
-    def denoise(self, x_t: Tensor, t: Tensor, mask: Tensor | None = None, previous: Tensor | None = None) -> Tensor:
+    def denoise(self, x_t: Tensor, t: Tensor, places: Places = EVERYWHERE, previous: Tensor | None = None) -> Tensor:
         """x0_hat [B, L, D] from x_t [B, L, D] at t [B]: what the network says, or the mean embedding under it."""
         if self.options.objective == "cross_entropy":
-            return self.denoise_words(x_t, t, mask, previous)[0]
-        return self.network(x_t, t, mask, previous)
+            return self.denoise_words(x_t, t, places, previous)[0]
+        return self.network(x_t, t, places, previous)
 
     def denoise_words(
-        self, x_t: Tensor, t: Tensor, mask: Tensor | None = None, previous: Tensor | None = None
+        self, x_t: Tensor, t: Tensor, places: Places = EVERYWHERE, previous: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """The same, and the logits [B, L, V] of the tokens."""
-        said = self.network(x_t, t, mask, previous)
-        logits = self.word_logits(said, x_t, t, mask)
+        said = self.network(x_t, t, places, previous)
+        logits = self.word_logits(said, x_t, t, places)
         return self.mean_under(logits) if self.options.objective == "cross_entropy" else said, logits
 
-    def word_logits(self, said: Tensor, x_t: Tensor, t: Tensor, mask: Tensor | None = None) -> Tensor:
+    def word_logits(self, said: Tensor, x_t: Tensor, t: Tensor, places: Places = EVERYWHERE) -> Tensor:
         """Logits [B, L, V] of the tokens, from what the network `said`.
 
         With an output prior (Gulrajani & Hashimoto 2023, Plaid, arXiv:2305.18619) ln q(x_t | w) is added, which is
         known: by Bayes' rule p(w_l | x_t) ∝ q(x_t,l | w_l) p(w_l | the x_t of other positions), so that the network is
         left with what follows from the context.
         """
-        logits = self.logits(said, mask)
+        logits = self.logits(said, places)
         return logits + self.evidence(x_t, t) if self.options.output_prior else logits
 
     def round(self, x: Tensor) -> Tensor:
@@ -140,17 +142,17 @@ class Gaussian(GaussianDiffusion):
         logits: Tensor = self.tokens(x)
         return logits
 
-    def predict(self, x_t: Tensor, t: Tensor, mask: Tensor | None = None) -> Tensor:
+    def predict(self, x_t: Tensor, t: Tensor, places: Places = EVERYWHERE) -> Tensor:
         """What the bound judges: see the option `bound_prediction`."""
-        more = {"previous": self.denoise(x_t, t, mask)} if self.self_conditioned else {}
+        more = {"previous": self.denoise(x_t, t, places)} if self.self_conditioned else {}
         which = self.options.bound_prediction
         if which == "raw" or self.options.output_prior:
-            return self.denoise(x_t, t, mask, **more)
+            return self.denoise(x_t, t, places, **more)
         if self.options.objective == "cross_entropy":
-            said = self.network(x_t, t, mask, **more)
+            said = self.network(x_t, t, places, **more)
         else:
-            said = self.denoise(x_t, t, mask, **more)
-        return self.mean_embedding(said, mask) if which == "mean" else self.posterior_embedding(x_t, t, said, mask)
+            said = self.denoise(x_t, t, places, **more)
+        return self.mean_embedding(said, places) if which == "mean" else self.posterior_embedding(x_t, t, said, places)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """The end-to-end loss at one t a row: "loss", and its parts.
@@ -159,6 +161,7 @@ class Gaussian(GaussianDiffusion):
         of "rounding", being harder (Difformer's anchor loss).
         """
         length, dim, objective = batch.ids.shape[1], self.options.dim, self.options.objective
+        places = batch.places()
 
         def draw(rows: int) -> Tensor:
             return draw_noise(generator, self.tokens.embedding.new_empty(rows, length, dim))
@@ -171,13 +174,11 @@ class Gaussian(GaussianDiffusion):
             batch.rows_of(draw),
             batch.rows_of(draw),
             embeddings=self.embeddings(),
-            denoise=lambda x_t, time, mask: self._trained(batch, x_t, time, mask),
-            round_=lambda x: self.logits(x, batch.attention_mask),
+            denoise=lambda x_t, time: self._trained(batch, x_t, time, places),
+            round_=lambda x: self.logits(x, places),
             levels=self.levels,
             start_std=self.start_std,
-            say=None
-            if objective == "mse"
-            else lambda said, x_t, time: self.word_logits(said, x_t, time, batch.attention_mask),
+            say=None if objective == "mse" else lambda said, x_t, time: self.word_logits(said, x_t, time, places),
         )
         denoising = {"mse": ("mse",), "anchor": ("mse", "tokens"), "cross_entropy": ("tokens",)}[objective]
         parts = {name: weight * getattr(terms, name) for name in denoising} | {"prior": terms.prior}
@@ -202,17 +203,17 @@ class Gaussian(GaussianDiffusion):
         times, weight = batch.rows_of(learned).unbind(-1)
         return (times * count).long(), weight
 
-    def _trained(self, batch: Batch, x_t: Tensor, time: Tensor, mask: Tensor | None) -> Tensor:
+    def _trained(self, batch: Batch, x_t: Tensor, time: Tensor, places: Places) -> Tensor:
         """What the network says of x_t; every other row of the step is first shown what it says without (Analog Bits).
 
         So half of the rows are trained either way, and only they pay for a second pass, which has no gradient. Rows are
         drawn at random, hence their numbers may choose.
         """
         if not self.self_conditioned:
-            return self.network(x_t, time, mask)
+            return self.network(x_t, time, places)
         rows = slice(int(batch.rows_of(torch.arange)[0]) % 2, None, 2)
         previous = torch.zeros_like(x_t)
         if len(previous[rows]):
             with torch.no_grad():
-                previous[rows] = self.denoise(x_t[rows], time[rows], None if mask is None else mask[rows])
-        return self.network(x_t, time, mask, previous)
+                previous[rows] = self.denoise(x_t[rows], time[rows], places.rows(rows))
+        return self.network(x_t, time, places, previous)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from diffmidi.api.process import (
+    EVERYWHERE,
     Backbone,
     MaskedDiffusion,
     Neighbours,
     NoiseSchedule,
+    Places,
     TokenHead,
     Tokenizer,
     time_embedding,
@@ -41,13 +43,13 @@ class Masked(MaskedDiffusion):
             else None
         )
 
-    def denoise(self, z: Tensor, m: Tensor, mask: Tensor | None = None) -> Tensor:
+    def denoise(self, z: Tensor, m: Tensor, places: Places = EVERYWHERE) -> Tensor:
         """Logits [B, L, V] of the hidden tokens of z [B, L], m [B] of which are hidden."""
         hidden = self.tokens.embed(z)  # [B, L, H]
         if self.time is not None:
             waves = time_embedding(TIME_SCALE * m.to(hidden.dtype), self.options.time_width)
             hidden = hidden + self.time(waves)[:, None]
         if self.neighbours is not None:
-            hidden = self.neighbours(hidden, mask)
-        logits: Tensor = self.tokens(self.backbone(hidden, mask))
+            hidden = self.neighbours(hidden, places.mask)
+        logits: Tensor = self.tokens(self.backbone(hidden, places.mask))
         return logits

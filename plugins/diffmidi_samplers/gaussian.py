@@ -64,22 +64,22 @@ class Estimates:
         return torch.where(self.canvas.fixed[..., None], self.known, x0_hat)
 
     def _predicted(self, x: Tensor, time: Tensor) -> Tensor:
-        process, mask, options = self.process, self.canvas.attention_mask, self.options
+        process, places, options = self.process, self.canvas.places(), self.options
         more = {"previous": self.previous} if process.self_conditioned else {}
         x0_hat: Tensor
         logits: Tensor | None = None
         if self.denoise is not None:
-            x0_hat = self.denoise(x, time, mask, **more)
+            x0_hat = self.denoise(x, time, places, **more)
         elif options.prediction == "mean":
-            x0_hat, logits = process.denoise_words(x, time, mask, **more)
+            x0_hat, logits = process.denoise_words(x, time, places, **more)
         else:
-            x0_hat = process.denoise(x, time, mask, **more)
+            x0_hat = process.denoise(x, time, places, **more)
         self.previous = x0_hat
         if options.prediction == "raw":
             return x0_hat
         if options.prediction == "clamp":
-            return process.clamp(x0_hat, mask, self.admitted)
-        logits = process.logits(x0_hat, mask) if logits is None else logits
+            return process.clamp(x0_hat, places, self.admitted)
+        logits = process.logits(x0_hat, places) if logits is None else logits
         logits = restricted(logits, self.admitted)
         return process.mean_under(nucleus(logits / options.temperature, options.top_p)).to(x.dtype)
 
@@ -129,7 +129,7 @@ class GaussianSampler(Sampler):
                 "the model answers with numbers that are not finite, so that nothing can be drawn from it: "
                 "take an earlier --checkpoint, or train again with a lower --lr."
             )
-        likeliest = torch.where(canvas.fixed, canvas.ids, process.rounded(x, canvas.attention_mask, admitted))
+        likeliest = torch.where(canvas.fixed, canvas.ids, process.rounded(x, canvas.places(), admitted))
         if not self.options.legal:
             return Sampled(likeliest)
         tokens = support.legal_argmax(restricted(process.round(x), admitted), canvas.ids, canvas.fixed)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffmidi.api.sampler import Canvas, Denoise, MaskedDiffusion, OnStep, RowDraws, Sampled, Sampler, Tokenizer
+from diffmidi.api.sampler import Canvas, Denoise, MaskedDiffusion, OnStep, Places, RowDraws, Sampled, Sampler, Tokenizer
 from diffmidi_samplers.declarations import ConfidenceOptions, MaskedOptions, RemaskOptions
 
 
@@ -66,13 +66,13 @@ class MaskedSampler(Sampler):
         on_step: OnStep,
     ) -> Sampled:
         """The canvas, from all masked to none. See Sampler."""
-        free = ~canvas.fixed
+        free, places = ~canvas.fixed, canvas.places()
         z, admitted = canvas.ids.masked_fill(free, Tokenizer.mask_id), canvas.admitted()
         for done in range(steps):
             hidden = z == Tokenizer.mask_id
 
             def say(due: Tensor, z: Tensor = z) -> tuple[Tensor, Tensor]:
-                return self._say(process, canvas.attention_mask, admitted, denoise, z, due, draws)
+                return self._say(process, places, admitted, denoise, z, due, draws)
 
             z = self.advance(_Step(done / steps, (done + 1) / steps, z, hidden, free, say, draws))
             on_step(done + 1, steps)
@@ -81,7 +81,7 @@ class MaskedSampler(Sampler):
     def _say(
         self,
         process: MaskedDiffusion,
-        mask: Tensor | None,
+        places: Places,
         admitted: Tensor | None,
         denoise: Denoise | None,
         z: Tensor,
@@ -93,9 +93,9 @@ class MaskedSampler(Sampler):
         if rows.any():
             m = process.hidden_now(z)
             if denoise is None:
-                logits = process.denoise(z[rows], m[rows], None if mask is None else mask[rows])
+                logits = process.denoise(z[rows], m[rows], places.rows(rows))
             else:  # what replaces the process's own may know each row for itself
-                logits = denoise(z, m, mask)[rows]
+                logits = denoise(z, m, places)[rows]
             options: dict[str, Any] = {"temperature": self.options.temperature, "top_p": self.options.top_p}
             options |= {"wanted": due[rows], "admitted": None if admitted is None else admitted[rows]}
             said[rows], log_p[rows] = process.draw(logits, z[rows], draws.some(rows), **options)

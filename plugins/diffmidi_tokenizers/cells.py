@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffmidi.api import DiffmidiError, RefusedError
-from diffmidi.api.tokenizer import SPECIALS, Encoded, Grammar, Ids, Notes, Role, Score, Timeline, Tokenizer
+from diffmidi.api.tokenizer import Encoded, Grammar, Ids, Notes, Role, Score, Timeline, Tokenizer
 from diffmidi_tokenizers import steps
 from diffmidi_tokenizers.cells_layout import Cells, lay_out
 from diffmidi_tokenizers.cells_reading import GROUP, mistakes, parse, types_of

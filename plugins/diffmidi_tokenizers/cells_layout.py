@@ -230,9 +230,7 @@ def _cut(numbers: Column) -> tuple[Column, Column, int]:
     return place, every, int(np.count_nonzero(gap > LONGEST_REST + 1))
 
 
-def _upbeat(
-    bar: Column, since: Column, metres: Column, words: CellWords, quarter: int
-) -> tuple[Column, Column, int]:
+def _upbeat(bar: Column, since: Column, metres: Column, words: CellWords, quarter: int) -> tuple[Column, Column, int]:
     """An upbeat that is written as a whole bar with rests becomes a bar as short as it is; by how many steps.
 
     It is one where nothing begins in the first half of the first bar, and that bar is not short already.

@@ -33,6 +33,7 @@ WRONG = {
     ("tokenizer", "mistaken"): {"check_velocity_tokens_tell_velocities"},
     ("backbone", "peeks"): {"check_padding_is_not_seen", "check_causal_mask_is_respected"},
     ("backbone", "idle"): {"check_every_parameter_gets_a_gradient"},
+    ("backbone", "counts"): {"check_places_are_where_features_stand", "check_cached_is_the_same"},
     ("process", "learns_padding"): {"check_loss_ignores_padding"},
     ("process", "own_step"): {"check_a_step_may_be_cut"},
     ("process", "global_noise"): {"check_leaves_globals_alone"},

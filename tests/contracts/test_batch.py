@@ -12,7 +12,7 @@ CUTS = [[5], [2, 3], [1, 1, 1, 1, 1], [4, 1]]
 def batch():
     words = torch.tensor([6, 3, 0, 5, 1])
     mask = torch.arange(8) < words[:, None] + 2
-    return Batch(torch.arange(40).view(5, 8), mask, words)
+    return Batch(torch.arange(40).view(5, 8), mask, words, given=mask.roll(1, 0), condition={"key": words + 1})
 
 
 def draw(rows):
@@ -25,6 +25,8 @@ def test_parts_hold_the_rows_of_the_step_and_what_was_drawn_for_them(batch, size
     assert torch.equal(torch.cat([part.ids for part in parts]), batch.ids)
     assert torch.equal(torch.cat([part.attention_mask for part in parts]), batch.attention_mask)
     assert torch.equal(torch.cat([part.tokens for part in parts]), batch.tokens)
+    assert torch.equal(torch.cat([part.places().given for part in parts]), batch.given)
+    assert torch.equal(torch.cat([part.places().condition["key"] for part in parts]), batch.condition["key"])
     assert torch.equal(torch.cat([part.rows_of(draw) for part in parts]), batch.rows_of(draw))
 
 

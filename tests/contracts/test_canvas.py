@@ -1,5 +1,7 @@
 """Canvas: what may stand where, and that one allowed token is a fixed one."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -46,6 +48,18 @@ def test_rows_and_devices_keep_what_is_allowed():
     for one in (two.rows(torch.tensor([True, False])), two.rows(torch.tensor([0])).to("cpu")):
         assert one.allowed.tolist() == two.allowed[:1].tolist()
         assert one.attention_mask.shape == (1, 5)
+
+
+def test_what_is_known_of_places_goes_with_its_rows():
+    canvas = Canvas.blank(3, 2)
+    types, label = torch.arange(12).view(3, 4), torch.arange(3)
+    places = replace(canvas, types=types, condition={"key": label}).rows(torch.tensor([0, 2])).places()
+    assert places.types.tolist() == types[[0, 2]].tolist()
+    assert places.condition["key"].tolist() == [0, 2]
+    assert places.mask is None
+    twice = places.repeated(2)
+    assert twice.types.tolist() == types[[0, 2, 0, 2]].tolist()
+    assert twice.condition["key"].tolist() == [0, 2, 0, 2]
 
 
 def test_rows_begin_with_the_tokens_that_are_given_and_are_as_long_as_is_asked():

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from diffmidi.api.process import Batch, GaussianLevels
+from diffmidi_core.contracts.places import EVERYWHERE
 from diffmidi_core.diffusion.bound import diffusion_bits, marginal_variance, prior_bits, snr_drops, stratified
 from diffmidi_core.registry import find
 
@@ -36,7 +37,7 @@ def bayes(levels, start_std, embeddings):
     variance, mean = marginal_variance(levels, start_std), levels.alpha_bar.sqrt()
     index = {float(t): i for i, t in enumerate(levels.times)}
 
-    def predict(x_t, t, mask):
+    def predict(x_t, t, places):
         at = [index[float(each)] for each in t]
         m, v = mean[at][:, None, None, None], variance[at][:, None, None]
         distance = ((x_t[:, :, None] - m * embeddings) ** 2).sum(-1)  # [B, L, V]
@@ -53,7 +54,7 @@ def test_the_best_denoiser_pays_the_entropy_of_the_words():
     ids = torch.randint(4, (2000, 8))
     clean, mask = embeddings[ids], torch.ones_like(ids, dtype=torch.bool)
     best = bayes(levels, start_std, embeddings)
-    bits = diffusion_bits(levels, start_std, clean, None, best, generator(), 16)
+    bits = diffusion_bits(levels, start_std, clean, EVERYWHERE, best, generator(), 16)
     bits = (bits + prior_bits(levels, start_std, clean, mask)).mean(-1)
     error = float(bits.std()) / math.sqrt(len(bits))
     assert error < 0.02
@@ -76,9 +77,9 @@ def test_it_is_an_upper_bound_of_any_model(make_process):
 
     best = bayes(process.levels, process.start_std, process.embeddings()[4:6].detach())
     assert 0.3 < mass(best) < 1
-    assert mass(lambda x, t, mask: best(x, t, mask) + 0.1) < mass(best)
+    assert mass(lambda x, t, places: best(x, t, places) + 0.1) < mass(best)
     knows = process.embed(batch.ids).detach()
-    assert mass(lambda x, t, mask: knows.repeat(len(x) // len(knows), 1, 1)) > 1  # the test can fail
+    assert mass(lambda x, t, places: knows.repeat(len(x) // len(knows), 1, 1)) > 1  # the test can fail
 
 
 def test_a_model_that_knows_the_words_pays_for_prior_and_rounding_alone(make_process):
@@ -86,7 +87,7 @@ def test_a_model_that_knows_the_words_pays_for_prior_and_rounding_alone(make_pro
     ids = torch.randint(4, 12, (3, 5))
     batch = Batch(ids, None, torch.full((3,), 5))
     knows = process.embed(ids)
-    process.denoise = lambda x, t, mask=None: knows.repeat(len(x) // 3, 1, 1)
+    process.denoise = lambda x, t, places=None: knows.repeat(len(x) // 3, 1, 1)
     with torch.no_grad():
         for levels in (None, 4):
             bound = process.bound(batch, generator(), levels=levels)
@@ -124,11 +125,11 @@ def test_the_estimate_is_unbiased(count):
     levels, start_std = levels_of(40), 0.1
     clean = torch.randn(4000, 2, 3, generator=generator(3), dtype=F64)[:1].expand(4000, -1, -1)
 
-    def predict(x_t, t, mask):  # some estimate whose error varies a lot with t and not with x_t
+    def predict(x_t, t, places):  # some estimate whose error varies a lot with t and not with x_t
         return clean[:1] * (1 - t[:, None, None] ** 2) + torch.sin(9 * t)[:, None, None]
 
-    exact = diffusion_bits(levels, start_std, clean[:1], None, predict, generator(), None).sum(-1)
-    estimates = diffusion_bits(levels, start_std, clean, None, predict, generator(), count).sum(-1)
+    exact = diffusion_bits(levels, start_std, clean[:1], EVERYWHERE, predict, generator(), None).sum(-1)
+    estimates = diffusion_bits(levels, start_std, clean, EVERYWHERE, predict, generator(), count).sum(-1)
     # Offsets are evenly spread over the rows, so that the mean over 4000 rows is nearly an integral.
     torch.testing.assert_close(estimates.mean(), exact[0], rtol=2e-3, atol=0)
     assert float(estimates.std()) > 0.01 * float(exact) / count
@@ -138,11 +139,11 @@ def test_as_many_levels_as_there_are_give_the_exact_sum():
     levels = levels_of(40)
     clean = torch.randn(2, 3, 4, generator=generator(3), dtype=F64)
 
-    def predict(x_t, t, mask):
+    def predict(x_t, t, places):
         return torch.sin(9 * t)[:, None, None].expand_as(x_t)
 
     def bits(count):
-        return diffusion_bits(levels, 0.1, clean, None, predict, generator(), count)
+        return diffusion_bits(levels, 0.1, clean, EVERYWHERE, predict, generator(), count)
 
     for count in (40, 41, 1000):
         torch.testing.assert_close(bits(count), bits(None), rtol=0, atol=0)
@@ -212,7 +213,7 @@ def test_draws_do_not_depend_on_the_model(make_process):
     seen = []
     for init_std in (1.0, 0.5):
         process = make_process(words=8, init_std=init_std, start_std=0.2)
-        process.predict = lambda x, t, mask: seen.append((x, t)) or x * 0
+        process.predict = lambda x, t, places: seen.append((x, t)) or x * 0
         with torch.no_grad():
             process.bound(Batch(torch.full((2, 3), 5), None, torch.full((2,), 3)), generator(4), levels=3)
     (first, times), (second, other_times) = seen

@@ -141,7 +141,7 @@ def test_samples_are_those_of_the_network_it_was_given():
     texts = {(4, 6): 0.5, (4, 5): 0.2, (5, 6): 0.3}
     every, odds = torch.tensor(list(texts)), torch.tensor(list(texts.values()))
 
-    def denoise(z, m, mask=None):
+    def denoise(z, m, places):
         framed = torch.cat([torch.ones(3, 1).long(), every, torch.full((3, 1), 2)], 1)
         log_q = process.corruption.log_probabilities(z, m)  # [B, L, V]
         each = torch.stack([log_q.gather(-1, text.expand(len(z), -1)[..., None]).squeeze(-1) for text in framed], 1)

@@ -80,7 +80,7 @@ def test_exact_takes_every_level(model, music):
 
 def test_an_oracle_pays_for_nothing_but_being_sure(make_model, music, monkeypatch):
     model = make_model("masked")
-    monkeypatch.setattr(type(model.process), "denoise", lambda self, z, m, mask=None: 0)
+    monkeypatch.setattr(type(model.process), "denoise", lambda self, z, m, places: 0)
     monkeypatch.setattr(type(model.process), "_nats", lambda self, ids, hidden, m, mask: hidden.float() * math.log(2))
     found = score(model, music, exact=True)
     # Each window costs, on average over the orders, one bit for each hidden token, weighted to one a token.

@@ -166,9 +166,9 @@ def test_half_of_the_rows_are_shown_what_the_network_says_of_them_and_it_is_a_co
 def test_a_sampler_hands_the_last_estimate_on(make_process, name):
     process, told, said = make_process(self_conditioning=True).eval(), [], []
 
-    def denoise(x, t, mask, previous=None):
+    def denoise(x, t, places, previous=None):
         told.append(previous)
-        said.append(process.denoise(x, t, mask, previous))
+        said.append(process.denoise(x, t, places, previous))
         return said[-1]
 
     draws = RowDraws.seeded(0, 2)
@@ -181,8 +181,8 @@ def test_the_network_listens_to_its_last_estimate(make_process):
     process = make_process(self_conditioning=True).eval()
     x, t = torch.randn(2, 3, 16), torch.tensor([0.2, 0.8])
     alone = process.denoise(x, t)
-    torch.testing.assert_close(process.denoise(x, t, None, torch.zeros_like(x)), alone)
-    assert not torch.allclose(process.denoise(x, t, None, torch.ones_like(x)), alone)
+    torch.testing.assert_close(process.denoise(x, t, previous=torch.zeros_like(x)), alone)
+    assert not torch.allclose(process.denoise(x, t, previous=torch.ones_like(x)), alone)
 
 
 @pytest.fixture(params=[{}, CDCD, {**CDCD, "output_prior": True}], ids=["mse", "cdcd", "prior"])
@@ -213,11 +213,11 @@ def test_a_support_lowers_the_bound_and_gives_the_brackets_for_nothing(pair):
 
 def test_a_support_leaves_the_words_of_the_music_in_and_rounds_to_what_may_stand(pair):
     _, typed, batch = pair
-    logits = typed.logits(torch.randn(*batch.ids.shape, typed.options.dim), batch.attention_mask)
+    logits = typed.logits(torch.randn(*batch.ids.shape, typed.options.dim), batch.places())
     at_words = logits.gather(-1, batch.ids[..., None])[..., 0][batch.mask()]
     assert at_words.isfinite().all()
     assert (logits[:, 0].isfinite().sum(-1) == 1).all()
-    words = typed.rounded(torch.randn(*batch.ids.shape, typed.options.dim), batch.attention_mask)
+    words = typed.rounded(torch.randn(*batch.ids.shape, typed.options.dim), batch.places())
     place = torch.arange(words.shape[1])
     inside = (place > 0) & (place <= batch.tokens[:, None])
     assert not (typed.support.excluded(words) & inside).any()

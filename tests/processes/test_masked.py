@@ -90,7 +90,7 @@ def test_the_loss_estimates_the_bound_in_nats_per_word(make_process, name):
 def test_a_network_that_knows_the_words_pays_nothing(process):
     batch = rows(3)
     sure = process.oracle(batch.ids[:1])
-    process.denoise = lambda z, m, mask=None: sure(z, m).expand(len(z), -1, -1)
+    process.denoise = lambda z, m, places: sure(z, m).expand(len(z), -1, -1)
     for levels in (2, None):
         assert process.bound(batch, generator(), levels=levels).bits.tolist() == [0, 0, 0]
 
@@ -118,7 +118,7 @@ def test_as_many_levels_as_words_give_each_number_of_hidden_words_once(process):
 def test_specials_are_never_hidden_nor_said(process):
     seen = []
     denoise = process.denoise
-    process.denoise = lambda z, m, mask=None: seen.append(z) or denoise(z, m, mask)
+    process.denoise = lambda z, m, places: seen.append(z) or denoise(z, m, places)
     ids = torch.tensor([[1, 5, 6, 2, 0, 0], WINDOW])
     batch = Batch(ids, ids != 0, torch.tensor([2, 4]))
     for seed in range(20):

@@ -66,7 +66,7 @@ def test_whole_runs_agree_with_the_original(golden, make_process, method, clamp)
     tape = (golden.noise(k, 2, 3, 4) for k in itertools.chain([0, 128], itertools.count(129)))
     seen = []
 
-    def denoise(x, t, mask):
+    def denoise(x, t, places):
         seen.append((x, t))
         return golden.half(x, t)
 
@@ -94,7 +94,7 @@ def test_an_oracle_gives_the_words_back(process, sampler, steps):
         canvas,
         steps=steps,
         draws=RowDraws.seeded(0, 3),
-        denoise=lambda x, t, mask: process.embed(ids),
+        denoise=lambda x, t, places: process.embed(ids),
         on_step=lambda done, of: told.append((done, of)),
     ).ids
     assert torch.equal(words[:, 1:-1], ids[:, 1:-1])
@@ -126,7 +126,7 @@ def test_fixed_positions_are_as_noisy_as_in_training_at_every_level(process, sam
     canvas = Canvas.of(torch.full((count, 2), 5), torch.tensor([[True, False]]).expand(count, -1), None)
     word, seen = process.tokens.embedding[5].detach(), []
 
-    def denoise(x, t, mask):
+    def denoise(x, t, places):
         assert not torch.is_grad_enabled()
         seen.append((float(t[0]), x[:, 0]))
         return torch.zeros_like(x)
@@ -148,7 +148,7 @@ def test_keep_goes_to_the_denoiser_and_padding_changes_nothing(process, sampler)
         states = []
 
         def denoise(x, t, given):
-            assert given is mask
+            assert given.mask is mask
             states.append(x[:, :4])
             return process.denoise(x, t, given)
 
@@ -163,7 +163,7 @@ def test_keep_goes_to_the_denoiser_and_padding_changes_nothing(process, sampler)
 def test_the_draws_decide(process, sampler):
     canvas = Canvas.blank(4, 12)
     first, second, third = (
-        sampler.sample(process, canvas, steps=4, draws=RowDraws.seeded(seed, 4), denoise=lambda x, t, mask: 2 * x).ids
+        sampler.sample(process, canvas, steps=4, draws=RowDraws.seeded(seed, 4), denoise=lambda x, t, places: 2 * x).ids
         for seed in (0, 0, 1)
     )
     assert torch.equal(first, second)
@@ -314,8 +314,8 @@ def test_words_and_estimates_of_one_evaluation_belong_together(make_process):
         process = make_process(objective=objective, self_conditioning=True).eval()
         x, t = torch.randn(2, 6, 16, generator=generator(1)), torch.tensor([0.2, 0.7])
         with torch.no_grad():
-            x0_hat, logits = process.denoise_words(x, t, None, 2 * x)
-            torch.testing.assert_close(x0_hat, process.denoise(x, t, None, 2 * x))
+            x0_hat, logits = process.denoise_words(x, t, previous=2 * x)
+            torch.testing.assert_close(x0_hat, process.denoise(x, t, previous=2 * x))
             expected = process.logits(x0_hat) if objective == "mse" else None
             if expected is None:
                 torch.testing.assert_close(process.mean_under(logits), x0_hat)
@@ -332,7 +332,7 @@ def test_steps_are_evaluations(process, name, steps, evaluations):
         Canvas.blank(1, 3),
         steps=steps,
         draws=RowDraws.seeded(0, 1),
-        denoise=lambda x, t, mask: asked.append(float(t[0])) or x,
+        denoise=lambda x, t, places: asked.append(float(t[0])) or x,
     )
     assert len(asked) == evaluations
     assert asked == sorted(asked, reverse=True)
@@ -342,5 +342,5 @@ def test_what_is_not_finite_is_said(process):
     draws = RowDraws.seeded(0, 1)
     with pytest.raises(DiffmidiError, match="not finite"):
         find("sampler", "ddim").build().sample(
-            process, Canvas.blank(1, 3), steps=2, draws=draws, denoise=lambda x, t, mask: x * torch.nan
+            process, Canvas.blank(1, 3), steps=2, draws=draws, denoise=lambda x, t, places: x * torch.nan
         )

@@ -48,7 +48,7 @@ def fixed_odds(make_process):
     """A process of 4 words whose network gives them the same odds everywhere, whatever it sees."""
     process = make_process("masked", words=4).eval()
     logits = torch.log(torch.tensor([1.0, 1, 1, 1, 0.4, 0.3, 0.2, 0.1]))
-    process.denoise = lambda z, m, mask=None: logits.expand(*z.shape, -1)
+    process.denoise = lambda z, m, places: logits.expand(*z.shape, -1)
     return process
 
 
@@ -92,8 +92,8 @@ def test_temperature_and_top_p_narrow_the_choice(fixed_odds):
 def hidden_after_each_step(process, name, options, steps, rows=300):
     """The share of words hidden when the network is asked, and how many rows it is asked about, call by call."""
     seen, denoise = [], process.denoise
-    process.denoise = lambda z, m, mask=None: (
-        seen.append((float((z == 3).sum() / (len(z) * 20)), len(z))) or denoise(z, m)
+    process.denoise = lambda z, m, places: (
+        seen.append((float((z == 3).sum() / (len(z) * 20)), len(z))) or denoise(z, m, places)
     )
     drawn_by(find("sampler", name).build(options), process, Canvas.blank(rows, 20), steps=steps)
     process.denoise = denoise
@@ -133,7 +133,7 @@ def test_confidence_begins_with_the_surest_words(make_process):
     sure = torch.zeros(22, 8)
     sure[:, 4] = torch.linspace(0, 30, 22)
     steps = []
-    process.denoise = lambda z, m, mask=None: steps.append(z) or sure.expand(len(z), -1, -1)
+    process.denoise = lambda z, m, places: steps.append(z) or sure.expand(len(z), -1, -1)
     drawn_by(find("sampler", "confidence").build({"order_noise": 0}), process, Canvas.blank(1, 20), steps=4)
     assert (steps[1][0] == 3).nonzero().flatten().tolist() == list(range(1, 16))
 
@@ -144,7 +144,7 @@ def test_keep_goes_to_the_network_row_by_row(sampler):
     lengths = canvas.attention_mask.sum(-1).tolist()
     asked = []
     denoise = process.denoise
-    process.denoise = lambda z, m, mask: asked.append((z, mask)) or denoise(z, m, mask)
+    process.denoise = lambda z, m, places: asked.append((z, places.mask)) or denoise(z, m, places)
     drawn_by(sampler, process, canvas, steps=40)
     assert all(torch.equal(z != 0, mask) for z, mask in asked)
     assert {int(each) for _, mask in asked for each in mask.sum(-1)} <= set(lengths)

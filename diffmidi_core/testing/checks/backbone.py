@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import safetensors.torch
 import torch
 from torch import Tensor
@@ -86,6 +88,50 @@ def check_causal_mask_is_respected(component: Component) -> None:
     found, other = backbone(hidden, causal), backbone(changed, causal)
     expect(close(found[:, :middle], other[:, :middle]), "under a causal mask, later positions change earlier features")
     expect(not close(found[:, middle:], other[:, middle:]), "features do not depend on what comes in")
+
+
+@whatever_the_options
+def check_places_are_where_features_stand(component: Component) -> None:
+    """The places that it is told are all that counts: it does not matter in which order features come."""
+    backbone, mask = _build(component), _keep()
+    hidden = _features(backbone)
+    places = torch.arange(LENGTH).expand(ROWS, -1)
+    found = backbone(hidden, mask)
+    expect(close(backbone(hidden, mask, places)[mask], found[mask]), "places 0 to L - 1 differ from no places")
+    order = torch.randperm(LENGTH, generator=generator(2))
+    for positions in (places, places // 2, torch.full_like(places, LENGTH - 1)):
+        found = backbone(hidden, mask, positions)
+        again = backbone(hidden[:, order], mask[:, order], positions[:, order])
+        expect(close(again[mask[:, order]], found[:, order][mask[:, order]]), "features in another order differ")
+    more = torch.cat([hidden, _features(backbone, seed=1)], 1)
+    features = backbone(more, torch.cat([mask, mask], 1), torch.cat([places, places], 1))
+    expect(features.shape == more.shape, "two at each place, so that there are more than places, are not taken")
+
+
+@whatever_the_options
+def check_cached_is_the_same(component: Component) -> None:
+    """Where there is a cached forward it gives the features of a whole one, and leaves the past that it is given."""
+    backbone = _build(component)
+    if not backbone.caches:
+        return
+    causal = torch.ones(LENGTH, LENGTH, dtype=torch.bool).tril().expand(ROWS, -1, -1)
+    hidden, places = _features(backbone), torch.arange(LENGTH).expand(ROWS, -1)
+    for positions in (places, places // 2):
+        whole, past, found = backbone(hidden, causal, positions), None, []
+        for begin, end in itertools.pairwise([0, 5, 6, 7, LENGTH]):
+            before = None if past is None else [each.clone() for each in past]
+            part = (hidden[:, begin:end], past, causal[:, begin:end, :end], positions[:, begin:end])
+            features, following = backbone.cached(*part)
+            again = backbone.cached(*part)[0]
+            kept = past is None or all(torch.equal(*pair) for pair in zip(past, before or [], strict=True))
+            expect(kept and torch.equal(again, features), "a past that was given has changed")
+            found.append(features)
+            past = following
+        expect(close(torch.cat(found, 1), whole), "the cached forward gives other features than the whole one")
+        if positions is places:
+            features, past = backbone.cached(hidden[:, :5], None, causal[:, :5, :5])
+            other = backbone.cached(hidden[:1, 5:6], tuple(each[:1] for each in past))[0]
+            expect(close(other, whole[:1, 5:6]), "one row of the past, without a mask or places, gives other features")
 
 
 @whatever_the_options

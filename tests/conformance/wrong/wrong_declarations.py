@@ -51,6 +51,7 @@ off_key = _declare("OffKey", like=("tokenizer", "mmm"))
 
 peeks = _declare("Peeks")
 idle = _declare("Idle")
+counts = _declare("Counts")
 
 learns_padding = _declare("LearnsPadding", like=("process", "gaussian"))
 own_step = _declare("OwnStep", like=("process", "gaussian"))

@@ -117,7 +117,7 @@ class Peeks(Backbone):
         self.width = 16
         self.linear = nn.Linear(16, 16)
 
-    def forward(self, hidden, mask=None):
+    def forward(self, hidden, mask=None, positions=None):
         return self.linear(hidden) + hidden.mean(1, keepdim=True)
 
 
@@ -129,8 +129,29 @@ class Idle(Backbone):
         self.width = 16
         self.linear, self.unused = nn.Linear(16, 16), nn.Linear(16, 16)
 
-    def forward(self, hidden, mask=None):
+    def forward(self, hidden, mask=None, positions=None):
         return self.linear(hidden)
+
+
+class Counts(Backbone):
+    """Counts positions itself, whatever it is told of them; and its cached forward forgets what was before."""
+
+    caches = True
+
+    def __init__(self, options, *, length):
+        super().__init__(options, length=length)
+        self.width = 16
+        self.own, self.others = nn.Linear(16, 16), nn.Linear(16, 16)
+
+    def forward(self, hidden, mask=None, positions=None):
+        where = torch.arange(hidden.shape[1]).sin()[:, None]
+        seen = hidden.new_ones(hidden.shape[:2]) if mask is None else mask.to(hidden.dtype)
+        seen = seen if seen.dim() == 3 else seen[:, None].expand(-1, hidden.shape[1], -1)
+        mean = seen @ (self.others(hidden) + where) / seen.sum(-1, keepdim=True).clamp(min=1)
+        return self.own(hidden + where) + mean
+
+    def cached(self, hidden, past, mask=None, positions=None):
+        return self(hidden), (hidden,)
 
 
 Gaussian = find("process", "gaussian").implementation()
@@ -186,7 +207,7 @@ class MixesRows(Sampler):
     def draw(self, process, canvas, steps, draws, denoise, on_step):
         noise = draws.normal(canvas.ids[..., None].float())
         denoise = denoise or process.denoise
-        shifted = lambda x, t, mask: denoise(x + noise.roll(1, 0), t, mask)  # noqa: E731
+        shifted = lambda x, t, places: denoise(x + noise.roll(1, 0), t, places)  # noqa: E731
         return _ddpm().draw(process, canvas, steps, draws, shifted, on_step)
 
 

@@ -18,12 +18,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from diffmidi.api.process import (
+    EVERYWHERE,
     Backbone,
     Batch,
     Bound,
     Corruption,
     Neighbours,
     NoiseSchedule,
+    Places,
     Support,
     TokenDiffusion,
     TokenHead,
@@ -56,11 +58,11 @@ class Uniform(TokenDiffusion):
         times = torch.linspace(0, 1, options.steps + 1, dtype=torch.float64)
         self.register_buffer("levels", (1 - schedule.alpha_bar(times)).float(), persistent=False)
 
-    def denoise(self, z: Tensor, m: Tensor, mask: Tensor | None = None) -> Tensor:
+    def denoise(self, z: Tensor, m: Tensor, places: Places = EVERYWHERE) -> Tensor:
         """Logits [B, L, V] of the music, from z [B, L] at the level m [B]."""
         waves = time_embedding(1000 * m.float(), self.options.time_width)
-        hidden = self.neighbours(self.tokens.embed(z) + self.time(waves)[:, None], mask)  # [B, L, H]
-        logits: Tensor = self.tokens(self.backbone(hidden, mask))
+        hidden = self.neighbours(self.tokens.embed(z) + self.time(waves)[:, None], places.mask)  # [B, L, H]
+        logits: Tensor = self.tokens(self.backbone(hidden, places.mask))
         return logits
 
     def level(self, t: Tensor) -> Tensor:
@@ -74,7 +76,7 @@ class Uniform(TokenDiffusion):
     def divergence(self, batch: Batch, z: Tensor, i: Tensor) -> Tensor:
         """[B, L] KL(q(z_{i−1} | z_i, w) ‖ p(z_{i−1} | z_i)) in nats at music, z [B, L] being at the steps i [B]."""
         m, before = self.levels[i], self.levels[i - 1]
-        p = self.log_probabilities(self.denoise(z, m, batch.attention_mask).float()).exp()
+        p = self.log_probabilities(self.denoise(z, m, batch.places()).float()).exp()
         # Where no music stands neither says anything, and nothing must go wrong.
         known = F.one_hot(batch.ids, p.shape[-1]).to(p.dtype)
         q = self.corruption.posterior(z, m, before, known)

@@ -41,7 +41,7 @@ class UniformAncestral(Sampler):
             m, before = level.expand(len(ids)), next_level.expand(len(ids))
             noisy = process.corruption.draw(ids, m, lambda: draws.uniform(ids))
             z = torch.where(specials, ids, torch.where(fixed, noisy, z))
-            logits = restricted(exact(predict(z, m, canvas.attention_mask)), admitted) / self.options.temperature
+            logits = restricted(exact(predict(z, m, canvas.places())), admitted) / self.options.temperature
             log_p = process.log_probabilities(logits)
             if done + 1 < steps:
                 odds = process.corruption.posterior(z, m, before, log_p.exp().float().to(ids.device))
