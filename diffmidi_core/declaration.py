@@ -7,7 +7,7 @@ Every kind is declared by `Declaration`, but for four that have more to declare 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from os.path import expanduser
 from pathlib import Path
@@ -83,6 +83,21 @@ class SourceDeclaration(Declaration):
     """
 
     takes: tuple[str, ...] = ()
+
+
+WINDOW = 128
+"""Tokens in a window, where neither the run nor its tokenizer says how many."""
+
+
+@dataclass(frozen=True)
+class TokenizerDeclaration(Declaration):
+    """A tokenizer's declaration. A plain one will do where its windows are as long as most.
+
+    Args:
+        window: its options to the tokens in a window, where a run does not say: `Tokenizer.window` of what is built.
+    """
+
+    window: Callable[[Any], int] = lambda options: WINDOW
 
 
 @dataclass(frozen=True)

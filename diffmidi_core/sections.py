@@ -11,6 +11,8 @@ from diffmidi_core.declaration import UserPath
 from diffmidi_core.music.tracks import PIANO, TrackChoice
 
 BUILTIN_PACKAGE = "diffmidi"
+BARS = 8
+"""In a window at most, where tokens are laid out in bars."""
 
 
 def flagged(flag: str, default: Any, *, shown: bool = True, **field: Any) -> Any:

@@ -154,7 +154,8 @@ def _other(
     source = filled("source", Part(name=flags.get("source") or source_of(data), options=values))
     work.tell_begin("evaluate", folder.path, {}, f"{about(model.step, draw, len(metrics))}, on {data or source.label}")
     config = folder.config()
-    own = ReferenceMusic(folder.data, model.tokenizer, length=model.length) if folder.data.is_dir() else None
+    there = folder.data.is_dir()
+    own = ReferenceMusic(folder.data, model.tokenizer, length=model.length, bars=model.bars) if there else None
     judged = judge_other(
         work,
         model,

@@ -25,11 +25,10 @@ from diffmidi_core.data.report import read_report
 from diffmidi_core.data.split import HELDOUT, TEST, TRAIN
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.music.timeline import Timeline
+from diffmidi_core.sections import BARS
 
 BLOCK = 65_536
 """Pieces looked at together, so that what is held in passing stays small."""
-BARS = 8
-"""In a window at most, unless somebody says otherwise."""
 TRIES = 1000
 """How often a window is drawn before it is taken for granted that there is none."""
 
@@ -148,6 +147,16 @@ class TokenDataset:
             return tokens
         augmented: NDArray[np.int32] = self.augment(tokens[None], np.array([window.draws]))[0]
         return augmented
+
+    def fills(self, window: Window, share: float) -> bool:
+        """Whether a window is, but for that share, as long as one can be: in tokens, or in bars."""
+        if window.end - window.start >= share * self.length:
+            return True
+        if not isinstance(self._cutting, WholeBars):
+            return False
+        boundaries = self._starts[window.piece]
+        inside = np.count_nonzero((boundaries >= window.start) & (boundaries < window.end))
+        return bool(inside >= share * self.bars)
 
     def piece(self, piece: int | np.integer) -> NDArray[np.int32]:
         """The ids of a whole piece, a view of the file."""

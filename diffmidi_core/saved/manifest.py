@@ -121,6 +121,7 @@ class Manifest(_Stored):
         step: the iteration that the weights are of.
         sampler, sample: how it draws unless it is asked otherwise.
         length: tokens in a window.
+        bars: bars in a window at most, where its tokens are laid out in bars.
         lengths: of the music that it was trained on.
         typical: the tempo and the metre of that music, in which new pieces are played.
         weights: names the weights; an export has that of its checkpoint.
@@ -139,6 +140,7 @@ class Manifest(_Stored):
     sampler: Part
     sample: SampleConfig
     length: int = Field(ge=1)
+    bars: int = Field(BARS, ge=1)
     precision: Literal["auto", "fp32", "bf16", "fp16"]
     tokenizer_fingerprint: str
     lengths: Annotated[DataLengths, AfterValidator(_plausible)]
@@ -167,6 +169,7 @@ class Manifest(_Stored):
             sampler=config.sampler,
             sample=config.sample,
             length=config.length,
+            bars=config.bars,
             precision=config.precision,
             tokenizer_fingerprint=tokenizer_fingerprint,
             lengths=lengths,

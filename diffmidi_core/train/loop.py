@@ -52,7 +52,9 @@ class Trainer:
         self.session, self.config, self.accelerator = session, session.config, session.accelerator
         config, device = session.config.train, session.accelerator.device
         done_by_main(lambda: check_files(session.folder.data))
-        self.dataset = TokenDataset(session.folder.data, session.tokenizer, length=session.config.length)
+        self.dataset = TokenDataset(
+            session.folder.data, session.tokenizer, length=session.config.length, bars=session.config.bars
+        )
         self.feed = Feed(
             self.dataset,
             seed=self.config.seed,

@@ -34,7 +34,7 @@ from diffmidi_tokenizers.cells_words import (
     VELOCITY,
     CellWords,
 )
-from diffmidi_tokenizers.declarations import NoteTokensOptions
+from diffmidi_tokenizers.declarations import WINDOWS, NoteTokensOptions
 from diffmidi_tokenizers.grids import grid_of
 from diffmidi_tokenizers.layouts import LOWEST, velocity_bins
 
@@ -57,7 +57,7 @@ class CellTokens(Tokenizer):
     """
 
     options: NoteTokensOptions
-    group, window = GROUP, 1024
+    group, window = GROUP, WINDOWS["cells"]
 
     def __init__(self, options: NoteTokensOptions) -> None:
         super().__init__(options)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import field_validator, model_validator
 
-from diffmidi.api import Declaration, Field, Options, UserPath
+from diffmidi.api import Declaration, Field, Options, TokenizerDeclaration, UserPath
 
 
 class NoteTokensOptions(Options):
@@ -68,11 +68,16 @@ class NoteTokensOptions(Options):
         return f"{int(number)}ms" if unit else int(number)
 
 
-mmm = Declaration(
+WINDOWS = {"aligned": 128, "run": 128, "paper": 126, "cells": 1024}
+"""Tokens in a window by layout: whole groups; of cells, eight bars of most music."""
+
+
+mmm = TokenizerDeclaration(
     summary="the notes as text, `t p v d` (time, pitch, velocity, duration); not the published MMM: that is miditok's",
     implementation="diffmidi_tokenizers.mmm:Mmm",
     options=NoteTokensOptions,
     tiny={"grid": 4, "velocities": 4, "max_duration": 4, "max_shift": 4},
+    window=lambda options: WINDOWS[options.layout],
 )
 
 

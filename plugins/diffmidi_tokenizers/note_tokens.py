@@ -33,7 +33,7 @@ from diffmidi.api.tokenizer import (
     score_of,
 )
 from diffmidi_tokenizers import steps
-from diffmidi_tokenizers.declarations import NoteTokensOptions
+from diffmidi_tokenizers.declarations import WINDOWS, NoteTokensOptions
 from diffmidi_tokenizers.grids import grid_of
 from diffmidi_tokenizers.layouts import (
     DURATION,
@@ -99,7 +99,7 @@ class NoteTokens(Tokenizer):
         o = options
         self._timed = o.layout != "paper"
         self.group = {"aligned": 4, "paper": 3, "run": 1}[o.layout]
-        self.window = 128 if self.group != 3 else 126
+        self.window = WINDOWS[o.layout]
         self.grid = grid_of(o.grid)
         self.durations, self.shifts = self.grid.scale(1, o.max_duration), self.grid.scale(0, o.max_shift)
         self._max_gap = self.shifts.longest * (CHAIN if o.layout == "run" else 1)
