@@ -58,7 +58,15 @@ LENGTHS = (
     ("bars", click.IntRange(1), "Pieces of so many bars, in the training music's metre where tokens name none."),
     ("seconds", click.FloatRange(0, min_open=True), "Pieces of so many seconds, at the training music's tempo."),
 )
-_TYPES: Mapping[Any, Any] = {int: int, float: float, bool: bool, str: str, str | None: str, int | None: int}
+_TYPES: Mapping[Any, Any] = {
+    int: int,
+    float: float,
+    bool: bool,
+    str: str,
+    str | None: str,
+    int | None: int,
+    float | None: float,
+}
 
 
 @dataclass(frozen=True)
@@ -220,10 +228,10 @@ def open_session(run: Path, flags: Mapping[str, Any], assignments: tuple[str, ..
 
     Raises DiffmidiError where flags would change what trained it, or where somebody else works on it.
     """
+    from diffmidi_core.machine.run_log import kept
     from diffmidi_core.machine.session import Session
     from diffmidi_core.saved.folder import RunFolder
     from diffmidi_core.saved.lock import hold
-    from diffmidi_core.machine.run_log import kept
 
     folder = RunFolder.open(run)
     config, changed = folder.changed(flags, assignments, kinds=owned.kinds)
@@ -248,10 +256,10 @@ def new_session(
     config = resolve(file, flags, assignments)
 
     from diffmidi_core.machine.ranks import done_by_main
+    from diffmidi_core.machine.run_log import kept
     from diffmidi_core.machine.session import Session
     from diffmidi_core.saved.folder import RunFolder
     from diffmidi_core.saved.lock import hold
-    from diffmidi_core.machine.run_log import kept
 
     folder = RunFolder(done_by_main(lambda: RunFolder.claim(out, config).path))
     click.get_current_context().with_resource(hold(folder.path, owned.command))

@@ -15,9 +15,7 @@ from diffmidi_core.machine.ranks import main_only
 
 ECHO = 1.0
 """Seconds within which a second SIGINT is an echo of the first: a launcher passes on what the terminal sent to all."""
-SIGNALS = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1") if hasattr(signal, name)
-)
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1") if hasattr(signal, name))
 """Ctrl-C, `kill`, a terminal that is closed, and what schedulers send before time is up (Windows has the first two)."""
 
 

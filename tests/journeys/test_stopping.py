@@ -95,7 +95,9 @@ def after(monkeypatch, owner, name, times):
     monkeypatch.setattr(owner, name, interrupting)
 
 
-@pytest.mark.parametrize(("times", "told"), [(1, "after 1 of 3 pieces, which is"), (2, "after 2 of 3 pieces, which are")])
+@pytest.mark.parametrize(
+    ("times", "told"), [(1, "after 1 of 3 pieces, which is"), (2, "after 2 of 3 pieces, which are")]
+)
 def test_pieces_that_were_drawn_stay_and_are_counted(diffmidi, mine, monkeypatch, times, told):
     after(monkeypatch, DrawFolder, "add", times)
     said = diffmidi("sample", mine, "--samples", "3", "-o", "sample.batch_size=1", "--render", "none")
