@@ -118,6 +118,7 @@ def resolve(
     origin = tree.pop("origin", None)
     layers = Layers(file=copy.deepcopy(tree), origin=origin, flags=flags or {}, assignments=assignments)
     chosen = dict(flags or {})
+    _one_end(tree, {*chosen, *(f"train.{key}" for key in assignments_of(assignments).get("train", {}))})
     began_from(tree, chosen.get("preset"))
     if "data" in chosen and chosen["data"] != tree.get("data") and "source" not in chosen:
         tree.pop("source", None)
@@ -221,6 +222,14 @@ def _window_of(part: Any, assigned: Mapping[str, Any]) -> int:
     except (DiffmidiError, ValidationError):
         return WINDOW
     return declaration.window(options) if isinstance(declaration, TokenizerDeclaration) else WINDOW
+
+
+def _one_end(tree: dict[str, Any], given: Collection[str]) -> None:
+    """Of the two that say how long training goes on only one is given; iterations undo a file's minutes."""
+    if {"train.iterations", "train.minutes"} <= set(given):
+        raise UsageError("--iterations and --minutes both say how long to train: give one of them.")
+    if "train.iterations" in given and isinstance(tree.get("train"), dict):
+        tree["train"] = {**tree["train"], "minutes": None}
 
 
 def _goes_with(tree: Mapping[str, Any]) -> Mapping[str, str]:

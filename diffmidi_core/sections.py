@@ -140,6 +140,13 @@ class TrainConfig(Section):
     """How the process is trained."""
 
     iterations: int = flagged("--iterations", 400, ge=0, description="optimiser steps")
+    minutes: float | None = flagged(
+        "--minutes",
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="train for about so long: as many iterations as fit into it at the speed measured as it begins",
+    )
     batch_size: int = flagged("--batch-size", 32, ge=1, description="windows per forward pass and per process")
     accumulate: int = flagged(
         "--accumulate", 1, ge=1, description="forward passes per optimiser step; their gradients are averaged"
@@ -168,6 +175,7 @@ class TrainConfig(Section):
     patience: int = Field(
         0, ge=0, description="validation passes without a lower validation loss before training stops; 0: never"
     )
+    draw: int = Field(2, ge=0, description="pieces drawn at each validation pass, to hear how training goes; 0: none")
     save_every: int = Field(500, ge=1, description="iterations between checkpoints; the last is always saved")
     keep: int = Field(3, ge=1, description="checkpoints kept, besides the best; older ones are removed")
 
@@ -176,7 +184,7 @@ class TrainConfig(Section):
     def _decay(cls, value: int, info: ValidationInfo) -> int:
         if value and not info.data.get("anneal", True):
             raise ValueError("without train.anneal the learning rate is not lowered at all")
-        if value > info.data.get("iterations", value):
+        if info.data.get("minutes") is None and value > info.data.get("iterations", value):
             raise ValueError(f"it is more than all {info.data['iterations']} iterations (train.iterations)")
         return value
 

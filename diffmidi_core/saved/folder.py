@@ -92,6 +92,11 @@ class RunFolder:
         segments = self.facts().get("segments") or []
         return [segment for segment in segments if isinstance(segment, dict)] if isinstance(segments, list) else []
 
+    @property
+    def planned(self) -> bool:
+        """Whether it is settled how many iterations its minutes come to."""
+        return any("plan" in segment for segment in self.segments())
+
     def config(self) -> RunConfig:
         """The run's config, with what its segments changed. Whatever is installed."""
         return read_config(self._tree(), self.config_file)

@@ -157,7 +157,7 @@ class Manifest(_Stored):
         tokenizer_fingerprint: str,
         lengths: DataLengths,
         typical: Typical,
-        training: Training,
+        training: Training | None,
     ) -> Self:
         """Of what a run trains; the files are filled in when they are written."""
         return cls(

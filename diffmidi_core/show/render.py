@@ -45,3 +45,17 @@ def render(work: Surroundings, draw: DrawFolder, renderers: Sequence[Part], *, m
     work.hooks.emit("samples_written", paths=paths)
     work.tell_end("render", draw.path)
     return paths
+
+
+def render_first(draw: DrawFolder, renderers: Sequence[Part]) -> list[Path]:
+    """The first piece with each renderer, telling nobody. Raises BrokenPluginError for one that fails."""
+    piece = draw.pieces()[0]
+    score = read_midi(draw.path / f"{piece.stem}.mid")
+    paths = []
+    for part in renderers:
+        renderer: Renderer = build("renderer", part)
+        path = draw.path / f"{piece.stem}{renderer.suffix}"
+        with blamed("renderer", part, f"rendering piece {piece.number}"):
+            renderer.render(score, path, title=f"Draw {draw.path.name}, piece {piece.number}")
+        paths.append(path)
+    return paths
