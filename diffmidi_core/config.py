@@ -19,6 +19,7 @@ from diffmidi_core.layers import Layers, assignments_of
 from diffmidi_core.presets import DEFAULT, Parts, began_from, chosen_parts, default_names, lay_under
 from diffmidi_core.registry import find, offers, source_of
 from diffmidi_core.sections import AugmentConfig as AugmentConfig
+from diffmidi_core.sections import LARGEST_SEED
 from diffmidi_core.sections import EvaluateConfig as EvaluateConfig
 from diffmidi_core.sections import Part as Part
 from diffmidi_core.sections import PrepareConfig as PrepareConfig
@@ -58,7 +59,7 @@ class RunConfig(BaseModel):
     renderers: list[Part]
     hooks: list[Part]
     length: int = flagged("--length", 128, ge=1, description="tokens in a window, between [CLS] and [SEP]")
-    seed: int = flagged("--seed", 0, ge=0, description="everything random follows from it")
+    seed: int = flagged("--seed", 0, ge=0, le=LARGEST_SEED, description="everything random follows from it")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = flagged(
         "--precision", "auto", description="arithmetic; auto: the fastest that the machine has"
     )

@@ -13,6 +13,10 @@ from diffmidi_core.music.tracks import PIANO, TrackChoice
 BUILTIN_PACKAGE = "diffmidi"
 
 
+LARGEST_SEED = 2**64 - 1
+"""What torch's and accelerate's generators take."""
+
+
 def flagged(flag: str, default: Any, *, shown: bool = True, **field: Any) -> Any:
     """A field that has a flag of its own on the command line, beside `-o section.field=value`.
 
@@ -22,9 +26,9 @@ def flagged(flag: str, default: Any, *, shown: bool = True, **field: Any) -> Any
 
 
 class Section(BaseModel):
-    """Options under a name of their own; others are refused."""
+    """Options under a name of their own; others are refused, and so is a number that is not finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Part(Section):
@@ -137,7 +141,7 @@ class AugmentConfig(Section):
 class TrainConfig(Section):
     """How the process is trained."""
 
-    iterations: int = flagged("--iterations", 400, ge=0, description="optimiser steps")
+    iterations: int = flagged("--iterations", 400, ge=1, description="optimiser steps")
     batch_size: int = flagged("--batch-size", 32, ge=1, description="windows per forward pass and per process")
     accumulate: int = flagged(
         "--accumulate", 1, ge=1, description="forward passes per optimiser step; their gradients are averaged"

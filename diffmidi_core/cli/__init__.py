@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -12,6 +13,7 @@ import click
 from diffmidi_core import __version__
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import may_not_be_read
+from diffmidi_core.wording import printable
 
 COMMANDS = {
     "run": "Prepare, train, sample, evaluate, render and report: all of a run.",
@@ -67,6 +69,7 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         code = group.main(prog_name="diffmidi", standalone_mode=False)
+        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         code = error.exit_code
@@ -84,4 +87,23 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         code = 141
+    except OSError as error:
+        click.echo(f"Error: {_cannot(error)}", err=True)
+        _close_output()
+        code = 1
+    except MemoryError:
+        click.echo("Error: the memory is not enough for this: ask for less, or use a machine with more.", err=True)
+        code = 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _cannot(error: OSError) -> str:
+    """What the system did not do, where nobody else said so: of no file, it is what is printed."""
+    what = f"{printable(error.filename)} cannot be used" if error.filename else "what is printed cannot be written"
+    return f"{what}: {error.strerror or error}."
+
+
+def _close_output() -> None:
+    """What could not be printed must not be tried again when Python ends, which would say so in its own words."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -64,7 +64,7 @@ class TokenDataset:
             raise DiffmidiError(
                 f"{folder} was prepared with another tokenizer or other options of it: begin a new run for these."
             )
-        self.length, self.augment = length, augment
+        self.length, self.augment, self._vocabulary = length, augment, len(tokenizer.vocab)
         self._file = ArrowFile(folder / TOKENS)
         self._tokens, self._starts = Ragged(self._file, "ids"), Ragged(self._file, "starts")
         sides = self._file.numbers("side")
@@ -106,7 +106,7 @@ class TokenDataset:
 
     def tokens(self, window: Window) -> NDArray[np.int32]:
         """The ids of a window: a view of the file, or augmented."""
-        tokens: NDArray[np.int32] = self._tokens[window.piece][window.start : window.end]
+        tokens = self._checked(self._tokens[window.piece][window.start : window.end])
         if self.augment is None or not window.draws:
             return tokens
         augmented: NDArray[np.int32] = self.augment(tokens[None], np.array([window.draws]))[0]
@@ -114,7 +114,7 @@ class TokenDataset:
 
     def piece(self, piece: int | np.integer) -> NDArray[np.int32]:
         """The ids of a whole piece, a view of the file."""
-        return self._tokens[piece]
+        return self._checked(self._tokens[piece])
 
     def tokens_of_pieces(self) -> Column:
         """[P] how many tokens each training piece has."""
@@ -126,12 +126,18 @@ class TokenDataset:
 
     def labels(self, piece: int | np.integer) -> dict[str, Label]:
         """What is known of a piece, by name: text and numbers; `report["labels"]` says what there is."""
-        labels: dict[str, Label] = json.loads(self._file.value("labels", int(piece)))
+        try:
+            labels: dict[str, Label] = dict(json.loads(self._file.value("labels", int(piece))))
+        except (ValueError, TypeError, RecursionError):
+            raise self._file.damaged("labels") from None
         return labels
 
     def timeline(self, piece: int | np.integer) -> Timeline:
         """What the ids of a piece do not carry; `Tokenizer.decode` takes it."""
-        return Timeline.from_json(self._file.value("timeline", int(piece)))
+        try:
+            return Timeline.from_json(self._file.value("timeline", int(piece)))
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            raise self._file.damaged("timeline") from None
 
     def batch(self, windows: Sequence[Window]) -> Batch:
         """[CLS] tokens [SEP] and [PAD] to the end, `length + 2` positions a row."""
@@ -139,12 +145,15 @@ class TokenDataset:
             [(window.piece, window.start, window.end) for window in windows], dtype=np.int64
         ).T
         counts, place = ends - starts, np.arange(self.length)
+        if len(counts) and not 0 <= counts.min() <= counts.max() <= self.length:
+            raise self._file.damaged("starts")
         first = self._tokens.bounds(pieces)[0] + starts
         # Past the end of a short window stands something else, or nothing; it is not taken.
         tokens = self._tokens.flat.take(first[:, None] + place, mode="clip")
         ids = np.full((len(windows), self.length + 2), Tokenizer.pad_id, dtype=np.int64)
         ids[:, 0] = Tokenizer.cls_id
         np.copyto(ids[:, 1:-1], tokens, where=place < counts[:, None])
+        self._checked(ids)
         ids[np.arange(len(windows)), counts + 1] = Tokenizer.sep_id
         varied = [row for row, window in enumerate(windows) if window.draws]
         if self.augment is not None and varied:
@@ -152,6 +161,12 @@ class TokenDataset:
         whole = bool((counts == self.length).all())
         mask = None if whole else torch.from_numpy(np.arange(self.length + 2) < counts[:, None] + 2)
         return Batch(torch.from_numpy(ids), mask, torch.from_numpy(counts))
+
+    def _checked(self, ids: NDArray[Any]) -> NDArray[Any]:
+        """The same ids. Raises DiffmidiError where one is no token's: the file is not as it was written."""
+        if ids.size and not 0 <= ids.min() <= ids.max() < self._vocabulary:
+            raise self._file.damaged("ids")
+        return ids
 
     @cached_property
     def _choices_before(self) -> Column:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from diffmidi_core import __version__
 from diffmidi_core.errors import DiffmidiError, UsageError
-from diffmidi_core.files import read_json, write_json
+from diffmidi_core.files import MOST_JSON, check_regular, read_json, write_json
 from diffmidi_core.request import Request
 
 WHILE_TRAINING = "step-"
@@ -159,10 +159,13 @@ class DrawFolder:
         Raises DiffmidiError where there is none, or where the record is damaged.
         """
         try:
+            check_regular(self.record_file, most=MOST_JSON)
             lines = self.record_file.read_text(encoding="utf-8").split("\n")
         except FileNotFoundError:
             lines = [""]
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise DiffmidiError(f"{self.record_file} cannot be read: {error.strerror or error}.") from error
+        except UnicodeDecodeError as error:
             raise DiffmidiError(f"{self.record_file} cannot be read: {error}.") from error
         records = []
         for number, line in enumerate(lines[:-1], start=1):
