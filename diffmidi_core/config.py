@@ -19,7 +19,7 @@ from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
 from diffmidi_core.layers import Layers, assignments_of
 from diffmidi_core.presets import DEFAULT, Parts, began_from, chosen_parts, default_names, lay_under
 from diffmidi_core.registry import find, offers, source_of
-from diffmidi_core.sections import BARS, flagged
+from diffmidi_core.sections import BARS, LARGEST_SEED, flagged
 from diffmidi_core.sections import AugmentConfig as AugmentConfig
 from diffmidi_core.sections import EvaluateConfig as EvaluateConfig
 from diffmidi_core.sections import Part as Part
@@ -68,7 +68,7 @@ class RunConfig(BaseModel):
     bars: int = flagged(
         "--window-bars", BARS, ge=1, description="bars in a window at most, for tokens that are laid out in bars"
     )
-    seed: int = flagged("--seed", 0, ge=0, description="everything random follows from it")
+    seed: int = flagged("--seed", 0, ge=0, le=LARGEST_SEED, description="everything random follows from it")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = flagged(
         "--precision", "auto", description="arithmetic; auto: the fastest that the machine has"
     )

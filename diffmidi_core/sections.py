@@ -15,6 +15,10 @@ BARS = 8
 """In a window at most, where tokens are laid out in bars."""
 
 
+LARGEST_SEED = 2**64 - 1
+"""What torch's and accelerate's generators take."""
+
+
 def flagged(flag: str, default: Any, *, shown: bool = True, **field: Any) -> Any:
     """A field that has a flag of its own on the command line, beside `-o section.field=value`.
 
@@ -24,9 +28,9 @@ def flagged(flag: str, default: Any, *, shown: bool = True, **field: Any) -> Any
 
 
 class Section(BaseModel):
-    """Options under a name of their own; others are refused."""
+    """Options under a name of their own; others are refused, and so is a number that is not finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Part(Section):
@@ -139,7 +143,7 @@ class AugmentConfig(Section):
 class TrainConfig(Section):
     """How the process is trained."""
 
-    iterations: int = flagged("--iterations", 400, ge=0, description="optimiser steps")
+    iterations: int = flagged("--iterations", 400, ge=1, description="optimiser steps")
     minutes: float | None = flagged(
         "--minutes",
         None,
