@@ -17,6 +17,7 @@ from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import sweep
 from diffmidi_core.judge.likelihood import bits_per_token, levels_for, window_bits
 from diffmidi_core.machine.build import build_process
+from diffmidi_core.machine.deterministic import deterministic
 from diffmidi_core.machine.memory import peak_memory_mb
 from diffmidi_core.machine.ranks import done_by_main, main_only
 from diffmidi_core.machine.seeds import seed_for
@@ -263,7 +264,7 @@ def train(session: Session, *, resume: bool = False) -> None:
 
     While it does, no other process can prepare or train this run (saved/lock.py).
     """
-    with hold(session.folder.path, "train"):
+    with hold(session.folder.path, "train"), deterministic(session.config.train.deterministic):
         _train(session, resume=resume)
 
 
