@@ -172,6 +172,11 @@ class TrainConfig(Section):
         False,
         description="recompute the backbone's activations in the backward pass: less memory, a third more work",
     )
+    deterministic: bool = flagged(
+        "--deterministic/--no-deterministic",
+        False,
+        description="take kernels that give the same numbers each time on one GPU, as those of a CPU do; slower",
+    )
     clip: float = Field(1.0, ge=0, description="largest gradient norm; 0 turns clipping off")
     ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, reached by a ramp; 0: none")
     log_every: int = Field(10, ge=1, description="iterations between log lines")

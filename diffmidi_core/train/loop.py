@@ -15,6 +15,7 @@ from diffmidi_core.draw.length import lengths_of, typical_of
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import sweep
 from diffmidi_core.machine.build import build_process
+from diffmidi_core.machine.deterministic import deterministic
 from diffmidi_core.machine.memory import peak_memory_mb
 from diffmidi_core.machine.ranks import done_by_main, main_only
 from diffmidi_core.machine.seeds import seed_for
@@ -272,8 +273,13 @@ def train(session: Session, *, resume: bool = False, aloud: Aloud | None = None)
 
     While it does, no other process can prepare or train this run (saved/lock.py). `aloud` renders what it draws.
     """
+<<<<<<< HEAD
     with hold(session.folder.path, "train"):
         _train(session, resume, aloud)
+=======
+    with hold(session.folder.path, "train"), deterministic(session.config.train.deterministic):
+        _train(session, resume=resume)
+>>>>>>> gpu
 
 
 def _train(session: Session, resume: bool, aloud: Aloud | None) -> None:

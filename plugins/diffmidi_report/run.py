@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from diffmidi.api import DiffmidiError
-from diffmidi.api.hook import DrawFolder, Judged, PieceRecord, StoredRequest, counted, log_line, overfits_from, read_facts
+from diffmidi.api.hook import (
+    DrawFolder,
+    Judged,
+    PieceRecord,
+    StoredRequest,
+    counted,
+    log_line,
+    overfits_from,
+    read_facts,
+)
 from diffmidi.api.source import printable as printed
 from diffmidi_report.story import segments_of
 from diffmidi_report.words import length
