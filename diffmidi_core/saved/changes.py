@@ -16,13 +16,8 @@ from diffmidi_core.layers import MANY, changes
 PREPARED = ("data", "source", "tokenizer", "prepare")
 """What made the token dataset: names of the config, and the beginnings of dotted ones."""
 FREE = (
-<<<<<<< HEAD
     *("train.patience", "train.keep", "train.log_every", "train.evaluate_every", "train.save_every", "train.draw"),
-    *("train.compile", "train.checkpointing", "precision", "prepare.workers"),
-=======
-    *("train.patience", "train.keep", "train.log_every", "train.evaluate_every", "train.save_every"),
     *("train.compile", "train.checkpointing", "train.deterministic", "precision", "prepare.workers"),
->>>>>>> gpu
     # How a step is cut into passes; that it stays of as many windows, over all processes, training sees to.
     *("train.batch_size", "train.accumulate"),
     *("hooks", "hook", "metrics", "metric", "renderers", "renderer", "sampler", "sample", "evaluate"),

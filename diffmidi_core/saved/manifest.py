@@ -21,7 +21,7 @@ from diffmidi_core.registry import find
 from diffmidi_core.saved.lengths import DataLengths
 from diffmidi_core.saved.tensor_file import check_size
 from diffmidi_core.saved.typical import Typical
-from diffmidi_core.sections import Part, SampleConfig
+from diffmidi_core.sections import BARS, Part, SampleConfig
 from diffmidi_core.wording import first_mistake
 
 PARTS = ("tokenizer", "backbone", "schedule", "process")

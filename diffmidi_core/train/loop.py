@@ -273,13 +273,8 @@ def train(session: Session, *, resume: bool = False, aloud: Aloud | None = None)
 
     While it does, no other process can prepare or train this run (saved/lock.py). `aloud` renders what it draws.
     """
-<<<<<<< HEAD
-    with hold(session.folder.path, "train"):
-        _train(session, resume, aloud)
-=======
     with hold(session.folder.path, "train"), deterministic(session.config.train.deterministic):
-        _train(session, resume=resume)
->>>>>>> gpu
+        _train(session, resume, aloud)
 
 
 def _train(session: Session, resume: bool, aloud: Aloud | None) -> None:

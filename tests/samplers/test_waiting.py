@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 
 import pytest
+import torch
 
 from diffmidi.api.sampler import Canvas, RowDraws
 from diffmidi_core.registry import find
