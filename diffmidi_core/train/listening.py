@@ -96,6 +96,7 @@ class Listening:
             process=process,
             parts={kind: manifest.part(kind) for kind in PARTS},
             length=config.length,
+            bars=config.bars,
             precision=config.precision,
             step=manifest.step,
             lengths=manifest.lengths,
