@@ -14,10 +14,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from diffmidi_core.errors import BrokenPluginError, UsageError
+from diffmidi_core.declaration import WINDOW, TokenizerDeclaration
+from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
 from diffmidi_core.layers import Layers, assignments_of
 from diffmidi_core.presets import DEFAULT, Parts, began_from, chosen_parts, default_names, lay_under
 from diffmidi_core.registry import find, offers, source_of
+from diffmidi_core.sections import BARS, LARGEST_SEED, flagged
 from diffmidi_core.sections import AugmentConfig as AugmentConfig
 from diffmidi_core.sections import EvaluateConfig as EvaluateConfig
 from diffmidi_core.sections import Part as Part
@@ -25,7 +27,6 @@ from diffmidi_core.sections import PrepareConfig as PrepareConfig
 from diffmidi_core.sections import SampleConfig as SampleConfig
 from diffmidi_core.sections import Section as Section
 from diffmidi_core.sections import TrainConfig as TrainConfig
-from diffmidi_core.sections import flagged
 from diffmidi_core.wording import describe
 
 SINGLE = ("source", "tokenizer", "backbone", "schedule", "process", "sampler")
@@ -57,8 +58,17 @@ class RunConfig(BaseModel):
     metrics: list[Part]
     renderers: list[Part]
     hooks: list[Part]
-    length: int = flagged("--length", 128, ge=1, description="tokens in a window, between [CLS] and [SEP]")
-    seed: int = flagged("--seed", 0, ge=0, description="everything random follows from it")
+    length: int = flagged(
+        "--length",
+        WINDOW,
+        shown=False,
+        ge=1,
+        description="tokens in a window, between [CLS] and [SEP]; by default as many as suit the tokenizer",
+    )
+    bars: int = flagged(
+        "--window-bars", BARS, ge=1, description="bars in a window at most, for tokens that are laid out in bars"
+    )
+    seed: int = flagged("--seed", 0, ge=0, le=LARGEST_SEED, description="everything random follows from it")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = flagged(
         "--precision", "auto", description="arithmetic; auto: the fastest that the machine has"
     )
@@ -108,6 +118,7 @@ def resolve(
     origin = tree.pop("origin", None)
     layers = Layers(file=copy.deepcopy(tree), origin=origin, flags=flags or {}, assignments=assignments)
     chosen = dict(flags or {})
+    _one_end(tree, {*chosen, *(f"train.{key}" for key in assignments_of(assignments).get("train", {}))})
     began_from(tree, chosen.get("preset"))
     if "data" in chosen and chosen["data"] != tree.get("data") and "source" not in chosen:
         tree.pop("source", None)
@@ -131,6 +142,8 @@ def resolve(
     if "source" not in tree:
         data = tree.get("data")
         tree["source"] = {"name": source_of(None if data is None else str(data))}
+    if "length" not in tree and "tokenizer" in kinds:
+        tree["length"] = _window_of(tree["tokenizer"], assignments_of(assignments).get("tokenizer", {}))
     config = _validated(tree)
     if "sampler" in kinds and "steps" not in config.sample.model_fields_set:
         steps = steps_of(config.sampler, config.length)
@@ -197,6 +210,26 @@ def filled(kind: str, part: Part) -> Part:
         fingerprint=offer.fingerprint(options),
         options=options,
     )
+
+
+def _window_of(part: Any, assigned: Mapping[str, Any]) -> int:
+    """The tokens in a window that suit a tokenizer; WINDOW where it cannot be used, which is reported on its own."""
+    try:
+        part = Part.model_validate(part)
+        offer = find("tokenizer", part.spec)
+        declaration = offer.load()
+        options = offer.options(declaration.options.merged(part.options, assigned))
+    except (DiffmidiError, ValidationError):
+        return WINDOW
+    return declaration.window(options) if isinstance(declaration, TokenizerDeclaration) else WINDOW
+
+
+def _one_end(tree: dict[str, Any], given: Collection[str]) -> None:
+    """Of the two that say how long training goes on only one is given; iterations undo a file's minutes."""
+    if {"train.iterations", "train.minutes"} <= set(given):
+        raise UsageError("--iterations and --minutes both say how long to train: give one of them.")
+    if "train.iterations" in given and isinstance(tree.get("train"), dict):
+        tree["train"] = {**tree["train"], "minutes": None}
 
 
 def _goes_with(tree: Mapping[str, Any]) -> Mapping[str, str]:

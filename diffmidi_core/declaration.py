@@ -7,7 +7,7 @@ Every kind is declared by `Declaration`, but for four that have more to declare 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from os.path import expanduser
 from pathlib import Path
@@ -22,10 +22,10 @@ UserPath = Annotated[Path, AfterValidator(lambda path: Path(expanduser(path)))]
 class Options(BaseModel):
     """Base of every part's options: unknown names are refused, values are checked, and nothing changes afterwards.
 
-    Give each field a default, bounds and a description: `diffmidi plugins show` prints them.
+    Numbers are finite, unless a field says `Field(allow_inf_nan=True)`. Give each field a default, bounds and a description: `diffmidi plugins show` prints them.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @classmethod
     def merged(cls, below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,6 +83,21 @@ class SourceDeclaration(Declaration):
     """
 
     takes: tuple[str, ...] = ()
+
+
+WINDOW = 128
+"""Tokens in a window, where neither the run nor its tokenizer says how many."""
+
+
+@dataclass(frozen=True)
+class TokenizerDeclaration(Declaration):
+    """A tokenizer's declaration. A plain one will do where its windows are as long as most.
+
+    Args:
+        window: its options to the tokens in a window, where a run does not say: `Tokenizer.window` of what is built.
+    """
+
+    window: Callable[[Any], int] = lambda options: WINDOW
 
 
 @dataclass(frozen=True)

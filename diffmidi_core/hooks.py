@@ -6,6 +6,7 @@ listener is called on its own.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -50,7 +51,9 @@ class Hooks:
             name = str(self._manager.get_name(listener))
             try:
                 answered = only(**values)
-            except (Exception, SystemExit) as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # also what means to end the program: it is not a listener's to end
                 self._manager.unregister(listener)
                 self.warn(f"hook '{name}' failed at {event} ({type(error).__name__}: {error}); it is off from here on.")
             else:
@@ -63,7 +66,8 @@ class Hooks:
         self.warnings.append(message)
         shown = self.emit("warned", message=message)
         if not (self.silent or any(shown.values())):
-            click.echo(f"Warning: {message}", err=True)
+            with contextlib.suppress(OSError):  # nobody is there to read it
+                click.echo(f"Warning: {message}", err=True)
 
     def _in_order(self) -> list[object]:
         return [plugin for _, plugin in self._manager.list_name_plugin() if plugin is not None]

@@ -14,7 +14,7 @@ gives the part its name (`slope = "acme_midi.declarations:slope"` under `diffmid
 
 | kind | entry points | contract, helpers, an example | declared by |
 |---|---|---|---|
-| tokenizer | diffmidi.tokenizers | diffmidi.api.tokenizer | Declaration |
+| tokenizer | diffmidi.tokenizers | diffmidi.api.tokenizer | TokenizerDeclaration, or Declaration |
 | backbone | diffmidi.backbones | diffmidi.api.backbone | Declaration |
 | schedule | diffmidi.schedules | diffmidi.api.schedule | Declaration |
 | process | diffmidi.processes | diffmidi.api.process | ProcessDeclaration |
@@ -40,6 +40,7 @@ from diffmidi_core.declaration import (
     ProcessDeclaration,
     SamplerDeclaration,
     SourceDeclaration,
+    TokenizerDeclaration,
     UserPath,
 )
 from diffmidi_core.errors import DiffmidiError, RefusedError, UsageError
@@ -56,6 +57,7 @@ __all__ = [
     "RefusedError",
     "SamplerDeclaration",
     "SourceDeclaration",
+    "TokenizerDeclaration",
     "UsageError",
     "UserPath",
     "hookimpl",

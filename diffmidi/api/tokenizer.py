@@ -40,8 +40,17 @@ check_fingerprint_is_the_same_everywhere.
 """
 
 from diffmidi_core.contracts.grammar import Grammar
-from diffmidi_core.contracts.tokenizer import SPECIALS, Encoded, Ids, Role, Tokenizer
-from diffmidi_core.music.clock import Tempo
+from diffmidi_core.contracts.tokenizer import (
+    FIRST_BAR,
+    INNER_BAR,
+    LAST_BAR,
+    SPECIALS,
+    Encoded,
+    Ids,
+    Role,
+    Tokenizer,
+)
+from diffmidi_core.music.clock import MINUTE, Clock, Tempo
 from diffmidi_core.music.metre import Metre, downbeat, metre_of, onset_phase
 from diffmidi_core.music.notes import Notes, Score, deduplicated, notes_of, score_of
 from diffmidi_core.music.pedal import sustained
@@ -49,7 +58,12 @@ from diffmidi_core.music.tempo import microseconds
 from diffmidi_core.music.timeline import MetreChange, Moved, Timeline, TrackNames
 
 __all__ = [
+    "FIRST_BAR",
+    "INNER_BAR",
+    "LAST_BAR",
+    "MINUTE",
     "SPECIALS",
+    "Clock",
     "Encoded",
     "Grammar",
     "Ids",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -12,6 +13,7 @@ import click
 from diffmidi_core import __version__
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import may_not_be_read
+from diffmidi_core.wording import printable
 
 COMMANDS = {
     "run": "Prepare, train, sample, evaluate, render and report: all of a run.",
@@ -65,23 +67,82 @@ def main() -> None:
     # Threads that spin while they wait halve torch's speed as soon as another program wants a core; see
     # benchmarks/README.md. OpenMP reads this when torch is loaded, which is later.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    code: object = 1  # of what nobody foresaw
+    try:
+        code = _done()
+    except SystemExit as left:
+        code = left.code
+        raise
+    finally:
+        _leave(code if isinstance(code, int) else 0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _done() -> object:
+    """Run the command; what it returns, or the exit code of what went wrong, once that is told."""
     try:
         code = group.main(prog_name="diffmidi", standalone_mode=False)
+        sys.stdout.flush()
+        return code
     except click.ClickException as error:
         error.show()
-        code = error.exit_code
+        return error.exit_code
     except DiffmidiError as error:
         if os.environ.get("DIFFMIDI_DEBUG"):
             traceback.print_exc()
-        click.echo(f"{'' if error.exit_code == 130 else 'Error: '}{error}", err=True)
-        code = error.exit_code
+        _end_where_lost(error)
+        _tell(f"{'' if error.exit_code == 130 else 'Error: '}{error}")
+        return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("Stopped. What had been written whole is still there, and nothing half-written is left.", err=True)
-        code = 130
+        _tell("Stopped. What had been written whole is still there, and nothing half-written is left.")
+        return 130
     except PermissionError as error:
-        click.echo(f"Error: {may_not_be_read(str(error.filename or error))}", err=True)
-        code = 1
+        _tell(f"Error: {may_not_be_read(str(error.filename or error))}")
+        return 1
     except BrokenPipeError:
         sys.stderr.close()
-        code = 141
-    sys.exit(code if isinstance(code, int) else 0)
+        return 141
+    except OSError as error:
+        _end_where_lost(error)
+        _tell(f"Error: {_cannot(error)}")
+        _close_output()
+        return 1
+    except MemoryError:
+        _tell("Error: the memory is not enough for this: ask for less, or use a machine with more.")
+        return 1
+    except Exception as error:
+        _end_where_lost(error)
+        raise
+
+
+def _tell(sentence: str) -> None:
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        click.echo(sentence, err=True)
+
+
+def _end_where_lost(error: Exception) -> None:
+    """End the program where an error comes of another process of several being gone; that is told in its place."""
+    if "RANK" in os.environ:
+        from diffmidi_core.machine import peers
+
+        if (lost := peers.cause_of(error)) is not None:
+            peers.end(lost)
+
+
+def _leave(code: int) -> None:
+    if "RANK" in os.environ:
+        from diffmidi_core.machine import peers
+
+        peers.leave(code)
+
+
+def _cannot(error: OSError) -> str:
+    """What the system did not do, where nobody else said so: of no file, it is what is printed."""
+    what = f"{printable(error.filename)} cannot be used" if error.filename else "what is printed cannot be written"
+    return f"{what}: {error.strerror or error}."
+
+
+def _close_output() -> None:
+    """What could not be printed must not be tried again when Python ends, which would say so in its own words."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -18,7 +18,7 @@ from diffmidi_core.registry import find
 from diffmidi_core.request import Request, requested
 from diffmidi_core.saved.draw import DrawFolder
 from diffmidi_core.saved.folder import RunFolder
-from diffmidi_core.saved.manifest import Which, is_run, read_model
+from diffmidi_core.saved.manifest import Which, is_run, read_model, steps
 from diffmidi_core.sections import Part
 
 if TYPE_CHECKING:
@@ -82,6 +82,38 @@ def plan(model: Path, which: Which, flags: Mapping[str, Any], assignments: Seque
         hooks=chosen(run, "hook", flags, assignments),
         precision=flags.get("precision", manifest.precision),
     )
+
+
+def going_on(
+    model: Path, name: str | None, flags: Mapping[str, Any], assignments: Sequence[str]
+) -> tuple[Plan, DrawFolder]:
+    """What is left of a draw that was stopped: what was asked for then, of the very weights. Raises DiffmidiError."""
+    folder = model.expanduser()
+    run = RunFolder(folder) if is_run(folder) else None
+    draw = DrawFolder.unfinished(run.draws if run else Path("draws"), name)
+    stored = draw.request()
+    which = stored.model.step if run else None
+    if run and which not in steps(run.checkpoints):
+        raise DiffmidiError(
+            f"{draw.path} was begun with the checkpoint of iteration {which}, which is not there any more: draw anew, "
+            "without --resume."
+        )
+    manifest = read_model(folder, which)
+    if manifest.weights != stored.model.fingerprint:
+        raise DiffmidiError(
+            f"{draw.path} was begun with other weights (of {stored.model.path}): go on with it by that model, name "
+            "another draw by --name, or draw anew, without --resume."
+        )
+    planned = Plan(
+        folder,
+        which,
+        run,
+        stored.request,
+        renderers=chosen(run, "renderer", flags, assignments),
+        hooks=chosen(run, "hook", flags, assignments),
+        precision=stored.precision,
+    )
+    return planned, draw
 
 
 def find_draw(where: Path, name: str | None) -> tuple[DrawFolder, RunFolder | None]:

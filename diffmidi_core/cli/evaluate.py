@@ -67,6 +67,7 @@ def _files(
     samples: Path, against: Path | None, out: Path | None, flags: Any, assignments: tuple[str, ...]
 ) -> dict[str, Any]:
     from diffmidi_core.cli.drawing import chosen
+    from diffmidi_core.cli.stopping import judging
 
     metrics, hooks = chosen(None, "metric", flags, assignments), chosen(None, "hook", flags, assignments)
     options = _options(None, flags, assignments)
@@ -78,10 +79,16 @@ def _files(
     assert against is not None
     work = Surroundings(hooks)
     work.tell_begin("evaluate", samples, {}, f"the files of {samples} beside {against}")
-    judging = Metrics(metrics, work.hooks.warn)
-    judged = judge_files(
-        samples, against.expanduser(), judging, hooks=work.hooks, windows=options.windows, out=out and out.expanduser()
-    )
+    to = out and out.expanduser()
+    with judging(*([to] if to else [])):
+        judged = judge_files(
+            samples,
+            against.expanduser(),
+            Metrics(metrics, work.hooks.warn),
+            hooks=work.hooks,
+            windows=options.windows,
+            out=to,
+        )
     work.tell_end("evaluate", samples, judged["figures"])
     if out:
         click.echo(f"Wrote {out}.")
@@ -90,6 +97,7 @@ def _files(
 
 def _run(run: Path, which: Which, name: str | None, flags: Any, assignments: tuple[str, ...]) -> dict[str, Any]:
     from diffmidi_core.cli.drawing import chosen
+    from diffmidi_core.cli.stopping import judging
     from diffmidi_core.saved.folder import RunFolder
 
     folder = RunFolder.open(run)
@@ -102,10 +110,11 @@ def _run(run: Path, which: Which, name: str | None, flags: Any, assignments: tup
     from diffmidi_core.machine.session import Surroundings
 
     work = Surroundings(hooks, precision=flags.get("precision", folder.config().precision))
-    model = open_model(run, which)
-    if "data" in flags or "source" in flags:
-        return _other(work, folder, model, drawn, metrics, options, flags, assignments)
-    figures = evaluate(work, folder, model, drawn, metrics, options)
+    with judging(folder.figures / "*.json", *([drawn.figures_file] if drawn else [])):
+        model = open_model(run, which)
+        if "data" in flags or "source" in flags:
+            return _other(work, folder, model, drawn, metrics, options, flags, assignments)
+        figures = evaluate(work, folder, model, drawn, metrics, options)
     click.echo(f"To see all of it on the run's page: diffmidi report {run}")
     return figures
 
@@ -145,7 +154,8 @@ def _other(
     source = filled("source", Part(name=flags.get("source") or source_of(data), options=values))
     work.tell_begin("evaluate", folder.path, {}, f"{about(model.step, draw, len(metrics))}, on {data or source.label}")
     config = folder.config()
-    own = ReferenceMusic(folder.data, model.tokenizer, length=model.length) if folder.data.is_dir() else None
+    there = folder.data.is_dir()
+    own = ReferenceMusic(folder.data, model.tokenizer, length=model.length, bars=model.bars) if there else None
     judged = judge_other(
         work,
         model,

@@ -58,7 +58,15 @@ LENGTHS = (
     ("bars", click.IntRange(1), "Pieces of so many bars, in the training music's metre where tokens name none."),
     ("seconds", click.FloatRange(0, min_open=True), "Pieces of so many seconds, at the training music's tempo."),
 )
-_TYPES: Mapping[Any, Any] = {int: int, float: float, bool: bool, str: str, str | None: str, int | None: int}
+_TYPES: Mapping[Any, Any] = {
+    int: int,
+    float: float,
+    bool: bool,
+    str: str,
+    str | None: str,
+    int | None: int,
+    float | None: float,
+}
 
 
 @dataclass(frozen=True)
@@ -220,6 +228,7 @@ def open_session(run: Path, flags: Mapping[str, Any], assignments: tuple[str, ..
 
     Raises DiffmidiError where flags would change what trained it, or where somebody else works on it.
     """
+    from diffmidi_core.machine.run_log import kept
     from diffmidi_core.machine.session import Session
     from diffmidi_core.saved.folder import RunFolder
     from diffmidi_core.saved.lock import hold
@@ -227,6 +236,7 @@ def open_session(run: Path, flags: Mapping[str, Any], assignments: tuple[str, ..
     folder = RunFolder.open(run)
     config, changed = folder.changed(flags, assignments, kinds=owned.kinds)
     click.get_current_context().with_resource(hold(folder.path, owned.command))
+    click.get_current_context().with_resource(kept(folder.path))
     return Session(folder, config, changed=changed)
 
 
@@ -246,6 +256,7 @@ def new_session(
     config = resolve(file, flags, assignments)
 
     from diffmidi_core.machine.ranks import done_by_main
+    from diffmidi_core.machine.run_log import kept
     from diffmidi_core.machine.session import Session
     from diffmidi_core.saved.folder import RunFolder
     from diffmidi_core.saved.lock import hold
@@ -253,6 +264,7 @@ def new_session(
     folder = RunFolder(done_by_main(lambda: RunFolder.claim(out, config).path))
     click.get_current_context().with_resource(hold(folder.path, owned.command))
     done_by_main(lambda: folder.begin(config))
+    click.get_current_context().with_resource(kept(folder.path))
     return Session(folder, config)
 
 

@@ -67,9 +67,12 @@ def command(
     session.begin_from = (source, step) if source else None
 
     from diffmidi_core.cli.drawing import wrote
+    from diffmidi_core.machine.stop import interruptible
     from diffmidi_core.run.stages import run
 
-    draw = run(session, resume=resume is not None)
+    go_on = f"Stopped. What was done is kept. Go on with: diffmidi run --resume {session.folder.path}"
+    with interruptible(lambda: go_on):
+        draw = run(session, resume=resume is not None)
     if draw is not None:
         wrote(draw, [], session.folder, page=True)
     return session.folder.path

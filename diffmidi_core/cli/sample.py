@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import click
 from diffmidi_core.cli.options import CHECKPOINT, SAMPLE, collect, settings
 from diffmidi_core.cli.paths import UserPath
 from diffmidi_core.errors import UsageError
+from diffmidi_core.layers import assignments_of
 
 if TYPE_CHECKING:
     from diffmidi_core.saved.draw import DrawFolder
@@ -34,7 +36,8 @@ def _render(context: click.Context, parameter: click.Parameter, value: str) -> i
 @click.argument("model", type=UserPath(), metavar="MODEL")
 @settings(SAMPLE)
 @CHECKPOINT
-@click.option("--name", metavar="NAME", help="Name of the draw's folder (default: the next number).")
+@click.option("--name", metavar="NAME", help="Name of the draw (default: the next number).")
+@click.option("--resume", is_flag=True, help="Go on with a stopped draw (newest or NAME).")
 @click.option("--out", type=UserPath(), metavar="FILE.mid", help="Copy the music there too.")
 @click.option(
     "--render", default=str(RENDERED), callback=_render, metavar="all|none|N", help="Render the first N (default 8)."
@@ -43,6 +46,7 @@ def command(
     model: Path,
     checkpoint: Which,
     name: str | None,
+    resume: bool,
     out: Path | None,
     render: int | None,
     assignments: tuple[str, ...],
@@ -56,20 +60,36 @@ def command(
     if out is not None and out.suffix.lower() not in (".mid", ".midi"):
         raise UsageError(f"--out names a MIDI file, such as new.mid (given: {out}).")
 
-    from diffmidi_core.cli.drawing import plan, wrote
+    from diffmidi_core.cli.drawing import going_on, plan, wrote
+    from diffmidi_core.cli.stopping import drawing
 
-    planned = plan(model, checkpoint, flags, assignments)
+    if resume:
+        _check_asks_nothing(checkpoint, flags, assignments)
+        planned, begun = going_on(model, name, flags, assignments)
+    else:
+        planned, begun = plan(model, checkpoint, flags, assignments), None
 
     from diffmidi_core.draw.sample import copy_to, sample
     from diffmidi_core.machine.build import check_parts
 
     check_parts([("sampler", planned.request.sampler), *(("renderer", part) for part in planned.renderers)])
-    opened = planned.open()
-    draw: DrawFolder = sample(planned.work, opened, planned.request, planned.draws, name=name)
+    with drawing(planned.draws):
+        opened = planned.open()
+        draw: DrawFolder = sample(planned.work, opened, planned.request, planned.draws, name=name, begun=begun)
+        if planned.renderers and render != 0 and planned.work.accelerator.is_main_process:
+            from diffmidi_core.show.render import render as make
+
+            make(planned.work, draw, planned.renderers, most=render)
     if not planned.work.accelerator.is_main_process:
         return
-    if planned.renderers and render != 0:
-        from diffmidi_core.show.render import render as make
-
-        make(planned.work, draw, planned.renderers, most=render)
     wrote(draw, copy_to(draw, out.expanduser()) if out else [], planned.run)
+
+
+def _check_asks_nothing(checkpoint: Which, flags: Mapping[str, Any], assignments: tuple[str, ...]) -> None:
+    """A draw that goes on is the one that was asked for; how it is shown may be chosen anew."""
+    shown = {"renderer", "no_renderer", "hook", "no_hook"}
+    if checkpoint is not None or flags.keys() - shown or assignments_of(assignments).keys() - shown:
+        raise UsageError(
+            "--resume goes on with a draw as it was asked for: leave out --checkpoint and all that says what is drawn "
+            "(--samples, --seed, --steps, ...)."
+        )

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeVar, cast
 
 import numpy as np
@@ -16,6 +21,8 @@ from diffmidi_core.music.notes import Score, notes_of
 
 Row = Mapping[str, float]
 T = TypeVar("T")
+Keep = Callable[[str, Callable[[Path], None]], Path]
+"""From a name and what fills a folder to the folder of that name, which is filled once."""
 
 
 class TrainingMusic:
@@ -25,15 +32,21 @@ class TrainingMusic:
         names: what each piece is called.
         read: the piece of that number, as music.
         ids: its tokens, without specials; None where the music is no model's and has none.
+        keep: where files on it are kept from one evaluation to the next; None where there is no such place.
     """
 
     def __init__(
-        self, names: Sequence[str], read: Callable[[int], Score], ids: Callable[[int], Ids] | None = None
+        self,
+        names: Sequence[str],
+        read: Callable[[int], Score],
+        ids: Callable[[int], Ids] | None = None,
+        keep: Keep | None = None,
     ) -> None:
         self.names = names
         self.read = read
         self.ids = ids or _no_tokens
         self._derived: dict[Callable[[TrainingMusic], Any], Any] = {}
+        self._keep = keep
 
     def __len__(self) -> int:
         return len(self.names)
@@ -44,6 +57,19 @@ class TrainingMusic:
             self._derived[build] = build(self)
         found: T = self._derived[build]
         return found
+
+    def kept(self, name: str, fill: Callable[[TrainingMusic, Path], None]) -> Path:
+        """A folder with what `fill(self, folder)` wrote into it: what is too large to be worked out at each evaluation.
+
+        It lies beside the music where that was prepared, for every process and all evaluations, and in a temporary
+        folder where there is no such place. `name` says what it is and in which form: another form needs another name.
+        """
+        if self._keep is not None:
+            return self._keep(name, partial(fill, self))
+        temporary = Path(tempfile.mkdtemp(prefix="diffmidi-"))
+        weakref.finalize(self, shutil.rmtree, temporary, ignore_errors=True)
+        fill(self, temporary)
+        return temporary
 
 
 def _no_tokens(number: int) -> Ids:

@@ -32,6 +32,9 @@ Role = Literal["pitch", "velocity", "duration", "time", "metre", "tempo", "count
 too where they have one. "count": how many notes follow in their cell (see `Tokenizer.plan`).
 """
 
+INNER_BAR, FIRST_BAR, LAST_BAR = 1, 2, 3
+"""Where in a piece a bar may stand (`Tokenizer.bar_kinds`): anywhere, only first (an upbeat), only last."""
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -172,6 +175,13 @@ class Tokenizer(ABC):
 
     def bar_steps(self) -> Ids | None:
         """[V] how long the bar is that a token of role "bar" opens, in the steps of `steps_passed`; 0 elsewhere."""
+        return None
+
+    def bar_kinds(self) -> Ids | None:
+        """[V] where in a piece the bar may stand that a token of role "bar" opens: INNER_BAR, FIRST_BAR or LAST_BAR.
+
+        0 elsewhere; None, as by default, where there is no plan.
+        """
         return None
 
     def blank(self, bars: int, tracks: Sequence[str], *, last: bool = False) -> Ids:

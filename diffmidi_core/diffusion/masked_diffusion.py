@@ -164,7 +164,7 @@ class MaskedDiffusion(TokenDiffusion):
         wanted = wanted & hidden
         laid = None if self.plan is None else self._laid(z, places)
         types = None if laid is None else ungrouped(laid.types, self.group, z.shape[1])
-        log_p = self.log_probabilities(restricted(exact(logits), admitted) / temperature, types)
+        log_p = self.log_probabilities(restricted(logits.float(), admitted) / temperature, types)
         if admitted is not None:  # nothing may stand where the support leaves out all that the canvas allows
             log_p = log_p.masked_fill(log_p.isnan(), -torch.inf)
         if self.support is not None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from diffmidi_core.contracts.grammar import Grammar
+from diffmidi_core.diffusion import prefix
 from diffmidi_core.errors import DiffmidiError
 
 
@@ -40,12 +41,7 @@ class NextWord(nn.Module):
 
     def states(self, ids: Tensor) -> Tensor:
         """[B, L + 1, N] the state before each token of `ids` [B, L], and after the last, from each start state."""
-        through, reach = self._moves(ids), 1
-        while reach < ids.shape[1]:
-            longer = through[:, reach:].gather(-1, through[:, :-reach])
-            through, reach = torch.cat([through[:, :reach], longer], 1), 2 * reach
-        before = self._start.expand(len(ids), 1, -1)
-        return torch.cat([before, through[..., self._start]], 1)
+        return prefix.walked(self._moves(ids), self._start.expand(len(ids), -1))
 
     def allowed(self, states: Tensor, ahead: Tensor | None = None) -> Tensor:
         """[..., V] bool: the tokens that may be read in one of `states` [..., N]; specials never.
@@ -68,32 +64,41 @@ class NextWord(nn.Module):
         [B, L, V] bool. Texts end in a final state, unless none of that many tokens does. Raises DiffmidiError where no
         legal text is of tokens that are allowed.
         """
-        anywhere = torch.arange(len(self._following), device=ids.device) < len(self._following) - 1
+        steps = self._steps(ids, fixed, admitted)
+        levels = prefix.tree(steps, prefix.any_product)
+        nowhere = torch.arange(len(self._following), device=ids.device) == len(self._following) - 1
         end = self._final.expand(len(ids), -1)
-        types = None if admitted is None else self._types(admitted)
-        ahead = self._ahead(ids, fixed, types, end)
-        if (stuck := ~ahead[:, 0, self._start].any(-1)).any():
-            ahead = self._ahead(ids, fixed, types, torch.where(stuck[:, None], anywhere, end))
-        if (~ahead[:, 0, self._start].any(-1)).any():
+        stuck = ~self._begun(levels, end)
+        end = torch.where(stuck[:, None], ~nowhere, end)
+        if bool((~self._begun(levels, end)).any()):
             raise DiffmidiError(
                 "what is kept or allowed leaves no way to fill the rest so that the tokenizer's grammar allows it all: "
                 "keep whole notes, beginning with the first token of one, or allow more."
             )
-        return ahead
+        later = prefix.following(levels, end.float(), prefix.any_product)
+        first = prefix.any_product(steps[:, 0], later[:, 0, :, None])[:, None, :, 0]
+        return torch.cat([first, later], 1) > 0
+
+    def _begun(self, levels: list[Tensor], end: Tensor) -> Tensor:
+        """[B] bool: does some start state lead through all positions to one of `end` [B, S + 1]?"""
+        whole = prefix.any_product(levels[-1][:, 0], end.float()[..., None])[..., 0]
+        return (whole[:, self._start] > 0).any(-1)
+
+    def _steps(self, ids: Tensor, fixed: Tensor, admitted: Tensor | None) -> Tensor:
+        """[B, L, S + 1, S + 1] 1 where a token that may stand at a position leads from one state to another, else 0."""
+        states = len(self._following)
+        leads = torch.nn.functional.one_hot(self._following, states).float()  # [S + 1, K, S + 1]
+        given = torch.nn.functional.one_hot(self._moves(ids), states).float()
+        if admitted is None:
+            free = leads[:, 1:].amax(1).expand_as(given)
+        else:
+            free = torch.einsum("blk,skn->blsn", self._types(admitted)[..., 1:].float(), leads[:, 1:]).clamp(max=1)
+        return torch.where(fixed[..., None, None], given, free)
 
     def _types(self, admitted: Tensor) -> Tensor:
         """[B, L, K] bool: the types of which some token is `admitted` [B, L, V]."""
         found = torch.zeros(*admitted.shape[:-1], self._following.shape[1], device=admitted.device)
         return found.index_add(-1, self.type_of, admitted.to(found.dtype)) > 0
-
-    def _ahead(self, ids: Tensor, fixed: Tensor, types: Tensor | None, end: Tensor) -> Tensor:
-        moves, ahead = self._moves(ids), [end]
-        for place in reversed(range(ids.shape[1])):
-            given = ahead[-1].gather(-1, moves[:, place])
-            ways = ahead[-1][:, self._following[:, 1:]]  # [B, S + 1, K - 1]
-            free = (ways if types is None else ways & types[:, place, None, 1:]).any(-1)
-            ahead.append(torch.where(fixed[:, place, None], given, free))
-        return torch.stack(ahead[::-1], 1)
 
     def _moves(self, ids: Tensor) -> Tensor:
         """[B, L, S + 1] what each token makes of each state."""

@@ -4,12 +4,14 @@ A tokenizer's grammar is an automaton over a few types of token. Two things foll
 only some types can stand, whatever else stands there: in the `aligned` layout of `mmm` exactly one. And of the texts
 that independent distributions over the positions would give, one that the grammar allows can be drawn jointly (forward
 filtering, backward sampling), or the most probable one found (Viterbi 1967). The tokens of a type are summed up first,
-so that this takes O(L S K) for S states and K types, however many tokens there are.
+so that this takes O(L S³) for S states, however many tokens there are, and in O(log L) rounds, as the ways through are
+put together by a tree (`prefix`). Where a grammar leaves one type a position, all of this is a look into a table. None
+of it waits for the device.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -20,13 +22,9 @@ from diffmidi_core.contracts.canvas import Canvas
 from diffmidi_core.contracts.draws import RowDraws
 from diffmidi_core.contracts.grammar import Grammar
 from diffmidi_core.contracts.tokenizer import SPECIALS
+from diffmidi_core.diffusion import prefix
 from diffmidi_core.diffusion.categorical import exact, nucleus, restricted
 from diffmidi_core.errors import DiffmidiError
-
-Reduce = Callable[[Tensor, int], Tensor]
-"""How log-probabilities are joined over a dimension: `torch.logsumexp` to draw, `torch.amax` to find the best."""
-Choose = Callable[[Tensor], Tensor]
-"""Log-weights [..., N] to indices [...]: a draw, or the largest."""
 
 
 class Support(nn.Module):
@@ -38,18 +36,32 @@ class Support(nn.Module):
 
     def __init__(self, grammar: Grammar, length: int) -> None:
         super().__init__()
-        table = grammar.next_state
-        # The automaton runs on the CPU: its tables are tiny, and each step waits for the one before.
-        self._next = torch.from_numpy(np.where(table < 0, len(table), table))  # [S, K]; state S is nowhere
-        self._start = torch.tensor(grammar.start)
-        self._final = torch.full((len(table) + 1,), -torch.inf, dtype=torch.float64)
-        self._final[list(grammar.final)] = 0
-        self._anywhere = torch.zeros_like(self._final)
-        self._anywhere[-1] = -torch.inf
+        table, type_of = grammar.next_state, torch.from_numpy(grammar.type_of.astype(np.int64))
+        open_types = _open_types(grammar, length + 1)
+        final = np.isin(np.arange(len(table)), grammar.final)
+        self._sizes = torch.bincount(type_of, minlength=table.shape[1]).tolist()
+        self._one_type = bool((open_types[1:].sum(-1) == 1).all())
         self.type_of: Tensor
-        self.register_buffer("type_of", torch.from_numpy(grammar.type_of.astype(np.int64)), persistent=False)
         self.admitted: Tensor
-        self.register_buffer("admitted", _open_types(grammar, length)[:, self.type_of], persistent=False)
+        self._next: Tensor  # [S, K]; state S is nowhere
+        self._start: Tensor  # [N]
+        self._final: Tensor  # [S] bool
+        self._by_type: Tensor  # [V] the tokens, those of a type together
+        self._tokens: Tensor  # [K, M] the tokens of a type, the last one again and again where there are fewer than M
+        self._count: Tensor  # [K] how many there are
+        self._only: Tensor  # [length + 1] the type of the n-th token of a text, where it has one
+        for name, tensor in {
+            "type_of": type_of,
+            "admitted": open_types[:length, type_of],
+            "_next": torch.from_numpy(np.where(table < 0, len(table), table).astype(np.int64)),
+            "_start": torch.tensor(grammar.start),
+            "_final": torch.from_numpy(final),
+            "_by_type": type_of.argsort(stable=True),
+            "_tokens": _tokens_of(type_of, self._sizes),
+            "_count": torch.tensor(self._sizes),
+            "_only": open_types.int().argmax(-1),
+        }.items():
+            self.register_buffer(name, tensor, persistent=False)
 
     def allowed(self, length: int) -> Tensor:
         """[L, V] bool: the tokens to which some beginning of a text leads, position by position. Specials nowhere.
@@ -72,11 +84,19 @@ class Support(nn.Module):
             )
 
     def check_canvas(self, canvas: Canvas) -> None:
-        """Raises DiffmidiError where no legal text is of tokens that a canvas allows."""
+        """Raises DiffmidiError where no legal text is of tokens that a canvas allows.
+
+        It waits for the device: it is for before the first step.
+        """
         admitted = canvas.admitted()
-        if admitted is not None:
-            blank = torch.zeros(admitted.shape, device=admitted.device)
-            self.legal_argmax(restricted(blank, admitted), canvas.ids, canvas.fixed)
+        if admitted is None:
+            admitted = torch.ones(1, device=canvas.ids.device, dtype=torch.bool).expand(
+                *canvas.ids.shape, len(self.type_of)
+            )
+        blank = torch.zeros(admitted.shape, device=admitted.device)
+        _, legal = self._types(restricted(blank, admitted), canvas.ids, canvas.fixed, None)
+        if not legal.all():
+            _refuse()
 
     def draw(
         self,
@@ -94,85 +114,120 @@ class Support(nn.Module):
         state, unless none of that many tokens does. `top_p` is the nucleus among the tokens of a type: types themselves
         are not cut, so that a way through remains. `wanted` [B, L] bool: the positions to draw, jointly with what
         could stand at the others; those come back as they are in `ids`. Tokens whose logit is −inf, as those that a
-        canvas does not allow, are never drawn, nor anything that would leave only such ones further on. Raises
-        DiffmidiError where no legal text is possible.
-        """
-        logits = exact(logits)
+        canvas does not allow, are never drawn, nor anything that would leave only such ones further on.
 
-        types = self._types(self._by_type(logits, torch.logsumexp), ids, fixed, torch.logsumexp, draws.categorical)
-        at = (~fixed if wanted is None else wanted & ~fixed).to(logits.device).nonzero(as_tuple=True)
-        likely = nucleus(self._within(logits[at], types.to(logits.device)[at]), top_p)
-        tokens = draws.categorical(likely, row_of=at[0])
-        return _replaced(ids, at, tokens)
+        Raises DiffmidiError where no legal text is possible; on a device, which would have to be waited for, tokens
+        are then drawn that make no legal text, and `check_canvas` is what finds it out beforehand.
+        """
+        types = self._legal_types(logits, ids, fixed, draws)
+        of_type, tokens = self._within(logits, types)
+        found = draws.categorical(nucleus(of_type, top_p)).to(tokens.device)
+        at = ~fixed if wanted is None else wanted & ~fixed
+        return torch.where(at, tokens.gather(-1, found[..., None])[..., 0].to(ids.device), ids)
 
     def legal_argmax(self, logits: Tensor, ids: Tensor, fixed: Tensor) -> Tensor:
         """The most probable legal text [B, L] under the product of softmax(logits); the rest as in `draw`."""
-        logits = exact(logits).log_softmax(-1)
-        best = self._types(
-            self._by_type(logits, torch.amax), ids, fixed, torch.amax, lambda weights: weights.argmax(-1)
-        )
-        at = (~fixed).to(logits.device).nonzero(as_tuple=True)
-        return _replaced(ids, at, self._within(logits[at], best.to(logits.device)[at]).argmax(-1))
+        of_type, tokens = self._within(logits, self._legal_types(logits, ids, fixed, None))
+        best = tokens.gather(-1, of_type.argmax(-1, keepdim=True))[..., 0]
+        return torch.where(fixed, ids, best.to(ids.device))
 
-    def _by_type(self, logits: Tensor, reduce: Reduce) -> Tensor:
-        """[B, L, K] log-weights of the types: those of their tokens [B, L, V], joined."""
-        shape = (*logits.shape[:-1], self._next.shape[1])
-        index = self.type_of.to(logits.device).expand_as(logits)
-        highest = logits.new_full(shape, -torch.inf).scatter_reduce(-1, index, logits, "amax")
-        if reduce is torch.amax:
-            return highest
-        # A type may be as good as impossible next to another and still be the only one that is legal.
-        offset = highest.masked_fill(highest.isneginf(), 0)
-        total = torch.zeros_like(offset).scatter_add(-1, index, (logits - offset.gather(-1, index)).exp())
-        return total.log() + offset
+    def _within(self, logits: Tensor, types: Tensor) -> tuple[Tensor, Tensor]:
+        """The logits [..., M] of the tokens of `types` [...] alone, −inf behind the last of them; and those tokens."""
+        types = types.to(logits.device)
+        tokens = self._tokens.to(logits.device)[types]
+        count = self._count.to(logits.device)[types]
+        beyond = torch.arange(tokens.shape[-1], device=logits.device) >= count[..., None]
+        return logits.gather(-1, tokens).masked_fill(beyond, -torch.inf), tokens
 
-    def _within(self, logits: Tensor, types: Tensor) -> Tensor:
-        """The logits [..., V] with −inf at tokens of other types than `types` [...]."""
-        return logits.masked_fill(self.type_of.to(logits.device) != types[..., None], -torch.inf)
-
-    def _types(self, weights: Tensor, ids: Tensor, fixed: Tensor, reduce: Reduce, choose: Choose) -> Tensor:
-        """[B, L] on the CPU: the type at each position of a legal text, from log-weights [B, L, K]; 0 at specials."""
-        weights, ids, fixed = weights.cpu(), ids.cpu(), fixed.cpu()
-        reads = ~fixed | (ids >= len(SPECIALS))  # [B, L]; a fixed special leaves the state as it is
-        given = torch.full_like(weights, -torch.inf).scatter(-1, self.type_of.cpu()[ids][..., None], 0.0)
-        weights = torch.where(fixed[..., None], given, weights)
-        end = self._final.expand(len(ids), -1)
-        ahead = self._ahead(weights, reads, end, reduce)
-        if (stuck := ahead[0][:, self._start].isneginf().all(-1)).any():
-            end = torch.where(stuck[:, None], self._anywhere, end)
-            ahead = self._ahead(weights, reads, end, reduce)
-        if ahead[0][:, self._start].isneginf().all(-1).any():
-            raise DiffmidiError(
-                "what is kept or allowed leaves no way to fill the rest so that the tokenizer's grammar allows it all: "
-                "keep whole notes, beginning with the first token of one, or allow more."
-            )
-        state = self._start[choose(ahead[0][:, self._start])]  # [B]
-        following = torch.stack(ahead[1:], 1)[..., self._next]  # [B, L, S, K]
-        chosen = choose(weights[:, :, None] + following)  # [B, L, S], of which each row follows one path
-        types = torch.zeros_like(ids)
-        rows = torch.arange(len(ids))
-        for place in range(ids.shape[1]):
-            kind = chosen[rows, place, state.clamp(max=len(self._next) - 1)]
-            types[:, place] = kind.where(reads[:, place], 0)
-            state = torch.where(reads[:, place], self._next[state, kind], state)
+    def _legal_types(self, logits: Tensor, ids: Tensor, fixed: Tensor, draws: RowDraws | None) -> Tensor:
+        types, legal = self._types(logits, ids, fixed, draws)
+        if legal.device.type == "cpu" and not legal.all():
+            _refuse()
         return types
 
-    def _ahead(self, weights: Tensor, reads: Tensor, end: Tensor, reduce: Reduce) -> list[Tensor]:
-        """[B, S + 1] for each of the L + 1 places between tokens: log-weight of all legal ways from a state to the end.
+    def _types(self, logits: Tensor, ids: Tensor, fixed: Tensor, draws: RowDraws | None) -> tuple[Tensor, Tensor]:
+        """[B, L] the type at each position of a legal text, 0 at specials, and [B] bool: is there one?
 
-        The recursion of Baum et al. 1970, or with `amax` Viterbi's, from the end to the beginning.
+        Drawn, or where there are no `draws`, those of the most probable text.
         """
-        ahead = [end]
-        for place in reversed(range(reads.shape[1])):
-            ways = reduce(weights[:, place, None] + ahead[-1][:, self._next], -1)  # [B, S]
-            ways = torch.nn.functional.pad(ways, (0, 1), value=-torch.inf)
-            ahead.append(torch.where(reads[:, place, None], ways, ahead[-1]))
-        return ahead[::-1]
+        ids, fixed = ids.to(logits.device), fixed.to(logits.device)
+        reads = ~fixed | (ids >= len(SPECIALS))  # [B, L]; a fixed special leaves the state as it is
+        if self._one_type:
+            place = reads.cumsum(-1) * reads  # the number of tokens up to here, 0 at specials
+            types = self._only.to(logits.device)[place].masked_fill(~reads, 0)
+            possible = ~self._within(logits, types)[0].isneginf().all(-1)
+            given = self.type_of.to(logits.device)[ids] == types
+            return types, (torch.where(fixed, given, possible) | ~reads).all(-1)
+        weights = exact(self._weights(logits, draws is not None))  # [B, L, K]
+        return self._walked(*(each.to(weights.device) for each in (weights, ids, fixed, reads)), draws)
+
+    def _weights(self, logits: Tensor, summed: bool) -> Tensor:
+        """[B, L, K] log-weights of the types: those of their tokens [B, L, V], summed or the best of them."""
+        parts = logits.index_select(-1, self._by_type.to(logits.device)).split(self._sizes, -1)
+        # A type may be as good as impossible next to another and still be the only one that is legal.
+        joined = [torch.logsumexp(part, -1) if summed else part.amax(-1) for part in parts if part.shape[-1]]
+        never = torch.full_like(logits[..., 0], -torch.inf)
+        held = iter(joined)
+        return torch.stack([next(held) if size else never for size in self._sizes], -1)
+
+    def _walked(
+        self, weights: Tensor, ids: Tensor, fixed: Tensor, reads: Tensor, draws: RowDraws | None
+    ) -> tuple[Tensor, Tensor]:
+        """`_types` from log-weights [B, L, K], by the recursion of Baum et al. 1970 or Viterbi's."""
+        product = prefix.log_sum_product if draws else prefix.max_product
+        after, start, final, type_of = (
+            each.to(weights.device) for each in (self._next, self._start, self._final, self.type_of)
+        )
+        states = len(after)
+        given = torch.full_like(weights, -torch.inf).scatter(-1, type_of[ids][..., None], 0.0)
+        weights = torch.where(fixed[..., None], given, weights)
+        steps = self._steps(weights, reads, after, product is prefix.log_sum_product)  # [B, L, S, S]
+        levels = prefix.tree(steps, product)
+
+        def begun(end: Tensor) -> Tensor:  # [B, N] log-weight of all ways from each start state
+            return product(levels[-1][:, 0], end[..., None])[..., 0][:, start]
+
+        anywhere = weights.new_zeros(len(ids), states)
+        end = anywhere.masked_fill(~final, -torch.inf)
+        end = torch.where(begun(end).isneginf().all(-1, keepdim=True), anywhere, end)
+        first = begun(end)
+        state = start[_chosen(first, draws)]  # [B]
+        later = nn.functional.pad(prefix.following(levels, end, product), (0, 1), value=-torch.inf)  # [B, L, S + 1]
+        ways = weights[:, :, None] + later[..., after]  # [B, L, S, K]
+        chosen = _chosen(ways, draws)  # [B, L, S], of which each row follows one path
+        onward = after.expand(*chosen.shape, -1).gather(-1, chosen[..., None])[..., 0].clamp(max=states - 1)
+        onward = torch.where(reads[..., None], onward, torch.arange(states, device=onward.device))
+        path = prefix.walked(onward, state[:, None])[:, :-1]  # [B, L, 1] the state before each token
+        types = chosen.gather(-1, path)[..., 0].masked_fill(~reads, 0)
+        return types, ~first.isneginf().all(-1)
+
+    def _steps(self, weights: Tensor, reads: Tensor, after: Tensor, summed: bool) -> Tensor:
+        """[B, L, S, S] log-weights of getting from one state to another by one token."""
+        states = torch.arange(len(after), device=weights.device)
+        never = after[:, None] != states[:, None]  # [S, S, K]: which types do not lead there
+        ways = weights[:, :, None, None].masked_fill(never, -torch.inf)
+        steps = ways.logsumexp(-1) if summed else ways.amax(-1)
+        stay = torch.zeros_like(steps[0, 0]).masked_fill(states[:, None] != states, -torch.inf)
+        return torch.where(reads[..., None, None], steps, stay)
 
 
-def _replaced(ids: Tensor, at: tuple[Tensor, ...], tokens: Tensor) -> Tensor:
-    """A copy of `ids` with other tokens at some places."""
-    return ids.index_put(tuple(each.to(ids.device) for each in at), tokens.to(ids.device))
+def _chosen(weights: Tensor, draws: RowDraws | None) -> Tensor:
+    """Log-weights [..., N] to indices [...]: a draw, or the largest."""
+    return weights.argmax(-1) if draws is None else draws.categorical(weights)
+
+
+def _refuse() -> NoReturn:
+    raise DiffmidiError(
+        "what is kept or allowed leaves no way to fill the rest so that the tokenizer's grammar allows it all: "
+        "keep whole notes, beginning with the first token of one, or allow more."
+    )
+
+
+def _tokens_of(type_of: Tensor, sizes: list[int]) -> Tensor:
+    """[K, M] the tokens of each type, the last one (or 0) repeated where it has fewer than the largest."""
+    most = max(sizes)
+    rows = [(type_of == kind).nonzero()[:, 0].tolist() for kind in range(len(sizes))]
+    return torch.tensor([row + [row[-1] if row else 0] * (most - len(row)) for row in rows])
 
 
 def _open_types(grammar: Grammar, length: int) -> Tensor:

@@ -35,7 +35,7 @@ class Model:
     Attributes:
         process: with averaged weights, in evaluation mode, on the CPU.
         parts: what it was built from: tokenizer, backbone, schedule and process.
-        length: tokens in a window.
+        length, bars: tokens in a window, and bars at most, where tokens are laid out in bars.
         precision: what it computes in, as `--precision` takes it.
         step: the iteration that its weights are of.
         lengths: of the music that it was trained on.
@@ -48,6 +48,7 @@ class Model:
     process: Process
     parts: Mapping[str, Part]
     length: int
+    bars: int
     precision: Literal["auto", "fp32", "bf16", "fp16"]
     step: int
     lengths: DataLengths
@@ -87,6 +88,7 @@ def open_model(where: Path, checkpoint: Which = None) -> Model:
         process=process.eval(),
         parts={kind: manifest.part(kind) for kind in PARTS},
         length=manifest.length,
+        bars=manifest.bars,
         precision=manifest.precision,
         step=manifest.step,
         lengths=manifest.lengths,

@@ -38,10 +38,11 @@ class Computing:
     warn: Callable[[str], None] = lambda message: None
 
 
-def pieces(model: Model, request: Request, computing: Computing) -> Iterator[list[Drawn]]:
-    """`request.count` pieces in their order, some at a time, on every rank alike.
+def pieces(model: Model, request: Request, computing: Computing, *, after: int = 0) -> Iterator[list[Drawn]]:
+    """`request.count` pieces in their order, some at a time, on every rank alike; the first `after` are left out.
 
-    Piece i is a function of the seed and i, whatever is drawn beside it, up to the rounding of the device's arithmetic.
+    A batch of which some are left out is drawn whole: so the others are the same to the last bit. Piece i is a function
+    of the seed and i, whatever is drawn beside it, up to the rounding of the device's arithmetic.
     Raises UsageError for a length that this model cannot give, BrokenPluginError where the sampler or the model fails.
     """
     goals, first = goals_for(
@@ -54,11 +55,13 @@ def pieces(model: Model, request: Request, computing: Computing) -> Iterator[lis
     )
     draw = _Draw(model, request, computing, goals, first)
     ranks = computing.ranks
-    for begin in range(0, len(draw.batches), ranks):
+    first_batch = after // request.batch_size
+    for begin in range(first_batch, len(draw.batches), ranks):
         index = begin + computing.rank
         with blamed("sampler", request.sampler, "drawing"):
             mine = [(index, draw.batch(index))] if index < len(draw.batches) else []
-        yield gathered(mine) if ranks > 1 else mine[0][1]
+        some = gathered(mine) if ranks > 1 else mine[0][1]
+        yield some[max(0, after - begin * request.batch_size) :]
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,8 @@ class Filling:
         process, seed = self.model.process, self.request.seed
         device = next(process.parameters()).device
         draws = RowDraws([generator_for(seed, "sample", piece, window, device=device) for piece in pieces])
-        with torch.inference_mode(), self.computing.autocast():
+        # Not inference_mode: what a part keeps from it for later could not be trained with, and training draws as well.
+        with torch.no_grad(), self.computing.autocast():
             found = self.sampler.sample(
                 process, canvas.to(device), steps=self.request.steps, draws=draws, on_step=on_step
             )

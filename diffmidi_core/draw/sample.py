@@ -15,18 +15,44 @@ from diffmidi_core.music.reading import write_midi
 from diffmidi_core.numbers import counted
 from diffmidi_core.request import Request
 from diffmidi_core.saved.draw import DrawFolder, ModelReference, PieceRecord
+from diffmidi_core.saved.lock import hold
 
 MIDI = ".mid"
 
 
-def sample(work: Surroundings, model: Model, request: Request, draws: Path, *, name: str | None = None) -> DrawFolder:
-    """Draw the pieces into a new folder below `draws`, each written as it comes; the same ones for any number of ranks.
+def sample(
+    work: Surroundings,
+    model: Model,
+    request: Request,
+    draws: Path,
+    *,
+    name: str | None = None,
+    begun: DrawFolder | None = None,
+) -> DrawFolder:
+    """Draw the pieces into a new folder below `draws`, each batch written as it comes; the same for any number of
+    ranks. Or go on with a draw that was `begun` with this request: then all its pieces are those of an unbroken one.
 
-    Raises UsageError for a name that is taken, and what `pieces` raises.
+    While it does, no other process can go on with this draw. Raises UsageError for a name that is taken, DiffmidiError
+    where another process is at it, and what `pieces` raises.
     """
+    draw = begun or DrawFolder(done_by_main(lambda: DrawFolder.claim(draws, name).path))
+    with hold(draw.path, "sample"):
+        there = done_by_main(lambda: len(draw.take_up()) if begun else _begin(work, model, request, draw))
+        if there < request.count:
+            _draw(work, model, request, draw, after=there)
+    return draw
+
+
+def _begin(work: Surroundings, model: Model, request: Request, draw: DrawFolder) -> int:
+    asked = ModelReference(path=str(model.path), step=model.step, fingerprint=model.fingerprint)
+    draw.begin(asked, request, work.asked_precision)
+    return 0
+
+
+def _draw(work: Surroundings, model: Model, request: Request, draw: DrawFolder, *, after: int) -> None:
+    """Draw the pieces after the first so many, which are there."""
     accelerator = work.accelerator
-    draw = DrawFolder(done_by_main(lambda: DrawFolder.claim(draws, name).path))
-    work.tell_begin("sample", draw.path, request.model_dump(mode="json"), _about(request))
+    work.tell_begin("sample", draw.path, request.model_dump(mode="json"), _about(request, after))
     model.process.to(accelerator.device)
     computing = Computing(
         work.autocast,
@@ -35,11 +61,9 @@ def sample(work: Surroundings, model: Model, request: Request, draws: Path, *, n
         on_step=lambda done, total: work.hooks.emit("progress", what="reverse steps", done=done, total=total),
         warn=work.hooks.warn,
     )
-    written: list[PieceRecord] = []
     main = accelerator.is_main_process
-    if main:
-        draw.begin(ModelReference(path=str(model.path), step=model.step, fingerprint=model.fingerprint), request)
-    for some in pieces(model, request, computing):
+    written = draw.so_far() if main else []
+    for some in pieces(model, request, computing, after=after):
         if main:
             written += _written(draw, some, model, first=len(written) + 1)
     if main:
@@ -47,7 +71,15 @@ def sample(work: Surroundings, model: Model, request: Request, draws: Path, *, n
         work.hooks.emit("samples_written", paths=draw.files(written, MIDI))
     accelerator.wait_for_everyone()
     work.tell_end("sample", draw.path)
-    return draw
+
+
+def draw_into(draw: DrawFolder, model: Model, request: Request, computing: Computing) -> list[PieceRecord]:
+    """Draw the pieces into a folder that stands, by one process, telling nobody. Raises what `pieces` raises."""
+    draw.begin(ModelReference(path=str(model.path), step=model.step, fingerprint=model.fingerprint), request)
+    written: list[PieceRecord] = []
+    for some in pieces(model, request, computing):
+        written += _written(draw, some, model, first=len(written) + 1)
+    return written
 
 
 def copy_to(draw: DrawFolder, out: Path) -> list[Path]:
@@ -76,10 +108,11 @@ def _written(draw: DrawFolder, some: Sequence[Drawn], model: Model, *, first: in
     return records
 
 
-def _about(request: Request) -> str:
+def _about(request: Request, after: int) -> str:
     known = {"windows": "as long as training windows", "pieces": "as long as training pieces"}
     pieces, length = counted(request.count, "piece"), known.get(request.length, f"of {request.length}")
-    return f"Writing {pieces} {length} ({request.sampler.label}, {counted(request.steps, 'step')} each)"
+    there = f"; the first {after:,} of them are there" if after else ""
+    return f"Writing {pieces} {length} ({request.sampler.label}, {counted(request.steps, 'step')} each){there}"
 
 
 def _warn_of_short(work: Surroundings, written: Sequence[PieceRecord], request: Request) -> None:

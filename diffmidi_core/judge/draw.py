@@ -68,7 +68,11 @@ def music_figures(
 def _beside(hooks: Hooks, samples: list[Sample], music: ReferenceMusic, judging: Judging) -> list[Sample]:
     """Windows of the music as long as the pieces typically are: all but the short ends of its own pieces."""
     length = max(1, int(np.median([len(sample.ids) for sample in samples])))
-    if not WHOLE * music.length <= length <= music.length:
+    if music.tokenizer.plan:
+        bars = int(np.median([len(music.tokenizer.starts(sample.ids)) for sample in samples]))
+        most = max(len(sample.ids) for sample in samples)
+        music = music.of_length(max(most, music.length), max(bars, 1))
+    elif not WHOLE * music.length <= length <= music.length:
         music = music.of_length(length)
     windows = music.whole_windows(judging.evaluate.windows)
     if not windows and music.windows(1):

@@ -32,7 +32,7 @@ def evaluate(
     They are written to figures/step-NNNNNN.json of the run and to figures.json of the draw. Raises DiffmidiError where
     the run's music is not what the checkpoint was trained on.
     """
-    music = ReferenceMusic(run.data, model.tokenizer, length=model.length)
+    music = ReferenceMusic(run.data, model.tokenizer, length=model.length, bars=model.bars)
     check_data(model.manifest, music.dataset)
     judging = Judging(Metrics(metrics, work.hooks.warn), options)
     work.tell_begin("evaluate", run.path, {}, about(model.step, draw, len(metrics)))

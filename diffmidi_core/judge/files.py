@@ -178,7 +178,7 @@ def _of_run(path: Path) -> tuple[list[Score], TrainingMusic, dict[str, Any]]:
     folder = RunFolder.open(path)
     config = folder.config()
     tokenizer = build_tokenizer(config, folder.data / TOKENIZER)
-    music = ReferenceMusic(folder.data, tokenizer, length=config.length)
+    music = ReferenceMusic(folder.data, tokenizer, length=config.length, bars=config.bars)
     return music.pieces(), music.training, {"run": str(path), **music.about()}
 
 

@@ -58,7 +58,8 @@ def window_bits(
         tell(index * batch_size)
 
         def terms(begin: int, end: int, path: tuple[int, ...], index: int = index) -> list[Terms]:
-            return _terms(work, process, dataset, batches[index][begin:end], (index, *path), levels)
+            longest = max(window.end - window.start for window in batches[index])
+            return _terms(work, process, dataset, batches[index][begin:end], longest, (index, *path), levels)
 
         mine.append((index, halves(len(batches[index]), terms)))
     tell(len(windows))
@@ -71,6 +72,7 @@ def _terms(
     process: Process,
     dataset: TokenDataset,
     windows: Sequence[Window],
+    longest: int,
     where: tuple[int, ...],
     levels: int | None,
 ) -> list[Terms]:
@@ -78,7 +80,7 @@ def _terms(
     device = work.accelerator.device
     generator = generator_for(SEED, "bound", *where, device=device)
     with torch.no_grad(), work.autocast():
-        bound = process.bound(dataset.batch(windows).to(device), generator, levels=levels)
+        bound = process.bound(dataset.batch(windows, longest=longest).to(device), generator, levels=levels)
     terms: dict[str, NDArray[np.float64]] = {name: bits.double().cpu().numpy() for name, bits in bound.terms.items()}
     lengths = [window.end - window.start + 2 for window in windows]
     return [{name: bits[row, :length] for name, bits in terms.items()} for row, length in enumerate(lengths)]

@@ -11,8 +11,10 @@ import numpy as np
 from diffmidi_core.contracts.metric import Sample, TrainingMusic
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.dataset import TokenDataset, Window
+from diffmidi_core.data.kept import Kept
 from diffmidi_core.judge.judged import MUSIC
 from diffmidi_core.music.notes import Score
+from diffmidi_core.sections import BARS
 
 WHOLE = 0.75
 """Windows are cut at note boundaries, so that they fall a little short of the length that drawn pieces have exactly."""
@@ -28,7 +30,7 @@ class ReferenceMusic:
     Args:
         folder: what `prepare` wrote.
         tokenizer: the one that it was written with; another is refused.
-        length: tokens in a window at most.
+        length, bars: tokens and bars in a window at most (`TokenDataset`).
         everything: all pieces are judged on: this is other music than the model's own.
         training: what the model was trained on; by default the training pieces of this folder.
         name: what it is called beside figures; by default after its split.
@@ -45,13 +47,14 @@ class ReferenceMusic:
         tokenizer: Tokenizer,
         *,
         length: int,
+        bars: int = BARS,
         everything: bool = False,
         training: TrainingMusic | None = None,
         name: str = "",
     ) -> None:
         self._folder, self._everything = folder, everything
         self.tokenizer = tokenizer
-        self.dataset = TokenDataset(folder, tokenizer, length=length)
+        self.dataset = TokenDataset(folder, tokenizer, length=length, bars=bars)
         if everything:
             pieces = (self.dataset.train_pieces, self.dataset.heldout_pieces, self.dataset.test_pieces)
             self.dataset.test_pieces = np.sort(np.concatenate(pieces))
@@ -64,14 +67,16 @@ class ReferenceMusic:
         """Tokens in a window at most."""
         return self.dataset.length
 
-    def of_length(self, length: int) -> ReferenceMusic:
-        """The same music, cut into windows of another length."""
-        if length == self.length:
+    def of_length(self, length: int, bars: int | None = None) -> ReferenceMusic:
+        """The same music, cut into windows of another length, and of so many bars."""
+        bars = bars or self.dataset.bars
+        if (length, bars) == (self.length, self.dataset.bars):
             return self
         return ReferenceMusic(
             self._folder,
             self.tokenizer,
             length=length,
+            bars=bars,
             everything=self._everything,
             training=self.training,
             name=self.name,
@@ -83,7 +88,7 @@ class ReferenceMusic:
 
     def whole_windows(self, count: int) -> list[Window]:
         """Those of the windows that are about as long as a window can be: not the short ends of pieces."""
-        return [window for window in self.windows(count) if window.end - window.start >= WHOLE * self.length]
+        return [window for window in self.windows(count) if self.dataset.fills(window, WHOLE)]
 
     def samples(self, windows: Sequence[Window]) -> list[Sample]:
         """Windows as music, decoded as drawn pieces are."""
@@ -113,4 +118,5 @@ def training_music(dataset: TokenDataset, tokenizer: Tokenizer) -> TrainingMusic
         [dataset.name(piece) for piece in dataset.train_pieces],
         lambda number: tokenizer.decode(dataset.piece(dataset.train_pieces[number])),
         lambda number: dataset.piece(dataset.train_pieces[number]),
+        Kept.beside(dataset.folder, dataset.fingerprint),
     )

@@ -71,6 +71,7 @@ def judge_other(
             folder,
             model.tokenizer,
             length=model.length,
+            bars=model.bars,
             everything=True,
             training=training,
             name=_called(data, source),

@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     Parts = RunConfig | Manifest
 
 
-BARS = 8
-"""Bars in a window, where the tokenizer plans them."""
-
-
 def build(kind: str, part: Part, **context: Any) -> Any:
     """One part, with what its kind is given (contracts/ say what)."""
     return find(kind, part.spec).build(part.options, **context)
@@ -76,7 +72,7 @@ def build_process(parts: Parts, tokenizer: Tokenizer, *, seed: int = 0) -> Proce
                 f"tokenizer '{parts.tokenizer.spec}' as it is set plans bars before their notes, and process "
                 f"'{offer.name}' cannot read that: choose --process masked or autoregressive, or tokens without a plan."
             )
-        places = kind.positions(offer.options(parts.process.options), tokenizer, parts.length, BARS)
+        places = kind.positions(offer.options(parts.process.options), tokenizer, parts.length, parts.bars)
         backbone = build("backbone", parts.backbone, length=places)
         schedule = build("schedule", parts.schedule)
         process: Process = build("process", parts.process, tokenizer=tokenizer, backbone=backbone, schedule=schedule)

@@ -63,6 +63,7 @@ def done_by_main(work: Callable[[], T]) -> T:
     from accelerate.utils import broadcast_object_list
 
     PartialState(cpu=on_cpu())
+    meet()
     outcome: list[Any] = [None, None]
     failure: DiffmidiError | None = None
     if is_main():
@@ -77,6 +78,17 @@ def done_by_main(work: Callable[[], T]) -> T:
         raise SystemExit(outcome[1])
     result: T = outcome[0]
     return result
+
+
+def meet() -> None:
+    """Have all processes notice when one of them dies (peers.py). Accelerate's state has been made."""
+    from accelerate import PartialState
+    from accelerate.utils import broadcast_object_list
+
+    from diffmidi_core.machine.peers import join
+
+    state = PartialState()
+    join(state.process_index, state.num_processes, broadcast_object_list)
 
 
 def main_only(error: DiffmidiError) -> DiffmidiError | SystemExit:

@@ -15,7 +15,7 @@ from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.data.prepare import TOKENIZER
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.machine.build import build, build_tokenizer
-from diffmidi_core.machine.ranks import is_main, on_cpu, started_alone
+from diffmidi_core.machine.ranks import is_main, meet, on_cpu, started_alone
 from diffmidi_core.sections import Part, TrainConfig
 
 if TYPE_CHECKING:
@@ -43,10 +43,15 @@ class Surroundings:
         """The chosen listeners; only the main process has any."""
         if not is_main():
             return Hooks(silent=True)
-        hooks = Hooks((part.label, build("hook", part)) for part in self.listeners)
+        own = [(type(listener).__name__, listener) for listener in self._own_listeners()]
+        hooks = Hooks([*own, *((part.label, build("hook", part)) for part in self.listeners)])
         if (remark := started_alone()) is not None:
             hooks.warn(remark)
         return hooks
+
+    def _own_listeners(self) -> list[object]:
+        """Those that nobody has to choose."""
+        return []
 
     @cached_property
     def precision(self) -> str:
@@ -67,9 +72,9 @@ class Surroundings:
         precision = self.precision
         # DeepSpeed's own way would cast all weights; it is told to leave that to autocast.
         ours = precision == "fp32" or is_chosen()
-        return allow_for(
-            Accelerator(cpu=on_cpu(), mixed_precision="no" if ours else precision), self.training, precision
-        )
+        accelerator = Accelerator(cpu=on_cpu(), mixed_precision="no" if ours else precision)
+        meet()
+        return allow_for(accelerator, self.training, precision)
 
     def autocast(self) -> AbstractContextManager[None]:
         """Mixed precision outside of training. (The accelerator's knows nothing of it where DeepSpeed trains.)"""
@@ -105,6 +110,7 @@ class Session(Surroundings):
         changed: what this command changed of a run that had begun to train, dotted name to [old, new].
         profile: whether training is to leave a profile of a few steps (train/profile.py).
         begin_from: the run and the checkpoint that a new run takes its weights from.
+        plan: how many iterations its minutes come to, where this command has settled it (train/plan.py).
     """
 
     folder: RunFolder
@@ -112,9 +118,15 @@ class Session(Surroundings):
     changed: Mapping[str, Any] = field(default_factory=dict)
     profile: bool = False
     begin_from: tuple[Path, Any] | None = None
+    plan: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         super().__init__(self.config.hooks, precision=self.config.precision, training=self.config.train)
+
+    def _own_listeners(self) -> list[object]:
+        from diffmidi_core.machine.run_log import RUN_LOG, RunLog
+
+        return [RunLog(self.folder.path / RUN_LOG)]
 
     @cached_property
     def tokenizer(self) -> Tokenizer:

@@ -68,6 +68,13 @@ class Metre:
         stretch: Column = np.maximum(np.searchsorted(before, bar, side="right") - 1, 0)
         return stretch
 
+    def bar_lines(self, bar: Column, ticks_per_quarter: int) -> Column:
+        """[N] bars, counted as `bars` counts them -> [N] the tick at which each begins."""
+        starts, length, before = self._columns(ticks_per_quarter)
+        stretch = self.stretch_of_bar(bar, ticks_per_quarter)
+        lines: Column = starts[stretch] + (bar - before[stretch]) * length[stretch]
+        return lines
+
     def _columns(self, ticks_per_quarter: int) -> tuple[Column, Column, Column]:
         """[S] of each stretch its first tick, the ticks in a bar of it, and how many bars stand before it."""
         starts = np.array([stretch.start for stretch in self.stretches])

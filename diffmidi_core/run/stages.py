@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +21,6 @@ from diffmidi_core.machine.session import Session
 from diffmidi_core.machine.stop import Stop
 from diffmidi_core.request import Request
 from diffmidi_core.saved.draw import DrawFolder
-from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.saved.lock import hold
 
 
@@ -88,7 +88,7 @@ def run(session: Session, *, resume: bool = False) -> DrawFolder | None:
     from diffmidi_core.draw.model import open_model
     from diffmidi_core.draw.sample import sample
     from diffmidi_core.judge.evaluate import evaluate
-    from diffmidi_core.show.render import render
+    from diffmidi_core.show.render import render, render_first
     from diffmidi_core.show.report import report
     from diffmidi_core.train.beginning import remember_origin
     from diffmidi_core.train.loop import train
@@ -98,11 +98,11 @@ def run(session: Session, *, resume: bool = False) -> DrawFolder | None:
     # Before the accelerator: reading music needs none, and mistakes in the data come out at once.
     if not (resume and (session.folder.data / REPORT).exists()):
         prepare_data(session, command="run")
-    train(session, resume=resume)
+    train(session, resume=resume, aloud=lambda drawn: render_first(drawn, config.renderers))
     model = open_model(session.folder.path)
     request = Request(**config.sample.model_dump(), seed=config.seed, sampler=config.sampler)
-    done = done_by_main(lambda: _drawn(session.folder, model.fingerprint, request))
-    draw = DrawFolder(done) if done else sample(session, model, request, session.folder.draws)
+    begun = done_by_main(lambda: _begun(session, model.fingerprint, request))
+    draw = sample(session, model, request, session.folder.draws, begun=DrawFolder(begun) if begun else None)
     evaluate(session, session.folder, model, draw, config.metrics, config.evaluate)
     if session.accelerator.is_main_process:
         render(session, draw, config.renderers)
@@ -112,12 +112,13 @@ def run(session: Session, *, resume: bool = False) -> DrawFolder | None:
     return draw if session.accelerator.is_main_process else None
 
 
-def _drawn(folder: RunFolder, fingerprint: str, request: Request) -> Path | None:
-    """The newest draw, where it is already what is asked: a run that was stopped after drawing draws nothing again."""
-    try:
-        draw = folder.draw()
+def _begun(session: Session, fingerprint: str, request: Request) -> Path | None:
+    """The newest draw of what is asked, whole or not: a run that was stopped while or after drawing goes on with it."""
+    for draw in DrawFolder.all(session.folder.draws):
         stored = draw.request()
-        done = len(draw.pieces()) == stored.request.count
-    except DiffmidiError:
-        return None
-    return draw.path if done and stored.request == request and stored.model.fingerprint == fingerprint else None
+        same = stored.request == request and stored.precision == session.asked_precision
+        if not draw.while_training and same and stored.model.fingerprint == fingerprint:
+            with suppress(DiffmidiError):  # one that is damaged is left as it is
+                draw.in_order()
+                return draw.path
+    return None

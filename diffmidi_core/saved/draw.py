@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from diffmidi_core import __version__
 from diffmidi_core.errors import DiffmidiError, UsageError
-from diffmidi_core.files import read_json, write_json
+from diffmidi_core.files import MOST_JSON, check_regular, read_json, sweep, whole_file, write_json
 from diffmidi_core.request import Request
 
 WHILE_TRAINING = "step-"
@@ -31,7 +31,7 @@ class ModelReference(BaseModel):
 
 
 class StoredRequest(BaseModel):
-    """request.json: what was asked, of what, when."""
+    """request.json: what was asked, of what, when, and what it was to be computed in."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -39,6 +39,7 @@ class StoredRequest(BaseModel):
     at: datetime
     model: ModelReference
     request: Request
+    precision: str = "auto"
 
 
 class PieceRecord(BaseModel):
@@ -110,6 +111,16 @@ class DrawFolder:
         return asked[0]
 
     @classmethod
+    def unfinished(cls, draws: Path, name: str | None = None) -> DrawFolder:
+        """The draw to go on with: that of a name, or the newest that is not complete, or the newest where all are.
+
+        DiffmidiError where there is none.
+        """
+        newest = cls.choose(draws, name, "there is nothing to go on with, so leave out --resume")
+        asked = [newest] if name is not None else [draw for draw in cls.all(draws) if not draw.while_training]
+        return next((draw for draw in asked if not draw.is_complete), newest)
+
+    @classmethod
     def all(cls, draws: Path) -> list[DrawFolder]:
         """Every draw that was begun, the newest first; those whose request cannot be read are left out."""
         dated = []
@@ -133,16 +144,20 @@ class DrawFolder:
         is_run = (above / "config.json").is_file() and (above / "checkpoints").is_dir()
         return above if self.path.parent.name == "draws" and is_run else None
 
-    def begin(self, model: ModelReference, request: Request) -> None:
-        """Write down what is asked."""
-        stored = StoredRequest(at=datetime.now(UTC), model=model, request=request)
+    def begin(self, model: ModelReference, request: Request, precision: str = "auto") -> None:
+        """Write down what is asked. The record is there before any piece is, so that the folder is known for a draw."""
+        self._append("")
+        stored = StoredRequest(at=datetime.now(UTC), model=model, request=request, precision=precision)
         write_json(self.request_file, stored.model_dump(mode="json"))
 
     def add(self, piece: PieceRecord) -> None:
         """Append a piece to the record."""
+        self._append(piece.model_dump_json() + "\n")
+
+    def _append(self, text: str) -> None:
         try:
             with self.record_file.open("a", encoding="utf-8") as file:
-                file.write(piece.model_dump_json() + "\n")
+                file.write(text)
         except OSError as error:
             raise DiffmidiError(f"{self.record_file} cannot be written: {error.strerror or error}.") from error
 
@@ -154,15 +169,26 @@ class DrawFolder:
             raise DiffmidiError(f"{self.request_file} is not the request of a draw ({_first(error)}).") from None
 
     def pieces(self) -> list[PieceRecord]:
-        """The pieces that came so far. A line that a killed process left half-written is no piece.
+        """The pieces that came so far. Raises DiffmidiError where there is none, or where the record is damaged."""
+        records = self.so_far()
+        if not records:
+            model = self.run or "MODEL"
+            raise DiffmidiError(
+                f"there is no piece in {self.path}: its drawing was stopped before the first was done. Go on by "
+                f"`diffmidi sample {model} --resume --name {self.path.name}`."
+            )
+        return records
 
-        Raises DiffmidiError where there is none, or where the record is damaged.
-        """
+    def so_far(self) -> list[PieceRecord]:
+        """The same, and none where none came. A line that a killed process left half-written is no piece."""
         try:
+            check_regular(self.record_file, most=MOST_JSON)
             lines = self.record_file.read_text(encoding="utf-8").split("\n")
         except FileNotFoundError:
             lines = [""]
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise DiffmidiError(f"{self.record_file} cannot be read: {error.strerror or error}.") from error
+        except UnicodeDecodeError as error:
             raise DiffmidiError(f"{self.record_file} cannot be read: {error}.") from error
         records = []
         for number, line in enumerate(lines[:-1], start=1):
@@ -170,8 +196,31 @@ class DrawFolder:
                 records.append(PieceRecord.model_validate_json(line))
             except ValidationError as error:
                 raise DiffmidiError(f"{self.record_file}, line {number}: not a piece ({_first(error)}).") from None
-        if not records:
-            raise DiffmidiError(f"there is no piece in {self.path}: its drawing was stopped before the first was done.")
+        return records
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all pieces came that were asked for."""
+        return len(self.so_far()) >= self.request().request.count
+
+    def in_order(self) -> list[PieceRecord]:
+        """The pieces that came so far, none perhaps. Raises DiffmidiError unless they are the first ones, in order."""
+        records = self.so_far()
+        if [piece.number for piece in records] != list(range(1, len(records) + 1)):
+            raise DiffmidiError(
+                f"{self.record_file} does not hold the first {len(records)} pieces in their order, so that drawing "
+                "cannot go on after them: draw anew, without --resume."
+            )
+        return records
+
+    def take_up(self) -> list[PieceRecord]:
+        """The same, to go on after them: what a killed process left half-written is removed."""
+        records = self.in_order()
+        sweep(self.path)
+        written = self.record_file.read_bytes() if self.record_file.exists() else b""
+        if not written.endswith(b"\n") and written:
+            with whole_file(self.record_file) as temporary:
+                temporary.write_bytes(written[: written.rfind(b"\n") + 1])
         return records
 
     def files(self, pieces: Sequence[PieceRecord], suffix: str) -> list[Path]:

@@ -19,8 +19,10 @@ from diffmidi_core.errors import DiffmidiError, UnreadableError, UsageError
 from diffmidi_core.files import read_json, write_json
 from diffmidi_core.registry import find
 from diffmidi_core.saved.lengths import DataLengths
+from diffmidi_core.saved.tensor_file import check_size
 from diffmidi_core.saved.typical import Typical
-from diffmidi_core.sections import Part, SampleConfig
+from diffmidi_core.sections import BARS, Part, SampleConfig
+from diffmidi_core.wording import first_mistake
 
 PARTS = ("tokenizer", "backbone", "schedule", "process")
 """Kinds of parts that a model is built from."""
@@ -121,6 +123,7 @@ class Manifest(_Stored):
         step: the iteration that the weights are of.
         sampler, sample: how it draws unless it is asked otherwise.
         length: tokens in a window.
+        bars: bars in a window at most, where its tokens are laid out in bars.
         lengths: of the music that it was trained on.
         typical: the tempo and the metre of that music, in which new pieces are played.
         weights: names the weights; an export has that of its checkpoint.
@@ -139,6 +142,7 @@ class Manifest(_Stored):
     sampler: Part
     sample: SampleConfig
     length: int = Field(ge=1)
+    bars: int = Field(BARS, ge=1)
     precision: Literal["auto", "fp32", "bf16", "fp16"]
     tokenizer_fingerprint: str
     lengths: Annotated[DataLengths, AfterValidator(_plausible)]
@@ -155,7 +159,7 @@ class Manifest(_Stored):
         tokenizer_fingerprint: str,
         lengths: DataLengths,
         typical: Typical,
-        training: Training,
+        training: Training | None,
     ) -> Self:
         """Of what a run trains; the files are filled in when they are written."""
         return cls(
@@ -167,6 +171,7 @@ class Manifest(_Stored):
             sampler=config.sampler,
             sample=config.sample,
             length=config.length,
+            bars=config.bars,
             precision=config.precision,
             tokenizer_fingerprint=tokenizer_fingerprint,
             lengths=lengths,
@@ -206,6 +211,9 @@ class Manifest(_Stored):
         """Raises DiffmidiError that names a file which is missing, or is not as it was written."""
         for name in {*needed} - self.files.keys():
             raise DiffmidiError(f"{folder} does not hold {name}: it is not whole, so {remedy}")
+        for name in self.files:
+            if name.endswith(".safetensors"):
+                check_size(folder / name, remedy)
         verify(folder, self.files, remedy)
 
     def check_installed(self, folder: Path) -> None:
@@ -299,10 +307,3 @@ def read_model(folder: Path, which: Which = None) -> Manifest:
     manifest = Manifest.read(where / MANIFEST) if is_run(folder) else Manifest.read(where / CONFIG, AGAIN)
     manifest.check_installed(where)
     return manifest
-
-
-def first_mistake(error: ValidationError) -> str:
-    """Where pydantic's first error is, and what is wrong there."""
-    mistake = error.errors(include_url=False)[0]
-    message = str(mistake["msg"]).removeprefix("Value error, ")
-    return f"{'.'.join(map(str, mistake['loc'])) or 'all of it'}: {message[:1].lower()}{message[1:]}"

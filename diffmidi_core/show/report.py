@@ -47,7 +47,9 @@ def _training(session: Session) -> TrainingMusic | None:
     from diffmidi_core.judge.music import training_music
 
     try:
-        dataset = TokenDataset(session.folder.data, session.tokenizer, length=session.config.length)
+        dataset = TokenDataset(
+            session.folder.data, session.tokenizer, length=session.config.length, bars=session.config.bars
+        )
     except DiffmidiError as error:  # the tokenizer is not installed any more, or the data are damaged
         session.hooks.warn(f"The report does without the training music: {error}")
         return None

@@ -73,7 +73,8 @@ class Feed:
         windows = self.windows(step)
         first = self.rank * self.rows
         share = _share(windows, first, self.ranks)
-        batch = replace(self.dataset.batch(windows[first : first + self.rows]), share=share)
+        longest = max(window.end - window.start for window in windows)
+        batch = replace(self.dataset.batch(windows[first : first + self.rows], longest=longest), share=share)
         return batch.pinned() if self.pin else batch
 
 

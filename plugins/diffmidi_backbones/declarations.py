@@ -10,28 +10,21 @@ from pydantic import model_validator
 from diffmidi.api import Declaration, Field, Options, UserPath
 
 
-class EncoderOptions(Options):
-    """Options of every encoder of transformers; `size` is a preset of others, each of which can be set alone."""
+class SizedOptions(Options):
+    """Options of every transformer; `size` is a preset of others, each of which can be set alone."""
 
     presets: ClassVar[Mapping[str, Mapping[str, int]]]
     divided: ClassVar[str]
     """The option that the heads divide among them."""
 
     size: Literal["tiny", "small", "base"] = Field("small", description="preset of widths, layers and heads")
-    width: int = Field(256, ge=8, description="H, size of the hidden features (hidden_size)")
-    layers: int = Field(4, ge=1, description="transformer layers (num_hidden_layers)")
-    heads: int = Field(4, ge=1, description="attention heads; they divide the width (num_attention_heads)")
-    feed_forward: int = Field(1024, ge=8, description="width inside the feed-forward blocks (intermediate_size)")
-    dropout: float = Field(0.1, ge=0, lt=1, description="dropout on features (hidden_dropout_prob)")
-    attention_dropout: float = Field(0.0, ge=0, lt=1, description="dropout on attention (attention_probs_dropout_prob)")
-    activation: Literal["gelu", "gelu_new", "relu", "silu"] = Field("gelu", description="hidden_act")
-    attention: Literal["auto", "sdpa", "eager"] = Field(
-        "auto", description="attention kernel; auto: sdpa, and eager on a CPU, where it is faster up to 512 positions"
-    )
+    width: int = Field(256, ge=8, description="H, size of the hidden features")
+    layers: int = Field(4, ge=1, description="transformer layers")
+    heads: int = Field(4, ge=1, description="attention heads; they divide the width")
+    feed_forward: int = Field(1024, ge=8, description="width inside the feed-forward blocks")
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout on features")
+    attention_dropout: float = Field(0.0, ge=0, lt=1, description="dropout on attention")
     initializer_range: float = Field(0.02, gt=0, description="standard deviation of the initial weights")
-    layer_norm_eps: float = Field(1e-12, gt=0, description="added to the variance in LayerNorm")
-    max_positions: int = Field(0, ge=0, description="size of the position table; 0: as many as the run's windows have")
-    pretrained: UserPath | None = Field(None, description="folder with local weights (config.json, model.safetensors)")
 
     @model_validator(mode="before")
     @classmethod
@@ -52,6 +45,18 @@ class EncoderOptions(Options):
         """A new size replaces the sizes that an older one had filled in."""
         kept = {key: value for key, value in below.items() if "size" not in above or key not in cls.presets["small"]}
         return {**kept, **above}
+
+
+class EncoderOptions(SizedOptions):
+    """Options of every encoder of transformers."""
+
+    activation: Literal["gelu", "gelu_new", "relu", "silu"] = Field("gelu", description="hidden_act")
+    attention: Literal["auto", "sdpa", "eager"] = Field(
+        "auto", description="attention kernel; auto: sdpa, and eager on a CPU, where it is faster up to 512 positions"
+    )
+    layer_norm_eps: float = Field(1e-12, gt=0, description="added to the variance in LayerNorm")
+    max_positions: int = Field(0, ge=0, description="size of the position table; 0: as many as the run's windows have")
+    pretrained: UserPath | None = Field(None, description="folder with local weights (config.json, model.safetensors)")
 
 
 class BertOptions(EncoderOptions):
@@ -85,6 +90,33 @@ class ElectraOptions(EncoderOptions):
     hidden: int = Field(192, ge=8, description="width inside the encoder (hidden_size)")
 
 
+class ModernOptions(SizedOptions):
+    """Options of `modern`. A preset has as many parameters as BERT's of that name, and as many layers and heads.
+
+    SwiGLU has three matrices where BERT's feed-forward blocks have two, which are hence a third narrower.
+    """
+
+    presets: ClassVar = {
+        "tiny": {"width": 64, "layers": 2, "heads": 2, "feed_forward": 88},
+        "small": {"width": 256, "layers": 4, "heads": 4, "feed_forward": 688},
+        "base": {"width": 768, "layers": 12, "heads": 12, "feed_forward": 2048},
+    }
+    divided: ClassVar = "width"
+
+    feed_forward: int = Field(688, ge=8, description="width inside the feed-forward blocks")
+    rotary_base: float = Field(10_000.0, gt=1, description="base of the wavelengths of rotary positions, in places")
+    table: bool = Field(False, description="add a learned vector of its place to each position as well")
+    norm_eps: float = Field(1e-6, gt=0, description="added to the mean square in RMSNorm")
+
+    @model_validator(mode="after")
+    def _rotary_needs_pairs(self) -> Self:
+        if self.width % (2 * self.heads):
+            raise ValueError(
+                f"width / heads must be even, for rotary positions turn pairs ({self.width} / {self.heads})"
+            )
+        return self
+
+
 bert = Declaration(
     summary="BERT encoder (transformers), from nothing or from local weights; the paper's denoiser",
     implementation="diffmidi_backbones.bert:Bert",
@@ -96,4 +128,10 @@ electra = Declaration(
     implementation="diffmidi_backbones.electra:Electra",
     options=ElectraOptions,
     tiny={"size": "tiny", "width": 8, "hidden": 16, "feed_forward": 32, "layers": 1},
+)
+modern = Declaration(
+    summary="transformer of today: rotary positions, SwiGLU, RMSNorm; keeps keys and values in drawing",
+    implementation="diffmidi_backbones.modern:Modern",
+    options=ModernOptions,
+    tiny={"size": "tiny", "width": 16, "feed_forward": 32, "layers": 1},
 )

@@ -18,8 +18,13 @@ SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
 _APPLE_DOUBLE = "._"
 """How macOS names the file that holds the attributes of another one."""
 
-_MARKS = ({"config.json", "data"}, {"config.json", "checkpoints"}, {"request.json", "record.jsonl"})
-"""What a folder holds that is a run of ours, or a draw."""
+_MARKS = (
+    {"config.json", "data"},
+    {"config.json", "checkpoints"},
+    {"config.json", "model.safetensors"},
+    {"request.json", "record.jsonl"},
+)
+"""What a folder holds that is a run of ours, a model that was exported (with a sample of its music), or a draw."""
 _OURS = {"config.json", "request.json"}
 
 
@@ -28,7 +33,7 @@ class Folder(Source):
 
     Links to files are followed, links to directories are not: they may lead back up. What is met and cannot be read,
     a directory without permission among it, is still a piece, which `read` refuses: it is counted, not passed over.
-    Runs and draws of ours are left out, unless one is named itself.
+    Runs, exported models and draws of ours are left out, unless one is named itself.
     """
 
     options: FolderOptions

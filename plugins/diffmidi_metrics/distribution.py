@@ -19,15 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffmidi.api.metric import Array, Figure, Row, Sample, SampleMetric, Summary, normal_interval, notes_of
+from diffmidi_metrics.densities import Grid, distances
 from diffmidi_metrics.pitch import pitch_classes
 
 Indices = NDArray[np.int64]
 
-GRID = 512
-"""Points that densities are compared at."""
-
-FLOOR = 1e-6
-"""The share of either density that is spread evenly over the grid, so that no logarithm is infinite."""
+MOST = 256
+"""Pieces of either set that are compared, at most: there are as many distances as pairs of them. Of more pieces so many
+are drawn, always the same, and figures say so."""
 
 RESAMPLES = 200
 """Bootstrap samples of pieces; distances make each of them dear."""
@@ -62,42 +61,6 @@ def features(sample: Sample) -> dict[str, Array]:
     }
 
 
-def distances(ours: Array, theirs: Array) -> Array:
-    """[N, M] Euclidean distances of the rows of [N, F] and [M, F]."""
-    found: Array = np.sqrt(((ours[:, None] - theirs[None]) ** 2).sum(-1))
-    return found
-
-
-class Grid:
-    """One grid for the densities of several sets of distances, with room for the tails of all of them.
-
-    Distances are rounded to its points first, so that a density is a histogram under a kernel.
-    """
-
-    def __init__(self, *sets: Array) -> None:
-        room = 4 * max(bandwidth(each) for each in sets)
-        self.low = min(float(each.min()) for each in sets) - room
-        self.step = (max(float(each.max()) for each in sets) + room - self.low) / (GRID - 1)
-
-    def density(self, values: Array) -> Array:
-        """[GRID] probabilities that sum to 1: a kernel density estimate; where all values are one, a single spike."""
-        place = (values - self.low) / self.step if self.step else np.zeros(len(values))
-        histogram = np.bincount(np.rint(place).astype(np.int64), minlength=GRID).astype(np.float64)
-        width = bandwidth(values) / self.step if self.step else 0.0
-        if width > 0:
-            reach = np.arange(-GRID + 1, GRID)
-            histogram = np.convolve(histogram, np.exp(-((reach / width) ** 2) / 2), mode="full")[
-                GRID - 1 : 2 * GRID - 1
-            ]
-        share: Array = (1 - FLOOR) * histogram / histogram.sum() + FLOOR / GRID
-        return share
-
-
-def bandwidth(values: Array) -> float:
-    """Scott's rule in one dimension: s n^(−1/5)."""
-    return float(values.std(ddof=1)) * len(values) ** -0.2 if len(values) > 1 else 0.0
-
-
 class _Compared(SampleMetric):
     """The mean over the features, and each of them; intervals from pieces drawn anew in both sets.
 
@@ -118,15 +81,17 @@ class _Compared(SampleMetric):
 
     def summarise(self, rows: Sequence[Row], reference: Sequence[Row] = ()) -> Summary:
         """None without at least one sample and four pieces of reference."""
-        ours, theirs = _vectors(rows), _vectors(reference)
-        if not ours or not theirs or len(next(iter(theirs.values()))) < 4:
+        all_ours, all_theirs = _vectors(rows), _vectors(reference)
+        if not all_ours or not all_theirs or _count(all_theirs) < 4:
             return None
+        ours, theirs = _some(all_ours), _some(all_theirs)
         found, spread = self._scores(ours, theirs, resample=True)
         beside, _ = self._scores(*_halves(theirs), resample=False)
-        count = len(next(iter(ours.values())))
+        count, skipped = _count(ours), len(rows) - _count(all_ours)
+        note = _drawn(("samples", ours, all_ours), ("pieces of the reference", theirs, all_theirs))
         figures = {}
         for name, value in found.items():
-            figure = Figure(value, self.unit, count, "samples", reference=beside[name], skipped=len(rows) - count)
+            figure = Figure(value, self.unit, count, "samples", note=note, reference=beside[name], skipped=skipped)
             if count > 1:
                 error, interval = normal_interval(value, spread[name], 0, self.most, count)
                 figure = replace(figure, error=error, interval=interval)
@@ -136,7 +101,7 @@ class _Compared(SampleMetric):
     def _scores(
         self, ours: dict[str, Array], theirs: dict[str, Array], *, resample: bool
     ) -> tuple[dict[str, float], dict[str, Array]]:
-        n, m = (len(next(iter(each.values()))) for each in (ours, theirs))
+        n, m = _count(ours), _count(theirs)
         rng = np.random.default_rng(0)
         draws = [(rng.integers(n, size=n), _several(rng, m)) for _ in range(RESAMPLES if resample else 0)]
         drawn = [(np.arange(n), np.arange(m)), *draws]
@@ -145,15 +110,16 @@ class _Compared(SampleMetric):
         return {name: float(row[0]) for name, row in table.items()}, {name: row[1:] for name, row in table.items()}
 
     def _of_feature(self, ours: Array, theirs: Array, drawn: Sequence[tuple[Indices, Indices]]) -> list[float]:
-        within, across = distances(theirs, theirs), distances(ours, theirs)
         pairs = np.triu_indices(len(theirs), 1)
-        grid = Grid(within[pairs], across.ravel())
+        within, across = distances(theirs, theirs)[pairs], distances(ours, theirs).ravel()
+        grid = Grid(within, across)
+        within_at, across_at = grid.places(within), grid.places(across)
         scores = []
         for mine, other in drawn:
-            first, second = other[pairs[0]], other[pairs[1]]
-            apart = first != second  # a piece drawn twice is not two pieces that are alike
-            p = grid.density(within[first[apart], second[apart]])
-            q = grid.density(across[np.ix_(mine, other)].ravel())
+            # How often each piece was drawn. A piece drawn twice is not two pieces that are alike.
+            n, m = (np.bincount(some, minlength=len(of)).astype(float) for some, of in ((mine, ours), (other, theirs)))
+            p = grid.weighed(within, within_at, m[pairs[0]] * m[pairs[1]])
+            q = grid.weighed(across, across_at, np.outer(n, m).ravel())
             scores.append(self.compare(p, q))
         return scores
 
@@ -190,8 +156,30 @@ def _vectors(rows: Sequence[Row]) -> dict[str, Array]:
     return {name: table[:, [each == name for each in names]] for name in dict.fromkeys(names)}
 
 
+def _count(vectors: dict[str, Array]) -> int:
+    return len(next(iter(vectors.values())))
+
+
+def _some(vectors: dict[str, Array]) -> dict[str, Array]:
+    """The features of MOST pieces, where there are more; the same ones at every call."""
+    if _count(vectors) <= MOST:
+        return vectors
+    drawn = np.sort(np.random.default_rng(0).choice(_count(vectors), MOST, replace=False))
+    return {name: each[drawn] for name, each in vectors.items()}
+
+
+def _drawn(*sets: tuple[str, dict[str, Array], dict[str, Array]]) -> str:
+    """Of which sets not all pieces were compared, for the reader of a figure; "" where they were."""
+    parts = [
+        f"{_count(some):,} of the {_count(every):,} {what}"
+        for what, some, every in sets
+        if _count(some) < _count(every)
+    ]
+    return f"on {' and '.join(parts)}, drawn at random with seed 0" if parts else ""
+
+
 def _halves(vectors: dict[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
-    order = np.random.default_rng(0).permutation(len(next(iter(vectors.values()))))
+    order = np.random.default_rng(0).permutation(_count(vectors))
     one, other = np.array_split(order, 2)
     return {name: each[other] for name, each in vectors.items()}, {name: each[one] for name, each in vectors.items()}
 

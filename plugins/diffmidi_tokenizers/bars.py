@@ -143,7 +143,7 @@ def _onto_positions(notes: Notes, ticks_per_quarter: int, metre: Metre, lattice:
     if metre.replaced:
         since -= downbeat(since, metre.stretches[0].bar(lattice.ticks_per_quarter))
     if lattice.shifts is None:
-        since -= _late(starts + since, since, int(step.max()), lattice.ticks_per_quarter // 4)
+        since -= sixteenths_late(starts + since, since, int(step.max()), lattice.ticks_per_quarter // 4)
     else:
         since = _shifted(since, lattice.shifts, lattice.step(4))
     # Only the first stretch has bars before it, and none may begin before the one after it ends.
@@ -169,7 +169,7 @@ def _shifted(since: Column, shifts: Column, step: int) -> Column:
     return near(since - late) if 4 * alike > 3 * len(since) else since
 
 
-def _late(onset: Column, since: Column, step: int, sixteenth: int) -> int:
+def sixteenths_late(onset: Column, since: Column, step: int, sixteenth: int) -> int:
     """By how many ticks a piece is late against the sixteenths of its bars, where three onsets in four are so alike.
 
     An offset of more than half a position is no rounding error of a player's. Given is a whole number of the widest

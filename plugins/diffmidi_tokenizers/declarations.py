@@ -7,16 +7,17 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import field_validator, model_validator
 
-from diffmidi.api import Declaration, Field, Options, UserPath
+from diffmidi.api import Declaration, Field, Options, TokenizerDeclaration, UserPath
 
 
 class NoteTokensOptions(Options):
     """Options of `mmm`."""
 
-    layout: Literal["aligned", "run", "paper"] = Field(
+    layout: Literal["aligned", "run", "paper", "cells"] = Field(
         "aligned",
         description="aligned: `t p v d` for every note; run: notes that start together share their `t`, long rests "
-        "chain; paper: `p v d` only, without time",
+        "chain; paper: `p v d` only, without time; cells: bars and tracks, each cell with its metre, tempo, track and "
+        "count of notes before the notes",
     )
     grid: int | str = Field(
         12,
@@ -43,6 +44,15 @@ class NoteTokensOptions(Options):
     zero_length: Literal["drop", "step"] = Field(
         "drop", description="what happens to notes that end on the tick they start: dropped, or one step long"
     )
+    max_count: int = Field(
+        64, ge=1, le=256, description="cells: most notes of a track in a bar; what is over it is left out"
+    )
+    same_tracks: int = Field(
+        4, ge=1, le=16, description="cells: tracks of one kind (such as voices) that are kept apart; more join the last"
+    )
+    frame: int = Field(
+        2, ge=1, le=8, description="cells on a grid of milliseconds: seconds in a frame, which stands for a bar"
+    )
 
     @field_validator("grid", mode="before")
     @classmethod
@@ -58,11 +68,16 @@ class NoteTokensOptions(Options):
         return f"{int(number)}ms" if unit else int(number)
 
 
-mmm = Declaration(
+WINDOWS = {"aligned": 128, "run": 128, "paper": 126, "cells": 1024}
+"""Tokens in a window by layout: whole groups; of cells, eight bars of most music."""
+
+
+mmm = TokenizerDeclaration(
     summary="the notes as text, `t p v d` (time, pitch, velocity, duration); not the published MMM: that is miditok's",
-    implementation="diffmidi_tokenizers.note_tokens:NoteTokens",
+    implementation="diffmidi_tokenizers.mmm:Mmm",
     options=NoteTokensOptions,
     tiny={"grid": 4, "velocities": 4, "max_duration": 4, "max_shift": 4},
+    window=lambda options: WINDOWS[options.layout],
 )
 
 

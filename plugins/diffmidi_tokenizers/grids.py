@@ -19,12 +19,14 @@ class Grid(ABC):
     Attributes:
         unit: what follows the number in a word of time.
         step: what that number says of one step.
+        steps: in a quarter note, at 120 a minute where they are milliseconds.
         ticks: in a step of a decoded score.
         ticks_per_quarter: of a decoded score, at 120 quarter notes a minute.
     """
 
     unit: str
     step: int
+    steps: int
     ticks: int
     ticks_per_quarter: int
 
@@ -33,6 +35,10 @@ class Grid(ABC):
         """Notes in ticks of the score -> notes in steps, the first onset at step 0, every note at least a step long.
         And the tick of step 0.
         """
+
+    def written(self, scale: Scale) -> list[str]:
+        """What follows the letter in the words of a scale."""
+        return [f"{length * self.step}{self.unit}" for length in scale.values]
 
     @abstractmethod
     def scale(self, first: int, longest: int) -> Scale:
@@ -55,15 +61,15 @@ class Beats(Grid):
     def __init__(self, steps_in_a_quarter: int) -> None:
         self.ticks = -(-LEAST_RESOLUTION // steps_in_a_quarter)
         self.ticks_per_quarter = self.ticks * steps_in_a_quarter
-        self._steps = steps_in_a_quarter
+        self.steps = steps_in_a_quarter
 
     def place(self, score: Score, notes: Notes) -> tuple[Notes, float]:
         """See `steps.on_grid`."""
-        return steps.on_grid(notes, score.ticks_per_quarter, self._steps)
+        return steps.on_grid(notes, score.ticks_per_quarter, self.steps)
 
     def timeline(self, score: Score, zero: float, moved: Moved | None) -> Timeline:
         """In quarter notes."""
-        return Timeline.of(score, zero, moved=moved, steps=self._steps)
+        return Timeline.of(score, zero, moved=moved, steps=self.steps)
 
     def onto(self, timeline: Timeline, score: Score) -> Score:
         """Every note at its quarter note."""
@@ -71,7 +77,7 @@ class Beats(Grid):
 
     def scale(self, first: int, longest: int) -> Scale:
         """Every number of steps."""
-        return even(first, longest * self._steps)
+        return even(first, longest * self.steps)
 
 
 class Milliseconds(Grid):
@@ -93,6 +99,7 @@ class Milliseconds(Grid):
 
     def __init__(self, milliseconds: int) -> None:
         self.step = self.ticks = milliseconds
+        self.steps = self.ticks_per_quarter // milliseconds
 
     def place(self, score: Score, notes: Notes) -> tuple[Notes, float]:
         """See `steps.on_clock`."""

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi.api.tokenizer import Grammar, Role
+from diffmidi.api.tokenizer import Grammar, Ids, Role
 
+LOWEST, HIGHEST = 21, 108
+PITCHES = np.arange(LOWEST, HIGHEST + 1)
 SPECIAL, PITCH, VELOCITY, DURATION, SHIFT = range(5)
 TYPES = ("special", "pitch", "velocity", "duration", "shift")
 ROLES: Mapping[str, Role] = {"pitch": "pitch", "velocity": "velocity", "duration": "duration", "shift": "time"}
@@ -39,3 +41,11 @@ def velocity_bins(bins: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     lowest = np.searchsorted(bin_of[1:], np.arange(bins + 1)) + 1
     highest = np.searchsorted(bin_of[1:], np.arange(bins + 1), side="right")
     return bin_of, (lowest + highest) // 2
+
+
+def rows(*columns: Ids) -> tuple[Ids, NDArray[np.int64]]:
+    """A row of words for each note, one after another; and where each begins."""
+    table = np.empty((len(columns[0]), len(columns)), dtype=np.int32)
+    for place, column in enumerate(columns):
+        table[:, place] = column
+    return table.ravel(), np.arange(0, table.size, len(columns))

@@ -33,11 +33,23 @@ from diffmidi.api.tokenizer import (
     score_of,
 )
 from diffmidi_tokenizers import steps
-from diffmidi_tokenizers.declarations import NoteTokensOptions
+from diffmidi_tokenizers.declarations import WINDOWS, NoteTokensOptions
 from diffmidi_tokenizers.grids import grid_of
-from diffmidi_tokenizers.layouts import DURATION, PITCH, ROLES, SHIFT, TYPES, VELOCITY, grammar_of, velocity_bins
+from diffmidi_tokenizers.layouts import (
+    DURATION,
+    HIGHEST,
+    LOWEST,
+    PITCH,
+    PITCHES,
+    ROLES,
+    SHIFT,
+    VELOCITY,
+    grammar_of,
+    rows,
+    velocity_bins,
+)
+from diffmidi_tokenizers.vocabulary import Block, Vocabulary
 
-LOWEST, HIGHEST = 21, 108
 CHAIN = 16
 """Most `t` words in a chain of the `run` layout: a longer rest (128 quarter notes by default) is clamped."""
 MAX_TICK = 2**31 - 1
@@ -87,36 +99,36 @@ class NoteTokens(Tokenizer):
         o = options
         self._timed = o.layout != "paper"
         self.group = {"aligned": 4, "paper": 3, "run": 1}[o.layout]
-        self.window = 128 if self.group != 3 else 126
+        self.window = WINDOWS[o.layout]
         self.grid = grid_of(o.grid)
         self.durations, self.shifts = self.grid.scale(1, o.max_duration), self.grid.scale(0, o.max_shift)
         self._max_gap = self.shifts.longest * (CHAIN if o.layout == "run" else 1)
-        blocks = [
-            SPECIALS,
-            [f"p{pitch}" for pitch in range(LOWEST, HIGHEST + 1)],
-            [f"v{velocity}" for velocity in range(1, o.velocities + 1)],
-            [f"d{length * self.grid.step}{self.grid.unit}" for length in self.durations.values],
-            [f"t{length * self.grid.step}{self.grid.unit}" for length in self.shifts.values] if self._timed else [],
-        ]
-        self._vocab = tuple(word for block in blocks for word in block)
-        sizes = [len(block) for block in blocks]
-        self._type_of = np.repeat(np.arange(len(TYPES), dtype=np.uint8), sizes)
-        # The pitch, velocity bin or number of steps that a word says.
-        said = [np.zeros(4), np.arange(LOWEST, HIGHEST + 1), np.arange(1, o.velocities + 1)]
-        said += [self.durations.values, self.shifts.values if self._timed else np.zeros(0)]
-        self._number_of = np.concatenate(said).astype(np.int64)
+        timed = self.shifts.values if self._timed else self.shifts.values[:0]
+        self._words = Vocabulary(
+            [
+                Block(PITCH, [f"p{pitch}" for pitch in PITCHES], PITCHES),
+                Block(VELOCITY, [f"v{each}" for each in range(1, o.velocities + 1)], np.arange(1, o.velocities + 1)),
+                Block(DURATION, [f"d{length}" for length in self.grid.written(self.durations)], self.durations.values),
+                Block(SHIFT, [f"t{length}" for length in self.grid.written(self.shifts)[: len(timed)]], timed),
+            ]
+        )
+        self._type_of, self._number_of = self._words.type_of, self._words.number_of
         self._bin_of, self._velocity_of = velocity_bins(o.velocities)
         # The ids of the words that say a pitch, a velocity, and numbers of steps.
-        words = [np.arange(128).clip(LOWEST, HIGHEST) - LOWEST, self._bin_of - 1]
-        words += [scale.word(np.arange(scale.longest + 1)) for scale in (self.durations, self.shifts)]
-        firsts = np.cumsum(sizes)[:-1]
-        self._ids_of = [(first + word).astype(np.int32) for first, word in zip(firsts, words, strict=True)]
+        self._ids_of = [
+            self._words.of(PITCH, np.arange(128).clip(LOWEST, HIGHEST) - LOWEST),
+            self._words.of(VELOCITY, self._bin_of - 1),
+            *(
+                self._words.of(kind, scale.word(np.arange(scale.longest + 1)))
+                for kind, scale in ((DURATION, self.durations), (SHIFT, self.shifts))
+            ),
+        ]
         self._grammar = grammar_of(o.layout, self._type_of.astype(np.int64))
 
     @property
     def vocab(self) -> tuple[str, ...]:
         """Specials, pitches, velocities, durations, shifts (none in layout `paper`)."""
-        return self._vocab
+        return self._words.words
 
     @property
     def grammar(self) -> Grammar:
@@ -199,12 +211,12 @@ class NoteTokens(Tokenizer):
 
     def transposition(self, semitones: int) -> Ids:
         """Pitch words by their pitch; those that would leave 21..108 have none."""
-        return self._saying({PITCH: self._said(PITCH) + semitones})
+        return self._words.saying({PITCH: self._words.said(PITCH) + semitones})
 
     def velocity_scaling(self, factor: float) -> Ids:
         """Velocity words by the middles of their bins."""
-        velocity = np.rint(self._velocity_of[self._said(VELOCITY)] * factor).astype(np.int64)
-        return self._saying({VELOCITY: self._bin_of[velocity.clip(1, 127)]})
+        velocity = np.rint(self._velocity_of[self._words.said(VELOCITY)] * factor).astype(np.int64)
+        return self._words.saying({VELOCITY: self._bin_of[velocity.clip(1, 127)]})
 
     def time_stretch(self, factor: float) -> Ids | None:
         """On a grid of milliseconds, words of time by the nearest length there is; none of them becomes no time."""
@@ -214,26 +226,12 @@ class NoteTokens(Tokenizer):
         if self.options.layout == "run" and factor != 1:
             # It may be a link of a chain, which would have to be joined anew.
             times[SHIFT][-1] = -1
-        return self._saying(times)
-
-    def _said(self, kind: int) -> NDArray[np.int64]:
-        """[M] what the words of a type say, rising."""
-        said: NDArray[np.int64] = self._number_of[self._type_of == kind]
-        return said
+        return self._words.saying(times)
 
     def _stretched(self, kind: int, factor: float) -> NDArray[np.int64]:
-        said = self._said(kind)
+        said = self._words.said(kind)
         stretched = np.rint(said * factor).astype(np.int64)
         return steps.nearest(said, np.maximum(stretched, said > 0))
-
-    def _saying(self, numbers: Mapping[int, NDArray[np.int64]]) -> Ids:
-        """A table [V] of the words themselves, but for some types: the words that say these numbers [M], or -1."""
-        table = np.arange(len(self._vocab), dtype=np.int32)
-        for kind, wanted in numbers.items():
-            words, said = np.flatnonzero(self._type_of == kind), self._said(kind)
-            place = np.searchsorted(said, wanted).clip(max=len(said) - 1)
-            table[words] = np.where(said[place] == wanted, words[place], -1)
-        return table
 
     def _playable(self, notes: Notes, counts: dict[str, int]) -> Notes:
         o = self.options
@@ -296,10 +294,10 @@ class NoteTokens(Tokenizer):
         pitch, velocity, duration, shift = self._ids_of
         note = pitch[notes.pitch], velocity.take(notes.velocity, mode="clip"), duration[notes.duration]
         if self.options.layout == "paper":
-            return _rows(*note)
+            return rows(*note)
         gap = steps.gaps(notes.onset)
         if self.options.layout == "aligned":
-            return _rows(shift[gap], *note)
+            return rows(shift[gap], *note)
         longest = self.shifts.longest
         chain = -(-gap // longest)
         chain[:1] = 1
@@ -321,11 +319,3 @@ class NoteTokens(Tokenizer):
         kind = self._type_of[ids]
         whole = (kind[:-2] == PITCH) & (kind[1:-1] == VELOCITY) & (kind[2:] == DURATION)
         return ids, np.flatnonzero(whole)
-
-
-def _rows(*columns: Ids) -> tuple[Ids, NDArray[np.int64]]:
-    """A row of words for each note, one after another; and where each begins."""
-    table = np.empty((len(columns[0]), len(columns)), dtype=np.int32)
-    for place, column in enumerate(columns):
-        table[:, place] = column
-    return table.ravel(), np.arange(0, table.size, len(columns))

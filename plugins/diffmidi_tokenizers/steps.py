@@ -72,7 +72,8 @@ def clamp_gaps(notes: Notes, limit: int) -> tuple[Notes, int]:
 
 
 def part_overlaps(notes: Notes) -> tuple[Notes, int]:
-    """Sorted notes without twins -> no note sounds into a later one of its own pitch; and how many did.
+    """Notes without twins, those of one pitch in order -> no note sounds into a later one of its own pitch; and how
+    many did. Pitches may be any numbers below 2^16, such as those of several tracks.
 
     As on a piano, striking a sounding key again ends the first note and starts the second, and the key sounds until
     the later of the two ends: no attack is lost, and no sound. So end_i = min(max(end_1 .. end_i), onset_i+1) over the
@@ -81,7 +82,7 @@ def part_overlaps(notes: Notes) -> tuple[Notes, int]:
     """
     if len(notes) == 0:
         return notes, 0
-    order = np.argsort(notes.pitch.astype(np.uint8), kind="stable")
+    order = np.argsort(notes.pitch.astype(np.uint16), kind="stable")
     # Pitches one after another on one long line, each past the end of the one before: one running maximum does for all.
     line = int((notes.onset + notes.duration).max()) + 1
     onset = notes.onset[order] + notes.pitch[order] * line
@@ -97,7 +98,7 @@ def part_overlaps(notes: Notes) -> tuple[Notes, int]:
 
 def until_struck_again(onset: NDArray[np.int64], pitch: NDArray[np.int64]) -> NDArray[np.int64]:
     """[N] onsets, sorted, and pitches -> steps to the next onset of each note's pitch, 2^31 where there is none."""
-    order = np.argsort(pitch.astype(np.uint8), kind="stable")
+    order = np.argsort(pitch.astype(np.uint16), kind="stable")
     room = np.full(len(onset), 2**31)
     follows = np.flatnonzero(pitch[order[1:]] == pitch[order[:-1]])
     room[order[follows]] = onset[order[follows + 1]] - onset[order[follows]]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from diffmidi.api import DiffmidiError, RefusedError
 from diffmidi.api.process import Support
@@ -226,3 +227,136 @@ def test_it_is_neither_saved_nor_trained():
     support = Support(LITTLE, 6)
     assert support.state_dict() == {}
     assert list(support.parameters()) == []
+
+
+BY_TURNS = Grammar(
+    types=("special", "a", "b"),
+    type_of=np.array([0, 0, 0, 0, 2, 1, 1, 2]),  # a: 5, 6; b: 4, 7; a and b by turns
+    next_state=np.array([[-1, 1, -1], [-1, -1, 0]]),
+)
+
+
+def test_one_type_a_position_draws_among_its_tokens():
+    support, rows = Support(BY_TURNS, 6), 20_000
+    logits = torch.randn(6, 8, generator=generator())
+    ids, fixed = blank(rows, 4)
+    drawn = support.draw(logits.expand(rows, -1, -1), ids, fixed, RowDraws.seeded(0, rows))
+    for place, tokens in enumerate([(5, 6), (4, 7), (5, 6), (4, 7)], start=1):
+        p = logits[place, list(tokens)].softmax(-1)
+        assert set(drawn[:, place].unique().tolist()) == set(tokens)
+        assert float((drawn[:, place] == tokens[0]).float().mean()) == pytest.approx(float(p[0]), abs=0.02)
+    best = support.legal_argmax(logits[None], ids[:1], fixed[:1])[0, 1:-1]
+    assert best.tolist() == [
+        max(tokens, key=lambda token: logits[place, token])
+        for place, tokens in enumerate([(5, 6), (4, 7), (5, 6), (4, 7)], start=1)
+    ]
+
+
+@pytest.mark.parametrize("one", [0, 1])
+def test_one_type_a_position_refuses_what_cannot_stand(one):
+    """A token of another type, fixed; and a position of which all tokens are left out."""
+    ids, fixed = blank(1, 4)
+    logits = torch.zeros(1, 6, 8)
+    if one:
+        ids[0, 2], fixed[0, 2] = 5, True
+    else:
+        logits[0, 2, [4, 7]] = -torch.inf
+    with pytest.raises(DiffmidiError, match="allow more"):
+        Support(BY_TURNS, 6).draw(logits, ids, fixed, RowDraws.seeded(0, 1))
+
+
+TWO_STARTS = Grammar(
+    types=("special", "a", "b", "c"),
+    type_of=np.array([0, 0, 0, 0, 1, 1, 2, 3]),
+    # 0: a to 1; 1: a or b to 0, c to 2; 2: c to 1, b to 2
+    next_state=np.array([[-1, 1, -1, -1], [-1, 0, 0, 2], [-1, -1, 2, 1]]),
+    start=(0, 2),
+    final=(0, 1),
+)
+
+
+def ways(text, state):
+    for token in text:
+        state = int(TWO_STARTS.next_state[state, TWO_STARTS.type_of[token]])
+        if state < 0:
+            return 0
+    return int(state in TWO_STARTS.final)
+
+
+@pytest.mark.parametrize("kept", [None, 2])
+def test_of_several_starts_each_begins_texts_of_its_own(kept):
+    """Against every text there is: one that two starts allow is drawn twice as often."""
+    support, rows = Support(TWO_STARTS, 6), 20_000
+    logits = torch.randn(6, 8, generator=generator(4))
+    ids, fixed = blank(rows, 4)
+    if kept is not None:
+        ids[:, kept], fixed[:, kept] = 7, True
+    expected = {}
+    for text in itertools.product(range(4, 8), repeat=4):
+        count = sum(ways(text, state) for state in TWO_STARTS.start)
+        if count and (kept is None or text[kept - 1] == 7):
+            p = logits.softmax(-1)[torch.arange(1, 5), list(text)]
+            expected[text] = count * float(p[[place for place in range(4) if place + 1 != kept]].prod())
+    total = sum(expected.values())
+    drawn = support.draw(logits.expand(rows, -1, -1), ids, fixed, RowDraws.seeded(0, rows))[:, 1:-1]
+    texts, counts = drawn.unique(dim=0, return_counts=True)
+    found = {tuple(text): count / rows for text, count in zip(texts.tolist(), counts.tolist(), strict=True)}
+    assert found.keys() <= expected.keys()
+    assert len(expected) > 8
+    for text, weight in expected.items():
+        p = weight / total
+        assert found.get(text, 0) == pytest.approx(p, abs=5 * (p / rows) ** 0.5 + 1e-4)
+
+
+def test_a_row_is_the_same_whatever_is_drawn_beside_it(tokenizer):
+    support = Support(tokenizer.grammar, 26)
+    ids, fixed = blank(3, 24)
+    logits = torch.randn(3, 26, len(tokenizer.vocab), generator=generator())
+
+    def streams(*seeds):
+        return RowDraws([generator(seed) for seed in seeds])
+
+    together = support.draw(logits, ids, fixed, streams(0, 1, 2))
+    alone = support.draw(logits[[2, 1]], ids[:2], fixed[:2], streams(2, 1))
+    assert torch.equal(alone, together[[2, 1]])
+
+
+class Operations(TorchDispatchMode):
+    """How many operations were done."""
+
+    count = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.count += 1
+        return function(*args, **(kwargs or {}))
+
+
+def operations(work):
+    with Operations() as seen:
+        work()
+    return seen.count
+
+
+def test_no_loop_over_positions(tokenizer):
+    """32 times as many positions take five rounds more; a loop would take thousands of operations more."""
+
+    def taken(words):
+        support, (ids, fixed) = Support(tokenizer.grammar, words + 2), blank(1, words)
+        logits = torch.zeros(1, words + 2, len(tokenizer.vocab))
+        return operations(lambda: support.draw(logits, ids, fixed, RowDraws.seeded(0, 1))), operations(
+            lambda: support.legal_argmax(logits, ids, fixed)
+        )
+
+    for few, many in zip(taken(24), taken(24 * 32), strict=True):
+        assert many - few < 5 * 60
+
+
+def test_nothing_of_a_draw_is_waited_for(tokenizer):
+    """On the device `meta`, where there are no numbers to wait for, whoever asks for one gets an error."""
+    support = Support(tokenizer.grammar, 26).to("meta")
+    ids, fixed = (each.to("meta") for each in blank(2, 24))
+    logits = torch.zeros(2, 26, len(tokenizer.vocab), device="meta")
+    for top_p in (1.0, 0.9):
+        drawn = support.draw(logits, ids, fixed, RowDraws.seeded(0, 2), top_p=top_p, wanted=~fixed)
+        assert (drawn.shape, drawn.device.type) == ((2, 26), "meta")
+    assert support.legal_argmax(logits, ids, fixed).device.type == "meta"

@@ -23,7 +23,18 @@ MODEL = (
     "-o",
     "process.steps=20",
 )
-TRAIN = ("-o", "train.warmup=0", "-o", "train.log_every=5", "-o", "train.evaluate_every=1000", "-o", "train.keep=2")
+TRAIN = (
+    "-o",
+    "train.warmup=0",
+    "-o",
+    "train.log_every=5",
+    "-o",
+    "train.evaluate_every=1000",
+    "-o",
+    "train.keep=2",
+    "-o",
+    "train.draw=0",
+)
 
 
 class Starter:
@@ -39,16 +50,16 @@ class Starter:
         )
         assert self._answer() == "ready"
 
-    def start(self, *words, folder, ranks=1, sharded=None, zero=None):
+    def start(self, *words, folder, ranks=1, sharded=None, zero=None, unread=False):
         """The ids of `ranks` processes; `sharded` are the FSDP settings of a config for accelerate, `zero` the stage of
-        DeepSpeed's ZeRO.
+        DeepSpeed's ZeRO; `unread`: what they say goes into a pipe that nobody reads.
         """
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.log.write_text("")
         asked = {"words": [*map(str, words)], "ranks": ranks, "port": port, "folder": str(folder), "log": str(self.log)}
-        self.served.stdin.write(json.dumps({**asked, "sharded": sharded, "zero": zero}) + "\n")
+        self.served.stdin.write(json.dumps({**asked, "sharded": sharded, "zero": zero, "unread": unread}) + "\n")
         self.served.stdin.flush()
         return self._answer()
 

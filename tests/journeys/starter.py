@@ -6,6 +6,7 @@ process ids, and when all have ended their exit codes (negative: the signal that
 
 import json
 import os
+import signal
 import sys
 import traceback
 
@@ -46,8 +47,12 @@ def speed(stage):
     Accelerator.__init__ = begin_with_deepspeed
 
 
-def run(words, rank, ranks, port, folder, log, sharded, zero):
-    out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+def run(words, rank, ranks, port, folder, log, sharded, zero, unread):
+    if unread:
+        reading, out = os.pipe()
+        os.close(reading)
+    else:
+        out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(out, 1)
     os.dup2(out, 2)
     os.chdir(folder)
@@ -107,5 +112,6 @@ def serve():
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which nohup has ignored
     os.environ |= {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
     serve()

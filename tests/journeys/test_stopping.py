@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from diffmidi_core.judge import evaluate
+from diffmidi_core.machine.stop import SIGNALS
+from diffmidi_core.saved.draw import DrawFolder
 from diffmidi_core.train.loop import Trainer
 
 from .conftest import TINY
@@ -30,12 +33,14 @@ def timeless(run):
     return [{**line, "steps_per_second": 0, "wait_share": 0} for line in lines(f"{run}/metrics.jsonl")]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 def test_a_stopped_run_goes_on_as_if_it_had_never_stopped(diffmidi, music, monkeypatch, number):
     diffmidi("run", "--data", music, "--out", "whole", *TINY)
+    before = signal.signal(number, signal.SIG_DFL)  # nohup would have some ignored
     with monkeypatch.context() as patch:
         stop_at(patch, 2, number)
         said = diffmidi("run", "--data", music, "--out", "halved", *TINY)
+    signal.signal(number, before)
     assert said.code == 130
     assert "Stopped at iteration 3 of 6; everything is saved. Go on with: diffmidi run --resume halved" in said.err
     assert "Traceback" not in said.err
@@ -73,8 +78,63 @@ def test_an_interrupted_preparation_leaves_no_data(diffmidi, music, monkeypatch)
     said = diffmidi("run", "--data", music, "--out", "mine", *TINY)
     assert said.code == 130
     assert said.err.splitlines()[-1].startswith("Stopped.")
-    assert [name for name in os.listdir("mine") if not name.startswith(".")] == ["config.json"]
+    assert sorted(name for name in os.listdir("mine") if not name.startswith(".")) == ["config.json", "run.log"]
     monkeypatch.undo()
+
+
+def after(monkeypatch, owner, name, times):
+    """Ctrl-C once a method has been called so many times."""
+    act, calls = getattr(owner, name), []
+
+    def interrupting(*given):
+        act(*given)
+        calls.append(given)
+        if len(calls) == times:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(owner, name, interrupting)
+
+
+@pytest.mark.parametrize(
+    ("times", "told"), [(1, "after 1 of 3 pieces, which is"), (2, "after 2 of 3 pieces, which are")]
+)
+def test_pieces_that_were_drawn_stay_and_are_counted(diffmidi, mine, monkeypatch, times, told):
+    after(monkeypatch, DrawFolder, "add", times)
+    said = diffmidi("sample", mine, "--samples", "3", "-o", "sample.batch_size=1", "--render", "none")
+    assert said.code == 130
+    assert said.err.splitlines()[-1].startswith(f"Stopped {told} whole in mine/draws/2."), said.err
+    assert len(DrawFolder(mine / "draws/2").pieces()) == len(list(mine.glob("draws/2/*.mid"))) == times
+
+
+def test_before_the_first_piece_nothing_is_claimed(diffmidi, mine, monkeypatch):
+    after(monkeypatch, DrawFolder, "begin", 1)
+    said = diffmidi("sample", mine, "--samples", "3")
+    assert said.code == 130
+    assert said.err.splitlines()[-1] == "Stopped before a piece was drawn; nothing else was changed."
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ("judge_checkpoint", "Stopped before all figures of it were measured, so none was written"),
+        ("judge_draw", "Stopped; the figures in mine/figures/step-000006.json are whole, and the others"),
+    ],
+)
+def test_figures_that_were_measured_stay_and_are_named(diffmidi, mine, monkeypatch, where, told):
+    before = (mine / "draws/1/figures.json").read_bytes()
+    monkeypatch.setattr(evaluate, where, lambda *_, **__: os.kill(os.getpid(), signal.SIGINT))
+    said = diffmidi("evaluate", mine)
+    assert said.code == 130
+    assert said.err.splitlines()[-1].startswith(told), said.err
+    assert "Traceback" not in said.err
+    assert (mine / "draws/1/figures.json").read_bytes() == before
+
+
+def test_a_run_that_is_stopped_after_training_says_how_to_go_on(diffmidi, music, monkeypatch):
+    after(monkeypatch, DrawFolder, "add", 1)
+    said = diffmidi("run", "--data", music, "--out", "mine", *TINY)
+    assert said.code == 130
+    assert said.err.splitlines()[-1] == "Stopped. What was done is kept. Go on with: diffmidi run --resume mine"
 
 
 def test_two_ranks_train_and_sample_together(music, tmp_path):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from diffmidi.api import Options
-from diffmidi_metrics.distribution import Grid, KlDivergence, OverlapArea, bandwidth, distances, features
+from diffmidi_metrics.densities import Grid, bandwidth, distances
+from diffmidi_metrics.distribution import MOST, KlDivergence, OverlapArea, features
 
 OVERLAP, KL = OverlapArea(Options()), KlDivergence(Options())
 
@@ -90,3 +91,53 @@ def test_too_little_to_compare_gives_no_figure(figure, sample):
     assert figure("overlap_area", [piece], [piece] * 3) is None
     assert figure("overlap_area", [sample([])], [piece] * 9) is None
     assert figure("overlap_area", [piece, sample([])], [piece] * 9)["mean"].skipped == 1
+
+
+def pair_by_pair(metric, ours, theirs):
+    """Value, reference and error of a figure by the definition: every bootstrap sample's distances written out."""
+    rng = np.random.default_rng(0)
+    drawn = [(np.arange(len(ours)), np.arange(len(theirs)))]
+    while len(drawn) < 201:
+        mine, other = rng.integers(len(ours), size=len(ours)), rng.integers(len(theirs), size=len(theirs))
+        while len(np.unique(other)) < 3:
+            other = rng.integers(len(theirs), size=len(theirs))
+        drawn.append((mine, other))
+    first, second = np.triu_indices(len(theirs), 1)
+    within, across = distances(theirs, theirs), distances(ours, theirs)
+    grid = Grid(within[first, second], across.ravel())
+    scores = []
+    for mine, other in drawn:
+        one, two = other[first], other[second]
+        apart = one != two
+        p, q = grid.density(within[one[apart], two[apart]]), grid.density(across[np.ix_(mine, other)].ravel())
+        scores.append(metric.compare(p, q))
+    return scores[0], np.std(scores[1:], ddof=1)
+
+
+@pytest.mark.parametrize("metric", [OVERLAP, KL])
+def test_weights_say_what_every_pair_says(sample, metric):
+    rng = np.random.default_rng(3)
+    rows = [metric.measure(sample(random_piece(rng, spread=rng.uniform(3, 9)))) for _ in range(20)]
+    found = metric.summarise(rows[:8], rows[8:])
+    for name in ("pitch_count", "pitch_classes"):
+        ours, theirs = (
+            np.array(sorted(list(row.values()) for row in some))[:, [name in key for key in rows[0]]]
+            for some in (rows[:8], rows[8:])
+        )
+        value, error = pair_by_pair(metric, ours, theirs)
+        assert found[name].value == pytest.approx(value, rel=1e-9)
+        assert found[name].error == pytest.approx(error, rel=1e-6)
+        assert found[name].note == ""
+
+
+def test_of_many_pieces_some_are_drawn_and_the_figure_says_how_many(sample):
+    rng = np.random.default_rng(0)
+    rows = [OVERLAP.measure(sample(random_piece(rng))) for _ in range(2 * MOST)]
+    found = OVERLAP.summarise([*rows[:20], {}], rows)["mean"]
+    assert (found.count, found.skipped) == (20, 1)
+    assert found.note == "on 256 of the 512 pieces of the reference, drawn at random with seed 0"
+    assert OVERLAP.summarise([*rows[:20], {}], rows[::-1])["mean"] == found, "whatever their order"
+    both = OVERLAP.summarise([*rows, {}], rows)["mean"]
+    assert (both.count, both.skipped) == (MOST, 1)
+    assert both.note.startswith("on 256 of the 512 samples and 256 of the 512 pieces of the reference, drawn")
+    assert OVERLAP.summarise(rows[:MOST], rows[:MOST])["mean"].note == ""

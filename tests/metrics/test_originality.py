@@ -1,10 +1,14 @@
 """Originality: matches that were planted, and a search that agrees with looking everywhere."""
 
+import gc
+
 import numpy as np
 import pytest
 
+from diffmidi.api.metric import TrainingMusic
+from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.registry import find
-from diffmidi_metrics.originality import Passages, events
+from diffmidi_metrics.passages import Passages, events
 
 
 def melody(seed, notes=40, choices=12):
@@ -81,8 +85,45 @@ def test_repetition_without_end_is_sorted_too(sample, training):
 def test_long_samples_are_searched_in_parts(sample, training, monkeypatch):
     piece = melody(0)
     whole = row(sample(moved(piece[5:30]), training(piece)))
-    monkeypatch.setattr("diffmidi_metrics.originality.AT_ONCE", 50)
+    monkeypatch.setattr("diffmidi_metrics.passages.AT_ONCE", 50)
     assert row(sample(moved(piece[5:30]), training(piece))) == whole == {"match": 25, "start": 0, "piece": 0, "note": 5}
+
+
+def test_the_index_is_kept_and_read_back_without_the_music(sample, training, tmp_path):
+    pieces, mine = [melody(seed) for seed in range(5)], melody(9)
+    music, asked = training(*pieces), []
+
+    def keep(name, fill):
+        folder = tmp_path / name
+        if not folder.exists():
+            folder.mkdir()
+            asked.append(name)
+            fill(folder)
+        return folder
+
+    first = row(sample(mine, TrainingMusic(music.names, music.read, keep=keep)))
+    again = row(sample(mine, TrainingMusic(music.names, lambda number: 1 / 0, keep=keep)))
+    assert again == first == row(sample(mine, music))
+    assert asked == ["passages-1"]
+    notes = sum(map(len, pieces))
+    assert {path.name: path.stat().st_size for path in (tmp_path / "passages-1").iterdir()} == {
+        "text.u2": 2 * notes,
+        "order.i4": 4 * notes,
+        "starts.i8": 8 * 6,
+    }
+    with (tmp_path / "passages-1" / "order.i4").open("r+b") as file:
+        file.truncate(100)
+    with pytest.raises(DiffmidiError, match="is damaged: remove that folder"):
+        row(sample(mine, TrainingMusic(music.names, music.read, keep=keep)))
+
+
+def test_an_index_without_a_place_of_its_own_goes_with_the_music(training):
+    music, folders = training(melody(0)), []
+    music.kept("anything", lambda music, folder: folders.append(folder))
+    assert folders[0].is_dir()
+    del music
+    gc.collect()
+    assert not folders[0].exists()
 
 
 def matches(*lengths):

@@ -13,7 +13,7 @@ from diffmidi_core.machine.sharding import allow_for, is_shared_out, name_layers
 from diffmidi_core.registry import find
 
 
-@pytest.mark.parametrize(("name", "layer"), [("bert", "BertLayer"), ("electra", "ElectraLayer")])
+@pytest.mark.parametrize(("name", "layer"), [("bert", "BertLayer"), ("electra", "ElectraLayer"), ("modern", "Layer")])
 def test_a_layer_is_what_repeats(name, layer):
     backbone = find("backbone", name).build({"size": "tiny"}, length=8)
     name_layers(backbone)
