@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from diffmidi_core.errors import DiffmidiError
-from diffmidi_core.files import may_not_be_read
+from diffmidi_core.files import check_regular, may_not_be_read
 
 _READERS = 4
 """Files hashed at once: each takes a core."""
@@ -48,6 +48,7 @@ def verify(folder: Path, files: Mapping[str, str], remedy: str) -> None:
 
 def _digest_if_there(file: Path) -> str | None:
     try:
+        check_regular(file)
         return digest(file)
     except PermissionError:
         raise may_not_be_read(file) from None

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ from diffmidi_core.errors import DiffmidiError, UnreadableError
 
 _LEFT = (".writing-", ".removing-")
 """How the names begin of what is being written or removed."""
+
+MOST_JSON = 2**30
+"""Bytes of a JSON file that is read: none of ours comes near, and one that pretends to would fill the memory."""
 
 WINDOWS = os.name == "nt"
 """Windows flushes only what may be written, knows no flushing of folders, and renames nothing over what is open."""
@@ -119,6 +123,7 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """Read JSON. Raises DiffmidiError where the file is missing or damaged; UnreadableError where reading is denied."""
     try:
+        check_regular(path, most=MOST_JSON)
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DiffmidiError(f"there is no {path}.") from None
@@ -128,6 +133,21 @@ def read_json(path: Path) -> Any:
         raise DiffmidiError(f"{path} cannot be read: {error.strerror or error}.") from error
     except ValueError as error:
         raise DiffmidiError(f"{path} is not valid JSON: {error}.") from error
+    except RecursionError:
+        raise DiffmidiError(f"{path} is not JSON that diffmidi wrote: it is nested too deeply.") from None
+
+
+def check_regular(path: Path, *, most: int | None = None) -> None:
+    """Raises OSError, before anything is opened, for a pipe or a device, which may never end, and for a file of more
+    than `most` bytes; and what the system says where the file is missing or may not be looked at.
+    """
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise OSError(None, "it is a folder, not a file")
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(None, "it is a pipe or a device, not a file")
+    if most is not None and status.st_size > most:
+        raise OSError(None, f"it has {status.st_size:,} bytes, and no such file has more than {most:,}")
 
 
 def may_not_be_read(path: Path | str) -> UnreadableError:

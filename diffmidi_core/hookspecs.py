@@ -23,7 +23,7 @@ hookimpl = pluggy.HookimplMarker("diffmidi")
 
 @hookspec
 def run_started(folder: Path, config: Mapping[str, Any], stage: str, about: str) -> None:
-    """A stage begins ("prepare", "train", "sample", "evaluate", "render", "report").
+    """A stage begins ("prepare", "plan", "train", "sample", "evaluate", "render", "report").
 
     `config` is what governs it: the run's config, or of a draw the request; `about` tells people in a few words.
     """
@@ -45,7 +45,7 @@ def checkpoint_saved(step: int, path: Path) -> None:
 
 @hookspec
 def samples_written(paths: list[Path]) -> None:
-    """New music lies at `paths`."""
+    """New music lies at `paths`: a draw that was asked for, or what training draws by itself (draws/step-N)."""
 
 
 @hookspec

@@ -11,14 +11,14 @@ from diffmidi_core.config import check_sampler, filled, steps_of
 from diffmidi_core.errors import UsageError
 from diffmidi_core.layers import assignments_of
 from diffmidi_core.registry import find
-from diffmidi_core.sections import Part, SampleConfig
+from diffmidi_core.sections import LARGEST_SEED, Part, SampleConfig
 from diffmidi_core.wording import describe_all
 
 
 class Request(SampleConfig):
     """How many pieces, how long, by which sampler in how many steps, and from which seed."""
 
-    seed: int = Field(0, ge=0, description="everything random follows from it")
+    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="everything random follows from it")
     sampler: Part
 
 

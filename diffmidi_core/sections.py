@@ -15,6 +15,10 @@ BARS = 8
 """In a window at most, where tokens are laid out in bars."""
 
 
+LARGEST_SEED = 2**64 - 1
+"""What torch's and accelerate's generators take."""
+
+
 def flagged(flag: str, default: Any, *, shown: bool = True, **field: Any) -> Any:
     """A field that has a flag of its own on the command line, beside `-o section.field=value`.
 
@@ -24,9 +28,9 @@ def flagged(flag: str, default: Any, *, shown: bool = True, **field: Any) -> Any
 
 
 class Section(BaseModel):
-    """Options under a name of their own; others are refused."""
+    """Options under a name of their own; others are refused, and so is a number that is not finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Part(Section):
@@ -139,7 +143,14 @@ class AugmentConfig(Section):
 class TrainConfig(Section):
     """How the process is trained."""
 
-    iterations: int = flagged("--iterations", 400, ge=0, description="optimiser steps")
+    iterations: int = flagged("--iterations", 400, ge=1, description="optimiser steps")
+    minutes: float | None = flagged(
+        "--minutes",
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="train for about so long: as many iterations as fit into it at the speed measured as it begins",
+    )
     batch_size: int = flagged("--batch-size", 32, ge=1, description="windows per forward pass and per process")
     accumulate: int = flagged(
         "--accumulate", 1, ge=1, description="forward passes per optimiser step; their gradients are averaged"
@@ -161,6 +172,11 @@ class TrainConfig(Section):
         False,
         description="recompute the backbone's activations in the backward pass: less memory, a third more work",
     )
+    deterministic: bool = flagged(
+        "--deterministic/--no-deterministic",
+        False,
+        description="take kernels that give the same numbers each time on one GPU, as those of a CPU do; slower",
+    )
     clip: float = Field(1.0, ge=0, description="largest gradient norm; 0 turns clipping off")
     ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, reached by a ramp; 0: none")
     log_every: int = Field(10, ge=1, description="iterations between log lines")
@@ -168,6 +184,7 @@ class TrainConfig(Section):
     patience: int = Field(
         0, ge=0, description="validation passes without a lower validation loss before training stops; 0: never"
     )
+    draw: int = Field(2, ge=0, description="pieces drawn at each validation pass, to hear how training goes; 0: none")
     save_every: int = Field(500, ge=1, description="iterations between checkpoints; the last is always saved")
     keep: int = Field(3, ge=1, description="checkpoints kept, besides the best; older ones are removed")
 
@@ -176,7 +193,7 @@ class TrainConfig(Section):
     def _decay(cls, value: int, info: ValidationInfo) -> int:
         if value and not info.data.get("anneal", True):
             raise ValueError("without train.anneal the learning rate is not lowered at all")
-        if value > info.data.get("iterations", value):
+        if info.data.get("minutes") is None and value > info.data.get("iterations", value):
             raise ValueError(f"it is more than all {info.data['iterations']} iterations (train.iterations)")
         return value
 

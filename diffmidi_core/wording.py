@@ -32,6 +32,14 @@ def describe(mistake: Mapping[str, Any], model: type[BaseModel], section: str) -
     return f"{dotted}: {reason.rstrip('.')}{given}."
 
 
+def first_mistake(error: ValidationError) -> str:
+    """Where pydantic's first error is, and what is wrong there."""
+    mistake = error.errors(include_url=False, include_input=False)[0]
+    message = str(mistake["msg"]).removeprefix("Value error, ")
+    where = cut(printable(".".join(map(str, mistake["loc"])))) or "all of it"
+    return f"{where}: {message[:1].lower()}{message[1:]}"
+
+
 def did_you_mean(name: str, names: Collection[str]) -> str:
     """ " Did you mean 'bert'?" where a right name is near; else nothing."""
     near = difflib.get_close_matches(name, sorted(names), n=1)
@@ -42,6 +50,14 @@ def short(error: BaseException) -> str:
     """An exception on one line: its type and its message."""
     text = cut(" ".join(str(error).split()))
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def printable(name: object) -> str:
+    """A text that is safe to print, on one line: control characters and undecodable bytes become backslash escapes."""
+    text = str(name).encode("utf-8", "backslashreplace").decode()
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def cut(text: str, most: int = 200) -> str:

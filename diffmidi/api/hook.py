@@ -19,7 +19,8 @@ raises is named and switched off, and the run goes on.
             return [Section("Losses", [Table(("iteration", "loss"), list(self.losses.items()))])]
 
 What lies in a run's folder: `DrawFolder.all(folder / "draws")` has what was drawn, `Judged` the figures that were
-measured, `flat(config)` every setting by its dotted name. `figure_text`, `count_text` and `counted` write numbers as
+measured, `read_facts(folder / "run.json")` what happened to the run, `log_line` a line of metrics.jsonl, `flat(config)`
+every setting by its dotted name. `figure_text`, `count_text` and `counted` write numbers as
 all of diffmidi does.
 
 Checks of the conformance kit, besides those of every kind: check_listens, check_survives_a_run.
@@ -42,6 +43,8 @@ from diffmidi_core.numbers import (
 )
 from diffmidi_core.presets import departures
 from diffmidi_core.saved.draw import DrawFolder, PieceRecord, StoredRequest
+from diffmidi_core.saved.facts import read_facts
+from diffmidi_core.saved.log import log_line
 from diffmidi_core.train.overfitting import overfits_from
 
 __all__ = [
@@ -63,8 +66,10 @@ __all__ = [
     "flat",
     "hookimpl",
     "interval_text",
+    "log_line",
     "overfits_from",
     "percent_text",
+    "read_facts",
     "read_json",
     "spread_text",
     "whole_file",

@@ -13,6 +13,7 @@ import click
 from diffmidi_core import __version__
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import may_not_be_read
+from diffmidi_core.wording import printable
 
 COMMANDS = {
     "run": "Prepare, train, sample, evaluate, render and report: all of a run.",
@@ -80,7 +81,9 @@ def main() -> None:
 def _done() -> object:
     """Run the command; what it returns, or the exit code of what went wrong, once that is told."""
     try:
-        return group.main(prog_name="diffmidi", standalone_mode=False)
+        code = group.main(prog_name="diffmidi", standalone_mode=False)
+        sys.stdout.flush()
+        return code
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -99,6 +102,14 @@ def _done() -> object:
     except BrokenPipeError:
         sys.stderr.close()
         return 141
+    except OSError as error:
+        _end_where_lost(error)
+        _tell(f"Error: {_cannot(error)}")
+        _close_output()
+        return 1
+    except MemoryError:
+        _tell("Error: the memory is not enough for this: ask for less, or use a machine with more.")
+        return 1
     except Exception as error:
         _end_where_lost(error)
         raise
@@ -123,3 +134,15 @@ def _leave(code: int) -> None:
         from diffmidi_core.machine import peers
 
         peers.leave(code)
+
+
+def _cannot(error: OSError) -> str:
+    """What the system did not do, where nobody else said so: of no file, it is what is printed."""
+    what = f"{printable(error.filename)} cannot be used" if error.filename else "what is printed cannot be written"
+    return f"{what}: {error.strerror or error}."
+
+
+def _close_output() -> None:
+    """What could not be printed must not be tried again when Python ends, which would say so in its own words."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -58,7 +58,15 @@ LENGTHS = (
     ("bars", click.IntRange(1), "Pieces of so many bars, in the training music's metre where tokens name none."),
     ("seconds", click.FloatRange(0, min_open=True), "Pieces of so many seconds, at the training music's tempo."),
 )
-_TYPES: Mapping[Any, Any] = {int: int, float: float, bool: bool, str: str, str | None: str, int | None: int}
+_TYPES: Mapping[Any, Any] = {
+    int: int,
+    float: float,
+    bool: bool,
+    str: str,
+    str | None: str,
+    int | None: int,
+    float | None: float,
+}
 
 
 @dataclass(frozen=True)

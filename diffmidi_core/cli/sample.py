@@ -36,10 +36,8 @@ def _render(context: click.Context, parameter: click.Parameter, value: str) -> i
 @click.argument("model", type=UserPath(), metavar="MODEL")
 @settings(SAMPLE)
 @CHECKPOINT
-@click.option("--name", metavar="NAME", help="Name of the draw's folder (default: the next number).")
-@click.option(
-    "--resume", is_flag=True, help="Go on with a draw that was stopped: the one of that --name, or the newest such."
-)
+@click.option("--name", metavar="NAME", help="Name of the draw (default: the next number).")
+@click.option("--resume", is_flag=True, help="Go on with a stopped draw (newest or NAME).")
 @click.option("--out", type=UserPath(), metavar="FILE.mid", help="Copy the music there too.")
 @click.option(
     "--render", default=str(RENDERED), callback=_render, metavar="all|none|N", help="Render the first N (default 8)."
@@ -56,7 +54,7 @@ def command(
 ) -> None:
     """Draw new music from MODEL: a run, or a folder that `diffmidi export` wrote.
 
-    It goes into a folder of its own, RUN/draws/1 and so on, and changes nothing else. Pieces are written as they come.
+    It goes into a folder of its own, RUN/draws/1 and so on, and changes nothing else.
     """
     flags = collect(given, assignments, SAMPLE)
     if out is not None and out.suffix.lower() not in (".mid", ".midi"):

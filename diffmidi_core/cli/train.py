@@ -46,7 +46,11 @@ def command(
     check_parts((kind, getattr(config, kind)) for kind in ("tokenizer", "backbone", "schedule", "process"))
     check_parts(("hook", part) for part in config.hooks)
 
+    from diffmidi_core.machine.stop import interruptible
+    from diffmidi_core.show.render import render_first
     from diffmidi_core.train.loop import train
 
-    train(session, resume=resume)
+    go_on = f"Stopped. What was done is kept. Go on with: diffmidi train {session.folder.path} --resume"
+    with interruptible(lambda: go_on):
+        train(session, resume=resume, aloud=lambda draw: render_first(draw, config.renderers))
     next_step(f"To draw music from it: diffmidi sample {session.folder.path}")

@@ -25,5 +25,6 @@ class Renderer(ABC):
     def render(self, score: Score, path: Path, *, title: str = "") -> None:
         """Write the score at `path` (which ends with `suffix`), whole or not at all (music.atomic does that).
 
-        A score without notes still gives a valid file. Raises DiffmidiError where it cannot be written.
+        A score without notes still gives a valid file. Raises DiffmidiError where it cannot be written, RefusedError
+        where such files cannot hold this score: other pieces and renderers go on then.
         """

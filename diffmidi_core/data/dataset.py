@@ -80,6 +80,7 @@ class TokenDataset:
             )
         self.folder, self.augment = folder, augment
         self.length, self.bars, self.group = length, bars, tokenizer.group
+        self._vocabulary = len(tokenizer.vocab)
         self._file = ArrowFile(folder / TOKENS)
         self._tokens, self._starts = Ragged(self._file, "ids"), Ragged(self._file, "starts")
         self._cutting = cutting_for(tokenizer, self._tokens, self._starts, length=length, bars=bars)
@@ -142,7 +143,7 @@ class TokenDataset:
 
     def tokens(self, window: Window) -> NDArray[np.int32]:
         """The ids of a window: a view of the file, or augmented."""
-        tokens: NDArray[np.int32] = self._tokens[window.piece][window.start : window.end]
+        tokens = self._checked(self._tokens[window.piece][window.start : window.end])
         if self.augment is None or not window.draws:
             return tokens
         augmented: NDArray[np.int32] = self.augment(tokens[None], np.array([window.draws]))[0]
@@ -160,7 +161,7 @@ class TokenDataset:
 
     def piece(self, piece: int | np.integer) -> NDArray[np.int32]:
         """The ids of a whole piece, a view of the file."""
-        return self._tokens[piece]
+        return self._checked(self._tokens[piece])
 
     def tokens_of_pieces(self) -> Column:
         """[P] how many tokens each training piece has."""
@@ -172,12 +173,18 @@ class TokenDataset:
 
     def labels(self, piece: int | np.integer) -> dict[str, Label]:
         """What is known of a piece, by name: text and numbers; `report["labels"]` says what there is."""
-        labels: dict[str, Label] = json.loads(self._file.value("labels", int(piece)))
+        try:
+            labels: dict[str, Label] = dict(json.loads(self._file.value("labels", int(piece))))
+        except (ValueError, TypeError, RecursionError):
+            raise self._file.damaged("labels") from None
         return labels
 
     def timeline(self, piece: int | np.integer) -> Timeline:
         """What the ids of a piece do not carry; `Tokenizer.decode` takes it."""
-        return Timeline.from_json(self._file.value("timeline", int(piece)))
+        try:
+            return Timeline.from_json(self._file.value("timeline", int(piece)))
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            raise self._file.damaged("timeline") from None
 
     def batch(self, windows: Sequence[Window], *, longest: int | None = None) -> Batch:
         """[CLS] tokens [SEP] and [PAD] to the end of the longest row, rounded up to a few widths (`width_of`).
@@ -191,12 +198,15 @@ class TokenDataset:
         longest = int((ends - starts).max()) if longest is None else longest
         width = width_of(longest, group=self.group, length=self.length)
         counts, place = ends - starts, np.arange(width)
+        if len(counts) and not 0 <= counts.min() <= counts.max() <= self.length:
+            raise self._file.damaged("starts")
         first = self._tokens.bounds(pieces)[0] + starts
         # Past the end of a short window stands something else, or nothing; it is not taken.
         tokens = self._tokens.flat.take(first[:, None] + place, mode="clip")
         ids = np.full((len(windows), width + 2), Tokenizer.pad_id, dtype=np.int64)
         ids[:, 0] = Tokenizer.cls_id
         np.copyto(ids[:, 1:-1], tokens, where=place < counts[:, None])
+        self._checked(ids)
         ids[np.arange(len(windows)), counts + 1] = Tokenizer.sep_id
         varied = [row for row, window in enumerate(windows) if window.draws]
         if self.augment is not None and varied:
@@ -204,6 +214,12 @@ class TokenDataset:
         whole = bool((counts == width).all())
         mask = None if whole else torch.from_numpy(np.arange(width + 2) < counts[:, None] + 2)
         return Batch(torch.from_numpy(ids), mask, torch.from_numpy(counts))
+
+    def _checked(self, ids: NDArray[Any]) -> NDArray[Any]:
+        """The same ids. Raises DiffmidiError where one is no token's: the file is not as it was written."""
+        if ids.size and not 0 <= ids.min() <= ids.max() < self._vocabulary:
+            raise self._file.damaged("ids")
+        return ids
 
     @cached_property
     def _choices_before(self) -> Column:

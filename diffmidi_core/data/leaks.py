@@ -139,13 +139,14 @@ def _prepared(file: Path) -> PieceSet:
             passages: list[Elements] = []
             signatures = [np.zeros((0, SIGNATURE_LENGTH), dtype=np.uint32)]
             for batch in stream:
+                batch.validate(full=True)
                 names += batch.column("id").to_pylist()
                 hashes += batch.column("notes_hash").to_pylist()
                 signatures.append(numbers(batch.column("signature").flatten()).reshape(-1, SIGNATURE_LENGTH).copy())
                 passages += [np.array(row.values, dtype=np.uint32) for row in batch.column("elements")]
     except PermissionError:
         raise may_not_be_read(file) from None
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DiffmidiError(f"{file} is damaged ({str(error)[:200]}): prepare it again.") from None
     return PieceSet(names, hashes, np.concatenate(signatures), passages)
 

@@ -95,8 +95,9 @@ class Shard:
             with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as stream:
                 metadata = json.loads(stream.schema.metadata[b"diffmidi"])
                 table = stream.read_next_batch()
+                table.validate(full=True)
                 yield cls(table, [(reason, text) for reason, text in metadata["refused"]], metadata["loss"])
-        except (pa.ArrowException, KeyError, TypeError, StopIteration) as error:
+        except (pa.ArrowException, KeyError, TypeError, ValueError, RecursionError, StopIteration) as error:
             raise DiffmidiError(f"{path} is damaged: delete it, and give the same command again.") from error
 
 

@@ -85,7 +85,8 @@ class Filling:
         process, seed = self.model.process, self.request.seed
         device = next(process.parameters()).device
         draws = RowDraws([generator_for(seed, "sample", piece, window, device=device) for piece in pieces])
-        with torch.inference_mode(), self.computing.autocast():
+        # Not inference_mode: what a part keeps from it for later could not be trained with, and training draws as well.
+        with torch.no_grad(), self.computing.autocast():
             found = self.sampler.sample(
                 process, canvas.to(device), steps=self.request.steps, draws=draws, on_step=on_step
             )

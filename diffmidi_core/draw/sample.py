@@ -73,6 +73,15 @@ def _draw(work: Surroundings, model: Model, request: Request, draw: DrawFolder, 
     work.tell_end("sample", draw.path)
 
 
+def draw_into(draw: DrawFolder, model: Model, request: Request, computing: Computing) -> list[PieceRecord]:
+    """Draw the pieces into a folder that stands, by one process, telling nobody. Raises what `pieces` raises."""
+    draw.begin(ModelReference(path=str(model.path), step=model.step, fingerprint=model.fingerprint), request)
+    written: list[PieceRecord] = []
+    for some in pieces(model, request, computing):
+        written += _written(draw, some, model, first=len(written) + 1)
+    return written
+
+
 def copy_to(draw: DrawFolder, out: Path) -> list[Path]:
     """Copy the pieces as `out` too: one piece as that file, several as NAME-1.mid, NAME-2.mid ..."""
     paths = draw.files(draw.pieces(), MIDI)

@@ -59,7 +59,8 @@ class Peers:
         self.rank, self._connections, self._end = rank, connections, end
         self._known, self._leaving = threading.Event(), threading.Event()
         self._lost: LostError | None = None
-        threading.Thread(target=self._watch, name="peers", daemon=True).start()
+        self.thread = threading.Thread(target=self._watch, name="peers", daemon=True)
+        self.thread.start()
 
     def lost(self, within: float) -> LostError | None:
         """Why this process cannot go on, where another is gone; waits for a while to hear of it."""
@@ -79,12 +80,14 @@ class Peers:
             while selector.get_map():
                 for key, _ in selector.select():
                     lost = _heard(_line(self._connections[key.data]), key.data)
-                    if lost.code != 0:
+                    if lost.code != 0 or self._leaving.is_set():
                         self._tell(lost)
                         return
                     selector.unregister(key.fileobj)
 
     def _tell(self, lost: LostError) -> None:
+        if self._leaving.is_set():
+            return
         self._lost = lost
         self._known.set()
         if self.rank == 0:

@@ -110,6 +110,7 @@ class Session(Surroundings):
         changed: what this command changed of a run that had begun to train, dotted name to [old, new].
         profile: whether training is to leave a profile of a few steps (train/profile.py).
         begin_from: the run and the checkpoint that a new run takes its weights from.
+        plan: how many iterations its minutes come to, where this command has settled it (train/plan.py).
     """
 
     folder: RunFolder
@@ -117,6 +118,7 @@ class Session(Surroundings):
     changed: Mapping[str, Any] = field(default_factory=dict)
     profile: bool = False
     begin_from: tuple[Path, Any] | None = None
+    plan: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         super().__init__(self.config.hooks, precision=self.config.precision, training=self.config.train)

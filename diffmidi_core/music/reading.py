@@ -27,6 +27,7 @@ from diffmidi_core.music.pedal import is_pressed, is_silenced
 from diffmidi_core.music.repairs import Counts
 from diffmidi_core.music.rewriting import rewritten, silences_of
 from diffmidi_core.music.scan import DamagedError, Scan
+from diffmidi_core.wording import printable as printable
 
 MAX_CHORD = 16 * 128
 """Most notes that may start on one tick: every pitch on every MIDI channel."""
@@ -99,14 +100,6 @@ def write_midi(score: Score, path: Path) -> None:
     data = score.dumps_midi()
     with whole_file(path) as temporary:
         temporary.write_bytes(data)
-
-
-def printable(name: Path | str) -> str:
-    """A file name that is safe to print: control characters and undecodable bytes become backslash escapes."""
-    text = str(name).encode("utf-8", "backslashreplace").decode()
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _repaired(data: bytes, header: Header, scan: Scan) -> tuple[Score, bytes, Counts]:

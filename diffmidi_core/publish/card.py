@@ -31,7 +31,7 @@ def write_card(
     about: Manifest,
     *,
     parameters: int,
-    figures: Mapping[str, Any],
+    figures: Mapping[str, StoredFigure],
     shown: Mapping[str, str],
     license: str | None,
     name: str | None,
@@ -60,9 +60,7 @@ def write_card(
             shown=shown,
             license=license,
             music=_music(config, facts.get("data") or {}),
-            figures={
-                metric: StoredFigure.model_validate(figure) for metric, figure in figures.items() if figure is not None
-            },
+            figures=figures,
             versions=facts.get("versions") or {},
             began=facts.get("began"),
             changes=_changes(run),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from pydantic.fields import FieldInfo
 
@@ -14,7 +14,8 @@ from diffmidi_core.contracts.process import Process
 from diffmidi_core.declaration import UserPath
 from diffmidi_core.draw.model import CONFIG, TOKENIZER, VOCAB, WEIGHTS, Model, open_model
 from diffmidi_core.errors import DiffmidiError
-from diffmidi_core.files import read_json, whole_folder
+from diffmidi_core.files import whole_folder
+from diffmidi_core.judge.judged import Judged, StoredFigure
 from diffmidi_core.publish.card import write_card
 from diffmidi_core.registry import find
 from diffmidi_core.saved import checkpoint
@@ -114,10 +115,10 @@ def _one_sample(draw: DrawFolder, to: Path) -> dict[str, str]:
     return shown
 
 
-def _figures(run: RunFolder, model: Model, draw: DrawFolder | None) -> dict[str, Any]:
-    """What was measured of these weights, and of the draw."""
+def _figures(run: RunFolder, model: Model, draw: DrawFolder | None) -> dict[str, StoredFigure]:
+    """What was measured of these weights, and of the draw. Raises DiffmidiError where it cannot be read."""
     file = run.figures / f"step-{model.step:06d}.json"
-    measured = read_json(file) if file.exists() else {}
-    if not isinstance(measured, Mapping) or measured.get("weights") != model.fingerprint:
-        measured = {}
-    return {**(measured.get("figures") or {}), **((draw.figures().get("figures") or {}) if draw else {})}
+    measured = Judged.of_checkpoint(file) if file.exists() else None
+    found = dict(measured.known) if measured and measured.weights == model.fingerprint else {}
+    music = Judged.of_draw(draw) if draw else None
+    return {**found, **(music.known if music else {})}

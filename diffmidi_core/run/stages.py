@@ -88,7 +88,7 @@ def run(session: Session, *, resume: bool = False) -> DrawFolder | None:
     from diffmidi_core.draw.model import open_model
     from diffmidi_core.draw.sample import sample
     from diffmidi_core.judge.evaluate import evaluate
-    from diffmidi_core.show.render import render
+    from diffmidi_core.show.render import render, render_first
     from diffmidi_core.show.report import report
     from diffmidi_core.train.beginning import remember_origin
     from diffmidi_core.train.loop import train
@@ -98,7 +98,7 @@ def run(session: Session, *, resume: bool = False) -> DrawFolder | None:
     # Before the accelerator: reading music needs none, and mistakes in the data come out at once.
     if not (resume and (session.folder.data / REPORT).exists()):
         prepare_data(session, command="run")
-    train(session, resume=resume)
+    train(session, resume=resume, aloud=lambda drawn: render_first(drawn, config.renderers))
     model = open_model(session.folder.path)
     request = Request(**config.sample.model_dump(), seed=config.seed, sampler=config.sampler)
     begun = done_by_main(lambda: _begun(session, model.fingerprint, request))

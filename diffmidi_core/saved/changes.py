@@ -16,8 +16,8 @@ from diffmidi_core.layers import MANY, changes
 PREPARED = ("data", "source", "tokenizer", "prepare")
 """What made the token dataset: names of the config, and the beginnings of dotted ones."""
 FREE = (
-    *("train.patience", "train.keep", "train.log_every", "train.evaluate_every", "train.save_every"),
-    *("train.compile", "train.checkpointing", "precision", "prepare.workers"),
+    *("train.patience", "train.keep", "train.log_every", "train.evaluate_every", "train.save_every", "train.draw"),
+    *("train.compile", "train.checkpointing", "train.deterministic", "precision", "prepare.workers"),
     # How a step is cut into passes; that it stays of as many windows, over all processes, training sees to.
     *("train.batch_size", "train.accumulate"),
     *("hooks", "hook", "metrics", "metric", "renderers", "renderer", "sampler", "sample", "evaluate"),
@@ -60,6 +60,8 @@ def apply(config: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, An
 def _check_trained(run: Path, name: str, old: Any, new: Any) -> None:
     if _is_of(name, FREE) or (name == "train.iterations" and new > old):
         return
+    if name == "train.minutes" and new is None:
+        return  # the iterations that they came to are known by now
     if name == "train.iterations":
         raise UsageError(f"{run} is to train for {old} iterations, and it can only be more (asked: {new}).")
     how = f"--data {new}" if name == "data" else f"-o {name}={_told(new)}" if "." in name else f"--{name} {_told(new)}"

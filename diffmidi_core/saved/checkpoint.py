@@ -26,6 +26,7 @@ from diffmidi_core.saved.manifest import ANOTHER, MANIFEST, Manifest, checkpoint
 from diffmidi_core.saved.manifest import Which as Which
 from diffmidi_core.saved.manifest import choose as choose
 from diffmidi_core.saved.manifest import steps as steps
+from diffmidi_core.saved.tensor_file import check_size
 
 if TYPE_CHECKING:
     from diffmidi_core.train.optimiser import Ema
@@ -241,13 +242,14 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
 
 def _read(path: Path, remedy: str = ANOTHER) -> dict[str, Tensor]:
     try:
+        check_size(path, remedy)
         return load_file(path)
     except FileNotFoundError:
         raise DiffmidiError(f"{path} is missing: {path.parent} is not whole, so {remedy}") from None
     except PermissionError:
         raise may_not_be_read(path) from None
-    except (SafetensorError, OSError) as error:
-        raise DiffmidiError(f"{path} is damaged ({_short(error)}): {remedy}") from error
+    except (SafetensorError, OSError, MemoryError) as error:
+        raise DiffmidiError(f"{path} is damaged ({_short(error) or 'it is too large'}): {remedy}") from error
 
 
 def _short(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from diffmidi_core import __version__
 from diffmidi_core.errors import DiffmidiError, UsageError
-from diffmidi_core.files import read_json, sweep, whole_file, write_json
+from diffmidi_core.files import MOST_JSON, check_regular, read_json, sweep, whole_file, write_json
 from diffmidi_core.request import Request
 
 WHILE_TRAINING = "step-"
@@ -182,10 +182,13 @@ class DrawFolder:
     def so_far(self) -> list[PieceRecord]:
         """The same, and none where none came. A line that a killed process left half-written is no piece."""
         try:
+            check_regular(self.record_file, most=MOST_JSON)
             lines = self.record_file.read_text(encoding="utf-8").split("\n")
         except FileNotFoundError:
             lines = [""]
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise DiffmidiError(f"{self.record_file} cannot be read: {error.strerror or error}.") from error
+        except UnicodeDecodeError as error:
             raise DiffmidiError(f"{self.record_file} cannot be read: {error}.") from error
         records = []
         for number, line in enumerate(lines[:-1], start=1):

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from diffmidi_core.config import KINDS, PLURAL, RunConfig, read_config, resolve
 from diffmidi_core.errors import DiffmidiError
-from diffmidi_core.files import partial_of, read_json, whole_file, write_json
+from diffmidi_core.files import check_regular, may_not_be_read, partial_of, read_json, whole_file, write_json
 from diffmidi_core.layers import asked
 from diffmidi_core.machine.ranks import is_main
 from diffmidi_core.machine.run_log import RUN_LOG
 from diffmidi_core.saved import changes
 from diffmidi_core.saved.draw import DrawFolder
+from diffmidi_core.saved.facts import read_facts
+from diffmidi_core.saved.log import MOST_LOG, log_line
 
 
 class RunFolder:
@@ -89,8 +90,13 @@ class RunFolder:
 
     def segments(self) -> list[dict[str, Any]]:
         """The stretches that training was done in, as run.json has them."""
-        segments = self.facts().get("segments") or []
-        return [segment for segment in segments if isinstance(segment, dict)] if isinstance(segments, list) else []
+        segments: list[dict[str, Any]] = self.facts().get("segments", [])
+        return segments
+
+    @property
+    def planned(self) -> bool:
+        """Whether it is settled how many iterations its minutes come to."""
+        return any("plan" in segment for segment in self.segments())
 
     def config(self) -> RunConfig:
         """The run's config, with what its segments changed. Whatever is installed."""
@@ -142,10 +148,7 @@ class RunFolder:
 
     def facts(self) -> dict[str, Any]:
         """What run.json holds: what happened, as opposed to what was asked."""
-        facts = read_json(self.facts_file) if self.facts_file.exists() else {}
-        if not isinstance(facts, dict):
-            raise DiffmidiError(f"{self.facts_file} does not hold one JSON object: it was not written by diffmidi.")
-        return facts
+        return read_facts(self.facts_file)
 
     def note(self, **facts: Any) -> None:
         """Add to run.json (versions, hardware, times)."""
@@ -167,19 +170,26 @@ class RunFolder:
         """The lines of metrics.jsonl, without what a killed run left half-written; empty where nothing was logged."""
         if not self.metrics_file.exists():
             return []
-        try:
-            lines = self.metrics_file.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise DiffmidiError(f"{self.metrics_file} cannot be read: {error}.") from error
-        return [json.loads(line) for line in lines if math.isfinite(_step_of(line))]
+        return [line for text in self._log_lines() if (line := log_line(text)) is not None]
 
     def truncate_log(self, step: int) -> None:
         """Drop what a run that was cut off had logged after the step it goes on from."""
         if not (is_main() and self.metrics_file.exists()):
             return
-        lines = self.metrics_file.read_text(encoding="utf-8").splitlines()
+        kept = [text for text in self._log_lines() if (line := log_line(text)) is not None and line["step"] <= step]
         with whole_file(self.metrics_file) as temporary:
-            temporary.write_text("".join(f"{line}\n" for line in lines if _step_of(line) <= step), encoding="utf-8")
+            temporary.write_text("".join(f"{text}\n" for text in kept), encoding="utf-8")
+
+    def _log_lines(self) -> list[str]:
+        try:
+            check_regular(self.metrics_file, most=MOST_LOG)
+            return self.metrics_file.read_text(encoding="utf-8").splitlines()
+        except PermissionError:
+            raise may_not_be_read(self.metrics_file) from None
+        except OSError as error:
+            raise DiffmidiError(f"{self.metrics_file} cannot be read: {error.strerror or error}.") from error
+        except UnicodeDecodeError as error:
+            raise DiffmidiError(f"{self.metrics_file} cannot be read: {error}.") from error
 
 
 def _claimed(name: str) -> Path:
@@ -195,10 +205,3 @@ def _claimed(name: str) -> Path:
             raise DiffmidiError(f"{path} cannot be written: {error.strerror or error}.") from error
         else:
             return path
-
-
-def _step_of(line: str) -> float:
-    try:
-        return float(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
-        return float("inf")  # the half-written last line of a killed run

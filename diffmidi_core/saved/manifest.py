@@ -19,8 +19,10 @@ from diffmidi_core.errors import DiffmidiError, UnreadableError, UsageError
 from diffmidi_core.files import read_json, write_json
 from diffmidi_core.registry import find
 from diffmidi_core.saved.lengths import DataLengths
+from diffmidi_core.saved.tensor_file import check_size
 from diffmidi_core.saved.typical import Typical
-from diffmidi_core.sections import Part, SampleConfig
+from diffmidi_core.sections import BARS, Part, SampleConfig
+from diffmidi_core.wording import first_mistake
 
 PARTS = ("tokenizer", "backbone", "schedule", "process")
 """Kinds of parts that a model is built from."""
@@ -157,7 +159,7 @@ class Manifest(_Stored):
         tokenizer_fingerprint: str,
         lengths: DataLengths,
         typical: Typical,
-        training: Training,
+        training: Training | None,
     ) -> Self:
         """Of what a run trains; the files are filled in when they are written."""
         return cls(
@@ -209,6 +211,9 @@ class Manifest(_Stored):
         """Raises DiffmidiError that names a file which is missing, or is not as it was written."""
         for name in {*needed} - self.files.keys():
             raise DiffmidiError(f"{folder} does not hold {name}: it is not whole, so {remedy}")
+        for name in self.files:
+            if name.endswith(".safetensors"):
+                check_size(folder / name, remedy)
         verify(folder, self.files, remedy)
 
     def check_installed(self, folder: Path) -> None:
@@ -302,10 +307,3 @@ def read_model(folder: Path, which: Which = None) -> Manifest:
     manifest = Manifest.read(where / MANIFEST) if is_run(folder) else Manifest.read(where / CONFIG, AGAIN)
     manifest.check_installed(where)
     return manifest
-
-
-def first_mistake(error: ValidationError) -> str:
-    """Where pydantic's first error is, and what is wrong there."""
-    mistake = error.errors(include_url=False)[0]
-    message = str(mistake["msg"]).removeprefix("Value error, ")
-    return f"{'.'.join(map(str, mistake['loc'])) or 'all of it'}: {message[:1].lower()}{message[1:]}"

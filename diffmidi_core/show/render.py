@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from diffmidi_core.contracts.renderer import Renderer
-from diffmidi_core.errors import BrokenPluginError
+from diffmidi_core.errors import BrokenPluginError, RefusedError
 from diffmidi_core.machine.build import blamed, build
 from diffmidi_core.machine.session import Surroundings
 from diffmidi_core.music.reading import read_midi
@@ -17,7 +17,7 @@ from diffmidi_core.sections import Part
 def render(work: Surroundings, draw: DrawFolder, renderers: Sequence[Part], *, most: int | None = None) -> list[Path]:
     """Write the first `most` pieces (None: all) with each renderer, and return the paths.
 
-    A renderer that fails is named and left out; the others go on.
+    A renderer that fails is named and left out; the others go on. So they do where one refuses a piece.
     """
     pieces = draw.pieces()[:most]
     work.tell_begin("render", draw.path, {}, ", ".join(part.label for part in renderers))
@@ -39,9 +39,25 @@ def render(work: Surroundings, draw: DrawFolder, renderers: Sequence[Part], *, m
             except BrokenPluginError as error:
                 work.hooks.warn(f"{error} It is left out.")
                 using.remove((part, renderer))
+            except RefusedError as error:
+                work.hooks.warn(f"{part.label} leaves out piece {piece.number}: {error}")
             else:
                 paths.append(path)
     work.hooks.emit("progress", what="pieces", done=len(pieces), total=len(pieces))
     work.hooks.emit("samples_written", paths=paths)
     work.tell_end("render", draw.path)
+    return paths
+
+
+def render_first(draw: DrawFolder, renderers: Sequence[Part]) -> list[Path]:
+    """The first piece with each renderer, telling nobody. Raises BrokenPluginError for one that fails."""
+    piece = draw.pieces()[0]
+    score = read_midi(draw.path / f"{piece.stem}.mid")
+    paths = []
+    for part in renderers:
+        renderer: Renderer = build("renderer", part)
+        path = draw.path / f"{piece.stem}{renderer.suffix}"
+        with blamed("renderer", part, f"rendering piece {piece.number}"):
+            renderer.render(score, path, title=f"Draw {draw.path.name}, piece {piece.number}")
+        paths.append(path)
     return paths

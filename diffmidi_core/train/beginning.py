@@ -17,7 +17,8 @@ from diffmidi_core.machine.ranks import done_by_main
 from diffmidi_core.machine.session import Session
 from diffmidi_core.saved import checkpoint
 from diffmidi_core.saved.folder import RunFolder
-from diffmidi_core.saved.manifest import Began, Manifest, first_mistake, is_run, read_model
+from diffmidi_core.saved.manifest import Began, Manifest, is_run, read_model
+from diffmidi_core.wording import first_mistake
 
 
 def check_prepared(folder: RunFolder, dataset: TokenDataset) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -15,32 +14,32 @@ from diffmidi_core.data.report import check_files, figures
 from diffmidi_core.draw.length import lengths_of, typical_of
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import sweep
-from diffmidi_core.judge.likelihood import bits_per_token, levels_for, window_bits
 from diffmidi_core.machine.build import build_process
+from diffmidi_core.machine.deterministic import deterministic
 from diffmidi_core.machine.memory import peak_memory_mb
 from diffmidi_core.machine.ranks import done_by_main, main_only
 from diffmidi_core.machine.seeds import seed_for
 from diffmidi_core.machine.session import Session
-from diffmidi_core.machine.sharding import name_layers, whole
+from diffmidi_core.machine.sharding import name_layers
 from diffmidi_core.machine.stop import Stop
 from diffmidi_core.saved import checkpoint
 from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.saved.lock import hold
 from diffmidi_core.saved.manifest import ANOTHER, Began, Manifest, StoredBest, Training
 from diffmidi_core.sections import AugmentConfig
-from diffmidi_core.train import segments
+from diffmidi_core.train import plan, segments
 from diffmidi_core.train.agreement import Agreement
 from diffmidi_core.train.beginning import check_prepared, open_origin, origin_of
 from diffmidi_core.train.clock import Clock
 from diffmidi_core.train.feed import Feed
+from diffmidi_core.train.listening import Aloud, Listening
 from diffmidi_core.train.optimiser import Ema, ema_decay, make_optimiser
 from diffmidi_core.train.overfitting import ERROR, HELDOUT, TRAIN, Best
 from diffmidi_core.train.profile import profiled
 from diffmidi_core.train.step import Stepper
 from diffmidi_core.train.telling import known_reason, not_finite, remarks_at_the_end, stopped
+from diffmidi_core.train.validation import WINDOWS, Bound, averaged, bounds
 
-VALIDATION_WINDOWS, VALIDATION_LEVELS = 32, 8
-"""How much of the held-out and of the training music a validation pass takes; `evaluate` measures properly."""
 OLD = 3600.0
 """Seconds after which a half-written file of the run is a killed process's, and not one that is being written."""
 
@@ -48,7 +47,7 @@ OLD = 3600.0
 class Trainer:
     """One training of a process: model, optimiser, average and data, and where they stand."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, aloud: Aloud | None = None) -> None:
         self.session, self.config, self.accelerator = session, session.config, session.accelerator
         config, device = session.config.train, session.accelerator.device
         done_by_main(lambda: check_files(session.folder.data))
@@ -75,12 +74,12 @@ class Trainer:
         self.process: Process = self.accelerator.unwrap_model(model)
         self.stepper = Stepper(self.accelerator, model, self.optimiser, session.config, self._warn_of_smaller)
         self.ema = Ema(self.process)
-        self.step = 0
+        self.step, self.aloud = 0, aloud
         self.best = Best()
         self.began: Began | None = None
         self.lengths, self.typical = lengths_of(self.dataset), typical_of(self.dataset)
         # Of the data and not of the run's seed: runs that differ by their seed validate on the same music.
-        self.heldout = self.dataset.heldout(VALIDATION_WINDOWS)
+        self.heldout = self.dataset.heldout(WINDOWS)
         self.trained_on = self.dataset.draw(len(self.heldout), seed=seed_for(0, "look"), step=0, plain=True)
 
     def _vary(self, how: AugmentConfig) -> None:
@@ -130,10 +129,12 @@ class Trainer:
 
         Raises StoppedError after Ctrl-C or SIGTERM, with a checkpoint saved.
         """
+        self.listening = Listening(self.session, self.aloud)
         if self.step == 0:
             self._validate()
         begun, agreement = self.step, Agreement()
         with Stop() as stop, self.feed, profiled(self.session) as step_done:
+            self.listening.stopping = lambda: stop.asked
             try:
                 self._loop(stop, agreement, step_done)
             except (RuntimeError, MemoryError) as error:
@@ -168,6 +169,10 @@ class Trainer:
             better = False
             if self.step % config.evaluate_every == 0 or last:
                 better = self._validate()
+                clock.restart(self.step)
+            elif self.listening.is_early(self.step):
+                with averaged(self.session, self.process, self.ema) as process:
+                    self.listening.draw(process, self._manifest())
                 clock.restart(self.step)
             done = last or self.best.exhausted(config.patience)
             stopping = agreement.any(stop.asked) and not done
@@ -212,41 +217,44 @@ class Trainer:
             scaler=None if scaler is None else scaler.state_dict(),
             began=self.began,
         )
-        tokenizer = self.session.tokenizer
-        manifest = Manifest.of(self.config, self.step, tokenizer.fingerprint, self.lengths, self.typical, training)
-        path = checkpoint.save(folder.checkpoints, tensors, tokenizer, manifest)
+        path = checkpoint.save(folder.checkpoints, tensors, self.session.tokenizer, self._manifest(training))
         checkpoint.prune(folder.checkpoints, self.config.train.keep, self.best.step)
         memory = peak_memory_mb(self.accelerator.device)
         folder.note(iterations=self.step, peak_memory_mb=memory, **segments.reached(folder, self.step))
         self.session.hooks.emit("checkpoint_saved", step=self.step, path=path)
 
-    def _validate(self) -> bool:
-        """A validation pass: log the bound on held-out and on training music; whether the first is the lowest yet."""
-        if not self.heldout:
-            return False
-        # The batches of a validation pass have shapes of their own: compiling for them would take longer than they do.
-        eagerly = torch.compiler.set_stance("force_eager") if self.config.train.compile else nullcontext()
-        with self._averaged() as process, eagerly:
-            levels = levels_for(VALIDATION_LEVELS, len(self.heldout))
-            (heldout, error), (trained_on, _) = (
-                bits_per_token(window_bits(self.session, process, self.dataset, windows, levels=levels, report=False))
-                for windows in (self.heldout, self.trained_on)
-            )
-        self._log({HELDOUT: heldout, TRAIN: trained_on} | ({} if error is None else {ERROR: error}))
-        return self.best.update(self.step, heldout, error)
+    def _manifest(self, training: Training | None = None) -> Manifest:
+        fingerprint = self.session.tokenizer.fingerprint
+        return Manifest.of(self.config, self.step, fingerprint, self.lengths, self.typical, training)
 
-    @contextmanager
-    def _averaged(self) -> Iterator[Process]:
-        """The process with averaged weights, in evaluation mode, whole on each process."""
-        if not self.accelerator.is_fsdp2:
-            with self.ema.applied(self.process):
-                yield self.process
-            return
-        # A sharded one would have all processes in step, and each validates on windows of its own.
-        process = build_process(self.config, self.session.tokenizer).to(self.accelerator.device)
-        averaged = self.process.state_dict() | self.ema.average
-        process.load_state_dict({name: whole(tensor) for name, tensor in averaged.items()})
-        yield process.eval()
+    def _validate(self) -> bool:
+        """A validation pass: log the bound on held-out and on training music, and let training be heard; whether the
+        first is the lowest yet.
+        """
+        better = False
+        with averaged(self.session, self.process, self.ema) as process:
+            if self.heldout:
+                (heldout, error), (trained_on, _) = self._bounds(process)
+                self._log({HELDOUT: heldout, TRAIN: trained_on} | ({} if error is None else {ERROR: error}))
+                better = self.best.update(self.step, heldout, error)
+            if self.step:
+                self.listening.draw(process, self._manifest())
+        return better
+
+    def _bounds(self, process: Process) -> tuple[Bound, Bound]:
+        heldout, trained_on = bounds(self.session, process, self.dataset, (self.heldout, self.trained_on))
+        return heldout, trained_on
+
+    def try_out(self) -> None:
+        """A step that only measures, on a trainer that is thrown away (train/plan.py); waits for the device."""
+        self._read(self._update())
+        self.step += 1
+
+    def bounds(self) -> None:
+        """A validation pass of which nothing is kept."""
+        if self.heldout:
+            with averaged(self.session, self.process, self.ema) as process:
+                self._bounds(process)
 
     def _warn_of_smaller(self, rows: int, passes: int) -> None:
         self.session.folder.note(pass_size=rows, passes=passes)
@@ -260,16 +268,16 @@ class Trainer:
         self.session.hooks.emit("scalars", step=self.step, values=values)
 
 
-def train(session: Session, *, resume: bool = False) -> None:
+def train(session: Session, *, resume: bool = False, aloud: Aloud | None = None) -> None:
     """Train the run's process: from nothing, from another run's checkpoint, or on from its own newest one.
 
-    While it does, no other process can prepare or train this run (saved/lock.py).
+    While it does, no other process can prepare or train this run (saved/lock.py). `aloud` renders what it draws.
     """
-    with hold(session.folder.path, "train"):
-        _train(session, resume=resume)
+    with hold(session.folder.path, "train"), deterministic(session.config.train.deterministic):
+        _train(session, resume, aloud)
 
 
-def _train(session: Session, *, resume: bool) -> None:
+def _train(session: Session, resume: bool, aloud: Aloud | None) -> None:
     folder = session.folder
     known = checkpoint.steps(folder.checkpoints)
     if not resume and known:
@@ -278,9 +286,11 @@ def _train(session: Session, *, resume: bool) -> None:
             "or begin a new run in another folder."
         )
     segments.check_windows(session)
-    session.begin("train")
     done_by_main(lambda: _sweep(folder))
-    trainer = Trainer(session)
+    asked = session.config
+    plan.settle(session, lambda: Trainer(session))
+    session.begin("train")
+    trainer = Trainer(session, aloud)
     check_prepared(folder, trainer.dataset)
     if resume and known:
         trainer.resume()
@@ -288,7 +298,7 @@ def _train(session: Session, *, resume: bool) -> None:
         trainer.begin_from(began)
     # What was logged after the checkpoint, or before there was any, will be logged again.
     folder.truncate_log(trainer.step if trainer.step else -1)
-    folder.freeze(session.config)
+    folder.freeze(asked)
     if trainer.goes_on:
         if (remark := segments.remark(session.changed, session.config.train, trainer.step)) is not None:
             session.hooks.warn(remark)

@@ -1,6 +1,7 @@
 """Segments: the stretches that a run was trained in, in run.json. A resume that goes further is one.
 
-Each says from which iteration to which it went, what was changed of the run's config for it, and what computed it.
+Each says from which iteration to which it went, what was changed of the run's config for it, and what computed it; the
+first one of a run that was given minutes, how many iterations were planned for them.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from diffmidi_core.train.optimiser import falls_from
 def begin(session: Session, step: int) -> None:
     """Note that training goes on from a step, with what this command has changed."""
     folder, before = session.folder, session.folder.segments()
-    changed = dict(session.changed)
+    changed, plan = dict(session.changed), session.plan
     if before and before[-1].get("from") == before[-1].get("to"):
         # Nothing came of it: its changes are this one's too, and what they changed from is what they say.
-        for name, (old, new) in dict(before.pop().get("changed") or {}).items():
+        empty = before.pop()
+        plan = plan or empty.get("plan")
+        for name, (old, new) in dict(empty.get("changed") or {}).items():
             changed[name] = [old, changed[name][1] if name in changed else new]
     machine = session.machine()
     segment = {
@@ -32,6 +35,7 @@ def begin(session: Session, step: int) -> None:
         "changed": {name: pair for name, pair in changed.items() if pair[0] != pair[1]},
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "windows": windows_a_step(session.config.train),
+        **({} if plan is None else {"plan": dict(plan)}),
         **machine,
     }
     folder.note(segments=[*before, segment], **machine)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from diffmidi_core.data.dataset import TokenDataset, Window
 from diffmidi_core.errors import DiffmidiError, StoppedError
+from diffmidi_core.machine.deterministic import without_deterministic_kernel
 from diffmidi_core.machine.memory import out_of_memory
 from diffmidi_core.numbers import counted, figure_text, spread_text
 from diffmidi_core.saved.checkpoint import steps
@@ -47,7 +48,7 @@ def known_reason(error: Exception, config: TrainConfig, run: Path, iteration: in
             f"torch.compile cannot compile this backbone here ({reason}): leave out --compile. On a CPU it needs a C++ "
             "compiler."
         )
-    return None
+    return without_deterministic_kernel(error) if config.deterministic else None
 
 
 def stopped(run: Path, step: int, iterations: int) -> StoppedError:

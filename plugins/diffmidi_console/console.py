@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,22 @@ from rich.table import Column
 from rich.text import Text
 
 from diffmidi.api import Options, hookimpl
-from diffmidi.api.hook import StoredFigure, clock_text, count_text, figure_text, read_json, spread_text
+from diffmidi.api.hook import (
+    DrawFolder,
+    StoredFigure,
+    clock_text,
+    count_text,
+    counted,
+    figure_text,
+    read_json,
+    spread_text,
+)
 from diffmidi_console.figures import tables
 from diffmidi_console.prepared import prepared
 
 _SHOWN_EVERY = 10.0
 """Seconds between plain lines where the output is no terminal (a log file, CI)."""
+_SOUND = (".wav", ".flac", ".ogg", ".mp3")
 ERROR = "heldout/bound_bpw_error"
 
 
@@ -80,11 +90,22 @@ class Console:
         return True
 
     @hookimpl
+    def samples_written(self, paths: Sequence[Path]) -> None:
+        """Where there is something to hear of what training draws by itself; commands tell of their own draws."""
+        draw = DrawFolder(paths[0].parent) if paths else None
+        if draw is not None and draw.while_training:
+            heard = next((path for path in paths if path.suffix in _SOUND), paths[0])
+            told = f"  iteration {draw.path.name.rpartition('-')[2]}: to hear what it plays by now, open {heard}"
+            self.terminal.print(Text(told), soft_wrap=True)
+
+    @hookimpl
     def run_finished(self, folder: Path, figures: Mapping[str, Any], stage: str) -> None:
         """What a stage measured, and at the end where everything lies."""
         self._close()
         if stage == "prepare":
             self._dataset(folder / "data", figures)
+        elif stage == "plan":
+            self.terminal.print(f"  {counted(figures['iterations'], 'iteration')}", highlight=False)
         elif stage == "evaluate":
             self._table(figures)
         elif stage == "report":

@@ -39,7 +39,6 @@ class SoundOptions(Options):
         None, description="path of a SoundFont (.sf2); null: the General MIDI one that comes with pretty_midi"
     )
     peak: float = Field(-1.0, ge=-40, le=0, description="loudness: the level of the loudest sample, in dBFS")
-    max_minutes: float = Field(30, gt=0, le=180, description="longer music is an error (11 MiB of sound a minute)")
 
 
 class PianoRollOptions(Options):

@@ -5,18 +5,21 @@ from __future__ import annotations
 import importlib.util
 import io
 import wave
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import midirenderer
 import numpy as np
+import symusic
 from numpy.typing import NDArray
 from symusic.core import TextMetaTick
 
-from diffmidi.api import DiffmidiError
+from diffmidi.api import DiffmidiError, RefusedError
 from diffmidi.api.renderer import Renderer, Score, whole_file
 from diffmidi.api.source import printable
 from diffmidi_io.declarations import SoundOptions
+from diffmidi_io.stretches import STRETCH, Mixed, added_up, on_disk
 
 Sound = NDArray[np.int16]
 """[frames, 2] PCM."""
@@ -26,6 +29,8 @@ RATE = 48_000
 FULL_SCALE = 2**15 - 1
 TAIL = 2.0
 """Most seconds that the last notes may ring on for."""
+LONGEST = (2**32 - 1 - 36) / 4 / RATE
+"""Seconds that a .wav file can hold: its size is a number of 32 bits."""
 _FADE = 0.02
 _SILENCE = 1.0
 """Seconds of silence that a score without notes gives."""
@@ -53,30 +58,66 @@ class Wav(Renderer):
 def synthesise(score: Score, options: SoundOptions) -> Sound:
     """The score as sound, from its tick 0 to the end of its last note, and up to TAIL seconds for that to ring.
 
-    The loudest sample is brought to `options.peak` dBFS. A score without notes gives a second of silence. Raises
-    DiffmidiError where the music is longer than `options.max_minutes`, or the SoundFont cannot be used or is silent.
+    The loudest sample is brought to `options.peak` dBFS. A score without notes gives a second of silence. The last
+    sound is kept, so that renderers which ask for the same piece one after the other synthesise it once: it cannot be
+    written to. Raises DiffmidiError where the SoundFont cannot be used or is silent, RefusedError where the music is
+    longer than a .wav file can be.
     """
     font = _soundfont(options)
     seconds, ticks = _end(score)
-    if seconds > 60 * options.max_minutes:
-        raise DiffmidiError(
-            f"this piece lasts {seconds / 60:,.0f} minutes, and sound is made of {options.max_minutes:g} at most: "
-            "raise the renderer's option max_minutes."
+    if seconds + TAIL > LONGEST:
+        raise RefusedError(
+            "too_long",
+            f"this piece lasts {seconds / 3600:,.1f} hours, and a .wav file holds {LONGEST / 3600:.1f}: no sound is "
+            "made of it.",
         )
     if ticks == 0:
         return np.zeros((round(_SILENCE * RATE), 2), np.int16)
-    rendered = _render(font, _only_music(score, ticks))
+    return _synthesised(font, _stamp(font), _only_music(score, ticks), seconds, ticks, options.peak)
+
+
+@lru_cache(maxsize=1)
+def _synthesised(font: Path, stamp: tuple[int, int], music: bytes, seconds: float, ticks: int, peak: float) -> Sound:
+    """What `music` sounds like, whose last note ends after so many seconds, at such a tick."""
+    rendered = _sounding(font, music, seconds, ticks)
     if not rendered.any():
         # The softest velocities vanish below 16 bits. Levelled anyway, the piece may be struck harder throughout.
+        score: Score = symusic.Score.from_midi(music)
         loudest = max(int(track.notes.numpy()["velocity"].max()) for track in score.tracks if len(track.notes))
-        rendered = _render(font, _only_music(score.shift_velocity(127 - loudest), ticks))
+        rendered = _sounding(font, bytes(score.shift_velocity(127 - loudest).dumps_midi()), seconds, ticks)
     level = max(int(rendered.max(initial=0)), -int(rendered.min(initial=0)))
     if level == 0:
         raise DiffmidiError(f"the SoundFont {printable(font)} has no sound for these notes; take another one.")
-    gain = 10 ** (options.peak / 20) * FULL_SCALE / level
+    gain = 10 ** (peak / 20) * FULL_SCALE / level
     # Into 16 bits at once: half an hour of float copies would be gigabytes.
-    levelled = np.multiply(rendered, np.float32(gain), out=np.empty(rendered.shape, np.int16), casting="unsafe")
-    return _ended(levelled, round(seconds * RATE))
+    levelled = _room(rendered)
+    np.multiply(rendered, np.float32(gain), out=levelled, casting="unsafe")
+    ended = _ended(levelled, round(seconds * RATE))
+    ended.flags.writeable = False
+    return ended
+
+
+def _sounding(font: Path, music: bytes, seconds: float, ticks: int) -> Mixed:
+    if seconds <= STRETCH:
+        return _render(font, music)
+    score: Score = symusic.Score.from_midi(music).clip(0, ticks + 1)
+    frames = round((seconds + TAIL) * RATE)
+    return added_up(score, frames, RATE, lambda part, end: _render(font, _only_music(part, end)))
+
+
+def _room(rendered: Mixed) -> Sound:
+    """As much room for 16 bits as what was rendered takes, where that is: in memory or on the disk."""
+    long = isinstance(rendered, np.memmap)
+    return on_disk(len(rendered), np.int16) if long else np.empty(rendered.shape, np.int16)
+
+
+def _stamp(font: Path) -> tuple[int, int]:
+    """Tells a file from what may stand in its place later."""
+    try:
+        status = font.stat()
+    except OSError:
+        return 0, 0  # reading it says what is wrong
+    return status.st_size, status.st_mtime_ns
 
 
 def _end(score: Score) -> tuple[float, int]:

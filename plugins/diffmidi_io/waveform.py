@@ -15,6 +15,8 @@ from diffmidi_io.sound import FULL_SCALE, RATE, Sound, synthesise
 
 Floats = NDArray[np.float64]
 
+AT_ONCE = 2**22
+"""Frames that are measured at once: of long music a copy would be gigabytes."""
 _PEAK, _POWER = "#a9c9e4", "#3b6fb6"
 
 
@@ -56,12 +58,20 @@ def envelope(sound: Sound, columns: int) -> tuple[Floats, Floats, Floats]:
     Full scale is 1.
     """
     starts = np.unique(np.linspace(0, len(sound), columns, endpoint=False).astype(np.int64))
+    groups = np.array_split(starts, max(1, -(-len(sound) // AT_ONCE)))
+    ends = [*(int(group[0]) for group in groups[1:] if len(group)), len(sound)]
+    stretches = zip((group for group in groups if len(group)), ends, strict=True)
+    found = [_extremes(sound[group[0] : end], group - group[0]) for group, end in stretches]
+    low, high, power = (np.concatenate(each) for each in zip(*found, strict=True))
+    return low / FULL_SCALE, high / FULL_SCALE, np.sqrt(power) / FULL_SCALE
+
+
+def _extremes(sound: Sound, starts: NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
     counts = np.diff(np.append(starts, len(sound)))
-    low = np.minimum.reduceat(sound.min(axis=1), starts) / FULL_SCALE
-    high = np.maximum.reduceat(sound.max(axis=1), starts) / FULL_SCALE
+    low = np.minimum.reduceat(sound.min(axis=1), starts).astype(np.float64)
+    high = np.maximum.reduceat(sound.max(axis=1), starts).astype(np.float64)
     squares = np.einsum("ij,ij->i", sound, sound, dtype=np.float32, casting="same_kind")
-    power = np.add.reduceat(squares, starts, dtype=np.float64) / (counts * sound.shape[1])
-    return low, high, np.sqrt(power) / FULL_SCALE
+    return low, high, np.add.reduceat(squares, starts, dtype=np.float64) / (counts * sound.shape[1])
 
 
 def _levels(low: Floats, high: Floats, power: Floats) -> list[str]:

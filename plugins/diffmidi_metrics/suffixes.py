@@ -22,7 +22,7 @@ _PLACES = 40
 
 
 def sort_suffixes(text: Column, order: Column, rank: Column) -> None:
-    """Write where the suffixes of a text begin, in their order, into `order`; what is a beginning of another comes before it.
+    """Write where the suffixes of a text begin, in their order, into `order`. Where the text ends is least of all.
 
     First by their first 4 codes, then those that are alike so far by the next 4, 8, ... until all differ: the order of
     what follows is known by then. Arrays may be memory-mapped; beside them a bounded part of the text is held.
@@ -81,7 +81,7 @@ def _sorted_by_the_rest(order: Column, rank: Column, groups: Numbers, compared: 
 
 
 def _put(order: Column, rank: Column, places: Numbers, suffixes: Numbers, key: Numbers) -> Numbers:
-    """Put suffixes at ascending places by their key; [G, 2] where groups of equal keys begin, and how many these are."""
+    """Put suffixes at ascending places by their key; [G, 2] where groups of equal keys begin, and their sizes."""
     by_key = np.argsort(key, kind="stable")
     suffixes, key = suffixes[by_key], key[by_key]
     first = np.flatnonzero(np.append(True, key[1:] != key[:-1]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from diffmidi.api import DiffmidiError
-from diffmidi.api.hook import DrawFolder, Judged, PieceRecord, StoredRequest, counted, overfits_from, read_json
+from diffmidi.api.hook import (
+    DrawFolder,
+    Judged,
+    PieceRecord,
+    StoredRequest,
+    counted,
+    log_line,
+    overfits_from,
+    read_facts,
+)
 from diffmidi.api.source import printable as printed
 from diffmidi_report.story import segments_of
 from diffmidi_report.words import length
@@ -98,9 +106,9 @@ class Run:
         def named(error: DiffmidiError) -> str:
             return str(error).replace(f"{folder}/", "").replace(str(folder), printed(folder.resolve().name))
 
-        facts: Any = {}
+        facts: dict[str, Any] = {}
         try:
-            facts = read_json(folder / "run.json") if (folder / "run.json").exists() else {}
+            facts = read_facts(folder / "run.json")
         except DiffmidiError as error:
             damaged.append(named(error))
         checkpoints = []
@@ -115,7 +123,6 @@ class Run:
                 draws.append(_draw(drawn, named))
             except DiffmidiError as error:
                 damaged.append(named(error))
-        facts = facts if isinstance(facts, Mapping) else {}
         return cls(folder, config, facts, _log(folder / "metrics.jsonl"), checkpoints, draws, damaged)
 
     @cached_property
@@ -176,14 +183,7 @@ def _draw(folder: DrawFolder, named: Any) -> Draw:
 
 
 def _log(path: Path) -> list[dict[str, float]]:
-    lines: list[dict[str, float]] = []
     if not path.is_file():
-        return lines
-    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            line = json.loads(text)
-        except ValueError:  # the half-written last line of a run that was killed
-            continue
-        if isinstance(line, dict) and "step" in line:
-            lines.append({name: float(value) for name, value in line.items() if isinstance(value, int | float)})
-    return lines
+        return []
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return [line for each in text.splitlines() if (line := log_line(each)) is not None]

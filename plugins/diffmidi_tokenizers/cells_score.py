@@ -48,7 +48,7 @@ def _notes(
 ) -> tuple[Notes, Column]:
     """Notes in steps since the first bar line, and the track token of each."""
     bar = parsed.bar[parsed.cell]
-    time, pitch, velocity, duration = (words.number_of[ids[place]] for place in _places(ids, parsed))
+    _, pitch, velocity, duration = (words.number_of[ids[place]] for place in _places(ids, parsed))
     onset = lines[bar] + np.minimum(parsed.since, lengths[bar] - 1)
     piano = words.first[TRACK] + words.tracks.index("piano")
     track = np.where(parsed.track == NONE, piano, parsed.track)[parsed.cell]

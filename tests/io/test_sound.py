@@ -9,13 +9,20 @@ from pathlib import Path
 import midirenderer
 import numpy as np
 import pytest
-from symusic.core import ControlChangeTick, TempoTick
+from symusic.core import ControlChangeTick, PitchBendTick, TempoTick
 
-from diffmidi.api import DiffmidiError
+from diffmidi.api import DiffmidiError, RefusedError
 from diffmidi_core.music.toy import from_rows, toy_scores
 from diffmidi_core.registry import find
-from diffmidi_io import sound
+from diffmidi_io import sound, stretches
 from diffmidi_io.sound import FULL_SCALE, RATE, TAIL
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept():
+    """No test hears what another one synthesised."""
+    sound._synthesised.cache_clear()
+
 
 SHORT = [name for name in toy_scores() if name not in ("late_in_time", "long_gaps", "long_notes", "silence")]
 
@@ -83,12 +90,12 @@ def test_the_same_score_gives_the_same_bytes(tmp_path: Path):
     assert (tmp_path / "piece.wav").read_bytes() == first
 
 
-def test_music_that_is_too_long_is_refused_before_it_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_music_that_is_too_long_for_a_file_is_refused_before_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(midirenderer, "render_wave_from", lambda *_: pytest.fail("rendered"))
-    with pytest.raises(DiffmidiError, match=r"lasts 37,283 minutes, .* 30 at most: raise .* max_minutes"):
+    with pytest.raises(RefusedError, match=r"lasts 621.4 hours, and a \.wav file holds 6\.2"):
         render(toy_scores()["late_in_time"], tmp_path)
-    with pytest.raises(DiffmidiError, match="max_minutes"):
-        render(toy_scores()["tune"], tmp_path, max_minutes=0.1)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -167,3 +174,54 @@ def test_nothing_is_left_where_writing_fails(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(DiffmidiError, match="cannot be written: No space left on device"):
         render(toy_scores()["one_note"], tmp_path)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["what stood there"]
+
+
+def long_scores():
+    """Music of 24 seconds with what may reach from one stretch into the next: notes, the pedal, a bend, loudness."""
+    rows = [(beat, 1.0, 50 + 7 * beat % 24, 60 + beat) for beat in range(48)]
+    plain = from_rows(rows)
+    long_notes = from_rows([*rows, (3, 20, 40, 90), (7, 30, 43, 90)])
+    pedal = from_rows(rows)
+    pedal.tracks[0].controls.extend([ControlChangeTick(4 * 480, 64, 127), ControlChangeTick(21 * 480, 64, 0)])
+    set_before = from_rows(rows)
+    set_before.tempos.append(TempoTick(10 * 480, qpm=97.0))
+    set_before.tracks[0].program = 40
+    set_before.tracks[0].controls.append(ControlChangeTick(2 * 480, 7, 50))
+    set_before.tracks[0].pitch_bends.append(PitchBendTick(3 * 480, 4000))
+    return {"plain": plain, "long notes": long_notes, "pedal": pedal, "set before": set_before}
+
+
+@pytest.mark.parametrize("name", long_scores())
+def test_long_music_sounds_as_if_it_was_made_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str):
+    score = long_scores()[name]
+    assert score.ticks_per_quarter == 480
+    whole = render(score, tmp_path)
+    sound._synthesised.cache_clear()
+    made = []
+    once = sound._render
+    monkeypatch.setattr(sound, "_render", lambda font, music: made.append(1) or once(font, music))
+    for module in (sound, stretches):
+        monkeypatch.setattr(module, "STRETCH", 5.0)
+    parts = render(score, tmp_path)
+    assert len(made) >= 4
+    assert abs(len(parts) - len(whole)) <= RATE // 5, "where a tail fades below hearing"
+    frames = min(len(parts), len(whole))
+    # A second at a time: how a synthesiser cuts time into blocks shifts each note by up to a millisecond.
+    seconds = [np.sqrt((each[: frames // RATE * RATE] ** 2).reshape(-1, RATE * 2).mean(1)) for each in (parts, whole)]
+    assert np.allclose(*seconds, rtol=0.05, atol=20)
+
+
+def test_renderers_of_one_piece_synthesise_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    made = []
+    once = sound._render
+    monkeypatch.setattr(sound, "_render", lambda font, music: made.append(1) or once(font, music))
+    score = toy_scores()["tune"]
+    wave_alone = find("renderer", "waveform").build()
+    wave_alone.render(score, tmp_path / "alone.wave.png")
+    find("renderer", "wav").build().render(score, tmp_path / "piece.wav")
+    wave_alone.render(score, tmp_path / "piece.wave.png")
+    assert len(made) == 1
+    assert (tmp_path / "piece.wave.png").read_bytes() == (tmp_path / "alone.wave.png").read_bytes()
+    find("renderer", "wav").build({"peak": -20}).render(score, tmp_path / "soft.wav")
+    render(toy_scores()["scale"], tmp_path)
+    assert len(made) == 3, "another level or another piece is another sound"

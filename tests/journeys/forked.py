@@ -23,7 +23,18 @@ MODEL = (
     "-o",
     "process.steps=20",
 )
-TRAIN = ("-o", "train.warmup=0", "-o", "train.log_every=5", "-o", "train.evaluate_every=1000", "-o", "train.keep=2")
+TRAIN = (
+    "-o",
+    "train.warmup=0",
+    "-o",
+    "train.log_every=5",
+    "-o",
+    "train.evaluate_every=1000",
+    "-o",
+    "train.keep=2",
+    "-o",
+    "train.draw=0",
+)
 
 
 class Starter:

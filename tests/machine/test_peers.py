@@ -1,5 +1,6 @@
 """Processes that watch each other: one that dies is noticed by all, one that leaves by itself by none."""
 
+import contextlib
 import socket
 import threading
 
@@ -23,8 +24,11 @@ class Process:
         self.ended.set()
 
     def die(self):
+        """As the others see it: from here on this one does nothing."""
+        self.peers._leaving.set()
         for connection in self.connections.values():
-            connection.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.fixture
@@ -36,6 +40,9 @@ def three(monkeypatch):
     yield processes
     for process in processes:
         process.die()
+        process.peers.thread.join()
+        for connection in process.connections.values():
+            connection.close()
 
 
 @pytest.mark.parametrize("killed", [0, 1, 2])

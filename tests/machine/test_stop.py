@@ -37,11 +37,16 @@ def test_nohup_is_respected():
 def test_what_is_done_is_said(number):
     before = signal.signal(number, signal.SIG_DFL)
     done = []
-    try:
-        with pytest.raises(StoppedError, match="2 are done"), interruptible(lambda: f"{len(done)} are done"):
-            done += [1, 2]
+
+    def work():
+        with interruptible(lambda: f"{len(done)} are done"):
+            done.extend([1, 2])
             os.kill(os.getpid(), number)
             done.append(3)
+
+    try:
+        with pytest.raises(StoppedError, match="2 are done"):
+            work()
         assert signal.getsignal(number) == signal.SIG_DFL
     finally:
         signal.signal(number, before)

@@ -1,14 +1,23 @@
-"""No step of a sampler waits for the device: on `meta`, where there are no numbers, whoever asks for one gets an error."""
+"""No step of a sampler waits for the device: on `meta` there are no numbers, and whoever asks for one gets an error."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
+import torch
 
 from diffmidi.api.sampler import Canvas, RowDraws
 from diffmidi_core.registry import find
 from diffmidi_core.testing.surroundings import LENGTH, context_of, smallest
 
 STEPS = 5
+
+
+@pytest.fixture(autouse=True)
+def no_autocast(monkeypatch):
+    """Autocast knows no device `meta`."""
+    monkeypatch.setattr(torch, "autocast", lambda *given, **options: nullcontext())
 
 
 @pytest.mark.parametrize("options", [{}, {"prediction": "clamp"}, {"prediction": "mean", "top_p": 0.9}], ids=str)

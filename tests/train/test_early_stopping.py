@@ -6,7 +6,7 @@ import pytest
 
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.saved import checkpoint
-from diffmidi_core.train import loop
+from diffmidi_core.train import loop, validation
 
 EVERY = ("train.iterations=8", "train.evaluate_every=1", "train.save_every=4", "train.log_every=8")
 
@@ -17,8 +17,8 @@ def looks(monkeypatch):
 
     def come(*bounds):
         told = iter([each for index, bound in enumerate(bounds) for each in (bound, 2.0 - 0.01 * index)])
-        monkeypatch.setattr(loop, "window_bits", lambda *_, **__: None)
-        monkeypatch.setattr(loop, "bits_per_token", lambda _: (next(told), 0.25))
+        monkeypatch.setattr(validation, "window_bits", lambda *_, **__: None)
+        monkeypatch.setattr(validation, "bits_per_token", lambda _: (next(told), 0.25))
 
     return come
 

@@ -8,6 +8,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.judge.likelihood import window_bits
+from diffmidi_core.machine.deterministic import deterministic
 from diffmidi_core.machine.memory import Halves
 from diffmidi_core.saved import checkpoint
 from diffmidi_core.train.feed import Feed
@@ -258,3 +259,13 @@ def test_recomputed_activations_train_the_same_weights(trainer):
         run.run()
     for name, value in saved(one).items():
         torch.testing.assert_close(saved(other)[name], value, atol=1e-6, rtol=1e-5)
+
+
+def test_every_operation_of_a_step_has_a_deterministic_kernel_and_the_step_is_the_same(trainer):
+    """On a CPU; on a GPU tests/gpu asks."""
+    plain, other = (trainer(name, *FEW) for name in ("plain", "other"))
+    plain.run()
+    with deterministic(True):
+        other.run()
+    for ours, theirs in zip(plain.process.parameters(), other.process.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
