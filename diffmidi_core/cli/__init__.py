@@ -76,7 +76,9 @@ def main() -> None:
     except DiffmidiError as error:
         if os.environ.get("DIFFMIDI_DEBUG"):
             traceback.print_exc()
-        click.echo(f"{'' if error.exit_code == 130 else 'Error: '}{error}", err=True)
+        # What an error quotes may be a name that somebody else chose.
+        text = "\n".join(map(printable, str(error).split("\n")))
+        click.echo(f"{'' if error.exit_code == 130 else 'Error: '}{text}", err=True)
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("Stopped. What had been written whole is still there, and nothing half-written is left.", err=True)
