@@ -14,6 +14,7 @@ from typing import Literal
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.installing import pip_install
 from diffmidi_core.machine.build import build_process, build_tokenizer
 from diffmidi_core.music.timeline import Timeline
 from diffmidi_core.registry import find
@@ -114,6 +115,6 @@ def _built(manifest: Manifest, folder: Path) -> Process:
         part = manifest.tokenizer
         raise DiffmidiError(
             f"{folder} was made with another vocabulary than tokenizer '{part.name}' has here "
-            f"({find('tokenizer', part.spec).origin}): install {part.package}=={part.version}."
+            f"({find('tokenizer', part.spec).origin}): {pip_install(part.package, part.version) or 'install that one'}."
         )
     return build_process(manifest, tokenizer)

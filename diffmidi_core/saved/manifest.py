@@ -19,6 +19,7 @@ from diffmidi_core.checksums import sealed, verify
 from diffmidi_core.config import RunConfig
 from diffmidi_core.errors import DiffmidiError, UnreadableError, UsageError
 from diffmidi_core.files import read_json, write_json
+from diffmidi_core.installing import pip_install
 from diffmidi_core.registry import find
 from diffmidi_core.saved.lengths import DataLengths
 from diffmidi_core.saved.tensor_file import check_size
@@ -227,7 +228,8 @@ class Manifest(_Stored):
             try:
                 find(kind, part.spec)
             except UsageError as error:
-                where = "" if part.package is None else f": pip install {part.package}=={part.version}"
+                command = pip_install(part.package, part.version)
+                where = f": {command}" if command else ""
                 raise DiffmidiError(
                     f"{folder} needs {kind} '{part.name}' of {part.package} {part.version}, which is not installed"
                     f"{where}."
