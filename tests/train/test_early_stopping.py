@@ -6,7 +6,7 @@ import pytest
 
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.saved import checkpoint
-from diffmidi_core.train import validation
+from diffmidi_core.train import loop, validation
 
 EVERY = ("train.iterations=8", "train.evaluate_every=1", "train.save_every=4", "train.log_every=8")
 
