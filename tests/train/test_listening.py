@@ -4,15 +4,22 @@ import json
 
 import pytest
 
+from diffmidi_core.config import resolve
+from diffmidi_core.draw.model import open_model
+from diffmidi_core.draw.sample import sample
 from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.hooks import Hooks
+from diffmidi_core.machine.session import Session
+from diffmidi_core.run.stages import prepare_data
 from diffmidi_core.saved.draw import DrawFolder
+from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.saved.manifest import Manifest
 from diffmidi_core.train import listening
 from diffmidi_core.train.listening import Listening, superfluous
 from diffmidi_core.train.loop import train
 
 DRAW = ("train.iterations=6", "train.evaluate_every=2", "train.save_every=6", "train.log_every=6", "train.draw=2")
-PROCESSES = ("gaussian", "masked", "autoregressive")
+FAST = ("sample.steps=5",)
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +38,7 @@ def draws(session):
 
 
 def test_two_pieces_are_drawn_at_each_validation_pass_and_training_is_the_same(trainer, ears):
-    heard = trainer("heard", *DRAW, "backbone.dropout=0.1", listeners=[("ears", ears)]).session
+    heard = trainer("heard", *DRAW, *FAST, "backbone.dropout=0.1", listeners=[("ears", ears)]).session
     train(heard)
     assert draws(heard) == ["step-2", "step-4", "step-6"]
     for name in draws(heard):
@@ -42,7 +49,7 @@ def test_two_pieces_are_drawn_at_each_validation_pass_and_training_is_the_same(t
     assert not ears.warnings
     with pytest.raises(DiffmidiError, match="nothing has been drawn yet"):
         heard.folder.draw()
-    silent = trainer("silent", *DRAW, "backbone.dropout=0.1", "train.draw=0").session
+    silent = trainer("silent", *DRAW, *FAST, "backbone.dropout=0.1", "train.draw=0").session
     train(silent)
     assert draws(silent) == []
     read = [Manifest.read(each.folder.checkpoints / "step-000006/manifest.json") for each in (heard, silent)]
@@ -51,10 +58,7 @@ def test_two_pieces_are_drawn_at_each_validation_pass_and_training_is_the_same(t
 
 
 def test_the_last_draw_is_what_the_program_draws_from_the_last_checkpoint(trainer):
-    from diffmidi_core.draw.model import open_model
-    from diffmidi_core.draw.sample import sample
-
-    session = trainer("run", *DRAW).session
+    session = trainer("run", *DRAW, *FAST).session
     train(session)
     own = DrawFolder(session.folder.draws / "step-6")
     request = own.request().request
@@ -72,7 +76,7 @@ def test_what_renders_gets_each_draw_and_may_fail(trainer, ears):
         (draw.path / "001.wav").write_bytes(b"RIFF")
         return [draw.path / "001.wav"]
 
-    session = trainer("run", *DRAW, listeners=[("ears", ears)]).session
+    session = trainer("run", *DRAW, *FAST, listeners=[("ears", ears)]).session
     train(session, aloud=aloud)
     assert given == ["step-2", "step-4"]
     assert ears.warnings == ["what training draws is left as MIDI (RuntimeError: no ears)"]
@@ -81,7 +85,7 @@ def test_what_renders_gets_each_draw_and_may_fail(trainer, ears):
 
 def test_a_sampler_that_fails_ends_the_drawing_and_not_the_training(trainer, ears, monkeypatch):
     monkeypatch.setattr(listening, "draw_into", lambda *_: (_ for _ in ()).throw(RuntimeError("broken")))
-    session = trainer("run", *DRAW, listeners=[("ears", ears)]).session
+    session = trainer("run", *DRAW, *FAST, listeners=[("ears", ears)]).session
     train(session)
     assert ears.warnings == ["training draws no music any more (RuntimeError: broken)"]
     assert (session.folder.checkpoints / "step-000006").is_dir()
@@ -90,7 +94,7 @@ def test_a_sampler_that_fails_ends_the_drawing_and_not_the_training(trainer, ear
 
 def test_drawing_that_takes_too_long_is_given_up(trainer, ears, monkeypatch):
     monkeypatch.setattr(listening, "LONGEST", -1.0)
-    session = trainer("run", *DRAW, listeners=[("ears", ears)]).session
+    session = trainer("run", *DRAW, *FAST, listeners=[("ears", ears)]).session
     train(session)
     (warning,) = ears.warnings
     assert "it takes more than" in warning
@@ -117,7 +121,7 @@ class Clock:
 )
 def test_there_is_something_to_hear_within_the_first_minute_or_two(trainer, monkeypatch, seconds, every, first):
     clock = Clock(monkeypatch)
-    session = trainer("run", *DRAW, f"train.evaluate_every={every}").session
+    session = trainer("run", *DRAW, *FAST, f"train.evaluate_every={every}").session
     heard = Listening(session, None)
     early = []
     for step in range(1, every):
@@ -131,7 +135,7 @@ def test_there_is_something_to_hear_within_the_first_minute_or_two(trainer, monk
 def test_a_draw_comes_only_where_it_takes_a_small_share_of_the_time(trainer, monkeypatch):
     monkeypatch.setattr(listening, "DRAWING", 0.05)
     clock = Clock(monkeypatch)
-    session = trainer("run", *DRAW).session
+    session = trainer("run", *DRAW, *FAST).session
     heard = Listening(session, None)
     drawn = []
 
@@ -147,7 +151,7 @@ def test_a_draw_comes_only_where_it_takes_a_small_share_of_the_time(trainer, mon
 
 
 def test_old_draws_are_thinned_out_but_not_judged_ones(trainer):
-    session = trainer("run", *DRAW).session
+    session = trainer("run", *DRAW, *FAST).session
     for step in range(100, 3100, 100):
         folder = session.folder.draws / f"step-{step}"
         folder.mkdir(parents=True)
@@ -160,7 +164,7 @@ def test_old_draws_are_thinned_out_but_not_judged_ones(trainer):
 
 
 def test_a_run_that_was_heard_needs_no_early_draw_when_it_is_resumed(trainer, monkeypatch):
-    session = trainer("run", *DRAW).session
+    session = trainer("run", *DRAW, *FAST).session
     (session.folder.draws / "step-2").mkdir(parents=True)
     clock = Clock(monkeypatch)
     heard = Listening(session, None)
@@ -168,16 +172,12 @@ def test_a_run_that_was_heard_needs_no_early_draw_when_it_is_resumed(trainer, mo
     assert not heard.is_early(1)
 
 
-@pytest.mark.parametrize("process", PROCESSES)
-def test_every_process_trains_on_after_it_was_heard(music, tmp_path, process):
-    from diffmidi_core.config import resolve
-    from diffmidi_core.hooks import Hooks
-    from diffmidi_core.machine.session import Session
-    from diffmidi_core.run.stages import prepare_data
-    from diffmidi_core.saved.folder import RunFolder
-
+@pytest.mark.parametrize(
+    ("process", "options"), [("gaussian", ("process.steps=20", *FAST)), ("masked", FAST), ("autoregressive", ())]
+)
+def test_every_process_trains_on_after_it_was_heard(music, tmp_path, process, options):
     flags = {"data": str(music), "process": process, "length": 16, "precision": "fp32", "train.batch_size": 2}
-    config = resolve(None, {**flags, "no_hook": ["all"]}, ("backbone.size=tiny", "train.warmup=0", *DRAW))
+    config = resolve(None, {**flags, "no_hook": ["all"]}, ("backbone.size=tiny", "train.warmup=0", *DRAW, *options))
     session = Session(RunFolder.new(tmp_path / "run", config), config)
     session.hooks = Hooks()
     prepare_data(session)
