@@ -40,6 +40,18 @@ def assignments_of(assignments: Sequence[str]) -> dict[str, dict[str, Any]]:
     return sections
 
 
+def one_end(tree: dict[str, Any], flags: Mapping[str, Any], assignments: Sequence[str]) -> None:
+    """Iterations that are given undo the minutes of the file whose tree this is, since both say where training ends.
+
+    Raises UsageError where both are given.
+    """
+    given = {*flags, *(f"train.{key}" for key in assignments_of(assignments).get("train", {}))}
+    if {"train.iterations", "train.minutes"} <= given:
+        raise UsageError("--iterations and --minutes both say how long to train: give one of them.")
+    if "train.iterations" in given and isinstance(tree.get("train"), dict):
+        tree["train"] = {**tree["train"], "minutes": None}
+
+
 def flat(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config, or a part of one, by dotted names; whose a part is and its fingerprint are left out."""
     return dict(_pairs(config))

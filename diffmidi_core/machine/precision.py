@@ -34,6 +34,21 @@ def resolve_precision(asked: str) -> str:
     return "bf16" if _matmul_seconds(torch.float32) > GAIN * _matmul_seconds(torch.bfloat16) else "fp32"
 
 
+def emulated(precision: str) -> str | None:
+    """What to warn of where this machine computes in bf16 more slowly than in fp32; None where it does not."""
+    if precision != "bf16":
+        return None
+    if torch.cuda.is_available():
+        if torch.cuda.is_bf16_supported(including_emulation=False):
+            return None
+    elif not on_cpu() or _matmul_seconds(torch.bfloat16) <= _matmul_seconds(torch.float32):
+        return None
+    return (
+        "this machine has no bf16 of its own and emulates it, more slowly than it computes in fp32: "
+        "--precision auto takes what is fastest."
+    )
+
+
 def autocast(precision: str, device: torch.device) -> torch.autocast:
     """Within it a model computes in "fp32", "bf16" or "fp16", as far as torch deems that safe."""
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)

@@ -57,9 +57,12 @@ class Surroundings:
     @cached_property
     def precision(self) -> str:
         """What to compute in: "fp32", "bf16" or "fp16"."""
-        from diffmidi_core.machine.precision import resolve_precision
+        from diffmidi_core.machine.precision import emulated, resolve_precision
 
-        return resolve_precision(self.asked_precision)
+        precision = resolve_precision(self.asked_precision)
+        if self.asked_precision != "auto" and (remark := emulated(precision)) is not None:
+            self.hooks.warn(remark)
+        return precision
 
     @cached_property
     def accelerator(self) -> Accelerator:

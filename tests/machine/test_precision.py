@@ -5,6 +5,8 @@ import torch
 
 from diffmidi_core.errors import UsageError
 from diffmidi_core.machine import precision
+from diffmidi_core.machine import precision as precision_of
+from diffmidi_core.machine.session import Surroundings
 
 
 @pytest.mark.parametrize(("fp32", "bf16", "chosen"), [(2.0, 1.0, "bf16"), (1.2, 1.0, "fp32"), (1.0, 5.0, "fp32")])
@@ -35,3 +37,21 @@ def test_accelerate_launch_decides_where_nothing_else_is_asked(monkeypatch):
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
     assert precision.resolve_precision("auto") == "bf16"
     assert precision.resolve_precision("fp32") == "fp32"
+
+
+@pytest.mark.parametrize(
+    ("precision", "fp32", "bf16", "warned"),
+    [("bf16", 1.0, 5.0, True), ("bf16", 2.0, 1.0, False), ("fp32", 1.0, 5.0, False)],
+)
+def test_bf16_that_is_emulated_is_warned_of(monkeypatch, precision, fp32, bf16, warned):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(precision_of, "on_cpu", lambda: True)
+    monkeypatch.setattr(precision_of, "_matmul_seconds", {torch.float32: fp32, torch.bfloat16: bf16}.__getitem__)
+    assert (precision_of.emulated(precision) is not None) == warned
+
+
+def test_what_works_in_it_says_so_once(monkeypatch, capsys):
+    monkeypatch.setattr(precision_of, "emulated", lambda precision: f"{precision} is emulated.")
+    work = Surroundings(precision="bf16")
+    assert (work.precision, work.precision) == ("bf16", "bf16")
+    assert capsys.readouterr().err == "Warning: bf16 is emulated.\n"
