@@ -18,15 +18,14 @@ from diffmidi_core.errors import BrokenPluginError, UsageError
 from diffmidi_core.layers import Layers, assignments_of
 from diffmidi_core.presets import DEFAULT, Parts, began_from, chosen_parts, default_names, lay_under
 from diffmidi_core.registry import find, offers, source_of
+from diffmidi_core.sections import LARGEST_SEED, flagged
 from diffmidi_core.sections import AugmentConfig as AugmentConfig
-from diffmidi_core.sections import LARGEST_SEED
 from diffmidi_core.sections import EvaluateConfig as EvaluateConfig
 from diffmidi_core.sections import Part as Part
 from diffmidi_core.sections import PrepareConfig as PrepareConfig
 from diffmidi_core.sections import SampleConfig as SampleConfig
 from diffmidi_core.sections import Section as Section
 from diffmidi_core.sections import TrainConfig as TrainConfig
-from diffmidi_core.sections import flagged
 from diffmidi_core.wording import describe
 
 SINGLE = ("source", "tokenizer", "backbone", "schedule", "process", "sampler")

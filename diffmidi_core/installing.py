@@ -11,7 +11,7 @@ _VERSION = re.compile(r"[A-Z0-9][A-Z0-9.!+_-]*", re.ASCII | re.IGNORECASE)
 
 
 def pip_install(package: str | None, version: str | None = None) -> str:
-    """"pip install acme-midi==1.2"; without a version that is none, and "" where the name is none.
+    """ "pip install acme-midi==1.2"; without a version that is none, and "" where the name is none.
 
     What is to be typed into a shell must not hold what somebody else would have typed there.
     """

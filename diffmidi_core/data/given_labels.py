@@ -158,8 +158,7 @@ def _name_column(header: list[str], file_name: str) -> int:
         if name in lower:
             return lower.index(name)
     raise UsageError(
-        f"{file_name} has no column that names the piece ({', '.join(NAME_COLUMNS)}); "
-        f"its columns are {listed(header)}."
+        f"{file_name} has no column that names the piece ({', '.join(NAME_COLUMNS)}); its columns are {listed(header)}."
     )
 
 

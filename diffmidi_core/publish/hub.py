@@ -28,8 +28,9 @@ def fetch(name: str, revision: str | None = None) -> Path:
 
 
 def publish(folder: Path, name: str, *, which: Which = None, private: bool = False, license: str | None = None) -> str:
-    """Publish a run, which is exported for it, or an exported folder as it is; return the model's address.
+    """Publish a run, which is exported for it, or an exported folder; return the model's address.
 
+    Of an exported folder only what `export` wrote is published, whatever else has come to lie in it, and no link.
     `private` decides for a model that is new there. Raises DiffmidiError in one sentence, whatever the Hub says.
     """
     if not _NAME.fullmatch(name):
@@ -47,12 +48,16 @@ def publish(folder: Path, name: str, *, which: Which = None, private: bool = Fal
 
 
 def _push(folder: Path, name: str, private: bool) -> str:
-    from huggingface_hub import HfApi
+    from huggingface_hub import CommitOperationAdd, HfApi
 
+    from diffmidi_core.publish.export import written_files
+
+    files = written_files(folder)
     api = HfApi(library_name="diffmidi")
     with _in_one_sentence(f"{name} cannot be published", "so nothing was"):
         url = api.create_repo(name, private=private, exist_ok=True)
-        api.upload_folder(repo_id=name, folder_path=folder, commit_message="Model trained with diffmidi")
+        added = [CommitOperationAdd(path_in_repo=file, path_or_fileobj=folder / file) for file in files]
+        api.create_commit(name, added, commit_message="Model trained with diffmidi")
     return str(url)
 
 

@@ -18,7 +18,9 @@ def log_line(text: str) -> dict[str, float] | None:
         line = json.loads(text)
         if not isinstance(line, dict):
             return None
-        found = {name: value for name, value in line.items() if isinstance(value, int | float) and float(value) == value}
+        found = {
+            name: value for name, value in line.items() if isinstance(value, int | float) and float(value) == value
+        }
     except (ValueError, OverflowError, RecursionError):
         return None
     return found if math.isfinite(found.get("step", math.nan)) else None

@@ -20,8 +20,8 @@ from diffmidi_core.files import read_json, write_json
 from diffmidi_core.installing import pip_install
 from diffmidi_core.registry import find
 from diffmidi_core.saved.lengths import DataLengths
-from diffmidi_core.saved.typical import Typical
 from diffmidi_core.saved.tensor_file import check_size
+from diffmidi_core.saved.typical import Typical
 from diffmidi_core.sections import Part, SampleConfig
 from diffmidi_core.wording import first_mistake
 

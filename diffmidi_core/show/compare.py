@@ -93,7 +93,9 @@ def caveats(records: Sequence[Record]) -> list[str]:
         notes.append("These runs have different tokens: bits per token do not compare, bits per note do.")
     splits = sorted({record.judged["judged on"] for record in records} - {None})
     if len(splits) > 1:
-        notes.append(f"These runs were not all judged on the same share of their music: {' and '.join(map(printable, splits))}.")
+        notes.append(
+            f"These runs were not all judged on the same share of their music: {' and '.join(map(printable, splits))}."
+        )
     return notes
 
 

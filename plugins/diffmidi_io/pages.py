@@ -50,7 +50,10 @@ def pages(path: Path, begin: int, length: int) -> Iterator[Page]:
             header = _struct(file)
             size, packed = header.get(2), header.get(3)
             about = header.get(5) or header.get(8) or header.get(7) or {}
-            if not (isinstance(size, int) and isinstance(packed, int) and isinstance(about, dict)) or min(size, packed) < 0:
+            if (
+                not (isinstance(size, int) and isinstance(packed, int) and isinstance(about, dict))
+                or min(size, packed) < 0
+            ):
                 raise ValueError("a page of it has no size")
             values, encoding = about.get(1, 0), about.get(4 if 8 in header else 2, 0)
             yield Page(size, int(values), header.get(1) == _DICTIONARY, int(encoding))

@@ -201,7 +201,9 @@ class _Table:
             told_pages = list(pages(self._path, min(begins, default=0), each.total_compressed_size))
             for page in told_pages:
                 if page.size > MOST_PAGE:
-                    raise ValueError(f"a page of it unpacks to {page.size:,} bytes, and more than {MOST_PAGE:,} are too many")
+                    raise ValueError(
+                        f"a page of it unpacks to {page.size:,} bytes, and more than {MOST_PAGE:,} are too many"
+                    )
                 if page.values > MOST_VALUES:
                     raise ValueError(f"a page of it holds {page.values:,} values, more than {MOST_VALUES:,}")
             shared = [page.size for page in told_pages if page.dictionary or page.encoding == DELTA_BYTE_ARRAY]
