@@ -83,15 +83,11 @@ def written_files(folder: Path) -> list[str]:
     about = Manifest.read(folder / CONFIG, AGAIN)
     beside = (CARD, *(f"{SAMPLE}{suffix}" for suffix in SHOWN.values()))
     names = sorted({CONFIG, *about.files, *(name for name in beside if os.path.lexists(folder / name))})
-    if strange := [
-        name for name in about.files if name not in (WEIGHTS, VOCAB) and not name.startswith(f"{TOKENIZER}/")
-    ]:
-        raise DiffmidiError(f"{folder / CONFIG} lists {strange[0]}, which is no file of a model: {AGAIN}")
+    for name in about.files:
+        if name not in (WEIGHTS, VOCAB) and not name.startswith(f"{TOKENIZER}/"):
+            raise DiffmidiError(f"{folder / CONFIG} lists {name}, which is no file of a model: {AGAIN}")
     for name in names:
-        way = [
-            folder.joinpath(*PurePosixPath(name).parts[:depth])
-            for depth in range(1, len(PurePosixPath(name).parts) + 1)
-        ]
+        way = [folder / name, *(folder / above for above in PurePosixPath(name).parents if above.name)]
         if links := [path for path in way if path.is_symlink()]:
             raise DiffmidiError(
                 f"{links[0]} is a link, and what it leads to is not published: export the model again, or put a copy "
