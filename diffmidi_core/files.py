@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
@@ -152,7 +153,7 @@ def check_regular(path: Path, *, most: int | None = None) -> None:
     """
     status = path.stat()
     if stat.S_ISDIR(status.st_mode):
-        raise OSError(None, "it is a folder, not a file")
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not stat.S_ISREG(status.st_mode):
         raise OSError(None, "it is a pipe or a device, not a file")
     if most is not None and status.st_size > most:

@@ -147,7 +147,10 @@ def _print(records: Sequence[Record], sections: Sequence[Section], notes: Sequen
 
 
 def _write_csv(path: Path, records: Sequence[Record]) -> None:
-    """A line a run, numbers as they were measured, and text that no spreadsheet takes for a formula; `NAME.low` and `NAME.high` bound the 95 % interval."""
+    """A line a run, numbers as they were measured, and text that no spreadsheet takes for a formula.
+
+    `NAME.low` and `NAME.high` bound the 95 % interval.
+    """
     from diffmidi_core.files import whole_file
     from diffmidi_core.show.compare import differing
 

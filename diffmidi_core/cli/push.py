@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 def command(run: Path, name: str, private: bool, checkpoint: Which, license: str | None) -> None:
     """Publish the model of RUN, or a folder that `diffmidi export` wrote, on the Hugging Face Hub.
 
+    Of such a folder only what `export` wrote is published, its card as you have edited it.
+
     Log in first: `hf auth login`. In Python, `Pipeline.from_pretrained("USER/NAME")` opens it anywhere.
     """
     from diffmidi_core.publish.hub import publish

@@ -37,8 +37,9 @@ def publish(
     license: str | None = None,
     tell: Tell = warnings.warn,
 ) -> str:
-    """Publish a run, which is exported for it, or an exported folder as it is; return the model's address.
+    """Publish a run, which is exported for it, or an exported folder; return the model's address.
 
+    Of an exported folder only what `export` wrote is published, whatever else has come to lie in it, and no link.
     `private` decides for a model that is new there. Raises DiffmidiError in one sentence, whatever the Hub says.
     """
     if not _NAME.fullmatch(name):
@@ -57,12 +58,16 @@ def publish(
 
 
 def _push(folder: Path, name: str, private: bool) -> str:
-    from huggingface_hub import HfApi
+    from huggingface_hub import CommitOperationAdd, HfApi
 
+    from diffmidi_core.publish.export import written_files
+
+    files = written_files(folder)
     api = HfApi(library_name="diffmidi")
     with _in_one_sentence(f"{name} cannot be published", "so nothing was"):
         url = api.create_repo(name, private=private, exist_ok=True)
-        api.upload_folder(repo_id=name, folder_path=folder, commit_message="Model trained with diffmidi")
+        added = [CommitOperationAdd(path_in_repo=file, path_or_fileobj=folder / file) for file in files]
+        api.create_commit(name, added, commit_message="Model trained with diffmidi")
     return str(url)
 
 

@@ -18,7 +18,7 @@ from diffmidi_core import __version__
 from diffmidi_core.checksums import sealed, verify
 from diffmidi_core.config import RunConfig
 from diffmidi_core.errors import DiffmidiError, UnreadableError, UsageError
-from diffmidi_core.files import read_json, write_json
+from diffmidi_core.files import MOST_JSON, read_json, write_json
 from diffmidi_core.installing import pip_install
 from diffmidi_core.registry import find
 from diffmidi_core.saved.lengths import DataLengths
@@ -219,6 +219,8 @@ class Manifest(_Stored):
         for name in self.files:
             if name.endswith(".safetensors"):
                 check_size(folder / name, remedy)
+            elif (folder / name).is_file() and (folder / name).stat().st_size > MOST_JSON:
+                raise DiffmidiError(f"{folder / name} is damaged (it is larger than any such file): {remedy}")
         verify(folder, self.files, remedy)
 
     def check_installed(self, folder: Path) -> None:

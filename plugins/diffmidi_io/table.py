@@ -43,7 +43,8 @@ def music_column(schema: pa.Schema, chosen: str | None, table: str) -> str:
             raise UsageError(f"{table} has no column '{printable(chosen)}': its columns are {listed(kinds)}.")
         if chosen not in fitting:
             raise UsageError(
-                f"column '{printable(chosen)}' of {table} holds {cut(printable(kinds[chosen]))}, and neither the bytes of MIDI files nor notes."
+                f"column '{printable(chosen)}' of {table} holds {cut(printable(kinds[chosen]))}, and neither the bytes "
+                "of MIDI files nor notes."
             )
         return chosen
     if not fitting:
