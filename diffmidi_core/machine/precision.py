@@ -23,7 +23,9 @@ def resolve_precision(asked: str) -> str:
     """ "fp32", "bf16" or "fp16" for what was asked; `accelerate launch --mixed_precision` decides where it was used.
 
     A GPU is asked what it supports. A CPU without instructions for bf16 computes in fp32; one that has them is timed on
-    one small product, since that does not tell whether the installed torch has a fast kernel for it. Raises UsageError for fp16 on a CPU, which has too little range there.
+    one small product, since that does not tell whether the installed torch has a fast kernel for it.
+
+    Raises UsageError for fp16 on a CPU, which has too little range there.
     """
     launched = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
     if "fp16" in (asked, launched if asked == "auto" else "") and on_cpu():
