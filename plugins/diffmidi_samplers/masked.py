@@ -66,6 +66,8 @@ class MaskedSampler(Sampler):
         on_step: OnStep,
     ) -> Sampled:
         """The canvas, from all masked to none. See Sampler."""
+        if process.support is not None:  # no step finds it out on a device, which it would have to wait for
+            process.support.check_canvas(canvas)
         free = ~canvas.fixed
         z, admitted = canvas.ids.masked_fill(free, Tokenizer.mask_id), canvas.admitted()
         for done in range(steps):
