@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import stat
@@ -124,7 +125,7 @@ def read_json(path: Path) -> Any:
     """Read JSON. Raises DiffmidiError where the file is missing or damaged; UnreadableError where reading is denied."""
     try:
         check_regular(path, most=MOST_JSON)
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), parse_float=_finite, parse_constant=_finite)
     except FileNotFoundError:
         raise DiffmidiError(f"there is no {path}.") from None
     except PermissionError:
@@ -135,6 +136,14 @@ def read_json(path: Path) -> Any:
         raise DiffmidiError(f"{path} is not valid JSON: {error}.") from error
     except RecursionError:
         raise DiffmidiError(f"{path} is not JSON that diffmidi wrote: it is nested too deeply.") from None
+
+
+def _finite(text: str) -> float:
+    """What JSON cannot hold, and Python would read: NaN, Infinity, and a number that is as large."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]} is no number of JSON")
+    return value
 
 
 def check_regular(path: Path, *, most: int | None = None) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from diffmidi_core.cli.options import CHECKPOINT, LICENSE, RUN
+from diffmidi_core.cli.options import CHECKPOINT, LICENSE, RUN, warned
 
 if TYPE_CHECKING:
     from diffmidi_core.saved.manifest import Which
@@ -26,4 +26,5 @@ def command(run: Path, name: str, private: bool, checkpoint: Which, license: str
     """
     from diffmidi_core.publish.hub import publish
 
-    click.echo(f"Published: {publish(run, name, which=checkpoint, private=private, license=license)}")
+    url = publish(run, name, which=checkpoint, private=private, license=license, tell=warned)
+    click.echo(f"Published: {url}")

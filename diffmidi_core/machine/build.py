@@ -65,7 +65,15 @@ def build_process(parts: Parts, tokenizer: Tokenizer, *, seed: int = 0) -> Proce
     # Weights start from torch's global generator; every other draw has a generator of its own.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        backbone = build("backbone", parts.backbone, length=parts.length + 2)
+        offer = find("process", parts.process.spec)
+        kind: type[Process] = offer.implementation()
+        if tokenizer.plan and not kind.plans:
+            raise DiffmidiError(
+                f"tokenizer '{parts.tokenizer.spec}' as it is set plans bars before their notes, and process "
+                f"'{offer.name}' cannot read that: choose --process masked or autoregressive, or tokens without a plan."
+            )
+        places = kind.positions(offer.options(parts.process.options), tokenizer, parts.length, parts.bars)
+        backbone = build("backbone", parts.backbone, length=places)
         schedule = build("schedule", parts.schedule)
         process: Process = build("process", parts.process, tokenizer=tokenizer, backbone=backbone, schedule=schedule)
     return process

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
@@ -21,6 +22,7 @@ from diffmidi_core.registry import find
 from diffmidi_core.saved import checkpoint
 from diffmidi_core.saved.draw import WHILE_TRAINING, DrawFolder, PieceRecord
 from diffmidi_core.saved.folder import RunFolder
+from diffmidi_core.saved.manifest import Tell
 from diffmidi_core.sections import Part
 
 MOST_SOUND = 8 * 2**20
@@ -28,7 +30,13 @@ MOST_SOUND = 8 * 2**20
 
 
 def export(
-    run: RunFolder, to: Path, *, which: checkpoint.Which = None, license: str | None = None, name: str | None = None
+    run: RunFolder,
+    to: Path,
+    *,
+    which: checkpoint.Which = None,
+    license: str | None = None,
+    name: str | None = None,
+    tell: Tell = warnings.warn,
 ) -> Path:
     """Write the averaged weights of a checkpoint and all that is needed to draw from them into a new folder.
 
@@ -38,13 +46,14 @@ def export(
         which: the checkpoint, as `checkpoint.choose` takes it.
         license: of the music that it was trained on, as the Hub spells it; it stands on the card.
         name: what the card tells others to load it by; by default its place is left open.
+        tell: told where another checkpoint than the best is taken.
 
     Raises DiffmidiError where `to` holds something already, since nothing is ever overwritten, and where a part is
     built from files that the new folder would not have.
     """
     if to.exists() and not (to.is_dir() and not any(to.iterdir())):
         raise DiffmidiError(f"{to} is there already: choose another --to, or remove it first.")
-    model = open_model(run.path, which)
+    model = open_model(run.path, which, tell)
     _check_portable(model.parts)
     process = model.process
     with whole_folder(to) as temporary:

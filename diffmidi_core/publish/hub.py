@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from diffmidi_core.draw.model import CONFIG, TOKENIZER, VOCAB, WEIGHTS
 from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.saved.folder import RunFolder
-from diffmidi_core.saved.manifest import Which, is_run
+from diffmidi_core.saved.manifest import Tell, Which, is_run
 
 _NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
@@ -27,7 +28,15 @@ def fetch(name: str, revision: str | None = None) -> Path:
         return Path(HfApi().snapshot_download(name, revision=revision, allow_patterns=files))
 
 
-def publish(folder: Path, name: str, *, which: Which = None, private: bool = False, license: str | None = None) -> str:
+def publish(
+    folder: Path,
+    name: str,
+    *,
+    which: Which = None,
+    private: bool = False,
+    license: str | None = None,
+    tell: Tell = warnings.warn,
+) -> str:
     """Publish a run, which is exported for it, or an exported folder as it is; return the model's address.
 
     `private` decides for a model that is new there. Raises DiffmidiError in one sentence, whatever the Hub says.
@@ -43,7 +52,8 @@ def publish(folder: Path, name: str, *, which: Which = None, private: bool = Fal
 
     run = RunFolder.open(folder)
     with tempfile.TemporaryDirectory() as temporary:
-        return _push(export(run, Path(temporary) / "model", which=which, license=license, name=name), name, private)
+        to = Path(temporary) / "model"
+        return _push(export(run, to, which=which, license=license, name=name, tell=tell), name, private)
 
 
 def _push(folder: Path, name: str, private: bool) -> str:
