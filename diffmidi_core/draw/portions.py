@@ -156,8 +156,9 @@ class Bars:
         return np.split(text, self._bar_places(text)[1:])
 
     def _fitting(self, text: Ids) -> Ids:
-        """Heads that were drawn, with room for their notes: as many bars as the model sees at once, their counts smaller
-        where one bar alone holds more.
+        """Heads that were drawn, with room for their notes: as many bars as the model sees at once.
+
+        Of one bar that alone holds more, the counts become smaller.
         """
         whole = self.tokenizer.unfold(text)
         if len(whole) <= self.length:
