@@ -80,14 +80,23 @@ class Filling:
         self, canvas: Canvas, pieces: Sequence[int], window: int, on_step: Callable[[int, int], object]
     ) -> Filled:
         """The tokens [B, L] of a canvas whose rows are of these pieces, and what to record of each."""
+        return self.filled(canvas, [(piece, window) for piece in pieces], self.request.steps, on_step)
+
+    def filled(
+        self,
+        canvas: Canvas,
+        rows: Sequence[tuple[int, ...]],
+        steps: int,
+        on_step: Callable[[int, int], object] | None = None,
+        width: int = 0,
+    ) -> Filled:
+        """The same in so many steps; the numbers of a row decide its noise, and `width` is that of `RowDraws`."""
         process, seed = self.model.process, self.request.seed
         device = next(process.parameters()).device
-        draws = RowDraws([generator_for(seed, "sample", piece, window, device=device) for piece in pieces])
+        draws = RowDraws([generator_for(seed, "sample", *row, device=device) for row in rows], width)
         # Not inference_mode: what a part keeps from it for later could not be trained with, and training draws as well.
         with torch.no_grad(), self.computing.autocast():
-            found = self.sampler.sample(
-                process, canvas.to(device), steps=self.request.steps, draws=draws, on_step=on_step
-            )
+            found = self.sampler.sample(process, canvas.to(device), steps=steps, draws=draws, on_step=on_step)
         return found.ids.cpu().numpy(), {name: values.tolist() for name, values in found.record.items()}
 
 

@@ -95,7 +95,8 @@ def lay_out(score: Score, grid: Grid, words: CellWords, durations: Scale, option
     counts: dict[str, int] = {}
     notes, track, tracks = _by_track(score, words, options, counts)
     if not len(notes):
-        return Cells(*[np.zeros(0, dtype=np.int64)] * 6, notes, _happened(counts), Timeline())
+        none = np.zeros(0, dtype=np.int64)
+        return Cells(none, none, none, none, none, none, notes, _happened(counts), Timeline())
     over = 0
     while True:
         placed = (_in_metre if words.metred else _in_frames)(score, notes, grid, words, counts)
