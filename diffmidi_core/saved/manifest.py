@@ -46,7 +46,7 @@ _NAME = re.compile(r"step-(\d{6,})")
 
 
 def _plausible(lengths: DataLengths) -> DataLengths:
-    for name, values in (("windows", lengths.windows), ("pieces", lengths.pieces)):
+    for name, values in (("windows", lengths.windows), ("pieces", lengths.pieces), ("bars", lengths.bars)):
         if list(values) != sorted(values) or min(values, default=1) < 1:
             raise ValueError(f"{name} are rising lengths of 1 or more")
     if not lengths.windows or (lengths.tokens_per_note is not None and lengths.tokens_per_note <= 0):

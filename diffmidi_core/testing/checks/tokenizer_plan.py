@@ -144,7 +144,8 @@ def _known(tokenizer: Tokenizer) -> list[int]:
 
 def _of_role(tokenizer: Tokenizer, role: str) -> np.ndarray:
     """[V] whether a token's type has a role."""
-    return _role(tokenizer, np.array(tokenizer.grammar.types)[tokenizer.grammar.type_of]) == role
+    found: np.ndarray = _role(tokenizer, np.array(tokenizer.grammar.types)[tokenizer.grammar.type_of]) == role
+    return found
 
 
 def _role(tokenizer: Tokenizer, names: np.ndarray) -> np.ndarray:
