@@ -142,7 +142,7 @@ def seen_once(laid: Laid, ids: Tensor, level: Tensor, places: int) -> Seen:
         places_of(laid.stand, places),
         laid.types,
         laid.stand,
-        _runs(part, torch.arange(part.shape[1], device=part.device).expand_as(part)),
+        _runs(torch.stack([part, laid.cells])),
     )
 
 
@@ -173,7 +173,7 @@ def seen_twice(laid: Laid, noisy: Tensor, clean: Tensor, level: Tensor, places: 
         places_of(stand, places),
         laid.pick(laid.types, index),
         stand,
-        _runs(part + 2**20 * is_noisy, index),
+        _runs(torch.stack([part, laid.cells.gather(1, index), is_noisy.expand_as(part)])),
         one.shape[1],
     )
     return seen, one
@@ -184,9 +184,12 @@ def _with_itself(sees: Tensor) -> Tensor:
     return sees | torch.eye(sees.shape[-1], dtype=torch.bool, device=sees.device)
 
 
-def _runs(part: Tensor, index: Tensor) -> Tensor:
-    """[B, N] numbers of the runs of neighbours of one part: a new one begins where the part or the row breaks off."""
-    new = (part[:, 1:] != part[:, :-1]) | (index[:, 1:] != index[:, :-1] + 1)
+def _runs(same: Tensor) -> Tensor:
+    """[B, N] numbers of the runs of positions that have the same of everything in [n, B, N].
+
+    A run is within a cell: that the head of the next one is near would say that there are few notes between.
+    """
+    new = (same[..., 1:] != same[..., :-1]).any(0)
     return torch.nn.functional.pad(new.cumsum(-1), (1, 0))
 
 
