@@ -16,9 +16,12 @@ Mostly one begins from a family that exists, and writes its network: MaskedDiffu
             super().__init__(options, tokenizer=tokenizer, backbone=backbone, schedule=schedule, typed=True)
             self.tokens = TokenHead(len(tokenizer.vocab), backbone.width, std=0.02)
 
-        def denoise(self, z, m, places):
-            features = self.backbone(self.tokens.embed(z), places.mask)   # [B, L, H]; m [B]: the share of masked tokens
-            return self.tokens(features)                        # logits [B, L, V]
+            self.groups = Groups(self.group, backbone.width, backbone.width)   # the maps of tokens into a position
+
+        def network(self, seen):
+            hidden = self.groups.together(self.tokens.embed(seen.ids))           # [B, N, g, H] to [B, N, H]
+            features = self.backbone(hidden, seen.mask, seen.positions)[:, :seen.asked]
+            return self.tokens(self.groups.apart(features))                      # logits [B, N, g, V]
 
 A process of its own is put together from the same parts. `TokenDiffusion` corrupts tokens one by one: it takes a
 `Corruption` (q: drawn, its probabilities, its posterior), how times are drawn (`spread_times`), and an `objective`.
@@ -43,6 +46,7 @@ from diffmidi_core.diffusion.autoregressive_process import AutoregressiveProcess
 from diffmidi_core.diffusion.categorical import draw_uniform
 from diffmidi_core.diffusion.corruption import Corruption
 from diffmidi_core.diffusion.gaussian_diffusion import GaussianDiffusion
+from diffmidi_core.diffusion.groups import Groups, Seen, Stand, StandEmbedding, places_of_groups
 from diffmidi_core.diffusion.kl import normal_kl
 from diffmidi_core.diffusion.levels import GaussianLevels
 from diffmidi_core.diffusion.masked_diffusion import MaskedDiffusion
@@ -63,12 +67,16 @@ __all__ = [
     "Corruption",
     "GaussianDiffusion",
     "GaussianLevels",
+    "Groups",
     "MaskedDiffusion",
     "Neighbours",
     "NoiseSchedule",
     "Places",
     "Process",
+    "Seen",
     "Share",
+    "Stand",
+    "StandEmbedding",
     "Support",
     "TokenDiffusion",
     "TokenHead",
@@ -76,6 +84,7 @@ __all__ = [
     "draw_noise",
     "draw_uniform",
     "normal_kl",
+    "places_of_groups",
     "posterior_mean",
     "predicted_noise",
     "q_sample",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,10 @@ from diffmidi_core.contracts.batch import Batch
 from diffmidi_core.contracts.schedule import NoiseSchedule
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.declaration import Options
+
+Order = Literal["window", "bars", "cells"]
+"""What is drawn together: "window": all heads, then all notes; "bars": the heads of a bar, then its notes; "cells": the
+head of a cell, then its notes."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,10 @@ class Process(nn.Module, ABC):
 
     exact: ClassVar[bool] = False
     """Whether `bound` is -log2 p itself: then nothing is drawn, for it or for the loss, and `levels` means nothing."""
+    plans: ClassVar[bool] = False
+    """Whether it reads tokenizers that have a plan (`Tokenizer.plan`), drawing that before the notes."""
+    order: Order = "window"
+    """In which portions a canvas is laid out where the tokenizer has a plan."""
 
     def __init__(self, options: Options, *, tokenizer: Tokenizer, backbone: Backbone, schedule: NoiseSchedule) -> None:
         super().__init__()
@@ -54,6 +62,14 @@ class Process(nn.Module, ABC):
         self.tokenizer = tokenizer
         self.backbone = backbone
         self.schedule = schedule
+
+    @classmethod
+    def positions(cls, options: Any, tokenizer: Tokenizer, length: int, bars: int) -> int:
+        """How many places its backbone is to number, for windows of `length` tokens and so many bars.
+
+        By default one for each token, [CLS] and [SEP].
+        """
+        return length + 2
 
     @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:

@@ -12,11 +12,17 @@ hidden tokens. So no schedule is in the bound, and no smallest t has to be cut o
 there the schedule says where the effort goes.
 
 [CLS], [SEP] and [PAD] follow from the number of tokens: they are never hidden, and cost nothing.
+
+Where the tokenizer has a plan, a window is a row of parts (`parts.py`), and all of this holds for each part given those
+before it: each has a t, and numbers k of hidden tokens, of its own, and the bound is the sum over the parts.
 """
 
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
+from dataclasses import replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -24,44 +30,117 @@ from torch import Tensor
 
 from diffmidi_core.contracts.backbone import Backbone
 from diffmidi_core.contracts.batch import Batch
+from diffmidi_core.contracts.canvas import Canvas
 from diffmidi_core.contracts.draws import RowDraws
-from diffmidi_core.contracts.places import Places
+from diffmidi_core.contracts.places import EVERYWHERE, Places
 from diffmidi_core.contracts.process import Bound
 from diffmidi_core.contracts.schedule import NoiseSchedule
 from diffmidi_core.contracts.tokenizer import SPECIALS, Tokenizer
 from diffmidi_core.declaration import Options
+from diffmidi_core.diffusion.bar_time import BarTime
 from diffmidi_core.diffusion.bound import POSITIONS_AT_ONCE
 from diffmidi_core.diffusion.categorical import draw_uniform, exact, nucleus, restricted
 from diffmidi_core.diffusion.corruption import Corruption
+from diffmidi_core.diffusion.groups import Seen, grouped, music_mask, ungrouped
+from diffmidi_core.diffusion.parts import Laid, Plan, chosen_bars, seen_once, seen_twice
+from diffmidi_core.diffusion.parts import Order as PartOrder
+from diffmidi_core.diffusion.times import spread_times
 from diffmidi_core.diffusion.token_diffusion import TokenDiffusion
 
 LN2 = math.log(2)
 SPAN = 1e-6
 """Of t, over which the schedule's slope is taken."""
 NOT_ASKED = -100
+GOLDEN = (math.sqrt(5) - 1) / 2
+"""From the t of a part of a row to that of the next one, which spreads them over the parts as over the rows."""
 
 
 class MaskedDiffusion(TokenDiffusion):
-    """Tokens hidden one by one behind [MASK]. The family "masked". A subclass gives `denoise`.
+    """Tokens hidden one by one behind [MASK]. The family "masked". A subclass gives `network`.
 
     Args:
         typed: leave out of the softmax the tokens whose type cannot stand at their position (`Support`).
+        notes: as many tokens as `Tokenizer.group` says make one position of the backbone; always so with a plan.
+        order: the order of parts, where the tokenizer has a plan.
+        given: the share of rows in training of which some bars, or the cells of a track, are given.
     """
 
+    plans = True
+
     def __init__(
-        self, options: Options, *, tokenizer: Tokenizer, backbone: Backbone, schedule: NoiseSchedule, typed: bool
+        self,
+        options: Options,
+        *,
+        tokenizer: Tokenizer,
+        backbone: Backbone,
+        schedule: NoiseSchedule,
+        typed: bool,
+        notes: bool = False,
+        order: PartOrder = "bars",
+        given: float = 0.0,
     ) -> None:
-        super().__init__(options, tokenizer=tokenizer, backbone=backbone, schedule=schedule, typed=typed)
+        group = tokenizer.group if notes or tokenizer.plan else 1
+        parts: dict[str, Any] = {"tokenizer": tokenizer, "backbone": backbone, "schedule": schedule}
+        super().__init__(options, **parts, typed=typed, group=group)
+        self.group, self.given = group, given
+        self.plan = Plan(tokenizer, order) if tokenizer.plan else None
+        self.bar_time = BarTime(tokenizer) if tokenizer.plan else None
+        self.order = "bars" if self.plan is not None and order == "bars" else "window"
         at_mask = torch.arange(len(tokenizer.vocab)) == tokenizer.mask_id
         self.corruption = Corruption(at_mask.float())
+        self.type_of: Tensor
+        self.register_buffer("type_of", torch.from_numpy(tokenizer.grammar.type_of.astype("int64")), persistent=False)
 
     least_time = 1e-3
     """As the authors of MDLM have it: nearer 0 hardly a token is hidden, at a huge weight."""
+
+    @abstractmethod
+    def network(self, seen: Seen) -> Tensor:
+        """Logits [B, N, g, V] of the tokens at the N positions that are asked about."""
+
+    def denoise(self, z: Tensor, m: Tensor, places: Places = EVERYWHERE) -> Tensor:
+        """Logits [B, L, V] of the hidden tokens of z [B, L], m [B] of which are hidden.
+
+        With a plan, what is hidden is of the last part that stands, or each sees too little (`places.types` says where
+        what stands; what the tokenizer makes of z by default).
+        """
+        length = z.shape[1]
+        if self.plan is not None:
+            laid = self._laid(z, places)
+            level = self._share_hidden(grouped(z, self.group), laid)
+            return ungrouped(
+                self.network(seen_once(laid, grouped(z, self.group), level, self.backbone.length)), self.group, length
+            )
+        if self.group == 1:
+            return ungrouped(self.network(Seen(z[..., None], m, places.mask)), 1, length)
+        real = None
+        if places.mask is not None:
+            real = music_mask(places.mask)
+            z = z.masked_fill(~real, self.tokenizer.pad_id)  # else [SEP] is seen where the last group is not whole
+            real = grouped(real, self.group)[..., 0]
+        return ungrouped(self.network(Seen(grouped(z, self.group), m, real)), self.group, length)
+
+    def placed(self, canvas: Canvas) -> Places:
+        """`canvas.places()`, and with a plan the types and what is given round a hole, where the canvas leaves them."""
+        places = canvas.places()
+        if self.plan is None:
+            return places
+        types = self.plan.types(canvas.ids) if places.types is None else places.types
+        return replace(places, types=types, given=self.plan.given_around(canvas.fixed, types, places.mask))
 
     def hidden_now(self, z: Tensor) -> Tensor:
         """[B] the share of the tokens of z [B, L] that are hidden."""
         hidden = (z == self.tokenizer.mask_id).sum(-1)
         return hidden / (hidden + (z >= len(SPECIALS)).sum(-1)).clamp(min=1)
+
+    def log_probabilities(self, logits: Tensor, types: Tensor | None = None) -> Tensor:
+        """As TokenDiffusion has it; with `types` [...] of logits [..., V], only tokens of these can stand."""
+        if types is None:
+            return super().log_probabilities(logits)
+        types = types[..., None].to(logits.device)
+        # Where no token of music stands nothing is asked, and nothing must go wrong.
+        never = (self.type_of.to(logits.device) != types) & (types > 0)
+        return logits.masked_fill(never, -torch.inf).log_softmax(-1)
 
     def draw(
         self,
@@ -73,29 +152,37 @@ class MaskedDiffusion(TokenDiffusion):
         admitted: Tensor | None = None,
         temperature: float = 1.0,
         top_p: float = 1.0,
+        places: Places = EVERYWHERE,
     ) -> tuple[Tensor, Tensor]:
         """z [B, L] with tokens drawn where `wanted` [B, L] bool hidden ones are, and log p of each, 0 elsewhere.
 
-        `logits` as from `denoise`. With a support the tokens are drawn jointly: what stands, what is drawn now and what
-        is left to be drawn can make one legal text. `admitted` [B, L, V] bool leaves out what a canvas does not allow;
-        `top_p` as in `Support.draw`.
+        `logits` and `places` as from and for `denoise`. With a support the tokens are drawn jointly: what stands, what
+        is drawn now and what is left to be drawn can make one legal text; with a plan, so that times add up to less
+        than their bar. `admitted` [B, L, V] bool leaves out what a canvas does not allow; `top_p` as in `Support.draw`.
         """
         hidden = z == self.tokenizer.mask_id
         wanted = wanted & hidden
-        log_p = self.log_probabilities(restricted(logits.float(), admitted) / temperature)
+        laid = None if self.plan is None else self._laid(z, places)
+        types = None if laid is None else ungrouped(laid.types, self.group, z.shape[1])
+        log_p = self.log_probabilities(restricted(logits.float(), admitted) / temperature, types)
         if admitted is not None:  # nothing may stand where the support leaves out all that the canvas allows
             log_p = log_p.masked_fill(log_p.isnan(), -torch.inf)
         if self.support is not None:
             tokens = self.support.draw(log_p, z, ~hidden, draws, wanted=wanted, top_p=top_p)
         else:
-            at = wanted.to(log_p.device)
+            tokens, left = z, wanted
+            if laid is not None and self.bar_time is not None:
+                mask_id = self.tokenizer.mask_id
+                tokens = self.bar_time.draw(log_p, z, laid, draws, wanted=wanted, mask_id=mask_id, top_p=top_p)
+                left = wanted & (tokens == mask_id)
+            at = left.to(log_p.device)
             drawn = draws.categorical(nucleus(log_p[at], top_p), row_of=at.nonzero()[:, 0])
-            tokens = z.masked_scatter(wanted, drawn.to(z.device))
+            tokens = tokens.masked_scatter(left, drawn.to(z.device))
         chosen = log_p.gather(-1, tokens.to(log_p.device)[..., None]).squeeze(-1)
         return tokens, chosen.to(z.device, torch.float32).masked_fill(~wanted, 0)
 
     def hidden_share(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        """m = 1 − α_t and the weight −α'_t / (1 − α_t), at times t [B] float64 in (0, 1]."""
+        """m = 1 − α_t and the weight −α'_t / (1 − α_t), at times t [...] float64 in (0, 1]."""
         late, early = (t + SPAN).clamp(max=1), t - SPAN
         slope = (self.schedule.alpha_bar(late) - self.schedule.alpha_bar(early)) / (late - early)
         m = 1 - self.schedule.alpha_bar(t)
@@ -111,48 +198,132 @@ class MaskedDiffusion(TokenDiffusion):
         hidden = z == self.tokenizer.mask_id
         return weight[:, None] * self._nats(batch.ids, hidden, m, batch.places())
 
+    def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """ "loss": the objective in nats per token, at one t a row; with a plan, at one for each part of a row.
+
+        "loss_given" is that of the rows of which something is given, as far as the step has as many as it should.
+        """
+        if self.plan is None:
+            return super().loss(batch, generator)
+        base = spread_times(batch, generator)
+        length, device = batch.ids.shape[1], batch.ids.device
+        uniform = batch.rows_of(lambda rows: draw_uniform(generator, (rows, length), device))
+        places = batch.places(self.type_of[batch.ids])
+        laid = self._laid(batch.ids, places)
+        shown = torch.zeros_like(base, dtype=torch.bool)
+        if self.given:
+            choice = batch.rows_of(lambda rows: draw_uniform(generator, (rows, 4), device))
+            shown = choice[:, 0] < self.given
+            laid = laid.given_at(chosen_bars(laid, choice[:, 1:]) & shown[:, None])
+        t = self.least_time + (1 - self.least_time) * ((base[:, None] + laid.part.clamp(min=0) * GOLDEN) % 1)  # [B, P]
+        m, weight = (each.float().to(device) for each in self.hidden_share(exact(t)))
+        hidden = laid.drawn & (grouped(uniform, self.group) < m[..., None])
+        nats = (weight[..., None] * self._nats_in_parts(batch.ids, hidden, m, laid)).flatten(1)
+        losses = {"loss": batch.mean(nats, "tokens")}
+        if self.given:
+            losses["loss_given"] = batch.mean((nats * shown[:, None]).detach(), "tokens") / self.given
+        return losses
+
     def bound(self, batch: Batch, generator: torch.Generator, *, levels: int | None = None) -> Bound:
-        """The bound above, in the one term "diffusion"; with `levels` numbers k of hidden tokens for each window.
+        """The bound above, in the one term "diffusion"; with `levels` numbers k of hidden tokens for each part.
 
         They are drawn stratified; None, or as many as there are tokens, takes each k once. Which tokens are hidden is
         drawn either way. Raises DiffmidiError where tokens stand that the support leaves out.
         """
-        is_word = batch.loss_mask()
         if self.support is not None:
             self.support.check(batch)
-        k, weight = _numbers_hidden(batch.tokens, levels, generator)
+        places = batch.places(None if self.plan is None else self.type_of[batch.ids])
+        if self.plan is None:
+            part, counts = batch.loss_mask().long() - 1, batch.tokens[:, None]  # [B, L], [B, 1]
+        else:
+            laid = self._laid(batch.ids, places)
+            part = torch.where(laid.drawn, laid.part[..., None], -1)
+            part = ungrouped(part + 1, self.group, batch.ids.shape[1]) - 1
+            counts = _counts(part)
+        k, weight = _numbers_hidden(counts, levels, generator)  # [K, B, M]
+        before = counts.cumsum(-1) - counts  # tokens of parts before
         bits = torch.zeros(batch.ids.shape, device=batch.ids.device)
         at_once = max(1, POSITIONS_AT_ONCE // batch.ids.numel())
-        for some, weights in zip(torch.split(k, at_once), torch.split(weight, at_once), strict=True):  # [n, B]
-            order = draw_uniform(generator, (len(some), *batch.ids.shape), batch.ids.device).masked_fill(~is_word, 2)
-            hidden = order.argsort(-1).argsort(-1) < some[..., None]  # [n, B, L]
-            ids, places = batch.ids.repeat(len(some), 1), batch.places().repeated(len(some))
-            nats = self._nats(ids, hidden.flatten(0, 1), (some / batch.tokens.clamp(min=1)).flatten(), places)
-            bits += (weights[..., None] * nats.view(hidden.shape)).sum(0) / LN2
+        of = part.clamp(min=0)
+        for some, weights in zip(torch.split(k, at_once), torch.split(weight, at_once), strict=True):  # [n, B, M]
+            n = len(some)
+            order = draw_uniform(generator, (n, *part.shape), part.device).double() + of
+            rank = order.masked_fill(part < 0, torch.inf).argsort(-1).argsort(-1)
+            several = of.expand(n, -1, -1)
+            hidden = (part >= 0) & (rank - before.expand(n, -1, -1).gather(-1, several) < some.gather(-1, several))
+            ids, again = batch.ids.repeat(n, 1), places.repeated(n)
+            share = some / counts.clamp(min=1)
+            nats = self._nats_at(ids, hidden.flatten(0, 1), share.flatten(0, 1), again)
+            bits += (weights.gather(-1, several) * nats.view(hidden.shape)).sum(0) / LN2
         return Bound(terms={"diffusion": bits}, tokens=batch.tokens)
+
+    def _laid(self, z: Tensor, places: Places) -> Laid:
+        assert self.plan is not None
+        types = self.plan.types(z) if places.types is None else places.types
+        return self.plan.laid(types, places.mask, places.given)
+
+    def _share_hidden(self, z: Tensor, laid: Laid) -> Tensor:
+        """[B, P] the share of the tokens of each group's part that are hidden in z [B, P, g]."""
+        part = laid.part.clamp(min=0)
+        hidden, drawn = (laid.drawn & (z == self.tokenizer.mask_id)).sum(-1), laid.drawn.sum(-1)
+        found, all_ = (
+            torch.zeros(len(z), int(part.max()) + 1, device=z.device).scatter_add(1, part, each.float())
+            for each in (hidden, drawn)
+        )
+        return (found / all_.clamp(min=1)).gather(1, part)
+
+    def _nats_at(self, ids: Tensor, hidden: Tensor, m: Tensor, places: Places) -> Tensor:
+        """`_nats`, of parts where there are some; m [B, M] for each part."""
+        if self.plan is None:
+            return self._nats(ids, hidden, m[:, 0], places)
+        laid = self._laid(ids, places)
+        level = m.gather(1, laid.part.clamp(min=0))
+        nats = self._nats_in_parts(ids, grouped(hidden, self.group), level, laid)
+        return ungrouped(nats, self.group, ids.shape[1])
 
     def _nats(self, ids: Tensor, hidden: Tensor, m: Tensor, places: Places) -> Tensor:
         """[B, L] −log p(w_l | z) where the tokens are hidden, 0 elsewhere."""
         logits = self.denoise(ids.masked_fill(hidden, self.tokenizer.mask_id), m, places)
-        return F.nll_loss(
-            self.log_probabilities(logits.float()).mT,
-            ids.masked_fill(~hidden, NOT_ASKED),
-            reduction="none",
-            ignore_index=NOT_ASKED,
+        return _nll(self.log_probabilities(logits.float()), ids, hidden)
+
+    def _nats_in_parts(self, ids: Tensor, hidden: Tensor, level: Tensor, laid: Laid) -> Tensor:
+        """[B, P, g] −log p(w_l | z of its part, the parts before) where tokens [B, P, g] are hidden, 0 elsewhere."""
+        clean = grouped(ids, self.group)
+        noisy = clean.masked_fill(hidden, self.tokenizer.mask_id)
+        seen, asked = seen_twice(laid, noisy, clean, level, self.backbone.length)
+        logits = self.network(seen)
+        hidden, words, types = (laid.pick(each, asked) for each in (hidden, clean, laid.types))
+        hidden = hidden & (laid.part.gather(1, asked) >= 0)[..., None] & laid.real.gather(1, asked)[..., None]
+        nats = _nll(
+            self.log_probabilities(logits.float(), types).flatten(0, 1), words.flatten(0, 1), hidden.flatten(0, 1)
         )
+        index = asked[..., None].expand(words.shape)
+        return torch.zeros(clean.shape, device=nats.device).scatter_add(1, index, nats.view(words.shape))
+
+
+def _nll(log_p: Tensor, ids: Tensor, hidden: Tensor) -> Tensor:
+    """[B, L] −log p of ids [B, L] where they are hidden, 0 elsewhere; log_p [B, L, V]."""
+    return F.nll_loss(log_p.mT, ids.masked_fill(~hidden, NOT_ASKED), reduction="none", ignore_index=NOT_ASKED)
+
+
+def _counts(part: Tensor) -> Tensor:
+    """[B, M] how many tokens each part has; part [B, L] is -1 where none is."""
+    counts = torch.zeros(len(part), int(part.max()) + 2, dtype=torch.int64, device=part.device)
+    return counts.scatter_add(1, part + 1, torch.ones_like(part))[:, 1:]
 
 
 def _numbers_hidden(tokens: Tensor, levels: int | None, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """[K, B] how many of the tokens [B] are hidden, 1 to N, and the weights with which the tokens' −log p add up.
+    """[K, B, M] how many of the tokens [B, M] of each part are hidden, 1 to N, and the weights of their −log p.
 
     They are drawn uniformly, one in each of `levels` equal shares, and weigh N / (levels · k); None, or N and more:
     each, and 1 / k.
     """
-    rows, device = len(tokens), tokens.device
+    (rows, parts), device = tokens.shape, tokens.device
     if levels is None or levels >= int(tokens.max()):
-        k = torch.arange(1, max(1, int(tokens.max())) + 1, device=device)[:, None]
-        return torch.minimum(k, tokens), (k <= tokens) / k
+        k = torch.arange(1, max(1, int(tokens.max())) + 1, device=device)[:, None, None]
+        return torch.minimum(k, tokens).clamp(min=1), (k <= tokens) / k
     offset = draw_uniform(generator, (1,), device) + torch.arange(rows, device=device) / rows
-    points = (torch.arange(levels, device=device)[:, None] + offset % 1) / levels  # [K, B] in [0, 1)
+    offset = offset[:, None] + GOLDEN * torch.arange(parts, device=device)
+    points = (torch.arange(levels, device=device)[:, None, None] + offset % 1) / levels  # [K, B, M] in [0, 1)
     k = (1 + (points * tokens).long()).clamp(max=tokens).clamp(min=1)
     return k, tokens / (levels * k)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -22,9 +23,25 @@ class Neighbours(nn.Module):
         if self.convolution.bias is not None:
             nn.init.zeros_(self.convolution.bias)
 
-    def forward(self, hidden: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Features [B, L, H] to features [B, L, H]; positions that `mask` [B, L] leaves out are seen by none."""
+    def forward(self, hidden: Tensor, mask: Tensor | None = None, runs: Tensor | None = None) -> Tensor:
+        """Features [B, L, H] to features [B, L, H]; positions that `mask` [B, L] leaves out are seen by none.
+
+        `runs` [B, L] are numbers of runs of positions; those of one run alone see each other.
+        """
         normed = self.norm(hidden)
         seen = normed if mask is None else normed * mask[..., None]
-        mixed: Tensor = normed + self.convolution(seen.mT).mT
+        mixed: Tensor = normed + (self.convolution(seen.mT).mT if runs is None else self._within(seen, runs))
+        return mixed
+
+    def _within(self, seen: Tensor, runs: Tensor) -> Tensor:
+        """The convolution, position by position of its kernel, so that none reaches over the end of a run."""
+        weight, reach = self.convolution.weight, self.convolution.kernel_size[0] // 2
+        padded = F.pad(seen, (0, 0, reach, reach))
+        numbers = F.pad(runs, (reach, reach), value=-1)
+        length = seen.shape[1]
+        mixed = F.linear(seen, weight[..., reach], self.convolution.bias)
+        for place in range(2 * reach + 1):
+            if place != reach:
+                same = numbers[:, place : place + length] == runs
+                mixed = mixed + F.linear(padded[:, place : place + length] * same[..., None], weight[..., place])
         return mixed

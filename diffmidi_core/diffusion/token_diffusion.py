@@ -33,6 +33,7 @@ class TokenDiffusion(Process):
 
     Args:
         typed: leave out of the softmax the tokens whose type cannot stand at their position (`Support`).
+        group: how many tokens make a position of the backbone.
     """
 
     corruption: Corruption
@@ -40,10 +41,18 @@ class TokenDiffusion(Process):
     """Training draws t from here to 1."""
 
     def __init__(
-        self, options: Options, *, tokenizer: Tokenizer, backbone: Backbone, schedule: NoiseSchedule, typed: bool
+        self,
+        options: Options,
+        *,
+        tokenizer: Tokenizer,
+        backbone: Backbone,
+        schedule: NoiseSchedule,
+        typed: bool,
+        group: int = 1,
     ) -> None:
         super().__init__(options, tokenizer=tokenizer, backbone=backbone, schedule=schedule)
-        self.support = Support(tokenizer.grammar, backbone.length) if typed else None
+        length = backbone.length if group == 1 else group * backbone.length + 2
+        self.support = Support(tokenizer.grammar, length) if typed and not tokenizer.plan else None
 
     @abstractmethod
     def denoise(self, z: Tensor, m: Tensor, places: Places = EVERYWHERE) -> Tensor:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     Parts = RunConfig | Manifest
 
 
+BARS = 8
+"""Bars in a window, where the tokenizer plans them."""
+
+
 def build(kind: str, part: Part, **context: Any) -> Any:
     """One part, with what its kind is given (contracts/ say what)."""
     return find(kind, part.spec).build(part.options, **context)
@@ -65,7 +69,15 @@ def build_process(parts: Parts, tokenizer: Tokenizer, *, seed: int = 0) -> Proce
     # Weights start from torch's global generator; every other draw has a generator of its own.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        backbone = build("backbone", parts.backbone, length=parts.length + 2)
+        offer = find("process", parts.process.spec)
+        kind: type[Process] = offer.implementation()
+        if tokenizer.plan and not kind.plans:
+            raise DiffmidiError(
+                f"tokenizer '{parts.tokenizer.spec}' as it is set plans bars before their notes, and process "
+                f"'{offer.name}' cannot read that: choose --process masked or autoregressive, or tokens without a plan."
+            )
+        places = kind.positions(offer.options(parts.process.options), tokenizer, parts.length, BARS)
+        backbone = build("backbone", parts.backbone, length=places)
         schedule = build("schedule", parts.schedule)
         process: Process = build("process", parts.process, tokenizer=tokenizer, backbone=backbone, schedule=schedule)
     return process

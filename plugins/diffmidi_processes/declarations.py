@@ -93,6 +93,23 @@ class MaskedOptions(Options):
         ge=0,
         description="positions on either side that a convolution mixes in before the backbone; 0: none",
     )
+    notes: bool = Field(
+        True,
+        description="a note is one position of the backbone, where the tokenizer writes all notes with as many tokens; "
+        "else a token is",
+    )
+    order: Literal["bars", "none"] = Field(
+        "bars",
+        description="with a tokenizer that plans bars: 'bars', bar by bar, the counts of a bar before its notes; "
+        "'none', all counts before all notes",
+    )
+    given: float = Field(
+        0.25,
+        ge=0,
+        lt=1,
+        description="with such a tokenizer: the share of training windows of which some bars or a track are given, as "
+        "when a hole is filled",
+    )
     time: bool = Field(
         False, description="tell the network the share of tokens hidden, which it could count, as it sees them"
     )

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from diffmidi.api.process import (
-    EVERYWHERE,
     Backbone,
+    Groups,
     MaskedDiffusion,
     Neighbours,
     NoiseSchedule,
-    Places,
+    Seen,
+    StandEmbedding,
     TokenHead,
     Tokenizer,
+    places_of_groups,
     time_embedding,
 )
 from diffmidi_processes.declarations import MaskedOptions
@@ -33,9 +39,16 @@ class Masked(MaskedDiffusion):
     def __init__(
         self, options: MaskedOptions, *, tokenizer: Tokenizer, backbone: Backbone, schedule: NoiseSchedule
     ) -> None:
-        super().__init__(options, tokenizer=tokenizer, backbone=backbone, schedule=schedule, typed=options.typed)
+        parts: dict[str, Any] = {"tokenizer": tokenizer, "backbone": backbone, "schedule": schedule}
+        chosen: dict[str, Any] = options.model_dump(include={"typed", "notes", "order", "given"})
+        super().__init__(options, **parts, **chosen)
         width, head_std = backbone.width, None if options.tied else HEAD_STD
         self.tokens = TokenHead(len(tokenizer.vocab), width, std=options.init_std, head_std=head_std)
+        self.groups = Groups(self.group, width, width)
+        self.types = self.stand = None
+        if self.plan is not None:
+            self.types = nn.Parameter(torch.randn(len(tokenizer.grammar.types), width) * options.init_std)
+            self.stand = StandEmbedding(width, backbone.length, options.init_std)
         self.neighbours = Neighbours(width, options.neighbours) if options.neighbours else None
         self.time = (
             nn.Sequential(nn.Linear(options.time_width, width), nn.SiLU(), nn.Linear(width, width))
@@ -43,13 +56,24 @@ class Masked(MaskedDiffusion):
             else None
         )
 
-    def denoise(self, z: Tensor, m: Tensor, places: Places = EVERYWHERE) -> Tensor:
-        """Logits [B, L, V] of the hidden tokens of z [B, L], m [B] of which are hidden."""
-        hidden = self.tokens.embed(z)  # [B, L, H]
+    @classmethod
+    def positions(cls, options: MaskedOptions, tokenizer: Tokenizer, length: int, bars: int) -> int:
+        """One for each group, and with a plan as many as its bars take."""
+        return places_of_groups(tokenizer, length, bars, notes=options.notes)
+
+    def network(self, seen: Seen) -> Tensor:
+        """Logits [B, N, g, V] of the positions asked about."""
+        tokens = self.tokens.embed(seen.ids)  # [B, N, g, H]
+        if self.types is not None and seen.types is not None:
+            tokens = tokens + F.embedding(seen.types, self.types)
+        hidden = self.groups.together(tokens)  # [B, N, H]
+        if self.stand is not None and seen.stand is not None:
+            hidden = hidden + self.stand(seen.stand)
         if self.time is not None:
-            waves = time_embedding(TIME_SCALE * m.to(hidden.dtype), self.options.time_width)
-            hidden = hidden + self.time(waves)[:, None]
+            waves = time_embedding(TIME_SCALE * seen.level.flatten().to(hidden.dtype), self.options.time_width)
+            hidden = hidden + self.time(waves).view(len(hidden), -1, hidden.shape[-1])
         if self.neighbours is not None:
-            hidden = self.neighbours(hidden, places.mask)
-        logits: Tensor = self.tokens(self.backbone(hidden, places.mask))
+            hidden = self.neighbours(hidden, seen.real, seen.runs)
+        features = self.backbone(hidden, seen.mask, seen.positions)
+        logits: Tensor = self.tokens(self.groups.apart(features[:, : seen.asked]))
         return logits

@@ -66,7 +66,7 @@ class MaskedSampler(Sampler):
         on_step: OnStep,
     ) -> Sampled:
         """The canvas, from all masked to none. See Sampler."""
-        free, places = ~canvas.fixed, canvas.places()
+        free, places = ~canvas.fixed, process.placed(canvas)
         z, admitted = canvas.ids.masked_fill(free, Tokenizer.mask_id), canvas.admitted()
         for done in range(steps):
             hidden = z == Tokenizer.mask_id
@@ -98,6 +98,7 @@ class MaskedSampler(Sampler):
                 logits = denoise(z, m, places)[rows]
             options: dict[str, Any] = {"temperature": self.options.temperature, "top_p": self.options.top_p}
             options |= {"wanted": due[rows], "admitted": None if admitted is None else admitted[rows]}
+            options["places"] = places.rows(rows)
             said[rows], log_p[rows] = process.draw(logits, z[rows], draws.some(rows), **options)
         return said, log_p
 
