@@ -150,6 +150,8 @@ class AutoregressiveProcess(Process):
         places, is_word = self.placed(batch.places(), batch.ids), batch.loss_mask()
         if self.plan_next is not None:
             is_word = is_word & self.plan_next.plan.open[places.types]
+        if places.given is not None:
+            is_word = is_word & ~places.given
         return places, is_word
 
     def _nats(self, batch: Batch, places: Places, allowed: Tensor, is_word: Tensor) -> Tensor:
