@@ -273,7 +273,26 @@ def test_any_ids_decode_and_their_mistakes_are_counted() -> None:
 
 def test_a_note_past_its_bar_begins_in_its_last_step() -> None:
     tokenizer = cells()
-    ids = tokenizer.to_ids("bar2/4 q120 piano c1 t90 p60 v8 d12 end2/4 q120 piano c1 t0 p62 v8 d12".split())
+    ids = tokenizer.to_ids(
+        [
+            "bar2/4",
+            "q120",
+            "piano",
+            "c1",
+            "t90",
+            "p60",
+            "v8",
+            "d12",
+            "end2/4",
+            "q120",
+            "piano",
+            "c1",
+            "t0",
+            "p62",
+            "v8",
+            "d12",
+        ]
+    )
     assert (notes_of(tokenizer.decode(ids)).onset * 12 // 480).tolist() == [23, 24]
 
 
@@ -283,9 +302,26 @@ def test_a_note_past_its_bar_begins_in_its_last_step() -> None:
 def test_heads_are_laid_out_and_their_notes_after_them() -> None:
     tokenizer = cells()
     assert tokenizer.to_tokens(tokenizer.blank(2, ["right", "left"])) == (
-        "[MASK] [MASK] right [MASK] and q= left [MASK] [MASK] [MASK] right [MASK] and q= left [MASK]".split()
+        [
+            "[MASK]",
+            "[MASK]",
+            "right",
+            "[MASK]",
+            "and",
+            "q=",
+            "left",
+            "[MASK]",
+            "[MASK]",
+            "[MASK]",
+            "right",
+            "[MASK]",
+            "and",
+            "q=",
+            "left",
+            "[MASK]",
+        ]
     )
-    heads = tokenizer.to_ids("bar4/4 q120 right c2 t0 p60 v8 d12 and q= left c0".split())
+    heads = tokenizer.to_ids(["bar4/4", "q120", "right", "c2", "t0", "p60", "v8", "d12", "and", "q=", "left", "c0"])
     mask = ["[MASK]"] * 4
     assert tokenizer.to_tokens(tokenizer.unfold(heads)) == (
         ["bar4/4", "q120", "right", "c2", "t0", "p60", "v8", "d12", *mask, "and", "q=", "left", "c0"]
@@ -299,7 +335,7 @@ def test_heads_are_laid_out_and_their_notes_after_them() -> None:
 def test_frames_are_known_before_they_are_drawn() -> None:
     tokenizer = cells(grid="10ms")
     assert tokenizer.to_tokens(tokenizer.blank(2, ["piano"], last=True)) == (
-        "frame q= piano [MASK] endframe q= piano [MASK]".split()
+        ["frame", "q=", "piano", "[MASK]", "endframe", "q=", "piano", "[MASK]"]
     )
 
 
