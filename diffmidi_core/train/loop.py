@@ -39,8 +39,9 @@ from diffmidi_core.train.profile import profiled
 from diffmidi_core.train.step import Stepper
 from diffmidi_core.train.telling import known_reason, not_finite, remarks_at_the_end, stopped
 
-VALIDATION_WINDOWS, VALIDATION_LEVELS = 32, 8
-"""How much of the held-out and of the training music a validation pass takes; `evaluate` measures properly."""
+VALIDATION_WINDOWS, VALIDATION_LEVELS = 64, 2
+"""How much of the held-out and of the training music a validation pass takes, with more levels where there are fewer
+windows; `evaluate` measures properly."""
 OLD = 3600.0
 """Seconds after which a half-written file of the run is a killed process's, and not one that is being written."""
 
@@ -225,7 +226,7 @@ class Trainer:
         # The batches of a validation pass have shapes of their own: compiling for them would take longer than they do.
         eagerly = torch.compiler.set_stance("force_eager") if self.config.train.compile else nullcontext()
         with self._averaged() as process, eagerly:
-            levels = levels_for(VALIDATION_LEVELS, len(self.heldout))
+            levels = levels_for(VALIDATION_LEVELS, len(self.heldout), enough=VALIDATION_WINDOWS)
             (heldout, error), (trained_on, _) = (
                 bits_per_token(window_bits(self.session, process, self.dataset, windows, levels=levels, report=False))
                 for windows in (self.heldout, self.trained_on)
