@@ -27,7 +27,7 @@ ENOUGH = EvaluateConfig().windows
 
 Both are in the variance of the bound, (windows' own + noise of the levels / levels) / windows, and the network is
 evaluated windows · levels times. So many windows at few levels give the narrowest interval for the work: of a default
-run 128 windows at 4 levels give one no wider than 64 at 32, for a quarter of it (benchmarks/judging.py).
+run 128 windows at 4 levels give the one of 64 at 32, for a quarter of it (benchmarks/judging.py).
 """
 
 Terms = Mapping[str, NDArray[np.float64]]
