@@ -232,9 +232,9 @@ class SampleConfig(Section):
 class EvaluateConfig(Section):
     """How the model is judged."""
 
-    windows: int = flagged("--windows", 64, ge=1, description="windows of the test split that are measured")
+    windows: int = flagged("--windows", 128, ge=1, description="windows of the test split that are measured")
     levels: int | None = Field(
-        32, ge=1, description="noise levels drawn for each window, more with few windows; null: all"
+        4, ge=1, description="noise levels drawn for each window, more with fewer than 128 windows; null: all"
     )
     batch_size: int = Field(16, ge=1, description="windows measured together")
 

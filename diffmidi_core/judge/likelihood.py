@@ -22,8 +22,13 @@ from diffmidi_core.sections import EvaluateConfig
 SEED = 0
 """Of the noise that the bound is estimated with. It is no run's own: models are compared under the same noise."""
 
-ENOUGH = 32
-"""Windows that the levels asked for are meant for: fewer get more levels, so that their noise is no larger."""
+ENOUGH = EvaluateConfig().windows
+"""Windows that the levels asked for are meant for: fewer get more levels, so that their noise is no larger.
+
+Both are in the variance of the bound, (windows' own + noise of the levels / levels) / windows, and the network is
+evaluated windows · levels times. So many windows at few levels give the narrowest interval for the work: of a default
+run 128 windows at 4 levels give the one of 64 at 32, for a quarter of it (benchmarks/intervals.py).
+"""
 
 Terms = Mapping[str, NDArray[np.float64]]
 
@@ -86,13 +91,13 @@ def _terms(
     return [{name: bits[row, :length] for name, bits in terms.items()} for row, length in enumerate(lengths)]
 
 
-def levels_for(levels: int | None, windows: int) -> int | None:
-    """How many levels are drawn in each of so many windows: with fewer than ENOUGH, more of them.
+def levels_for(levels: int | None, windows: int, *, enough: int = ENOUGH) -> int | None:
+    """How many levels are drawn in each of so many windows: with fewer than `enough`, more of them.
 
-    The network is evaluated as often as for ENOUGH windows, so that the noise of the levels does not grow in the
+    The network is evaluated as often as for `enough` windows, so that the noise of the levels does not grow in the
     figure: of few windows it would be most of what is uncertain, and no interval would show it.
     """
-    return levels if levels is None else levels * max(1, -(-ENOUGH // max(1, windows)))
+    return levels if levels is None else levels * max(1, -(-enough // max(1, windows)))
 
 
 def bits_per_token(rows: Sequence[WindowBits]) -> tuple[float, float | None]:

@@ -15,15 +15,16 @@ from diffmidi_core.machine.session import Session
 from diffmidi_core.machine.sharding import whole
 from diffmidi_core.train.optimiser import Ema
 
-WINDOWS, LEVELS = 32, 8
-"""How much of the held-out and of the training music a validation pass takes; `evaluate` measures properly."""
+WINDOWS, LEVELS = 64, 2
+"""How much of the held-out and of the training music a validation pass takes, with more levels where there are fewer
+windows; `evaluate` measures properly."""
 Bound = tuple[float, float | None]
 """Bits per token, and their standard error where there is more than one window."""
 
 
 def bounds(session: Session, process: Process, dataset: TokenDataset, some: Sequence[Sequence[Window]]) -> list[Bound]:
     """The bound on each of some lists of windows, all at as many noise levels."""
-    levels = levels_for(LEVELS, len(some[0]))
+    levels = levels_for(LEVELS, len(some[0]), enough=WINDOWS)
     return [
         bits_per_token(window_bits(session, process, dataset, windows, levels=levels, report=False)) for windows in some
     ]

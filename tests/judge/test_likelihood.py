@@ -34,6 +34,7 @@ def test_the_error_is_how_far_other_windows_would_lie_apart():
 
 
 def test_few_windows_get_more_levels():
-    for windows, levels in ((ENOUGH, 8), (2 * ENOUGH, 8), (ENOUGH // 2, 16), (3, 88), (1, 256), (0, 256)):
+    for windows, levels in ((ENOUGH, 8), (2 * ENOUGH, 8), (ENOUGH // 2, 16), (3, 344), (1, 1024), (0, 1024)):
         assert levels_for(8, windows) == levels
+    assert levels_for(8, 16, enough=32) == 16
     assert levels_for(None, 2) is None
