@@ -25,7 +25,7 @@ from diffmidi_core.saved.lengths import DataLengths
 from diffmidi_core.saved.tensor_file import check_size
 from diffmidi_core.saved.typical import Typical
 from diffmidi_core.sections import BARS, Part, SampleConfig
-from diffmidi_core.wording import first_mistake
+from diffmidi_core.wording import first_mistake, printable
 
 PARTS = ("tokenizer", "backbone", "schedule", "process")
 """Kinds of parts that a model is built from."""
@@ -233,7 +233,8 @@ class Manifest(_Stored):
                 command = pip_install(part.package, part.version)
                 where = f": {command}" if command else ""
                 raise DiffmidiError(
-                    f"{folder} needs {kind} '{part.name}' of {part.package} {part.version}, which is not installed"
+                    f"{folder} needs {kind} '{printable(part.name)}' of {printable(part.package)} "
+                    f"{printable(part.version)}, which is not installed"
                     f"{where}."
                 ) from error
 

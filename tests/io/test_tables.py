@@ -401,7 +401,7 @@ def test_more_rows_than_bytes_are_refused(tmp_path: Path):
 def test_a_cell_of_more_notes_than_any_piece_has_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     source = build("parquet", write(tmp_path / "a.parquet", {"notes": [NOTES]}))
     monkeypatch.setattr(parquet, "MOST_NOTES", 1)
-    with pytest.raises(RefusedError, match="row 0 of a.parquet cannot be read: it holds more than 1 notes"):
+    with pytest.raises(RefusedError, match=r"row 0 of a\.parquet cannot be read: it holds more than 1 notes"):
         source.read(Piece("a.parquet:0"))
     monkeypatch.setattr(parquet, "MOST_VALUES", 1)
     with pytest.raises(RefusedError, match="a page of it holds 2 values, more than 1"):

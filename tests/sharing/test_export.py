@@ -261,7 +261,7 @@ def test_a_card_shows_what_others_named_and_nothing_else(run, tmp_path):
 )
 def test_no_command_is_made_of_what_is_no_package(exported, rewrite, package):
     rewrite(exported / "config.json", backbone=part("mamba", package, "3"))
-    with pytest.raises(DiffmidiError, match="needs backbone 'mamba' of .* which is not installed") as caught:
+    with pytest.raises(DiffmidiError, match=r"needs backbone 'mamba' of .* which is not installed") as caught:
         open_model(exported)
     assert "pip install" not in str(caught.value)
 
