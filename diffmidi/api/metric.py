@@ -6,6 +6,9 @@ WindowBits of a window that was not trained on (`subject = "likelihood"`). `summ
 of all rows, in any order; the reference is music that was not trained on, measured in the same way. Ranks send rows,
 not items.
 
+What is to be worked out of all training music comes from `training.derived(build)`, once for all items; what is large,
+from `training.kept(name, fill)`: a folder that is filled once, beside the music, for `np.memmap` and the like.
+
 It is declared by `MetricDeclaration`, whose `title` is what people read before the number and whose `better` says which
 figures are the better ones.
 

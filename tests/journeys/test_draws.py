@@ -6,6 +6,7 @@ from pathlib import Path
 
 from diffmidi import Pipeline, read_midi
 from diffmidi.api.tokenizer import notes_of
+from diffmidi_core.registry import Offer
 
 from .conftest import TRAINED
 
@@ -42,6 +43,14 @@ def test_the_program_and_the_pipeline_draw_alike(diffmidi, mine):
     pipeline = Pipeline.from_pretrained(mine)
     assert [pipeline.tokenizer.to_tokens(ids) for ids in pipeline.draw(pipeline.request(3, seed=5))] == tokens
     assert pipeline.sample(3, seed=5)[0] == pipeline.tokenizer.decode(pipeline.tokenizer.to_ids(tokens[0]))
+
+
+def test_without_rendering_no_renderer_is_loaded(diffmidi, mine, monkeypatch):
+    loaded, load = [], Offer.implementation
+    monkeypatch.setattr(Offer, "implementation", lambda offer: loaded.append(offer.kind) or load(offer))
+    assert diffmidi("sample", mine, "--samples", "1", "--render", "none").code == 0
+    assert "sampler" in loaded
+    assert "renderer" not in loaded
 
 
 def test_a_length_that_was_asked_once_is_not_the_next_draws(diffmidi, mine):
