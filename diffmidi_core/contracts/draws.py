@@ -89,6 +89,7 @@ class RowDraws:
 
 def _inverse(logits: Tensor, u: Tensor) -> Tensor:
     """[...] the first index up to which softmax(logits [..., N]) sums up to more than u [...], in [0, 1)."""
+    logits = logits if logits.dtype == torch.float64 else logits.float()
     p = (logits - logits.amax(-1, keepdim=True)).exp()
     p = p.cpu() if p.device.type == "mps" else p  # it has no float64
     sums = p.cumsum(-1, dtype=torch.float64)

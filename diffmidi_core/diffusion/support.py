@@ -88,13 +88,8 @@ class Support(nn.Module):
 
         It waits for the device: it is for before the first step.
         """
-        admitted = canvas.admitted()
-        if admitted is None:
-            admitted = torch.ones(1, device=canvas.ids.device, dtype=torch.bool).expand(
-                *canvas.ids.shape, len(self.type_of)
-            )
-        blank = torch.zeros(admitted.shape, device=admitted.device)
-        _, legal = self._types(restricted(blank, admitted), canvas.ids, canvas.fixed, None)
+        blank = torch.zeros((), device=canvas.ids.device).expand(*canvas.ids.shape, len(self.type_of))
+        _, legal = self._types(restricted(blank, canvas.admitted()), canvas.ids, canvas.fixed, None)
         if not legal.all():
             _refuse()
 
@@ -159,11 +154,12 @@ class Support(nn.Module):
             given = self.type_of.to(logits.device)[ids] == types
             return types, (torch.where(fixed, given, possible) | ~reads).all(-1)
         weights = exact(self._weights(logits, draws is not None))  # [B, L, K]
-        return self._walked(*(each.to(weights.device) for each in (weights, ids, fixed, reads)), draws)
+        at = weights.device
+        return self._walked(weights, ids.to(at), fixed.to(at), reads.to(at), draws)
 
     def _weights(self, logits: Tensor, summed: bool) -> Tensor:
         """[B, L, K] log-weights of the types: those of their tokens [B, L, V], summed or the best of them."""
-        parts = logits.index_select(-1, self._by_type.to(logits.device)).split(self._sizes, -1)
+        parts = torch.split(logits.index_select(-1, self._by_type.to(logits.device)), self._sizes, -1)
         # A type may be as good as impossible next to another and still be the only one that is legal.
         joined = [torch.logsumexp(part, -1) if summed else part.amax(-1) for part in parts if part.shape[-1]]
         never = torch.full_like(logits[..., 0], -torch.inf)
