@@ -29,6 +29,8 @@ from diffmidi_core.sections import BARS
 
 BLOCK = 65_536
 """Pieces looked at together, so that what is held in passing stays small."""
+SOME = 256
+"""Windows that are looked at to know how long they are."""
 TRIES = 1000
 """How often a window is drawn before it is taken for granted that there is none."""
 
@@ -166,6 +168,14 @@ class TokenDataset:
     def tokens_of_pieces(self) -> Column:
         """[P] how many tokens each training piece has."""
         return self._tokens.lengths(self.train_pieces)
+
+    @cached_property
+    def tokens_in_a_window(self) -> float:
+        """The mean over some windows of whole bars; elsewhere nearly all are full, and it is their length."""
+        if not isinstance(self._cutting, WholeBars):
+            return float(self.length)
+        drawn = self.draw(SOME, seed=0, step=0, plain=True)
+        return sum(window.end - window.start for window in drawn) / SOME
 
     def bars_of_pieces(self) -> Column:
         """[P] how many bars each training piece has; empty where tokens have no plan of them."""

@@ -52,7 +52,7 @@ def _begin(work: Surroundings, model: Model, request: Request, draw: DrawFolder)
 def _draw(work: Surroundings, model: Model, request: Request, draw: DrawFolder, *, after: int) -> None:
     """Draw the pieces after the first so many, which are there."""
     accelerator = work.accelerator
-    work.tell_begin("sample", draw.path, request.model_dump(mode="json"), _about(request, after))
+    work.tell_begin("sample", draw.path, request.model_dump(mode="json"), _about(request, model, after))
     model.process.to(accelerator.device)
     what = "bars" if model.tokenizer.plan else "reverse steps"
     computing = Computing(
@@ -109,8 +109,9 @@ def _written(draw: DrawFolder, some: Sequence[Drawn], model: Model, *, first: in
     return records
 
 
-def _about(request: Request, after: int) -> str:
-    known = {"windows": "as long as training windows", "pieces": "as long as training pieces"}
+def _about(request: Request, model: Model, after: int) -> str:
+    windows = f"of {counted(model.bars, 'bar')}" if model.tokenizer.plan else "as long as training windows"
+    known = {"windows": windows, "pieces": "as long as training pieces"}
     pieces, length = counted(request.count, "piece"), known.get(request.length, f"of {request.length}")
     there = f"; the first {after:,} of them are there" if after else ""
     return f"Writing {pieces} {length} ({request.sampler.label}, {counted(request.steps, 'step')} each){there}"

@@ -49,8 +49,8 @@ class Feed:
 
     @property
     def tokens_a_step(self) -> int:
-        """Of all processes, where every window is full."""
-        return self.rows * self.ranks * self.dataset.length
+        """Of all processes, where windows are as long as they are on the mean."""
+        return round(self.rows * self.ranks * self.dataset.tokens_in_a_window)
 
     def windows(self, step: int) -> list[Window]:
         """The windows of all processes."""

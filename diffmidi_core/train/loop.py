@@ -37,7 +37,7 @@ from diffmidi_core.train.optimiser import Ema, ema_decay, make_optimiser
 from diffmidi_core.train.overfitting import ERROR, HELDOUT, TRAIN, Best
 from diffmidi_core.train.profile import profiled
 from diffmidi_core.train.step import Stepper
-from diffmidi_core.train.telling import known_reason, not_finite, remarks_at_the_end, stopped
+from diffmidi_core.train.telling import bars_left_out, known_reason, not_finite, remarks_at_the_end, stopped
 from diffmidi_core.train.validation import WINDOWS, Bound, averaged, bounds
 
 OLD = 3600.0
@@ -130,6 +130,8 @@ class Trainer:
         Raises StoppedError after Ctrl-C or SIGTERM, with a checkpoint saved.
         """
         self.listening = Listening(self.session, self.aloud)
+        for remark in bars_left_out(self.dataset.bars_left_out, self.config.length):
+            self.session.hooks.warn(remark)
         if self.step == 0:
             self._validate()
         begun, agreement = self.step, Agreement()

@@ -62,6 +62,15 @@ def stopped(run: Path, step: int, iterations: int) -> StoppedError:
     )
 
 
+def bars_left_out(many: int, length: int) -> Iterator[str]:
+    """That some bars are in no window, where any are."""
+    if many:
+        yield (
+            f"{counted(many, 'bar')} of the training music {'has' if many == 1 else 'have'} more than {length} tokens "
+            "and cannot be learned from: choose a larger --length."
+        )
+
+
 def remarks_at_the_end(
     best: Best, step: int, iterations: int, log: Sequence[Mapping[str, float]] | None
 ) -> Iterator[str]:
