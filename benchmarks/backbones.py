@@ -1,7 +1,7 @@
 """Backbones of equal size beside each other: what a training step costs, and how fast they learn, in one run.
 
-    python benchmarks/backbones.py FOLDER [--backbone bert modern modern:table=true] [--process masked autoregressive]
-                                   [--files 200] [--length 128] [--iterations 300]
+    python benchmarks/backbones.py FOLDER [--backbone bert modern modern:table=true] [--iterations 300] [--length 128]
+                                   [--process masked autoregressive autoregressive:notes=false]
 
 FOLDER holds MIDI files; every tenth is held out. All networks meet the same windows, with the same noise, and take
 turns step by step, so that other work on the machine touches all alike. Shown are CPU seconds a step (the median) and
@@ -26,7 +26,7 @@ from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.presets import default_names
-from diffmidi_core.registry import find
+from diffmidi_core.registry import Offer, find
 
 LEVELS = 4
 
@@ -34,7 +34,7 @@ LEVELS = 4
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--backbone", nargs="+", default=["bert", "modern"], help="NAME or NAME:option=value,...")
+    parser.add_argument("--backbone", nargs="+", default=["bert", "modern"], help="NAME, or NAME:option=value,...")
     parser.add_argument("--process", nargs="+", default=["masked", "autoregressive"])
     parser.add_argument("--size", default="small", choices=["tiny", "small", "base"])
     parser.add_argument("--files", type=int, default=200)
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=300)
     parser.add_argument("--lr", type=float, default=1e-3)
     given = parser.parse_args()
-    tokenizer: Tokenizer = find("tokenizer", "mmm").build()
+    tokenizer: Tokenizer = find("tokenizer", "mmm").build({"layout": "aligned"})
     train, heldout = pieces(tokenizer, given.folder, given.files)
     networks = {
         (process, backbone): build(process, backbone, given.size, given.length, tokenizer)
@@ -82,16 +82,23 @@ def main() -> None:
 
 
 def build(process: str, backbone: str, size: str, length: int, tokenizer: Tokenizer) -> Process:
-    name, _, options = backbone.partition(":")
-    chosen = dict(each.split("=") for each in options.split(",") if each)
     torch.manual_seed(0)
-    schedule = default_names()["schedule"]["name"]
-    found: Process = find("process", process).build(
+    offer, options = chosen("process", process)
+    places = offer.implementation().positions(offer.options(options), tokenizer, length, 8)
+    network, inner = chosen("backbone", backbone)
+    found: Process = offer.build(
+        options,
         tokenizer=tokenizer,
-        backbone=find("backbone", name).build({"size": size, **chosen}, length=length + 2),
-        schedule=find("schedule", schedule).build(),
+        backbone=network.build({"size": size, **inner}, length=places),
+        schedule=find("schedule", default_names()["schedule"]["name"]).build(),
     )
     return found
+
+
+def chosen(kind: str, asked: str) -> tuple[Offer, dict[str, str]]:
+    """`modern:table=true` as an offer and options."""
+    name, _, options = asked.partition(":")
+    return find(kind, name), dict(each.split("=") for each in options.split(",") if each)
 
 
 def pieces(tokenizer: Tokenizer, folder: Path, files: int) -> tuple[list[Ids], list[Ids]]:

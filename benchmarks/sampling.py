@@ -1,9 +1,11 @@
 """How much of the machine sampling uses, against how many pieces are drawn together.
 
     python benchmarks/sampling.py [--backbone bert] [--size small] [--length 128] [--pieces 1 2 4 8 16 32]
+                                  [--process masked]
 
-Reverse steps of `ddpm` in each precision, the numbers of pieces in turn, beside the rate of a large matrix product in
-the same round; 2 * parameters of the backbone * tokens count as its work. The best of several rounds is taken.
+Reverse steps of the sampler that goes with the process (of the default run: `confidence`) in each precision, the
+numbers of pieces in turn, beside the rate of a large matrix product in the same round; 2 * parameters of the backbone
+* tokens count as its work. The best of several rounds is taken.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as `diffmidi` has it
 import torch
 from rich.console import Console
 from rich.table import Table
-from training import DTYPES, build_process, matmul, parameters, sampling, seconds
+from training import DTYPES, build_process, goes_with, matmul, parameters, sampling, seconds
 
 STEPS = 20
 
@@ -24,6 +26,7 @@ STEPS = 20
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backbone", default="bert")
+    parser.add_argument("--process", default="masked")
     parser.add_argument("--size", default="small", choices=["tiny", "small", "base"])
     parser.add_argument("--length", type=int, default=128)
     parser.add_argument("--pieces", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32])
@@ -32,7 +35,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     size = 1024 if given.device == "cpu" else 8192
-    table = Table(title=f"ddpm, {given.backbone} {given.size}, {given.length + 2} positions, {given.device}")
+    by = goes_with(given.process, "sampler")
+    table = Table(title=f"{by}, {given.backbone} {given.size}, {given.length + 2} positions, {given.device}")
     for heading in (
         "precision",
         "pieces",
@@ -42,7 +46,7 @@ def main() -> None:
         "share of matmul",
     ):
         table.add_column(heading, justify="right")
-    process = build_process(given.backbone, given.size, given.length, given.device)
+    process = build_process(given.backbone, given.size, given.length, given.device, given.process)
     count = parameters(process.backbone)
     for precision in given.precision:
         dtype = DTYPES[precision]
@@ -53,7 +57,7 @@ def main() -> None:
         for _ in range(given.rounds):
             for pieces in given.pieces:
                 products.append(min(seconds(product) for _ in range(3)))
-                found[pieces].append(sampling(process, dtype, given.length, pieces, STEPS))
+                found[pieces].append(sampling(process, dtype, given.length, pieces, STEPS, by))
         peak = 2 * size**3 / min(products)
         for pieces, times in found.items():
             total, inside = min(times)

@@ -22,6 +22,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as `diffmidi` has it
 
@@ -49,9 +50,10 @@ def take_turns(given: argparse.Namespace, rank: int) -> None:
     )
     batch = made_up(given.batch[0], given.length, device)
     dtype = DTYPES[given.precision]
-    alone = our_step(build_process("bert", given.size, given.length, device), batch, dtype)
-    together = our_step(
-        build_process("bert", given.size, given.length, device), batch, dtype, nn.parallel.DistributedDataParallel
+    wrapped = {"alone": lambda process: process, "together": nn.parallel.DistributedDataParallel}
+    alone, together = (
+        partial(our_step(build_process("bert", given.size, given.length, device, "gaussian"), dtype, wrap), batch)
+        for wrap in wrapped.values()
     )
     names = ("alone", "at once", "together")
     times: dict[str, list[float]] = {name: [] for name in names}
@@ -88,13 +90,13 @@ def scaling(given: argparse.Namespace) -> Table:
 def peak(given: argparse.Namespace) -> None:
     """Prints the peak of a process's memory in two steps, MiB above what it held before."""
     device = torch.device(given.device)
-    process = build_process("bert", given.size, given.length, given.device)
+    process = build_process("bert", given.size, given.length, given.device, "gaussian")
     if given.recompute:
         process.backbone.checkpointing(True)
     # Weights, gradients, averages and the optimiser's state are there after a step of one row.
-    our_step(process, made_up(1, given.length, given.device), DTYPES[given.precision])()
+    our_step(process, DTYPES[given.precision])(made_up(1, given.length, given.device))
     before = peak_memory_mb(device) or 0.0
-    step = our_step(process, made_up(given.batch[0], given.length, given.device), DTYPES[given.precision])
+    step = partial(our_step(process, DTYPES[given.precision]), made_up(given.batch[0], given.length, given.device))
     step()
     step()
     print((peak_memory_mb(device) or 0.0) - before, before, parameters(process))

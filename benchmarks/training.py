@@ -1,13 +1,13 @@
 """How fast a training step and a reverse step are, as shares of what this machine can do, all in one run.
 
-    python benchmarks/training.py [--backbone bert electra] [--batch 32] [--length 128] [--compile]
+    python benchmarks/training.py [--backbone bert electra] [--process masked gaussian] [--batch 32] [--compile]
     python benchmarks/training.py --device cuda --size base --precision bf16 --batch 64 --length 128 1022 --compile
 
 For each precision it measures, in turn so that a drifting machine touches all alike: the rate of a large matrix
 product, a whole training step of ours (loss, backward, clipping, AdamW, moving average; with --compile, compiled or
-not), and a plain transformers loop (the same encoder, mean squared error, AdamW). Rates count 6 * parameters * tokens
-for training, and 2 * parameters * tokens for a forward pass. The best of several rounds is taken: what else the machine
-did only ever adds.
+not), and a plain transformers loop (the same encoder, mean squared error, AdamW); then the sampler that goes with each
+process. Processes are the default run's and the paper's. Rates count 6 * parameters * tokens for training, and
+2 * parameters * tokens for a forward pass. The best of several rounds is taken: what else the machine did only adds.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as `diffmidi` has it
 
@@ -71,28 +72,32 @@ def made_up(rows: int, length: int, device: str) -> Batch:
     return Batch(ids, None, torch.full((rows,), length, device=device))
 
 
-def build_process(backbone: str, size: str, length: int, device: str) -> Process:
+def goes_with(process: str, kind: str) -> str:
+    """The sampler or schedule that a process is used with unless another is chosen."""
+    return str(find("process", process).process().goes_with[kind])
+
+
+def build_process(backbone: str, size: str, length: int, device: str, name: str = "masked") -> Process:
     torch.manual_seed(0)
-    process: Process = find("process", "gaussian").build(
+    process: Process = find("process", name).build(
         tokenizer=find("tokenizer", "mmm").build(),
         backbone=find("backbone", backbone).build({"size": size}, length=length + 2),
-        schedule=find("schedule", "sqrt").build(),
+        schedule=find("schedule", goes_with(name, "schedule")).build(),
     )
     return process.to(device)
 
 
 def our_step(
     process: Process,
-    batch: Batch,
     dtype: torch.dtype,
     wrapped: Callable[[Process], nn.Module] = lambda process: process,
-) -> Callable[[], object]:
+) -> Callable[[Batch], object]:
     """A step as the training loop takes it, on the process or on what it is `wrapped` in."""
-    device = batch.ids.device.type
+    device = next(process.parameters()).device.type
     model, optimiser, ema = wrapped(process), make_optimiser(process, TrainConfig()), Ema(process)
     generator = torch.Generator(device).manual_seed(0)
 
-    def step() -> None:
+    def step(batch: Batch) -> None:
         with torch.autocast(device, dtype=dtype, enabled=dtype != torch.float32):
             losses = model(batch, generator)
         losses["loss"].backward()
@@ -131,8 +136,10 @@ def plain_step(batch: Batch, dtype: torch.dtype, size: str) -> tuple[Callable[[]
     return step, parameters(model.encoder)
 
 
-def sampling(process: Process, dtype: torch.dtype, length: int, count: int, steps: int) -> tuple[float, float]:
-    """Seconds of a whole sampling, and seconds of it spent in the backbone."""
+def sampling(
+    process: Process, dtype: torch.dtype, length: int, count: int, steps: int, by: str = "confidence"
+) -> tuple[float, float]:
+    """Seconds of a whole sampling by the sampler `by`, and seconds of it spent in the backbone."""
     body, device, inside = process.backbone, next(process.parameters()).device.type, 0.0
     process.eval()
 
@@ -149,7 +156,7 @@ def sampling(process: Process, dtype: torch.dtype, length: int, count: int, step
         return call
 
     plain, body.forward = body.forward, timed(body.forward)  # type: ignore[method-assign]
-    sampler = find("sampler", "ddpm").build()
+    sampler = find("sampler", by).build()
     draws = RowDraws.seeded(0, count, device)
     canvas = Canvas.blank(count, length, device=device)
     with torch.inference_mode(), torch.autocast(device, dtype=dtype, enabled=dtype != torch.float32):
@@ -163,6 +170,7 @@ def sampling(process: Process, dtype: torch.dtype, length: int, count: int, step
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backbone", nargs="+", default=["bert"])
+    parser.add_argument("--process", nargs="+", default=["masked", "gaussian"])
     parser.add_argument("--size", default="small", choices=["tiny", "small", "base"])
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--length", type=int, nargs="+", default=[128], help="words; [CLS] and [SEP] come on top")
@@ -186,15 +194,19 @@ def main() -> None:
 
 def measure(table: Table, given: argparse.Namespace, precision: str, batch: Batch, size: int) -> None:
     dtype, tokens, length = DTYPES[precision], batch.ids.numel(), batch.ids.shape[1] - 2
-    processes = {each: build_process(each, given.size, length, given.device) for each in given.backbone}
-    steps = {f"our step, {each}": (our_step(process, batch, dtype), process) for each, process in processes.items()}
+    kinds = [(name, backbone) for name in given.process for backbone in given.backbone]
+    processes = {
+        f"{name}, {backbone}": build_process(backbone, given.size, length, given.device, name)
+        for name, backbone in kinds
+    }
+    steps = {f"our step, {each}": (our_step(process, dtype), process) for each, process in processes.items()}
     if given.compile:
-        for each in given.backbone:
-            process = build_process(each, given.size, length, given.device)
+        for name, backbone in kinds:
+            process = build_process(backbone, given.size, length, given.device, name)
             process.backbone.compile()
-            steps[f"our step, {each}, compiled"] = our_step(process, batch, dtype), process
+            steps[f"our step, {name}, {backbone}, compiled"] = our_step(process, dtype), process
     counts = {what: parameters(process) for what, (_, process) in steps.items()}
-    works: dict[str, Callable[[], object]] = {what: step for what, (step, _) in steps.items()}
+    works: dict[str, Callable[[], object]] = {what: partial(step, batch) for what, (step, _) in steps.items()}
     plain = "plain transformers step, bert"
     works[plain], counts[plain] = plain_step(batch, dtype, given.size)
     took = best({"matmul": matmul(dtype, given.device, size), **works}, given.rounds)
@@ -208,11 +220,12 @@ def measure(table: Table, given: argparse.Namespace, precision: str, batch: Batc
     row(f"matmul {size}", took["matmul"], 2 * size**3, 0)
     for what, count in counts.items():
         row(f"{what} ({count / 1e6:.1f} M parameters)", took[what], 6 * count * tokens, tokens)
-    for each, process in processes.items():
-        total, inside = sampling(process, dtype, length, 8, 40)
+    for (name, _), (each, process) in zip(kinds, processes.items(), strict=True):
+        by = goes_with(name, "sampler")
+        total, inside = sampling(process, dtype, length, 8, 40, by)
         done = 8 * (length + 2) * 40
         outside = f"{100 * (1 - inside / total):.1f} % outside the backbone"
-        row(f"ddpm, {each}, 8 x 40 steps ({outside})", total, 2 * parameters(process.backbone) * done, done)
+        row(f"{by}, {each}, 8 x 40 steps ({outside})", total, 2 * parameters(process.backbone) * done, done)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from diffmidi_core.declaration import WINDOW, TokenizerDeclaration
 from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
-from diffmidi_core.layers import Layers, assignments_of
+from diffmidi_core.layers import Layers, assignments_of, one_end
 from diffmidi_core.presets import DEFAULT, Parts, began_from, chosen_parts, default_names, lay_under
 from diffmidi_core.registry import find, offers, source_of
 from diffmidi_core.sections import BARS, LARGEST_SEED, flagged
@@ -118,7 +118,7 @@ def resolve(
     origin = tree.pop("origin", None)
     layers = Layers(file=copy.deepcopy(tree), origin=origin, flags=flags or {}, assignments=assignments)
     chosen = dict(flags or {})
-    _one_end(tree, {*chosen, *(f"train.{key}" for key in assignments_of(assignments).get("train", {}))})
+    one_end(tree, chosen, assignments)
     began_from(tree, chosen.get("preset"))
     if "data" in chosen and chosen["data"] != tree.get("data") and "source" not in chosen:
         tree.pop("source", None)
@@ -222,14 +222,6 @@ def _window_of(part: Any, assigned: Mapping[str, Any]) -> int:
     except (DiffmidiError, ValidationError):
         return WINDOW
     return declaration.window(options) if isinstance(declaration, TokenizerDeclaration) else WINDOW
-
-
-def _one_end(tree: dict[str, Any], given: Collection[str]) -> None:
-    """Of the two that say how long training goes on only one is given; iterations undo a file's minutes."""
-    if {"train.iterations", "train.minutes"} <= set(given):
-        raise UsageError("--iterations and --minutes both say how long to train: give one of them.")
-    if "train.iterations" in given and isinstance(tree.get("train"), dict):
-        tree["train"] = {**tree["train"], "minutes": None}
 
 
 def _goes_with(tree: Mapping[str, Any]) -> Mapping[str, str]:

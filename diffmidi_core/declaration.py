@@ -22,7 +22,8 @@ UserPath = Annotated[Path, AfterValidator(lambda path: Path(expanduser(path)))]
 class Options(BaseModel):
     """Base of every part's options: unknown names are refused, values are checked, and nothing changes afterwards.
 
-    Numbers are finite, unless a field says `Field(allow_inf_nan=True)`. Give each field a default, bounds and a description: `diffmidi plugins show` prints them.
+    Numbers are finite, unless a field says `Field(allow_inf_nan=True)`. Give each field a default, bounds and a
+    description: `diffmidi plugins show` prints them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

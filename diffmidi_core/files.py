@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import math
 import os
 import shutil
 import stat
@@ -124,7 +126,7 @@ def read_json(path: Path) -> Any:
     """Read JSON. Raises DiffmidiError where the file is missing or damaged; UnreadableError where reading is denied."""
     try:
         check_regular(path, most=MOST_JSON)
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), parse_float=_finite, parse_constant=_finite)
     except FileNotFoundError:
         raise DiffmidiError(f"there is no {path}.") from None
     except PermissionError:
@@ -137,13 +139,21 @@ def read_json(path: Path) -> Any:
         raise DiffmidiError(f"{path} is not JSON that diffmidi wrote: it is nested too deeply.") from None
 
 
+def _finite(text: str) -> float:
+    """What JSON cannot hold, and Python would read: NaN, Infinity, and a number that is as large."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]} is no number of JSON")
+    return value
+
+
 def check_regular(path: Path, *, most: int | None = None) -> None:
     """Raises OSError, before anything is opened, for a pipe or a device, which may never end, and for a file of more
     than `most` bytes; and what the system says where the file is missing or may not be looked at.
     """
     status = path.stat()
     if stat.S_ISDIR(status.st_mode):
-        raise OSError(None, "it is a folder, not a file")
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not stat.S_ISREG(status.st_mode):
         raise OSError(None, "it is a pipe or a device, not a file")
     if most is not None and status.st_size > most:

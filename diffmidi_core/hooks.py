@@ -15,6 +15,7 @@ import pluggy
 
 from diffmidi_core import hookspecs
 from diffmidi_core.errors import BrokenPluginError
+from diffmidi_core.wording import printable
 
 
 class Hooks:
@@ -63,6 +64,7 @@ class Hooks:
 
     def warn(self, message: str) -> None:
         """Note something the user should know, and tell the listeners; where none shows it, it is printed here."""
+        message = printable(message)
         self.warnings.append(message)
         shown = self.emit("warned", message=message)
         if not (self.silent or any(shown.values())):

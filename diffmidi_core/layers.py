@@ -40,6 +40,18 @@ def assignments_of(assignments: Sequence[str]) -> dict[str, dict[str, Any]]:
     return sections
 
 
+def one_end(tree: dict[str, Any], flags: Mapping[str, Any], assignments: Sequence[str]) -> None:
+    """Iterations that are given undo the minutes of the file whose tree this is, since both say where training ends.
+
+    Raises UsageError where both are given.
+    """
+    given = {*flags, *(f"train.{key}" for key in assignments_of(assignments).get("train", {}))}
+    if {"train.iterations", "train.minutes"} <= given:
+        raise UsageError("--iterations and --minutes both say how long to train: give one of them.")
+    if "train.iterations" in given and isinstance(tree.get("train"), dict):
+        tree["train"] = {**tree["train"], "minutes": None}
+
+
 def flat(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config, or a part of one, by dotted names; whose a part is and its fingerprint are left out."""
     return dict(_pairs(config))
@@ -53,19 +65,25 @@ def _pairs(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             parts = [part for part in value if isinstance(part, Mapping)]
             yield name, [_label(part) for part in parts]
             for part in parts:
-                options = (part.get("options") or {}).items()
+                options = _options(part).items()
                 yield from ((f"{MANY[name]}.{part.get('name')}.{key}", inner) for key, inner in options)
         elif isinstance(value, Mapping) and isinstance(value.get("name"), str):
             yield name, _label(value)
-            yield from ((f"{name}.{key}", inner) for key, inner in (value.get("options") or {}).items())
+            yield from ((f"{name}.{key}", inner) for key, inner in _options(value).items())
         elif isinstance(value, Mapping):
             yield from ((f"{name}.{key}", inner) for key, inner in value.items())
         else:
             yield name, value
 
 
+def _options(part: Mapping[str, Any]) -> Mapping[str, Any]:
+    options = part.get("options")
+    return options if isinstance(options, Mapping) else {}
+
+
 def _label(part: Mapping[str, Any]) -> str:
-    return Part(name=str(part.get("name")), package=part.get("package")).label
+    package = part.get("package")
+    return Part(name=str(part.get("name")), package=package if isinstance(package, str) else None).label
 
 
 @dataclass(frozen=True)

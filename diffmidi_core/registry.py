@@ -17,10 +17,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from email.message import Message
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import ValidationError
 
@@ -35,7 +36,7 @@ from diffmidi_core.declaration import (
     SourceDeclaration,
 )
 from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
-from diffmidi_core.kinds import KINDS, Kind
+from diffmidi_core.kinds import KINDS
 from diffmidi_core.sections import BUILTIN_PACKAGE
 from diffmidi_core.wording import describe_all, did_you_mean, short
 
@@ -195,23 +196,26 @@ class Offer:
 
 @cache
 def _installed() -> Mapping[str, tuple[Offer, ...]]:
-    everything = entry_points()
+    everything, origin = entry_points(), cache(_origin)
     return {
-        kind.name: tuple(sorted({_offer(kind, entry) for entry in everything.select(group=kind.group)}, key=_order))
+        kind.name: tuple(
+            sorted(
+                {
+                    Offer(kind.name, entry.name, *origin(entry.dist), entry.value)
+                    for entry in everything.select(group=kind.group)
+                },
+                key=_order,
+            )
+        )
         for kind in KINDS.values()
     }
 
 
-def _offer(kind: Kind, entry: EntryPoint) -> Offer:
+def _origin(distribution: Distribution | None) -> tuple[str, str]:
+    """Name and version of a package; its metadata are parsed anew whenever they are asked for."""
+    metadata = Message() if distribution is None else cast(Message, distribution.metadata)
     # A half-removed package has entry points but no name or version any more.
-    metadata = dict(entry.dist.metadata.json) if entry.dist else {}
-    return Offer(
-        kind.name,
-        entry.name,
-        str(metadata.get("name", "unknown")),
-        str(metadata.get("version", "(no version)")),
-        entry.value,
-    )
+    return str(metadata.get("Name", "unknown")), str(metadata.get("Version", "(no version)"))
 
 
 def _order(offer: Offer) -> tuple[object, ...]:

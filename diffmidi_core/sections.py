@@ -149,7 +149,7 @@ class TrainConfig(Section):
         None,
         gt=0,
         allow_inf_nan=False,
-        description="train for about so long: as many iterations as fit into it at the speed measured as it begins",
+        description="train for about so many minutes: as many iterations as fit, at the speed measured first",
     )
     batch_size: int = flagged("--batch-size", 32, ge=1, description="windows per forward pass and per process")
     accumulate: int = flagged(

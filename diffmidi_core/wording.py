@@ -60,6 +60,32 @@ def printable(name: object) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def cell(value: Any) -> Any:
+    """A value for a cell of a CSV file: text on one line, which no spreadsheet takes for a formula.
+
+    Those begin with =, +, -, @ or white space; an apostrophe before it is how spreadsheets write that it is text.
+    Numbers stay numbers.
+    """
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if text[:1] in tuple("=+-@ \t") and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def listed(names: Collection[str], most: int = 20) -> str:
+    """Names that somebody else chose, safe to print: the first of them, and how many others there are."""
+    first = ", ".join(cut(printable(name), 60) for name in [*names][:most])
+    return first if len(names) <= most else f"{first} and {len(names) - most:,} more"
+
+
 def cut(text: str, most: int = 200) -> str:
     """At most so many characters."""
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -114,3 +114,24 @@ def test_what_stays_open_is_one_sentence_and_the_old_file_stays_on_windows(windo
         write_json(path, 2)
     assert read_json(path) == 1
     assert os.listdir(tmp_path) == ["a.json"]
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "NaN", '{"a": -Infinity}', "[1e999]", "9" * 5000])
+def test_what_no_json_of_ours_holds_is_one_sentence(tmp_path, text):
+    (tmp_path / "odd.json").write_text(text)
+    with pytest.raises(DiffmidiError, match=r"odd\.json is not (valid JSON|JSON that diffmidi wrote): ") as caught:
+        read_json(tmp_path / "odd.json")
+    assert len(str(caught.value)) < 300
+
+
+def test_a_pipe_is_refused_and_never_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(DiffmidiError, match="cannot be read: it is a pipe or a device, not a file"):
+        read_json(tmp_path / "pipe.json")
+
+
+def test_a_file_that_would_fill_the_memory_is_refused(tmp_path):
+    (tmp_path / "large.json").touch()
+    os.truncate(tmp_path / "large.json", 64 * 2**30)
+    with pytest.raises(DiffmidiError, match="cannot be read: it has 68,719,476,736 bytes, and no such file has more"):
+        read_json(tmp_path / "large.json")

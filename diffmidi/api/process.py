@@ -36,7 +36,7 @@ check_same_generator_same_answer, check_exact_is_exact, check_trains_after_sampl
 check_weights_survive_a_file, check_backbone_is_a_submodule.
 """
 
-from diffmidi_core.contracts.backbone import Backbone
+from diffmidi_core.contracts.backbone import Backbone, Past
 from diffmidi_core.contracts.batch import Batch, Share
 from diffmidi_core.contracts.places import EVERYWHERE, Places
 from diffmidi_core.contracts.process import Bound, Process
@@ -46,11 +46,12 @@ from diffmidi_core.diffusion.autoregressive_process import AutoregressiveProcess
 from diffmidi_core.diffusion.categorical import draw_uniform
 from diffmidi_core.diffusion.corruption import Corruption
 from diffmidi_core.diffusion.gaussian_diffusion import GaussianDiffusion
-from diffmidi_core.diffusion.groups import Groups, Seen, Stand, StandEmbedding, places_of_groups
+from diffmidi_core.diffusion.groups import Groups, Seen, Stand, StandEmbedding, places_of, places_of_groups
 from diffmidi_core.diffusion.kl import normal_kl
 from diffmidi_core.diffusion.levels import GaussianLevels
 from diffmidi_core.diffusion.masked_diffusion import MaskedDiffusion
 from diffmidi_core.diffusion.neighbours import Neighbours
+from diffmidi_core.diffusion.note_head import NoteHead
 from diffmidi_core.diffusion.steps import draw_noise, posterior_mean, predicted_noise, q_sample
 from diffmidi_core.diffusion.support import Support
 from diffmidi_core.diffusion.time_embedding import time_embedding
@@ -71,6 +72,8 @@ __all__ = [
     "MaskedDiffusion",
     "Neighbours",
     "NoiseSchedule",
+    "NoteHead",
+    "Past",
     "Places",
     "Process",
     "Seen",
@@ -84,6 +87,7 @@ __all__ = [
     "draw_noise",
     "draw_uniform",
     "normal_kl",
+    "places_of",
     "places_of_groups",
     "posterior_mean",
     "predicted_noise",

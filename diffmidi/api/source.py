@@ -15,6 +15,7 @@ sentence names it. Its SourceDeclaration says which --data it `takes` ("*.zip", 
             return read_midi(Path(self.data or "") / piece.id)
 
 `read_midi` and `read_midi_bytes` read MIDI safely whatever is in it; their _counted forms also say what was repaired.
+`printable`, `listed` (of many names) and `cut` make text that somebody else wrote safe to quote in a sentence.
 
 Checks of the conformance kit, besides those of every kind: check_pieces_repeat, check_pieces_are_scores,
 check_unknown_piece_is_refused, check_missing_data_is_said.
@@ -30,12 +31,15 @@ from diffmidi_core.music.reading import (
     read_midi_bytes_counted,
     read_midi_counted,
 )
+from diffmidi_core.wording import cut, listed
 
 __all__ = [
     "Notes",
     "Piece",
     "Score",
     "Source",
+    "cut",
+    "listed",
     "printable",
     "read_midi",
     "read_midi_bytes",

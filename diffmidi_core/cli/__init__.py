@@ -91,7 +91,9 @@ def _done() -> object:
         if os.environ.get("DIFFMIDI_DEBUG"):
             traceback.print_exc()
         _end_where_lost(error)
-        _tell(f"{'' if error.exit_code == 130 else 'Error: '}{error}")
+        # What an error quotes may be a name that somebody else chose.
+        text = "\n".join(map(printable, str(error).split("\n")))
+        _tell(f"{'' if error.exit_code == 130 else 'Error: '}{text}")
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         _tell("Stopped. What had been written whole is still there, and nothing half-written is left.")

@@ -12,6 +12,7 @@ import click
 
 from diffmidi_core.cli.paths import UserPath
 from diffmidi_core.numbers import better_text, count_text, figure_text, interval_text, spread_text
+from diffmidi_core.wording import cell, printable
 
 if TYPE_CHECKING:
     from diffmidi_core.judge.judged import StoredFigure
@@ -73,10 +74,10 @@ def _sections(records: Sequence[Record]) -> list[Section]:
     tables = [
         (
             "settings that differ",
-            [(name, [_told(r.settings.get(name)) for r in records]) for name in differing(records)],
+            [(printable(name), [_told(r.settings.get(name)) for r in records]) for name in differing(records)],
         ),
         ("training", [(name, [_measured(r.training[name]) for r in records]) for name in records[0].training]),
-        ("judged", [(name, [_told(r.judged.get(name)) for r in records]) for name in judged_by(records)]),
+        ("judged", [(printable(name), [_told(r.judged.get(name)) for r in records]) for name in judged_by(records)]),
         ("figures", [(_row_name(name, records), [_figure(r.figures.get(name)) for r in records]) for name in figures]),
     ]
     known = [(heading, [row for row in rows if any(cell != "-" for cell in row[1])]) for heading, rows in tables]
@@ -91,7 +92,7 @@ def _told(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return figure_text(value, 6)
-    return count_text(value) if isinstance(value, int) else str(value)
+    return count_text(value) if isinstance(value, int) else printable(value)
 
 
 def _measured(value: Any) -> str:
@@ -101,12 +102,13 @@ def _measured(value: Any) -> str:
 def _row_name(name: str, records: Sequence[Record]) -> str:
     """The id of a figure and what people call it: "bound_bpw: bits per token, at most (lower is better)"."""
     known = [figure for record in records if (figure := record.figures.get(name))]
-    title = next((figure.title for figure in known if figure.title), "")
-    units = " / ".join(dict.fromkeys(figure.unit for figure in known if figure.unit))
+    title = printable(next((figure.title for figure in known if figure.title), ""))
+    units = printable(" / ".join(dict.fromkeys(figure.unit for figure in known if figure.unit)))
+    name = printable(name)
     if not title or name.partition("/")[2]:
         return f"{name}, {units}" if units else name
     unit = "" if not units or units in title else f", {units}"
-    return f"{name}: {title}{unit}{better_text(known[0].better)}"
+    return f"{name}: {title}{unit}{printable(better_text(known[0].better))}"
 
 
 def _figure(figure: StoredFigure | None) -> str:
@@ -119,7 +121,7 @@ def _figure(figure: StoredFigure | None) -> str:
     elif figure.error is not None:
         text += f" {spread_text(figure.error)}"
     if figure.reference is not None:
-        text += f"\n{figure.music or 'reference'}: {figure_text(figure.reference)}"
+        text += f"\n{printable(figure.music) or 'reference'}: {figure_text(figure.reference)}"
     return text
 
 
@@ -145,12 +147,15 @@ def _print(records: Sequence[Record], sections: Sequence[Section], notes: Sequen
 
 
 def _write_csv(path: Path, records: Sequence[Record]) -> None:
-    """A line a run, numbers as they were measured; `NAME.low` and `NAME.high` bound the 95 % interval."""
+    """A line a run, numbers as they were measured, and text that no spreadsheet takes for a formula.
+
+    `NAME.low` and `NAME.high` bound the 95 % interval.
+    """
     from diffmidi_core.files import whole_file
     from diffmidi_core.show.compare import differing
 
     settings = differing(records)
-    lines = [dict(_values(record, settings)) for record in records]
+    lines = [{cell(name): cell(value) for name, value in _values(record, settings)} for record in records]
     columns = list(dict.fromkeys(name for line in lines for name in line))
     with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns)

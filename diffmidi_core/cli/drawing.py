@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from diffmidi_core.cli.options import warned
 from diffmidi_core.config import default_parts, filled
 from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.layers import assignments_of
@@ -32,7 +33,7 @@ class Plan:
 
     Attributes:
         folder: the run, or the exported model.
-        which: the checkpoint that was asked for.
+        which: the checkpoint; None where it is an exported model.
         run: the folder as a run; None where it is an exported model.
         request: what is asked.
         renderers, hooks: the chosen parts, filled in.
@@ -69,13 +70,13 @@ class Plan:
 def plan(model: Path, which: Which, flags: Mapping[str, Any], assignments: Sequence[str]) -> Plan:
     """What is to be drawn, checked before torch is imported. Raises DiffmidiError."""
     folder = model.expanduser()
-    manifest = read_model(folder, which)
+    manifest = read_model(folder, which, warned)
     run = RunFolder(folder) if is_run(folder) else None
     below = Request(**manifest.sample.model_dump(), sampler=manifest.sampler)
     request = requested(below, flags, assignments, process=manifest.process, window=manifest.length)
     return Plan(
         folder,
-        which,
+        manifest.step if run else which,
         run,
         request,
         renderers=chosen(run, "renderer", flags, assignments),

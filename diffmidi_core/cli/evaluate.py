@@ -111,7 +111,7 @@ def _run(run: Path, which: Which, name: str | None, flags: Any, assignments: tup
 
     work = Surroundings(hooks, precision=flags.get("precision", folder.config().precision))
     with judging(folder.figures / "*.json", *([drawn.figures_file] if drawn else [])):
-        model = open_model(run, which)
+        model = open_model(run, which, work.hooks.warn)
         if "data" in flags or "source" in flags:
             return _other(work, folder, model, drawn, metrics, options, flags, assignments)
         figures = evaluate(work, folder, model, drawn, metrics, options)

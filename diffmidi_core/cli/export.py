@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from diffmidi_core.cli.options import CHECKPOINT, LICENSE, RUN
+from diffmidi_core.cli.options import CHECKPOINT, LICENSE, RUN, warned
 from diffmidi_core.cli.paths import UserPath
 
 if TYPE_CHECKING:
@@ -30,5 +30,5 @@ def command(run: Path, to: Path | None, checkpoint: Which, license: str | None) 
 
     from diffmidi_core.publish.export import export
 
-    written = export(folder, to or run / "export", which=checkpoint, license=license)
+    written = export(folder, to or run / "export", which=checkpoint, license=license, tell=warned)
     click.echo(f"Wrote {written}: README.md is its card, to be read before it is shared.")

@@ -276,6 +276,14 @@ def next_step(sentence: str) -> None:
         click.echo(sentence)
 
 
+def warned(sentence: str) -> None:
+    """Print what the user should know, on the main process only."""
+    from diffmidi_core.machine.ranks import is_main
+
+    if is_main():
+        click.echo(f"Warning: {sentence}", err=True)
+
+
 def explain(config: RunConfig) -> None:
     """Print every setting, its value and the layer it comes from."""
     from rich import box

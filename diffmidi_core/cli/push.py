@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from diffmidi_core.cli.options import CHECKPOINT, LICENSE, RUN
+from diffmidi_core.cli.options import CHECKPOINT, LICENSE, RUN, warned
 
 if TYPE_CHECKING:
     from diffmidi_core.saved.manifest import Which
@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 def command(run: Path, name: str, private: bool, checkpoint: Which, license: str | None) -> None:
     """Publish the model of RUN, or a folder that `diffmidi export` wrote, on the Hugging Face Hub.
 
+    Of such a folder only what `export` wrote is published, its card as you have edited it.
+
     Log in first: `hf auth login`. In Python, `Pipeline.from_pretrained("USER/NAME")` opens it anywhere.
     """
     from diffmidi_core.publish.hub import publish
 
-    click.echo(f"Published: {publish(run, name, which=checkpoint, private=private, license=license)}")
+    url = publish(run, name, which=checkpoint, private=private, license=license, tell=warned)
+    click.echo(f"Published: {url}")

@@ -72,14 +72,15 @@ def command(
     from diffmidi_core.draw.sample import copy_to, sample
     from diffmidi_core.machine.build import check_parts
 
-    check_parts([("sampler", planned.request.sampler), *(("renderer", part) for part in planned.renderers)])
+    renderers = [] if render == 0 else planned.renderers
+    check_parts([("sampler", planned.request.sampler), *(("renderer", part) for part in renderers)])
     with drawing(planned.draws):
         opened = planned.open()
         draw: DrawFolder = sample(planned.work, opened, planned.request, planned.draws, name=name, begun=begun)
-        if planned.renderers and render != 0 and planned.work.accelerator.is_main_process:
+        if renderers and planned.work.accelerator.is_main_process:
             from diffmidi_core.show.render import render as make
 
-            make(planned.work, draw, planned.renderers, most=render)
+            make(planned.work, draw, renderers, most=render)
     if not planned.work.accelerator.is_main_process:
         return
     wrote(draw, copy_to(draw, out.expanduser()) if out else [], planned.run)

@@ -120,13 +120,35 @@ def _write_tokens(tokenizer: Tokenizer, file: Path, out: Path | None, made_by: s
 
 
 def _lines(tokenizer: Tokenizer, ids: Ids) -> list[str]:
-    """A new line wherever a note begins with the token type that the piece begins with."""
+    """A line a cell where tokens are laid out in cells, else one for each note or the notes that begin together."""
     if len(ids) == 0:
         return []
+    tokens = tokenizer.to_tokens(ids)
+    if tokenizer.plan:
+        return _cells(tokenizer, ids, tokens)
+    # A new line wherever a note begins with the token type that the piece begins with.
     kind = tokenizer.grammar.type_of[ids]
     breaks = [int(at) for at in tokenizer.starts(ids) if kind[at] == kind[0]]
-    tokens = tokenizer.to_tokens(ids)
     return [" ".join(tokens[here:after]) for here, after in zip(breaks, [*breaks[1:], len(tokens)], strict=True)]
+
+
+def _cells(tokenizer: Tokenizer, ids: Ids, tokens: list[str]) -> list[str]:
+    """A head and its notes on each line, groups in columns of one width; an empty line before each bar but the first."""
+    grammar, size = tokenizer.grammar, tokenizer.group
+    heads = [grammar.types[kind] in tokenizer.plan for kind in grammar.type_of[ids[::size]]]
+    groups = [tokens[begin : begin + size] for begin in range(0, len(tokens), size)]
+    widths = [
+        max(len(group[place]) for group, head in zip(groups, heads, strict=True) if head) for place in range(size)
+    ]
+    bars = set((tokenizer.starts(ids) // size).tolist())
+    lines: list[str] = []
+    for number, (group, head) in enumerate(zip(groups, heads, strict=True)):
+        if head:
+            lines += [""] * (number in bars and number > 0)
+            lines.append(" ".join(token.ljust(width) for token, width in zip(group, widths, strict=True)))
+        else:
+            lines[-1] = f"{lines[-1]}   {' '.join(group)}"
+    return [line.rstrip() for line in lines]
 
 
 def _write_midi(tokenizer: Tokenizer, file: Path, out: Path | None) -> None:

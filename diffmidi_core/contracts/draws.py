@@ -20,10 +20,12 @@ class RowDraws:
 
     Args:
         streams: a generator for each row, all on one device; they are nobody else's from now on.
+        width: numbers are drawn for at least so many positions, the second dimension, and those past its end dropped:
+            then a row is the same however wide the rows beside it make it.
     """
 
-    def __init__(self, streams: Sequence[torch.Generator]) -> None:
-        self._streams = tuple(streams)
+    def __init__(self, streams: Sequence[torch.Generator], width: int = 0) -> None:
+        self._streams, self._width = tuple(streams), width
 
     @classmethod
     def seeded(cls, seed: int, rows: int, device: torch.device | str = "cpu") -> Self:
@@ -37,7 +39,8 @@ class RowDraws:
 
     def some(self, rows: Tensor) -> RowDraws:
         """The draws of the rows [B] bool alone; they go on where these are."""
-        return RowDraws([each for each, wanted in zip(self._streams, rows.tolist(), strict=True) if wanted])
+        streams = [each for each, wanted in zip(self._streams, rows.tolist(), strict=True) if wanted]
+        return RowDraws(streams, self._width)
 
     def normal(self, like: Tensor) -> Tensor:
         """Standard normal numbers in the shape [B, ...], dtype and device of `like`."""
@@ -78,7 +81,10 @@ class RowDraws:
                 f"numbers of shape {list(shape)} were asked for, and there are draws for {len(self)} rows: the first "
                 "dimension counts rows; for some of them, draw from `some(rows)`."
             )
-        return torch.stack([make(tuple(shape[1:]), each) for each in self._streams])
+        own = tuple(shape[1:])
+        if not own or own[0] >= self._width:
+            return torch.stack([make(own, each) for each in self._streams])
+        return torch.stack([make((self._width, *own[1:]), each)[: own[0]] for each in self._streams])
 
 
 def _inverse(logits: Tensor, u: Tensor) -> Tensor:

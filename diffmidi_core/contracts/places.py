@@ -30,6 +30,13 @@ class Places:
         """Those of some rows: [B] bool, their numbers, or a slice."""
         return self._mapped(lambda tensor: tensor[which])
 
+    def until(self, length: int) -> Places:
+        """Those of the first `length` positions."""
+        mask, types, given = (
+            None if each is None else each[:, :length] for each in (self.mask, self.types, self.given)
+        )
+        return replace(self, mask=mask, types=types, given=given)
+
     def repeated(self, times: int) -> Places:
         """Those of all rows, `times` times over, as `Tensor.repeat` puts them: [times · B, L]."""
         return self._mapped(lambda tensor: tensor.repeat(times, *[1] * (tensor.dim() - 1)))

@@ -167,6 +167,15 @@ class TokenDataset:
         """[P] how many tokens each training piece has."""
         return self._tokens.lengths(self.train_pieces)
 
+    def bars_of_pieces(self) -> Column:
+        """[P] how many bars each training piece has; empty where tokens have no plan of them."""
+        bars = self._starts.lengths(self.train_pieces)
+        return bars if isinstance(self._cutting, WholeBars) else bars[:0]
+
+    def first_bar(self, piece: int | np.integer) -> NDArray[np.int32]:
+        """The ids of a piece up to its second boundary."""
+        return self.piece(piece)[: [*self._starts[piece][1:2].tolist(), None][0]]
+
     def name(self, piece: int | np.integer) -> str:
         """What the source calls a piece."""
         return str(self._file.value("id", int(piece)))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import math
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from unicodedata import normalize
 
 from diffmidi_core.data.labels import Label
 from diffmidi_core.errors import UsageError
-from diffmidi_core.music.reading import printable
+from diffmidi_core.files import check_regular
+from diffmidi_core.wording import cut, listed, printable
 
 NAME_COLUMNS = ("id", "path", "file", "filename", "file_name", "midi_filename", "midi", "name", "piece")
 """What the column that names the piece may be called, in any case; where there are several, the first of these."""
@@ -104,6 +106,7 @@ def _read(path: Path) -> dict[str, Row]:
     """The labels of each row, by the name in it."""
     file_name = printable(path)
     try:
+        check_regular(path)
         with path.open(encoding="utf-8-sig", newline="") as file:
             delimiter = max(_DELIMITERS, key=file.readline().count)
             file.seek(0)
@@ -148,15 +151,14 @@ def _add(rows: dict[str, list[str]], cells: list[str], column: int, width: int, 
 def _name_column(header: list[str], file_name: str) -> int:
     if not header:
         raise UsageError(f"{file_name} is empty: it needs a header and one row for each piece.")
-    if twice := [name for name in header if name and header.count(name) > 1]:
-        raise UsageError(f"{file_name} has two columns called '{printable(twice[0])}': rename one.")
+    if twice := [name for name, count in Counter(header).items() if name and count > 1]:
+        raise UsageError(f"{file_name} has two columns called '{cut(printable(twice[0]))}': rename one.")
     lower = [name.lower() for name in header]
     for name in NAME_COLUMNS:
         if name in lower:
             return lower.index(name)
     raise UsageError(
-        f"{file_name} has no column that names the piece ({', '.join(NAME_COLUMNS)}); "
-        f"its columns are {', '.join(map(printable, header))}."
+        f"{file_name} has no column that names the piece ({', '.join(NAME_COLUMNS)}); its columns are {listed(header)}."
     )
 
 

@@ -93,7 +93,7 @@ def read_set(path: Path, tick: Tick = lambda done, of: None) -> PieceSet:
     if (path / "config.json").is_file():
         raise DiffmidiError(
             f"the run {path} holds no prepared data: go on with it by `diffmidi run --resume {path}`, or give "
-            f"{path / 'samples'} to compare the music it drew."
+            "the folder of its music."
         )
     return _midi(path, tick)
 

@@ -37,6 +37,7 @@ from diffmidi_core.data.typical import TypicalSummary
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import whole_file
 from diffmidi_core.music.reading import printable
+from diffmidi_core.wording import cell
 
 SPLIT = "split.csv"
 
@@ -69,7 +70,8 @@ class Merging:
     def write(self, folder: Path, report: Report) -> None:
         """Write tokens.arrow and split.csv into a folder and fill in the report.
 
-        A row of split.csv is a kept piece, in the source's order: its name `piece`, `notes_hash` (hexadecimal, as
+        A row of split.csv is a kept piece, in the source's order: its name `piece` (with an apostrophe before what a
+        spreadsheet would take for a formula, see `wording.cell`), `notes_hash` (hexadecimal, as
         `duplicates.notes_hash` says it), `group` (the split key in hexadecimal, which pieces share that must stay
         together), and its `side`: train, heldout or test. tokens.arrow has the `side` too, as its place in SIDES.
 
@@ -215,7 +217,7 @@ class Merging:
                 for name, counts in zip(columns["id"].to_pylist(), columns["read"].to_pylist(), strict=True):
                     report.add_reading(name, json.loads(counts))
                 lines.writerows(
-                    (name, code.hex(), f"{key:016x}", SIDES[side])
+                    (cell(name), code.hex(), f"{key:016x}", SIDES[side])
                     for name, code, key, side in zip(
                         columns["id"].to_pylist(),
                         columns["notes_hash"].to_pylist(),

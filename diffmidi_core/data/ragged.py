@@ -19,8 +19,8 @@ Column = NDArray[np.int64]
 class ArrowFile:
     """An Arrow stream of record batches, memory-mapped; only its headers are read here.
 
-    Raises DiffmidiError where it is damaged. What is read of it later is checked as it is read: Arrow trusts offsets, and
-    a damaged one would be read outside of the file.
+    Raises DiffmidiError where it is damaged. What is read of it later is checked as it is read: Arrow trusts offsets,
+    and by a damaged one it would read outside of the file.
     """
 
     def __init__(self, path: Path) -> None:

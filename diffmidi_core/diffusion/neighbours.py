@@ -12,14 +12,16 @@ class Neighbours(nn.Module):
     Which token stands so many places away is what says most of a hidden or noised one, and an encoder with a table of
     positions must learn it place by place; a convolution knows distances from the first step on. Put before attention
     by Gulati et al. 2020 (Conformer, arXiv:2005.08100) and Jiang et al. 2020 (ConvBERT, arXiv:2008.02496); here it is
-    one dense layer, of (2 reach + 1) H² weights.
+    one dense layer, of (2 reach + 1) H² weights. A `causal` one sees those before alone, and has reach + 1.
     """
 
-    def __init__(self, width: int, reach: int) -> None:
+    def __init__(self, width: int, reach: int, *, causal: bool = False) -> None:
         super().__init__()
+        size = reach + 1 if causal else 2 * reach + 1
+        self.behind = reach if causal else 0
         self.norm = nn.LayerNorm(width)
-        self.convolution = nn.Conv1d(width, width, 2 * reach + 1, padding=reach)
-        nn.init.normal_(self.convolution.weight, std=(width * (2 * reach + 1)) ** -0.5)
+        self.convolution = nn.Conv1d(width, width, size, padding=0 if causal else reach)
+        nn.init.normal_(self.convolution.weight, std=(width * size) ** -0.5)
         if self.convolution.bias is not None:
             nn.init.zeros_(self.convolution.bias)
 
@@ -30,6 +32,9 @@ class Neighbours(nn.Module):
         """
         normed = self.norm(hidden)
         seen = normed if mask is None else normed * mask[..., None]
+        if self.behind:
+            causal: Tensor = normed + self.convolution(F.pad(seen.mT, (self.behind, 0))).mT
+            return causal
         mixed: Tensor = normed + (self.convolution(seen.mT).mT if runs is None else self._within(seen, runs))
         return mixed
 

@@ -43,6 +43,16 @@ class NextWord(nn.Module):
         """[B, L + 1, N] the state before each token of `ids` [B, L], and after the last, from each start state."""
         return prefix.walked(self._moves(ids), self._start.expand(len(ids), -1))
 
+    def begun(self, rows: int) -> Tensor:
+        """[rows, N] the states in which texts begin."""
+        return self._start.expand(rows, -1)
+
+    def after(self, states: Tensor, ids: Tensor) -> Tensor:
+        """[B, N] the states after `ids` [B, L] from `states` [B, N]; token by token, for a few of them."""
+        for types in self.type_of[ids].unbind(1):
+            states = self._following[states, types[:, None]]
+        return states
+
     def allowed(self, states: Tensor, ahead: Tensor | None = None) -> Tensor:
         """[..., V] bool: the tokens that may be read in one of `states` [..., N]; specials never.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -33,13 +34,34 @@ def lengths_of(dataset: TokenDataset) -> DataLengths:
     """How long the music of a dataset is that something can be trained on."""
     windows = [window.end - window.start for window in dataset.draw(WINDOWS, seed=0, step=0, plain=True)]
     tokens, notes = dataset.report["words"], dataset.report["notes"]
-    return DataLengths(_quantiles(windows), _quantiles(dataset.tokens_of_pieces()), tokens / notes if notes else None)
+    bars = dataset.bars_of_pieces()
+    return DataLengths(
+        _quantiles(windows),
+        _quantiles(dataset.tokens_of_pieces()),
+        tokens / notes if notes else None,
+        _quantiles(bars) if len(bars) else (),
+    )
 
 
-def typical_of(dataset: TokenDataset) -> Typical:
-    """At which tempo and in which metre the music of a dataset is played."""
+def typical_of(dataset: TokenDataset, tokenizer: Tokenizer) -> Typical:
+    """At which tempo, in which metre and on which tracks the music of a dataset is played."""
     typical = dataset.report["typical"]
-    return Typical(typical.get("tempo"), tuple(typical["metre"]) if "metre" in typical else None)
+    metre = tuple(typical["metre"]) if "metre" in typical else None
+    return Typical(typical.get("tempo"), metre, _tracks_of(dataset, tokenizer))
+
+
+def _tracks_of(dataset: TokenDataset, tokenizer: Tokenizer) -> tuple[str, ...]:
+    """The track tokens of a bar that most pieces have, of up to WINDOWS of them; none without a plan of bars."""
+    if not tokenizer.plan:
+        return ()
+    names = [tokenizer.roles.get(name) == "track" for name in tokenizer.grammar.types]
+    told = np.array(names)[tokenizer.grammar.type_of]
+    seen: Counter[tuple[str, ...]] = Counter()
+    pieces = dataset.train_pieces
+    for piece in pieces[np.unique(np.linspace(0, len(pieces) - 1, WINDOWS).astype(int))]:
+        bar = dataset.first_bar(piece)
+        seen[tuple(tokenizer.to_tokens(bar[told[bar]]))] += 1
+    return max(seen, key=lambda tracks: (seen[tracks], tracks))
 
 
 def _quantiles(lengths: Any) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ It opens from its manifest alone: the run's config, its data, hooks and metrics 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +14,14 @@ from typing import Literal
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.installing import pip_install
 from diffmidi_core.machine.build import build_process, build_tokenizer
 from diffmidi_core.music.timeline import Timeline
 from diffmidi_core.registry import find
 from diffmidi_core.request import Request
 from diffmidi_core.saved import checkpoint as checkpoints
 from diffmidi_core.saved.lengths import DataLengths
-from diffmidi_core.saved.manifest import AGAIN, ANOTHER, PARTS, Manifest, Which, model_folder
+from diffmidi_core.saved.manifest import AGAIN, ANOTHER, PARTS, Manifest, Tell, Which, model_folder
 from diffmidi_core.saved.manifest import CONFIG as CONFIG
 from diffmidi_core.saved.manifest import is_run as is_run
 from diffmidi_core.sections import Part
@@ -68,13 +70,13 @@ class Model:
         return self.manifest.typical.timeline()
 
 
-def open_model(where: Path, checkpoint: Which = None) -> Model:
+def open_model(where: Path, checkpoint: Which = None, tell: Tell = warnings.warn) -> Model:
     """The model of a run, at a `checkpoint` as `choose` takes it, or of an exported folder, which has only one.
 
     Raises DiffmidiError in one sentence where the folder is neither, where a file of it is missing, damaged or not
     finite, or where it needs a part that is not installed.
     """
-    path = model_folder(where, checkpoint)
+    path = model_folder(where, checkpoint, tell)
     if is_run(where):
         manifest = checkpoints.opened(path)
         process = _built(manifest, path)
@@ -113,6 +115,6 @@ def _built(manifest: Manifest, folder: Path) -> Process:
         part = manifest.tokenizer
         raise DiffmidiError(
             f"{folder} was made with another vocabulary than tokenizer '{part.name}' has here "
-            f"({find('tokenizer', part.spec).origin}): install {part.package}=={part.version}."
+            f"({find('tokenizer', part.spec).origin}): {pip_install(part.package, part.version) or 'install that one'}."
         )
     return build_process(manifest, tokenizer)

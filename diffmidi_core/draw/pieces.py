@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -11,13 +12,18 @@ import torch
 from diffmidi_core.contracts.canvas import Canvas
 from diffmidi_core.contracts.draws import RowDraws
 from diffmidi_core.contracts.sampler import Sampler
-from diffmidi_core.draw.length import Goal, goals_for
+from diffmidi_core.draw.bar_goals import UNKNOWN, bar_goals
+from diffmidi_core.draw.bars import grow_bars
+from diffmidi_core.draw.length import goals_for
 from diffmidi_core.draw.long import Drawn, Filled, Frame, grow
 from diffmidi_core.draw.model import Model
+from diffmidi_core.draw.portions import Bars
+from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.machine.build import blamed, build
 from diffmidi_core.machine.memory import Halves
 from diffmidi_core.machine.ranks import gathered
 from diffmidi_core.machine.seeds import generator_for
+from diffmidi_core.registry import find
 from diffmidi_core.request import Request
 
 OnStep = Callable[[int, int | None], object]
@@ -45,15 +51,7 @@ def pieces(model: Model, request: Request, computing: Computing, *, after: int =
     of the seed and i, whatever is drawn beside it, up to the rounding of the device's arithmetic.
     Raises UsageError for a length that this model cannot give, BrokenPluginError where the sampler or the model fails.
     """
-    goals, first = goals_for(
-        request.length,
-        request.count,
-        tokenizer=model.tokenizer,
-        lengths=model.lengths,
-        seed=request.seed,
-        timeline=model.timeline,
-    )
-    draw = _Draw(model, request, computing, goals, first)
+    draw: _Draw = (_InBars if model.tokenizer.plan else _InWindows)(model, request, computing)
     ranks = computing.ranks
     first_batch = after // request.batch_size
     for begin in range(first_batch, len(draw.batches), ranks):
@@ -82,45 +80,116 @@ class Filling:
         self, canvas: Canvas, pieces: Sequence[int], window: int, on_step: Callable[[int, int], object]
     ) -> Filled:
         """The tokens [B, L] of a canvas whose rows are of these pieces, and what to record of each."""
+        return self.filled(canvas, [(piece, window) for piece in pieces], self.request.steps, on_step)
+
+    def filled(
+        self,
+        canvas: Canvas,
+        rows: Sequence[tuple[int, ...]],
+        steps: int,
+        on_step: Callable[[int, int], object] | None = None,
+        width: int = 0,
+    ) -> Filled:
+        """The same in so many steps; the numbers of a row decide its noise, and `width` is that of `RowDraws`."""
         process, seed = self.model.process, self.request.seed
         device = next(process.parameters()).device
-        draws = RowDraws([generator_for(seed, "sample", piece, window, device=device) for piece in pieces])
+        draws = RowDraws([generator_for(seed, "sample", *row, device=device) for row in rows], width)
         # Not inference_mode: what a part keeps from it for later could not be trained with, and training draws as well.
         with torch.no_grad(), self.computing.autocast():
-            found = self.sampler.sample(
-                process, canvas.to(device), steps=self.request.steps, draws=draws, on_step=on_step
-            )
+            found = self.sampler.sample(process, canvas.to(device), steps=steps, draws=draws, on_step=on_step)
         return found.ids.cpu().numpy(), {name: values.tolist() for name, values in found.record.items()}
 
 
-class _Draw:
+class _Draw(ABC):
     """What the batches of a request share."""
 
-    def __init__(
-        self, model: Model, request: Request, computing: Computing, goals: Sequence[Goal], first: int | None
-    ) -> None:
-        self.goals, self.first = goals, first
+    def __init__(self, model: Model, request: Request, computing: Computing) -> None:
+        self.model, self.request, self.computing = model, request, computing
         self.filling = Filling.of(model, request, computing)
-        self.frame = Frame.of(model.tokenizer, model.length, request.overlap)
         size, count = request.batch_size, request.count
         self.batches = [range(begin, min(begin + size, count)) for begin in range(0, count, size)]
-        windows = [[self.frame.windows(goals[piece]) for piece in batch] for batch in self.batches]
-        self.progress = _Progress(windows, request.steps, computing.on_step)
         self.halves = Halves("piece", computing.warn)
 
     def batch(self, index: int) -> list[Drawn]:
         """The pieces of a batch, together as far as memory holds them."""
-        self.progress.begin(index)
         batch = self.batches[index]
-        return self.halves(len(batch), lambda begin, end, _: self._grown(batch[begin:end]))
+        return self.halves(len(batch), lambda begin, end, _: self.grown(batch[begin:end]))
 
-    def _grown(self, pieces: Sequence[int]) -> list[Drawn]:
+    @abstractmethod
+    def grown(self, pieces: Sequence[int]) -> list[Drawn]:
+        """These pieces, drawn together."""
+
+
+class _InWindows(_Draw):
+    """Of tokens without a plan: window by window."""
+
+    def __init__(self, model: Model, request: Request, computing: Computing) -> None:
+        super().__init__(model, request, computing)
+        self.goals, self.first = goals_for(
+            request.length,
+            request.count,
+            tokenizer=model.tokenizer,
+            lengths=model.lengths,
+            seed=request.seed,
+            timeline=model.timeline,
+        )
+        self.frame = Frame.of(model.tokenizer, model.length, request.overlap)
+        windows = [[self.frame.windows(self.goals[piece]) for piece in batch] for batch in self.batches]
+        self.progress = _Progress(windows, request.steps, computing.on_step)
+
+    def batch(self, index: int) -> list[Drawn]:
+        """Its progress begins where that of the batches before it ends."""
+        self.progress.begin(index)
+        return super().batch(index)
+
+    def grown(self, pieces: Sequence[int]) -> list[Drawn]:
+        """Window by window."""
+
         def fill(canvas: Canvas, rows: Sequence[int], window: int) -> Filled:
             found = self.filling(canvas, [pieces[row] for row in rows], window, self.progress.tell)
             self.progress.next_window()
             return found
 
         return grow([self.goals[piece] for piece in pieces], fill, self.frame, first=self.first)
+
+
+class _InBars(_Draw):
+    """Of tokens that are laid out in bars: portion by portion (draw/portions.py)."""
+
+    def __init__(self, model: Model, request: Request, computing: Computing) -> None:
+        super().__init__(model, request, computing)
+        self.goals = bar_goals(
+            request.length,
+            request.count,
+            tokenizer=model.tokenizer,
+            bars=model.bars,
+            lengths=model.lengths,
+            seed=request.seed,
+        )
+        tracks = model.manifest.typical.tracks
+        if not tracks:
+            raise DiffmidiError(f"{model.path} does not say which tracks its music has: train it again.")
+        stride = max(1, round(model.bars * (1 - request.overlap)))
+        self.bars = Bars(model.tokenizer, tracks, model.length, model.bars, stride, model.process.order)
+        self.by_token = find("sampler", request.sampler.spec).sampler().step_per_token
+
+    def grown(self, pieces: Sequence[int]) -> list[Drawn]:
+        """All at once, a portion of each at a time. The steps of a request are shared out over a window's portions."""
+
+        def fill(canvas: Canvas, rows: Sequence[tuple[int, int, int]], portions: int) -> Filled:
+            numbers = [(pieces[row], window, part) for row, window, part in rows]
+            free = int((~canvas.fixed).any(0).sum())
+            steps = free if self.by_token else max(1, round(self.request.steps / portions))
+            return self.filling.filled(canvas, numbers, max(1, steps), width=self.model.length + 2)
+
+        goals = [self.goals[piece] for piece in pieces]
+        wanted = max(goal([]) for goal in goals)
+
+        def tell(done: int) -> None:
+            if self.computing.on_step is not None:
+                self.computing.on_step(min(done, wanted), wanted if wanted < UNKNOWN else None)
+
+        return grow_bars(goals, fill, self.bars, tell)
 
 
 class _Progress:

@@ -54,11 +54,12 @@ def _draw(work: Surroundings, model: Model, request: Request, draw: DrawFolder, 
     accelerator = work.accelerator
     work.tell_begin("sample", draw.path, request.model_dump(mode="json"), _about(request, after))
     model.process.to(accelerator.device)
+    what = "bars" if model.tokenizer.plan else "reverse steps"
     computing = Computing(
         work.autocast,
         accelerator.process_index,
         accelerator.num_processes,
-        on_step=lambda done, total: work.hooks.emit("progress", what="reverse steps", done=done, total=total),
+        on_step=lambda done, total: work.hooks.emit("progress", what=what, done=done, total=total),
         warn=work.hooks.warn,
     )
     main = accelerator.is_main_process

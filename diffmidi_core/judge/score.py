@@ -126,7 +126,7 @@ def score(
     ids, changed = tokenizer.encode_counted(piece)
     if not len(ids):
         raise DiffmidiError(f"{name} holds nothing that this model has tokens for: choose music with notes of a piano.")
-    ends = _ends(tokenizer, ids, model.length)
+    ends = _ends(tokenizer, ids, model.length, model.bars if tokenizer.plan else None)
     asked = None if exact or model.process.exact else levels
     specials, bits = 0.0, []
     windows = [ids[begin:end] for begin, end in zip([0, *ends[:-1]], ends, strict=True)]
@@ -150,16 +150,19 @@ def score(
     )
 
 
-def _ends(tokenizer: Tokenizer, ids: Ids, length: int) -> list[int]:
-    """Where the windows of at most `length` tokens end that tile a piece, at note boundaries."""
+def _ends(tokenizer: Tokenizer, ids: Ids, length: int, bars: int | None) -> list[int]:
+    """Where the windows of at most `length` tokens end that tile a piece, at note boundaries or after `bars` bars."""
     boundaries = np.append(tokenizer.starts(ids), len(ids))
     ends, begin = [], 0
     while begin < len(ids):
-        end = int(boundaries[np.searchsorted(boundaries, begin + length, side="right") - 1])
+        last = int(np.searchsorted(boundaries, begin + length, side="right")) - 1
+        if bars is not None:
+            last = min(last, int(np.searchsorted(boundaries, begin)) + bars)
+        end = int(boundaries[last])
         if end <= begin:
             raise DiffmidiError(
-                f"a note of the piece takes more tokens than the model's windows hold ({length}), after token {begin} "
-                "of it: choose a model with a larger --length."
+                f"a {'note' if bars is None else 'bar'} of the piece takes more tokens than the model's windows hold "
+                f"({length}), after token {begin} of it: choose a model with a larger --length."
             )
         ends.append(end)
         begin = end

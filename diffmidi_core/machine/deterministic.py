@@ -38,6 +38,11 @@ def deterministic(asked: bool) -> Iterator[None]:
 
 def without_deterministic_kernel(error: Exception) -> DiffmidiError | None:
     """The sentence for what torch raises where an operation has no deterministic kernel; None for other errors."""
+    if CUBLAS in str(error):
+        return DiffmidiError(
+            "--deterministic was asked for when cuBLAS had been used without it: set "
+            f"{CUBLAS}=:4096:8 before Python starts."
+        )
     found = _NONE.search(str(error))
     if found is None:
         return None

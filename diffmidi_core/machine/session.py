@@ -17,6 +17,7 @@ from diffmidi_core.hooks import Hooks
 from diffmidi_core.machine.build import build, build_tokenizer
 from diffmidi_core.machine.ranks import is_main, meet, on_cpu, started_alone
 from diffmidi_core.sections import Part, TrainConfig
+from diffmidi_core.wording import printable
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -56,9 +57,12 @@ class Surroundings:
     @cached_property
     def precision(self) -> str:
         """What to compute in: "fp32", "bf16" or "fp16"."""
-        from diffmidi_core.machine.precision import resolve_precision
+        from diffmidi_core.machine.precision import emulated, resolve_precision
 
-        return resolve_precision(self.asked_precision)
+        precision = resolve_precision(self.asked_precision)
+        if self.asked_precision != "auto" and (remark := emulated(precision)) is not None:
+            self.hooks.warn(remark)
+        return precision
 
     @cached_property
     def accelerator(self) -> Accelerator:
@@ -95,7 +99,7 @@ class Surroundings:
 
     def tell_begin(self, stage: str, folder: Path, config: Mapping[str, Any], about: str = "") -> None:
         """Tell the listeners that a stage begins, what governs it, and what it is about in a few words."""
-        self.hooks.emit("run_started", folder=folder, config=config, stage=stage, about=about)
+        self.hooks.emit("run_started", folder=folder, config=config, stage=stage, about=printable(about))
 
     def tell_end(self, stage: str, folder: Path, figures: Mapping[str, Any] | None = None) -> None:
         """Tell the listeners that it ended well."""

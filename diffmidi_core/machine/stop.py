@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 import time
@@ -48,9 +49,14 @@ def interruptible(what_is_done: Callable[[], str]) -> Iterator[None]:
     For work that keeps what it has written as it goes. Of several processes only the main one says it.
     """
 
+    first = math.inf
+
     def interrupt(number: int, frame: FrameType | None) -> None:
-        # A second one must not cut off what the first has set going.
-        _restore(dict.fromkeys(before, signal.SIG_IGN))
+        nonlocal first
+        now = time.monotonic()
+        if first < now < first + ECHO:
+            return
+        first = min(first, now)
         raise KeyboardInterrupt
 
     before = _handled(interrupt)

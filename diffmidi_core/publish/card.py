@@ -5,6 +5,8 @@ It holds what the run's own files hold; what they lack is called unknown.
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
@@ -12,15 +14,18 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from diffmidi_core.files import read_json
+from diffmidi_core.installing import pip_install
 from diffmidi_core.judge.judged import StoredFigure
-from diffmidi_core.music.reading import printable
 from diffmidi_core.numbers import better_text, count_text, figure_text
 from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.saved.manifest import Manifest
 from diffmidi_core.train.overfitting import overfits_from
+from diffmidi_core.wording import printable
 
 _TRAINED_BY = ("train.", "precision")
 """How what decides the weights is called in the config; the rest of what may change does not."""
+_MARKDOWN = re.compile(r"[|`\[\]]")
+CARD = "README.md"
 UNKNOWN = "unknown"
 """What the Hub calls a licence that nobody has named."""
 
@@ -53,7 +58,7 @@ def write_card(
         _environment()
         .get_template("card.md")
         .render(
-            title=printable(name or run.path.resolve().name),
+            title=name or run.path.resolve().name,
             name=name,
             about=about,
             parameters=parameters,
@@ -67,7 +72,7 @@ def write_card(
             overfits=overfits_from(run.read_log()),
         )
     )
-    ModelCard(f"---\n{data.to_yaml()}\n---\n\n{body}").save(to / "README.md")
+    ModelCard(f"---\n{data.to_yaml()}\n---\n\n{body}").save(to / CARD)
 
 
 def _json_of(file: Path) -> Mapping[str, Any]:
@@ -76,20 +81,21 @@ def _json_of(file: Path) -> Mapping[str, Any]:
     return content if isinstance(content, Mapping) else {}
 
 
-def _changes(run: RunFolder) -> list[str]:
-    """What was changed of how it was trained, and from which iteration on."""
-    told = []
+def _changes(run: RunFolder) -> list[tuple[Any, list[tuple[str, str, str]]]]:
+    """From which iteration on what was changed of how it was trained: its name, the new value and the old one."""
+    told: list[tuple[Any, list[tuple[str, str, str]]]] = []
     for segment in run.segments():
         pairs = {name: pair for name, pair in (segment.get("changed") or {}).items() if name.startswith(_TRAINED_BY)}
-        changes = ", ".join(f"`{name}` {_cell(new)} instead of {_cell(old)}" for name, (old, new) in pairs.items())
-        told += [f"From iteration {segment.get('from')} on: {changes}."] if changes else []
+        changes = [(name, _cell(new), _cell(old)) for name, (old, new) in pairs.items()]
+        told += [(segment.get("from"), changes)] if changes else []
     return told
 
 
 def _music(config: Mapping[str, Any], counts: Mapping[str, Any]) -> dict[str, str]:
     """What it was trained on, as `prepare` counted it. Of a path only its end: the rest is nobody else's business."""
-    source = (config.get("source") or {}).get("name", UNKNOWN)
-    place = f", {printable(PurePath(config['data']).name)}" if config.get("data") else ""
+    chosen = config.get("source")
+    source = chosen.get("name", UNKNOWN) if isinstance(chosen, Mapping) else UNKNOWN
+    place = f", {PurePath(str(config['data'])).name}" if config.get("data") else ""
     told = {"source": f"{source}{place}"}
     for key, label in (("kept", "pieces"), ("heldout", "of them held out"), ("notes", "notes"), ("words", "tokens")):
         if isinstance(counts.get(key), int):
@@ -97,10 +103,23 @@ def _music(config: Mapping[str, Any], counts: Mapping[str, Any]) -> dict[str, st
     return told
 
 
+def _plain(value: Any) -> Any:
+    """What the template puts in, as Markdown that shows it and nothing else.
+
+    Names, titles and notes were chosen by somebody else: no HTML, link, code, end of a table's cell or control
+    character may come in with them.
+    """
+    if not isinstance(value, str):
+        return value
+    text = html.escape(printable(value), quote=False)
+    return _MARKDOWN.sub(r"\\\g<0>", text)
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("diffmidi_core.publish", "page"),
-        autoescape=False,  # Markdown; the Hub cleans the HTML in it
+        autoescape=False,  # for HTML; what goes into Markdown is escaped by `_plain`
+        finalize=_plain,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -108,13 +127,14 @@ def _environment() -> Environment:
     )
     environment.filters["cell"] = _cell
     environment.filters["better"] = better_text
+    environment.globals["pip_install"] = pip_install
     return environment
 
 
 def _cell(value: Any) -> str:
-    """A value in a Markdown table, where a bar would end the cell."""
+    """A value in words."""
     if value is None:
         return ""
     if isinstance(value, list | tuple):
         return " to ".join(map(_cell, value))
-    return figure_text(value) if isinstance(value, float) else str(value).replace("|", "\\|")
+    return figure_text(value) if isinstance(value, float) else str(value)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import warnings
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import get_args
 
 from pydantic.fields import FieldInfo
@@ -16,19 +18,30 @@ from diffmidi_core.draw.model import CONFIG, TOKENIZER, VOCAB, WEIGHTS, Model, o
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import whole_folder
 from diffmidi_core.judge.judged import Judged, StoredFigure
-from diffmidi_core.publish.card import write_card
+from diffmidi_core.publish.card import CARD, write_card
 from diffmidi_core.registry import find
 from diffmidi_core.saved import checkpoint
 from diffmidi_core.saved.draw import WHILE_TRAINING, DrawFolder, PieceRecord
 from diffmidi_core.saved.folder import RunFolder
+from diffmidi_core.saved.manifest import AGAIN, Manifest, Tell
 from diffmidi_core.sections import Part
 
+SAMPLE = "sample"
+"""What the files of the sample beside the card are called, before their suffixes."""
+SHOWN = {"music": ".mid", "sound": ".wav", "picture": ".png"}
+"""Which files of a sample there are, and their suffixes."""
 MOST_SOUND = 8 * 2**20
 """Bytes of the sample's sound; longer sound is left out, since the Hub shows a card and is no place to keep music."""
 
 
 def export(
-    run: RunFolder, to: Path, *, which: checkpoint.Which = None, license: str | None = None, name: str | None = None
+    run: RunFolder,
+    to: Path,
+    *,
+    which: checkpoint.Which = None,
+    license: str | None = None,
+    name: str | None = None,
+    tell: Tell = warnings.warn,
 ) -> Path:
     """Write the averaged weights of a checkpoint and all that is needed to draw from them into a new folder.
 
@@ -38,13 +51,14 @@ def export(
         which: the checkpoint, as `checkpoint.choose` takes it.
         license: of the music that it was trained on, as the Hub spells it; it stands on the card.
         name: what the card tells others to load it by; by default its place is left open.
+        tell: told where another checkpoint than the best is taken.
 
     Raises DiffmidiError where `to` holds something already, since nothing is ever overwritten, and where a part is
     built from files that the new folder would not have.
     """
     if to.exists() and not (to.is_dir() and not any(to.iterdir())):
         raise DiffmidiError(f"{to} is there already: choose another --to, or remove it first.")
-    model = open_model(run.path, which)
+    model = open_model(run.path, which, tell)
     _check_portable(model.parts)
     process = model.process
     with whole_folder(to) as temporary:
@@ -66,6 +80,29 @@ def export(
             name=name,
         )
     return to
+
+
+def written_files(folder: Path) -> list[str]:
+    """The files of an exported folder that `export` wrote, as far as they are there, by their paths in it.
+
+    Those of the model are as its config.json lists them, with their checksums; its card and the sample may have been
+    edited since. Raises DiffmidiError where one is a link, or lies behind one, or is not as it was written.
+    """
+    about = Manifest.read(folder / CONFIG, AGAIN)
+    beside = (CARD, *(f"{SAMPLE}{suffix}" for suffix in SHOWN.values()))
+    names = sorted({CONFIG, *about.files, *(name for name in beside if os.path.lexists(folder / name))})
+    for name in about.files:
+        if name not in (WEIGHTS, VOCAB) and not name.startswith(f"{TOKENIZER}/"):
+            raise DiffmidiError(f"{folder / CONFIG} lists {name}, which is no file of a model: {AGAIN}")
+    for name in names:
+        way = [folder / name, *(folder / above for above in PurePosixPath(name).parents if above.name)]
+        if links := [path for path in way if path.is_symlink()]:
+            raise DiffmidiError(
+                f"{links[0]} is a link, and what it leads to is not published: export the model again, or put a copy "
+                "of the file in its place."
+            )
+    about.verify(folder, (WEIGHTS,), AGAIN)
+    return names
 
 
 def _check_portable(parts: Mapping[str, Part]) -> None:
@@ -102,15 +139,20 @@ def _draw_of(run: RunFolder, model: Model) -> DrawFolder | None:
 
 
 def _one_sample(draw: DrawFolder, to: Path) -> dict[str, str]:
-    """Copy the first piece of a draw: "music", "sound" and "picture", as far as they are there."""
+    """Copy the first piece of a draw: "music", "sound" and "picture", as far as they are there.
+
+    A link is none of them, as it may lead to anything.
+    """
     stem = PieceRecord(number=1, notes=0, record={}, tokens=[]).stem
     pictures = sorted(draw.path.glob(f"{stem}.*png"))
     found = {"music": draw.path / f"{stem}.mid", "sound": draw.path / f"{stem}.wav"}
     found |= {"picture": pictures[0]} if pictures else {}
     shown: dict[str, str] = {}
     for what, file_path in found.items():
+        if file_path.is_symlink():
+            continue
         if file_path.is_file() and (what != "sound" or file_path.stat().st_size <= MOST_SOUND):
-            shown[what] = f"sample{file_path.suffix}"
+            shown[what] = f"{SAMPLE}{SHOWN[what]}"
             shutil.copyfile(file_path, to / shown[what])
     return shown
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from diffmidi_core.draw.model import CONFIG, TOKENIZER, VOCAB, WEIGHTS
 from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.saved.folder import RunFolder
-from diffmidi_core.saved.manifest import Which, is_run
+from diffmidi_core.saved.manifest import Tell, Which, is_run
 
 _NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
@@ -27,9 +28,18 @@ def fetch(name: str, revision: str | None = None) -> Path:
         return Path(HfApi().snapshot_download(name, revision=revision, allow_patterns=files))
 
 
-def publish(folder: Path, name: str, *, which: Which = None, private: bool = False, license: str | None = None) -> str:
-    """Publish a run, which is exported for it, or an exported folder as it is; return the model's address.
+def publish(
+    folder: Path,
+    name: str,
+    *,
+    which: Which = None,
+    private: bool = False,
+    license: str | None = None,
+    tell: Tell = warnings.warn,
+) -> str:
+    """Publish a run, which is exported for it, or an exported folder; return the model's address.
 
+    Of an exported folder only what `export` wrote is published, whatever else has come to lie in it, and no link.
     `private` decides for a model that is new there. Raises DiffmidiError in one sentence, whatever the Hub says.
     """
     if not _NAME.fullmatch(name):
@@ -43,16 +53,21 @@ def publish(folder: Path, name: str, *, which: Which = None, private: bool = Fal
 
     run = RunFolder.open(folder)
     with tempfile.TemporaryDirectory() as temporary:
-        return _push(export(run, Path(temporary) / "model", which=which, license=license, name=name), name, private)
+        to = Path(temporary) / "model"
+        return _push(export(run, to, which=which, license=license, name=name, tell=tell), name, private)
 
 
 def _push(folder: Path, name: str, private: bool) -> str:
-    from huggingface_hub import HfApi
+    from huggingface_hub import CommitOperationAdd, HfApi
 
+    from diffmidi_core.publish.export import written_files
+
+    files = written_files(folder)
     api = HfApi(library_name="diffmidi")
     with _in_one_sentence(f"{name} cannot be published", "so nothing was"):
         url = api.create_repo(name, private=private, exist_ok=True)
-        api.upload_folder(repo_id=name, folder_path=folder, commit_message="Model trained with diffmidi")
+        added = [CommitOperationAdd(path_in_repo=file, path_or_fileobj=folder / file) for file in files]
+        api.create_commit(name, added, commit_message="Model trained with diffmidi")
     return str(url)
 
 

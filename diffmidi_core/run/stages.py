@@ -99,7 +99,7 @@ def run(session: Session, *, resume: bool = False) -> DrawFolder | None:
     if not (resume and (session.folder.data / REPORT).exists()):
         prepare_data(session, command="run")
     train(session, resume=resume, aloud=lambda drawn: render_first(drawn, config.renderers))
-    model = open_model(session.folder.path)
+    model = open_model(session.folder.path, tell=session.hooks.warn)
     request = Request(**config.sample.model_dump(), seed=config.seed, sampler=config.sampler)
     begun = done_by_main(lambda: _begun(session, model.fingerprint, request))
     draw = sample(session, model, request, session.folder.draws, begun=DrawFolder(begun) if begun else None)

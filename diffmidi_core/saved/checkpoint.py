@@ -71,8 +71,9 @@ def save(folder: Path, tensors: Tensors, tokenizer: Tokenizer, manifest: Manifes
         for file in (MODEL, EMA):
             _check_finite(
                 tensors[file],
-                f"after iteration {manifest.step}, so no checkpoint is written: lower the learning rate (--lr) and go "
-                "on from the checkpoint before with --resume.",
+                f"after iteration {manifest.step}, so no checkpoint is written: begin a new run with a lower "
+                f"learning rate, from the checkpoint before: diffmidi run --from {folder.parent} --lr ..., or where "
+                "there is none, from nothing.",
             )
         for file in (MODEL, EMA, OPTIMISER):
             write_tensors(tensors.get(file, {}), temporary / file)

@@ -7,6 +7,8 @@ refused, and so is the manifest itself. Light: it is read before torch is import
 from __future__ import annotations
 
 import re
+import warnings
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, Self
 
@@ -16,7 +18,8 @@ from diffmidi_core import __version__
 from diffmidi_core.checksums import sealed, verify
 from diffmidi_core.config import RunConfig
 from diffmidi_core.errors import DiffmidiError, UnreadableError, UsageError
-from diffmidi_core.files import read_json, write_json
+from diffmidi_core.files import MOST_JSON, read_json, write_json
+from diffmidi_core.installing import pip_install
 from diffmidi_core.registry import find
 from diffmidi_core.saved.lengths import DataLengths
 from diffmidi_core.saved.tensor_file import check_size
@@ -37,11 +40,13 @@ MANIFEST, CONFIG = "manifest.json", "config.json"
 """What it is called in a checkpoint, and in an exported folder."""
 Which = int | Literal["last", "best"] | None
 """A step, the newest, the best; None: the best where one is known, else the newest."""
+Tell = Callable[[str], object]
+"""Told in a sentence what the user should know."""
 _NAME = re.compile(r"step-(\d{6,})")
 
 
 def _plausible(lengths: DataLengths) -> DataLengths:
-    for name, values in (("windows", lengths.windows), ("pieces", lengths.pieces)):
+    for name, values in (("windows", lengths.windows), ("pieces", lengths.pieces), ("bars", lengths.bars)):
         if list(values) != sorted(values) or min(values, default=1) < 1:
             raise ValueError(f"{name} are rising lengths of 1 or more")
     if not lengths.windows or (lengths.tokens_per_note is not None and lengths.tokens_per_note <= 0):
@@ -214,6 +219,8 @@ class Manifest(_Stored):
         for name in self.files:
             if name.endswith(".safetensors"):
                 check_size(folder / name, remedy)
+            elif (folder / name).is_file() and (folder / name).stat().st_size > MOST_JSON:
+                raise DiffmidiError(f"{folder / name} is damaged (it is larger than any such file): {remedy}")
         verify(folder, self.files, remedy)
 
     def check_installed(self, folder: Path) -> None:
@@ -223,7 +230,8 @@ class Manifest(_Stored):
             try:
                 find(kind, part.spec)
             except UsageError as error:
-                where = "" if part.package is None else f": pip install {part.package}=={part.version}"
+                command = pip_install(part.package, part.version)
+                where = f": {command}" if command else ""
                 raise DiffmidiError(
                     f"{folder} needs {kind} '{part.name}' of {part.package} {part.version}, which is not installed"
                     f"{where}."
@@ -254,27 +262,32 @@ def checkpoint_at(folder: Path, step: int) -> Path:
     return folder / f"step-{step:06d}"
 
 
-def choose(folder: Path, which: Which = None) -> Path:
+def choose(folder: Path, which: Which = None, tell: Tell = warnings.warn) -> Path:
     """The checkpoint of a step, "last" or "best" (the lowest held-out bound, as the newest manifest says).
 
-    None is the best where one is known; a run without held-out music has none, and then the last is all there is.
-    Raises DiffmidiError where there is no such checkpoint.
+    None is the best where one is known; a run without held-out music has none, and then the last is all there is. So it
+    is where the best is not there any more, since newer checkpoints that made it superfluous were removed; `tell` is
+    told so. Raises DiffmidiError where there is no such checkpoint.
     """
     known = steps(folder)
     if not known:
         raise DiffmidiError(f"there is no checkpoint in {folder}: run `diffmidi train {folder.parent}` first.")
+    there = f"There are: {', '.join(map(str, known))}."
     if isinstance(which, int):
-        step = which
-    else:
-        best = None if which == "last" else _best(checkpoint_at(folder, known[-1]))
-        if best is None and which == "best":
-            raise DiffmidiError(f"{folder} has no best checkpoint, as no validation pass was made: take the last.")
-        step = known[-1] if best is None else best
-    if step not in known:
-        raise DiffmidiError(
-            f"there is no checkpoint of step {step} in {folder}. There are: {', '.join(map(str, known))}."
-        )
-    return checkpoint_at(folder, step)
+        if which not in known:
+            raise DiffmidiError(f"there is no checkpoint of step {which} in {folder}. {there}")
+        return checkpoint_at(folder, which)
+    best = None if which == "last" else _best(checkpoint_at(folder, known[-1]))
+    if best in known:
+        return checkpoint_at(folder, best)
+    gone = f"the best checkpoint of {folder.parent}, of step {best}, is not there any more"
+    if which == "best":
+        if best is None:
+            gone = f"{folder} has no best checkpoint, as no validation pass was made"
+        raise DiffmidiError(f"{gone}: take the newest, by --checkpoint last. {there}")
+    if best is not None:
+        tell(f"{gone}, so the newest is taken, of step {known[-1]}.")
+    return checkpoint_at(folder, known[-1])
 
 
 def _best(path: Path) -> int | None:
@@ -287,13 +300,13 @@ def is_run(folder: Path) -> bool:
     return any((folder / name).is_dir() for name in ("checkpoints", "data", "data.partial"))
 
 
-def model_folder(folder: Path, which: Which = None) -> Path:
+def model_folder(folder: Path, which: Which = None, tell: Tell = warnings.warn) -> Path:
     """Where the files of a model lie: a checkpoint of a run, as `choose` takes it, or an exported folder itself.
 
     Raises DiffmidiError where there is no model, UsageError where there is nothing to choose from.
     """
     if is_run(folder):
-        return choose(folder / "checkpoints", which)
+        return choose(folder / "checkpoints", which, tell)
     if which is not None:
         raise UsageError(f"{folder} holds one model and no checkpoints to choose from: leave out the checkpoint.")
     if not (folder / CONFIG).is_file():
@@ -301,9 +314,9 @@ def model_folder(folder: Path, which: Which = None) -> Path:
     return folder
 
 
-def read_model(folder: Path, which: Which = None) -> Manifest:
+def read_model(folder: Path, which: Which = None, tell: Tell = warnings.warn) -> Manifest:
     """What a model is that `open_model` would open, without opening its tensors; raises what can be told so early."""
-    where = model_folder(folder, which)
+    where = model_folder(folder, which, tell)
     manifest = Manifest.read(where / MANIFEST) if is_run(folder) else Manifest.read(where / CONFIG, AGAIN)
     manifest.check_installed(where)
     return manifest

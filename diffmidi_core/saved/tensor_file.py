@@ -24,7 +24,9 @@ def check_size(file: Path, remedy: str) -> None:
         size = file.stat().st_size
         with file.open("rb") as opened:
             length = int.from_bytes(opened.read(_LENGTH), "little")
-            header = json.loads(opened.read(length)) if 0 < length <= min(MOST_HEADER, size) else None
+            if length > min(MOST_HEADER, size):
+                raise ValueError("its header is longer than it")
+            header = json.loads(opened.read(length))
         ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
         whole = size == _LENGTH + length + max(ends, default=0)
     except FileNotFoundError:

@@ -16,10 +16,12 @@ class Typical:
     Attributes:
         tempo: the median over the training pieces, in quarter notes a minute; None where none of them names one.
         metre: the commonest of them; None where none of them names one.
+        tracks: the track tokens of a bar that most of them have, where tokens are laid out in bars.
     """
 
     tempo: float | None = None
     metre: tuple[int, int] | None = None
+    tracks: tuple[str, ...] = ()
 
     def timeline(self) -> Timeline:
         """For `Tokenizer.decode`, which decides itself what is None here."""

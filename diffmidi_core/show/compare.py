@@ -19,6 +19,7 @@ from diffmidi_core.saved import changes
 from diffmidi_core.saved.draw import DrawFolder
 from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.train.overfitting import ERROR, HELDOUT, Best, overfits_from
+from diffmidi_core.wording import printable
 
 _LEFT_OUT = ("sampler", "sample", "evaluate", *MANY, *MANY.values())
 """What changes nothing about a trained model; of a draw its own request is shown."""
@@ -61,7 +62,7 @@ def read_runs(paths: Sequence[Path]) -> list[Record]:
                 own[name] = value
     names = ends([str(path.resolve()) for path in paths])
     each_run = zip(paths, names, configs, settings, strict=True)
-    return [_record(RunFolder(path), str(name), config, its) for path, name, config, its in each_run]
+    return [_record(RunFolder(path), printable(name), config, its) for path, name, config, its in each_run]
 
 
 def differing(records: Sequence[Record]) -> list[str]:
@@ -92,7 +93,9 @@ def caveats(records: Sequence[Record]) -> list[str]:
         notes.append("These runs have different tokens: bits per token do not compare, bits per note do.")
     splits = sorted({record.judged["judged on"] for record in records} - {None})
     if len(splits) > 1:
-        notes.append(f"These runs were not all judged on the same share of their music: {' and '.join(splits)}.")
+        notes.append(
+            f"These runs were not all judged on the same share of their music: {' and '.join(map(printable, splits))}."
+        )
     return notes
 
 

@@ -55,10 +55,14 @@ def checks_of(kind: str) -> ModuleType:
     return importlib.import_module(f"diffmidi_core.testing.checks.{kind}")
 
 
+FURTHER = {"tokenizer": ("tokenizer_plan",)}
+"""Modules with more checks of a kind."""
+
+
 def checks_for(kind: str) -> tuple[Check, ...]:
     """Every check of a kind: the functions named check_* in the kind's own module, and those for all (or all parts)."""
     shared = ("every", "part") if KINDS[kind].contract else ("every",)
-    modules = [checks_of(each) for each in (*shared, kind)]
+    modules = [checks_of(each) for each in (*shared, kind, *FURTHER.get(kind, ()))]
     found = (each for module in modules for name, each in vars(module).items() if name.startswith("check_"))
     return tuple(_on_one_thread(check) for check in found)
 

@@ -77,7 +77,7 @@ class Trainer:
         self.step, self.aloud = 0, aloud
         self.best = Best()
         self.began: Began | None = None
-        self.lengths, self.typical = lengths_of(self.dataset), typical_of(self.dataset)
+        self.lengths, self.typical = lengths_of(self.dataset), typical_of(self.dataset, session.tokenizer)
         # Of the data and not of the run's seed: runs that differ by their seed validate on the same music.
         self.heldout = self.dataset.heldout(WINDOWS)
         self.trained_on = self.dataset.draw(len(self.heldout), seed=seed_for(0, "look"), step=0, plain=True)

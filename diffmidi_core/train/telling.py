@@ -27,10 +27,14 @@ def not_finite(
     more = len(windows) - len(shown)
     named = ", ".join(shown) + (f" and {counted(more, 'more window')}" if more else "")
     known = steps(folder.checkpoints)
-    last = f"The checkpoint of iteration {known[-1]} is whole" if known else "No checkpoint was written yet"
+    if known:
+        last = f"The checkpoint of iteration {known[-1]} is whole"
+        lower = f"lower the learning rate in a new run from there (diffmidi run --from {folder.path} --lr ...)"
+    else:
+        last, lower = "No checkpoint was written yet", "lower the learning rate in a new run (--lr)"
     return DiffmidiError(
-        f"the {what} is not a finite number at iteration {iteration}, on {named}: lower the learning rate (--lr) or "
-        f"use --precision fp32. {last}."
+        f"the {what} is not a finite number at iteration {iteration}, on {named}: {lower}, or go on in fp32 (diffmidi "
+        f"run --resume {folder.path} --precision fp32). {last}."
     )
 
 

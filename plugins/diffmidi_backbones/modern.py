@@ -42,10 +42,10 @@ class Modern(Backbone):
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
                 nn.init.normal_(module.weight, std=options.initializer_range)
-        for layer in self.layers:
-            # Radford et al. 2019, GPT-2: what is added up over the layers starts as large as one of them.
-            for out in (layer.out, layer.down):
-                nn.init.normal_(out.weight, std=options.initializer_range / math.sqrt(2 * options.layers))
+        # Radford et al. 2019, GPT-2: what is added up over the layers starts as large as one of them.
+        for name, parameter in self.named_parameters():
+            if name.endswith(("out.weight", "down.weight")):
+                nn.init.normal_(parameter, std=options.initializer_range / math.sqrt(2 * options.layers))
 
     def checkpointing(self, on: bool) -> None:
         """Recompute each layer's activations in the backward pass, or keep them."""

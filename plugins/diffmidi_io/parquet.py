@@ -16,10 +16,17 @@ import pyarrow.parquet as pq
 from diffmidi.api import DiffmidiError, RefusedError, UsageError
 from diffmidi.api.source import Piece, Score, Source, printable
 from diffmidi_io.declarations import ParquetOptions
+from diffmidi_io.pages import DELTA_BYTE_ARRAY, pages
 from diffmidi_io.table import music_column, no_such_row, row_of, score_in
 
 BLOCK_BYTES = 8 * 2**20
 """How much music is unpacked at once; a row group may hold a whole data set."""
+MOST_PAGE = 2**28
+"""Bytes that one page of the column may unpack to: it is unpacked as a whole, however few rows are asked for."""
+MOST_VALUES = 2**23
+"""Values that one page may hold: notes, where its cells are lists of them."""
+MOST_NOTES = 2**20
+"""Notes in a cell."""
 BLOCKS = 8
 """How many blocks are kept, so that rows near each other are read once, in whatever order they are asked for."""
 
@@ -60,7 +67,7 @@ class Parquet(Source):
         said = f"row {row} of {printable(name)}"
         try:
             cell = self._table(name).cell(row)
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, ValueError, MemoryError) as error:
             raise RefusedError("corrupt", f"{said} cannot be read: {_line(error)}.") from None
         return score_in(cell, said)
 
@@ -117,23 +124,32 @@ class _Block:
 class _Table:
     """One file: a column of it, row by row, without ever holding much of it."""
 
-    def __init__(self, file: pq.ParquetFile, column: str) -> None:
-        self._file, self._column = file, column
+    def __init__(self, path: Path, file: pq.ParquetFile, column: str) -> None:
+        self._path, self._file, self._column = path, file, column
         groups = [file.metadata.row_group(index) for index in range(file.metadata.num_row_groups)]
         self._first_row = np.cumsum([0, *(group.num_rows for group in groups)])
         self._kept: deque[_Block] = deque(maxlen=BLOCKS)
         self._reading: Iterator[_Block] = iter(())
         self._group, self._at = -1, 0
+        self._known: dict[int, int | ValueError] = {}
 
     @classmethod
     def open(cls, path: Path, column: str | None) -> _Table:
-        """Read its footer. Raises DiffmidiError where it is not Parquet, UsageError where no column is music."""
+        """Read its footer. Raises DiffmidiError where it is not Parquet, UsageError where no column is music.
+
+        A table of more rows than it has bytes holds nothing that is worth to be read, and its rows alone would fill the
+        memory.
+        """
         try:
             # Without pre-buffering and with a buffer, a column is read as it goes, not a row group at once.
             file = pq.ParquetFile(path, pre_buffer=False, buffer_size=2**20)
         except (OSError, pa.ArrowException) as error:
             raise DiffmidiError(f"{printable(path)} cannot be read as Parquet: {_line(error)}.") from None
-        return cls(file, music_column(file.schema_arrow, column, printable(path)))
+        if file.metadata.num_rows > (size := path.stat().st_size):
+            raise DiffmidiError(
+                f"{printable(path)} says that it has {file.metadata.num_rows:,} rows, in {size:,} bytes: write it anew."
+            )
+        return cls(path, file, music_column(file.schema_arrow, column, printable(path)))
 
     @property
     def rows(self) -> int:
@@ -145,33 +161,82 @@ class _Table:
         self._file.close()
 
     def cell(self, row: int) -> Any:
-        """What stands in the column, as Python sees it. Raises OSError or ArrowException where it cannot be read."""
+        """What stands in the column, as Python sees it. Raises OSError or ValueError where it cannot be read."""
         for block in self._kept:
             if block.first <= row < block.first + len(block.cells):
-                return block.cells[row - block.first].as_py()
+                return _as_python(block.cells[row - block.first])
         group = int(np.searchsorted(self._first_row, row, side="right")) - 1
         if group != self._group or row < self._at:
             self._group, self._at, self._reading = group, int(self._first_row[group]), self._blocks(group)
-        for block in self._reading:
-            self._at = block.first + len(block.cells)
-            if row < self._at:
-                self._kept.append(block)
-                return block.cells[row - block.first].as_py()
-        raise OSError("it ends before its last row")
+        try:
+            block = next(block for block in self._reading if self._passed(block) > row)
+        except StopIteration:
+            self._group = -1
+            raise OSError("it ends before its last row") from None
+        except Exception:
+            self._group = -1  # what failed is not gone on with
+            raise
+        if block.cells.nbytes <= 2 * BLOCK_BYTES:
+            self._kept.append(block)
+        return _as_python(block.cells[row - block.first])
+
+    def _passed(self, block: _Block) -> int:
+        """The row after a block's last one, which reading has come to."""
+        self._at = block.first + len(block.cells)
+        return self._at
+
+    def _at_once(self, group: int) -> int:
+        """How many rows of a row group are unpacked at once: as many as take about BLOCK_BYTES, and one at least.
+
+        What the file says of its size is not believed where its pages say more: of a dictionary, or of texts that share
+        their beginnings, each row may be as long as all of it. Raises ValueError where one page alone is too much.
+        """
+        told = self._file.metadata.row_group(group)
+        columns = [told.column(index) for index in range(told.num_columns)]
+        size, longest = 0, 0
+        for each in columns:
+            if each.path_in_schema.split(".")[0] != self._column:
+                continue
+            begins = [at for at in (each.dictionary_page_offset, each.data_page_offset) if at]
+            told_pages = list(pages(self._path, min(begins, default=0), each.total_compressed_size))
+            for page in told_pages:
+                if page.size > MOST_PAGE:
+                    raise ValueError(
+                        f"a page of it unpacks to {page.size:,} bytes, and more than {MOST_PAGE:,} are too many"
+                    )
+                if page.values > MOST_VALUES:
+                    raise ValueError(f"a page of it holds {page.values:,} values, more than {MOST_VALUES:,}")
+            shared = [page.size for page in told_pages if page.dictionary or page.encoding == DELTA_BYTE_ARRAY]
+            if each.physical_type == "BYTE_ARRAY":
+                longest = max(longest, *shared, 0)
+            size += max(each.total_uncompressed_size, sum(page.size for page in told_pages))
+            size += 8 * sum(page.values for page in told_pages)
+        rows = int(told.num_rows * BLOCK_BYTES / max(size, BLOCK_BYTES))
+        return max(1, min(rows, BLOCK_BYTES // max(longest, 1)))
 
     def _blocks(self, group: int) -> Iterator[_Block]:
-        """The rows of a row group, about BLOCK_BYTES at a time."""
-        told = self._file.metadata.row_group(group)
-        columns = (told.column(index) for index in range(told.num_columns))
-        size = sum(
-            each.total_uncompressed_size for each in columns if each.path_in_schema.split(".")[0] == self._column
-        )
-        rows = max(1, int(told.num_rows * BLOCK_BYTES / max(size, BLOCK_BYTES)))
+        """The rows of a row group, about BLOCK_BYTES at a time. Raises ValueError before one that fills the memory."""
+        if group not in self._known:
+            try:
+                self._known[group] = self._at_once(group)
+            except ValueError as error:
+                self._known[group] = error
+        rows = self._known[group]
+        if isinstance(rows, ValueError):
+            raise rows
         first = int(self._first_row[group])
         for batch in self._file.iter_batches(batch_size=rows, row_groups=[group], columns=[self._column]):
             yield _Block(first, batch.column(0))
             first += batch.num_rows
 
 
+def _as_python(cell: pa.Scalar) -> Any:
+    """A cell as Python sees it. Raises ValueError for one of more notes than any piece has."""
+    lists = cell.values() if isinstance(cell, pa.StructScalar) else [cell]
+    if any(isinstance(each, pa.ListScalar) and each.is_valid and len(each) > MOST_NOTES for each in lists):
+        raise ValueError(f"it holds more than {MOST_NOTES:,} notes")
+    return cell.as_py()
+
+
 def _line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0].rstrip(".")
+    return printable(str(error).strip().partition("\n")[0].rstrip(".")) or type(error).__name__

@@ -19,7 +19,7 @@ from diffmidi.api import DiffmidiError, RefusedError
 from diffmidi.api.renderer import Renderer, Score, whole_file
 from diffmidi.api.source import printable
 from diffmidi_io.declarations import SoundOptions
-from diffmidi_io.stretches import STRETCH, Mixed, added_up, on_disk
+from diffmidi_io.stretches import STRETCH, Mixed, added_up, blocks, on_disk
 
 Sound = NDArray[np.int16]
 """[frames, 2] PCM."""
@@ -52,7 +52,8 @@ class Wav(Renderer):
             file.setnchannels(2)
             file.setsampwidth(2)
             file.setframerate(RATE)
-            file.writeframes(sound.astype("<i2", copy=False).data)
+            for block in blocks(sound):
+                file.writeframes(block.astype("<i2", copy=False).data)
 
 
 def synthesise(score: Score, options: SoundOptions) -> Sound:
@@ -80,18 +81,19 @@ def synthesise(score: Score, options: SoundOptions) -> Sound:
 def _synthesised(font: Path, stamp: tuple[int, int], music: bytes, seconds: float, ticks: int, peak: float) -> Sound:
     """What `music` sounds like, whose last note ends after so many seconds, at such a tick."""
     rendered = _sounding(font, music, seconds, ticks)
-    if not rendered.any():
+    if not any(block.any() for block in blocks(rendered)):
         # The softest velocities vanish below 16 bits. Levelled anyway, the piece may be struck harder throughout.
         score: Score = symusic.Score.from_midi(music)
         loudest = max(int(track.notes.numpy()["velocity"].max()) for track in score.tracks if len(track.notes))
         rendered = _sounding(font, bytes(score.shift_velocity(127 - loudest).dumps_midi()), seconds, ticks)
-    level = max(int(rendered.max(initial=0)), -int(rendered.min(initial=0)))
+    level = max(max(int(block.max(initial=0)), -int(block.min(initial=0))) for block in blocks(rendered))
     if level == 0:
         raise DiffmidiError(f"the SoundFont {printable(font)} has no sound for these notes; take another one.")
     gain = 10 ** (peak / 20) * FULL_SCALE / level
     # Into 16 bits at once: half an hour of float copies would be gigabytes.
     levelled = _room(rendered)
-    np.multiply(rendered, np.float32(gain), out=levelled, casting="unsafe")
+    for block, room in zip(blocks(rendered), blocks(levelled), strict=True):
+        np.multiply(block, np.float32(gain), out=room, casting="unsafe")
     ended = _ended(levelled, round(seconds * RATE))
     ended.flags.writeable = False
     return ended

@@ -6,6 +6,7 @@ rendered by themselves, with all that was set before them, and what still rings 
 
 from __future__ import annotations
 
+import mmap
 import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,6 +20,8 @@ from diffmidi.api.renderer import Score
 
 STRETCH = 240.0
 """Seconds of music that are rendered at once; 11 MiB of sound a minute."""
+AT_ONCE = 2**22
+"""Frames of a block: a minute and a half."""
 Mixed = NDArray[Any]
 
 
@@ -35,6 +38,22 @@ def on_disk(frames: int, kind: DTypeLike) -> Mixed:
         ) from error
 
 
+def blocks(sound: Mixed) -> Iterator[Mixed]:
+    """What lies in memory whole, and what lies on the disk block by block, so that memory holds one block of it."""
+    if not isinstance(sound, np.memmap):
+        yield sound
+        return
+    for begin in range(0, len(sound), AT_ONCE):
+        yield sound[begin : begin + AT_ONCE]
+        _forget(sound)
+
+
+def _forget(sound: Mixed) -> None:
+    """Let go of the pages of a file, which stay in it."""
+    if isinstance(sound, np.memmap) and hasattr(mmap, "MADV_DONTNEED"):
+        sound._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+
+
 def added_up(score: Score, frames: int, rate: int, render: Callable[[Score, int], NDArray[np.int16]]) -> Mixed:
     """[frames, 2] int32: the score from its tick 0 on.
 
@@ -45,6 +64,7 @@ def added_up(score: Score, frames: int, rate: int, render: Callable[[Score, int]
         at = round(begin * rate)
         sound = render(part, end)[: frames - at]
         mixed[at : at + len(sound)] += sound
+        _forget(mixed)
     return mixed
 
 

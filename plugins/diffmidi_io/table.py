@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from diffmidi.api import RefusedError, UsageError
-from diffmidi.api.source import Notes, Score, printable, read_midi_bytes_counted, score_of
+from diffmidi.api.source import Notes, Score, cut, listed, printable, read_midi_bytes_counted, score_of
 
 USUAL = ("midi", "bytes", "content", "file", "data", "notes")
 """What a column of music is usually called; where several fit, the first of these."""
@@ -40,17 +40,18 @@ def music_column(schema: pa.Schema, chosen: str | None, table: str) -> str:
     fitting = [name for name, kind in kinds.items() if _holds_music(kind)]
     if chosen is not None:
         if chosen not in kinds:
-            raise UsageError(f"{table} has no column '{chosen}': its columns are {', '.join(kinds)}.")
+            raise UsageError(f"{table} has no column '{printable(chosen)}': its columns are {listed(kinds)}.")
         if chosen not in fitting:
             raise UsageError(
-                f"column '{chosen}' of {table} holds {kinds[chosen]}, and neither the bytes of MIDI files nor notes."
+                f"column '{printable(chosen)}' of {table} holds {cut(printable(kinds[chosen]))}, and neither the bytes "
+                "of MIDI files nor notes."
             )
         return chosen
     if not fitting:
-        raise UsageError(f"{table} has no column of MIDI files as bytes: its columns are {', '.join(kinds)}.")
+        raise UsageError(f"{table} has no column of MIDI files as bytes: its columns are {listed(kinds)}.")
     usual = sorted((name for name in fitting if name.lower() in USUAL), key=lambda name: USUAL.index(name.lower()))
     if len(fitting) > 1 and not usual:
-        raise UsageError(f"{table} may hold music in {', '.join(fitting)}: say which with -o source.column=NAME.")
+        raise UsageError(f"{table} may hold music in {listed(fitting)}: say which with -o source.column=NAME.")
     return (usual or fitting)[0]
 
 
@@ -61,7 +62,7 @@ def score_in(cell: Any, name: str) -> tuple[Score, Mapping[str, int]]:
     """
     if isinstance(cell, Mapping) and "bytes" in cell:
         if cell["bytes"] is None and cell.get("path"):
-            raise RefusedError("missing", f"{name} is a path ({cell['path']}) and not the file's bytes.")
+            raise RefusedError("missing", f"{name} is a path ({printable(cell['path'])}) and not the file's bytes.")
         cell = cell["bytes"]
     if cell is None:
         raise RefusedError("missing", f"{name} has no music: its cell is null.")

@@ -12,11 +12,10 @@ from diffmidi.api.renderer import Renderer, Score
 from diffmidi_io.declarations import WaveformOptions
 from diffmidi_io.picture import FAINT, QUIET, heading, label_seconds, new_picture, said_length, save
 from diffmidi_io.sound import FULL_SCALE, RATE, Sound, synthesise
+from diffmidi_io.stretches import AT_ONCE
 
 Floats = NDArray[np.float64]
 
-AT_ONCE = 2**22
-"""Frames that are measured at once: of long music a copy would be gigabytes."""
 _PEAK, _POWER = "#a9c9e4", "#3b6fb6"
 
 

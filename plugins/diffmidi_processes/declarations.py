@@ -134,6 +134,14 @@ class AutoregressiveOptions(Options):
     )
     tied: bool = Field(True, description="the output head's matrix is that of the token embeddings")
     init_std: float = Field(0.02, gt=0, description="standard deviation of the embeddings before training, as in BERT")
+    neighbours: int = Field(
+        8, ge=0, description="positions before each that a convolution mixes in before the backbone; 0: none"
+    )
+    notes: bool = Field(
+        True,
+        description="a note is one position of the backbone, where the tokenizer writes all notes with as many tokens, "
+        "and its tokens are drawn in turn by a small head; else a token is",
+    )
 
 
 autoregressive = ProcessDeclaration(

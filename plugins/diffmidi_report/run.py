@@ -22,7 +22,7 @@ from diffmidi.api.hook import (
 )
 from diffmidi.api.source import printable as printed
 from diffmidi_report.story import segments_of
-from diffmidi_report.words import length
+from diffmidi_report.words import length, placeless
 
 HELDOUT, TRAIN = "heldout/bound_bpw", "train/bound_bpw"
 FEWEST_PASSES = 5
@@ -104,7 +104,8 @@ class Run:
         damaged: list[str] = []
 
         def named(error: DiffmidiError) -> str:
-            return str(error).replace(f"{folder}/", "").replace(str(folder), printed(folder.resolve().name))
+            text = str(error).replace(f"{folder}/", "").replace(str(folder), folder.resolve().name)
+            return printed(placeless(text))
 
         facts: dict[str, Any] = {}
         try:

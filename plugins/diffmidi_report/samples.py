@@ -17,6 +17,7 @@ from diffmidi.api.source import Score, printable, read_midi
 from diffmidi_report.roll import LEFT, PASSAGE_HEIGHT, WIDTH, Roll, around, columns, draw, ends
 from diffmidi_report.run import Draw
 from diffmidi_report.sound import Sound, small
+from diffmidi_report.words import placeless
 
 WAVE_HEIGHT = 44.0
 MOST_TOKENS = 2000
@@ -98,7 +99,7 @@ def _sound(wav: Path, most_bytes: int, card: Card) -> Sound | None:
     try:
         found = small(wav, int(most_bytes / BASE64))
     except DiffmidiError as error:
-        card.missing.append(str(error))
+        card.missing.append(printable(placeless(str(error).replace(f"{wav.parent}/", ""))))
         return None
     card.audio = _data_url("audio/wav", found.data)
     return found
@@ -111,7 +112,7 @@ def _score(midi: Path, card: Card) -> Score | None:
         found = read_midi(midi)
         card.midi = _data_url("audio/midi", midi.read_bytes())
     except DiffmidiError as error:
-        card.missing.append(str(error).replace(f"{midi.parent}/", ""))
+        card.missing.append(printable(placeless(str(error).replace(f"{midi.parent}/", ""))))
         return None
     return found
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from diffmidi.api.hook import count_text, figure_text
 
+_PATH = re.compile(r"(?<![\w./\\])(?:file:/*(?=/)|[A-Za-z]:(?=[/\\])|~\w*(?=/))?[/\\](?![/\s])[^\s'\"<>|,;:)]+")
+"""An absolute path within a text; the slashes of an address and of 4/4 begin none."""
 _LENGTHS = {"windows": ", as long as training windows", "pieces": ", as long as training pieces"}
 
 
@@ -31,7 +34,9 @@ def length(asked: str) -> str:
 
 
 def placeless(value: Any) -> Any:
-    """The value without the places that are nobody else's business: of an absolute path only its end, at any depth."""
+    """The value without the places that are nobody else's business: of an absolute path only its end, at any depth, and
+    in the middle of a text too.
+    """
     if isinstance(value, Mapping):
         return {name: placeless(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
@@ -40,6 +45,7 @@ def placeless(value: Any) -> Any:
         for path in (PurePosixPath(value), PureWindowsPath(value)):
             if path.is_absolute() or value.startswith("~"):
                 return path.name or "a folder"
+        return _PATH.sub(lambda found: PureWindowsPath(found[0]).name or "a folder", value)
     return value
 
 

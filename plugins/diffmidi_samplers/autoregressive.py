@@ -15,7 +15,8 @@ class Autoregressive(Sampler):
     cannot end.
 
     Each position that is free in some row takes a step. More steps than that do nothing; fewer are refused, since two
-    tokens cannot be drawn at once. Nothing is cached from step to step.
+    tokens cannot be drawn at once. What the process and its backbone keep of the tokens before is not computed again
+    (`Backbone.cached`).
     """
 
     serves = AutoregressiveProcess
@@ -36,17 +37,12 @@ class Autoregressive(Sampler):
         least = max(1, len(places))
         if steps < least:
             raise DiffmidiError(f"sampler 'autoregressive' takes one step a token: {least} at least (given: {steps}).")
-        predict = denoise or process.predict
-        tokens = canvas.ids.masked_fill(free, Tokenizer.mask_id)
-        admitted = canvas.admitted()
-        ahead = process.next_word.ahead(canvas.ids, canvas.fixed, admitted) if process.next_word else None
+        tokens, reader = canvas.ids.masked_fill(free, Tokenizer.mask_id), process.reader(canvas)
         for done in range(steps):
             if done < len(places):
                 place = places[done]
                 seen, due = tokens[:, : place + 1], free[:, place]
-                logits, allowed = predict(seen)[due, place], process.allowed(seen, ahead)[due, place]
-                if admitted is not None:
-                    allowed = allowed & admitted[due, place]
+                logits, allowed = reader.logits(seen, denoise)[due], reader.allowed(seen)[due]
                 tokens[due, place] = process.draw(logits, allowed, draws.some(due), **self.options.model_dump())
             on_step(done + 1, steps)
         return Sampled(tokens)

@@ -66,6 +66,9 @@ class MaskedSampler(Sampler):
         on_step: OnStep,
     ) -> Sampled:
         """The canvas, from all masked to none. See Sampler."""
+        if process.support is not None and canvas.types is None:
+            # No step finds it out on a device, which it would have to wait for.
+            process.support.check_canvas(canvas)
         free, places = ~canvas.fixed, process.placed(canvas)
         z, admitted = canvas.ids.masked_fill(free, Tokenizer.mask_id), canvas.admitted()
         for done in range(steps):

@@ -95,30 +95,23 @@ def lay_out(score: Score, grid: Grid, words: CellWords, durations: Scale, option
     counts: dict[str, int] = {}
     notes, track, tracks = _by_track(score, words, options, counts)
     if not len(notes):
-        return Cells(*[np.zeros(0, dtype=np.int64)] * 6, notes, _happened(counts), Timeline())
-    placed = (_in_metre if words.metred else _in_frames)(score, notes, grid, words, counts)
-    lengths = words.lengths[placed.metre]
-    lines = lengths.cumsum() - lengths
-    cell = placed.bar * len(tracks) + track
-    clamped = placed.duration > durations.longest
-    counts["clamped_duration"] = int(np.count_nonzero(clamped))
-    duration = np.minimum(placed.duration, durations.longest)
-    # One column to sort by: cell, onset, pitch.
-    key = (cell * int(lengths.max()) + placed.since) * 128 + notes.pitch
-    order = np.argsort(key, kind="stable")
-    key, cell, since, duration = key[order], cell[order], placed.since[order], duration[order]
-    pitch, velocity = notes.pitch[order], notes.velocity[order]
-    again = key[1:] == key[:-1]
-    counts["merged"] = int(np.count_nonzero(again))
-    if counts["merged"]:
-        first = np.flatnonzero(np.concatenate(([True], ~again)))
-        duration, velocity = np.maximum.reduceat(duration, first), np.maximum.reduceat(velocity, first)
-        cell, since, pitch = cell[first], since[first], pitch[first]
-    rank = np.arange(len(cell)) - np.searchsorted(cell, cell)
-    fits = rank < options.max_count
-    counts["over_count"] = len(fits) - int(np.count_nonzero(fits))
-    if counts["over_count"]:
-        cell, since, pitch, velocity, duration = (each[fits] for each in (cell, since, pitch, velocity, duration))
+        none = np.zeros(0, dtype=np.int64)
+        return Cells(none, none, none, none, none, none, notes, _happened(counts), Timeline())
+    over = 0
+    while True:
+        placed = (_in_metre if words.metred else _in_frames)(score, notes, grid, words, counts)
+        lengths = words.lengths[placed.metre]
+        lines = lengths.cumsum() - lengths
+        cell, since, pitch, velocity, duration, group = _in_cells(placed, notes, track, len(tracks), lengths)
+        fits = np.arange(len(cell)) - np.searchsorted(cell, cell) < options.max_count
+        if fits.all():
+            break
+        # Where beats are is read off the notes, so it is read again without those that are left out.
+        over += int(np.count_nonzero(~fits))
+        notes, track = notes[fits[group]], track[fits[group]]
+    counts["over_count"], counts["merged"] = over, len(notes) - len(cell)
+    counts["clamped_duration"] = int(np.count_nonzero(placed.duration > durations.longest))
+    duration = np.minimum(duration, durations.longest)
     onset = lines[cell // len(tracks)] + since
     # The same key of two tracks is two keys.
     keyed = Notes(onset, duration, pitch + 128 * (cell % len(tracks)), velocity)
@@ -140,6 +133,28 @@ def lay_out(score: Score, grid: Grid, words: CellWords, durations: Scale, option
         _happened(counts),
         timeline,
     )
+
+
+def _in_cells(
+    placed: _Placed, notes: Notes, track: Column, tracks: int, lengths: Column
+) -> tuple[Column, Column, Column, Column, Column, Column]:
+    """[M] cell, steps since the bar line, pitch, velocity and duration, by cell, onset and pitch, notes of one key
+    struck at once as one; and [N] which of them each note is.
+    """
+    cell = placed.bar * tracks + track
+    # One column to sort by.
+    key = (cell * int(lengths.max()) + placed.since) * 128 + notes.pitch
+    order = np.argsort(key, kind="stable")
+    key, duration, velocity = key[order], placed.duration[order], notes.velocity[order]
+    new = np.ones(len(key), dtype=bool)
+    np.not_equal(key[1:], key[:-1], out=new[1:])
+    group = np.empty(len(key), dtype=np.int64)
+    group[order] = new.cumsum() - 1
+    if not new.all():
+        first = np.flatnonzero(new)
+        duration, velocity = np.maximum.reduceat(duration, first), np.maximum.reduceat(velocity, first)
+        order = order[first]
+    return cell[order], placed.since[order], notes.pitch[order], velocity, duration, group
 
 
 def _happened(counts: Mapping[str, int]) -> dict[str, int]:

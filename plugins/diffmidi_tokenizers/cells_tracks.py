@@ -1,4 +1,4 @@
-"""Which track of a file is what: the piano's right and left hand, a voice, or a family of General MIDI's instruments."""
+"""Which track of a file is what: a hand of the piano's, a voice, or a family of General MIDI's instruments."""
 
 from __future__ import annotations
 

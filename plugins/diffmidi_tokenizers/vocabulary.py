@@ -44,11 +44,13 @@ class Vocabulary:
 
     def said(self, kind: int) -> Column:
         """[M] what the words of a type say, in the order of their ids."""
-        return self.number_of[self.type_of == kind]
+        said: Column = self.number_of[self.type_of == kind]
+        return said
 
     def of(self, kind: int, place: Column) -> Ids:
         """[N] places among the words of a type -> their ids."""
-        return (self.first[kind] + place).astype(np.int32)
+        ids: Ids = (self.first[kind] + place).astype(np.int32)
+        return ids
 
     def saying(self, numbers: Mapping[int, Column]) -> Ids:
         """A table [V] of the words themselves, but for some types: the words that say these numbers [M], or -1.

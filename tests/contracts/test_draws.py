@@ -62,3 +62,15 @@ def test_one_seed_gives_every_row_a_stream_of_its_own():
     assert torch.equal(first, RowDraws.seeded(5, 3).normal(like))
     assert not torch.equal(first, RowDraws.seeded(6, 3).normal(like))
     assert not torch.equal(first[0], first[1])
+
+
+def test_how_wide_a_canvas_is_decides_nothing_where_a_width_is_given():
+    def draws() -> RowDraws:
+        return RowDraws([torch.Generator().manual_seed(seed) for seed in range(2)], width=10)
+
+    for shape in ((), (3,)):
+        wide, narrow = torch.zeros(2, 10, *shape), torch.zeros(2, 4, *shape)
+        assert draws().normal(narrow).equal(draws().normal(wide)[:, :4])
+        assert draws().uniform(narrow).equal(draws().uniform(wide)[:, :4])
+    logits = torch.zeros(2, 10, 5)
+    assert draws().categorical(logits[:, :4]).equal(draws().categorical(logits)[:, :4])

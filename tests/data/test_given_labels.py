@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from unicodedata import normalize
 
@@ -143,3 +144,19 @@ def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path):
         GivenLabels(tmp_path / "nowhere.csv", ["a"])
     with pytest.raises(UsageError, match="cannot be read: Is a directory"):
         GivenLabels(tmp_path, ["a"])
+
+
+def test_a_pipe_is_refused_and_never_waited_for(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(UsageError, match=r"pipe\.csv cannot be read: it is a pipe or a device, not a file"):
+        GivenLabels(tmp_path / "pipe.csv", ["a"])
+
+
+def test_a_hundred_thousand_columns_are_read_and_named_in_few_words(tmp_path: Path):
+    names = [f"column {number}" for number in range(100_000)]
+    file = tmp_path / "wide.csv"
+    file.write_text(",".join(["id", *names]) + "\n" + ",".join(["a"] * 100_001) + "\n")
+    assert len(GivenLabels(file, ["a"]).names) == 100_000
+    file.write_text(",".join(names) + "\n" + ",".join(["a"] * 100_000) + "\n")
+    with pytest.raises(UsageError, match=r"its columns are column 0, .* and 99,980 more\.$"):
+        GivenLabels(file, ["a"])

@@ -59,3 +59,52 @@ def test_a_damaged_file_is_said_to_be(tmp_path):
     (tmp_path / "rows.arrow").write_bytes(b"no Arrow at all")
     with pytest.raises(DiffmidiError, match=r"cannot be read as Arrow.*prepare the data again"):
         ArrowFile(tmp_path / "rows.arrow")
+
+
+def written(path, **columns):
+    """A file of one batch."""
+    batch = pa.record_batch(columns)
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, batch.schema) as stream:
+        stream.write_batch(batch)
+    return path
+
+
+def offsets(*values):
+    return pa.py_buffer(np.array(values, dtype=np.int32))
+
+
+@pytest.mark.parametrize("wrong", [(0, 2, -5, 4), (0, 9, 2, 4), (0, 2**30, 2, 4)])
+def test_rows_that_would_lie_outside_of_the_file_are_refused(tmp_path, wrong):
+    lists = pa.Array.from_buffers(
+        pa.list_(pa.int32()), 3, [None, offsets(*wrong)], children=[pa.array([1, 2, 3, 4], pa.int32())]
+    )
+    file = ArrowFile(written(tmp_path / "rows.arrow", values=lists))
+    with pytest.raises(DiffmidiError, match=r"rows\.arrow is damaged \(its column 'values'\): prepare the data again"):
+        Ragged(file, "values")
+
+
+@pytest.mark.parametrize("wrong", [(0, 2, -5, 4), (0, 2, 2**20, 4)])
+def test_a_text_that_would_lie_outside_of_the_file_is_refused(tmp_path, wrong):
+    texts = pa.StringArray.from_buffers(3, offsets(*wrong), pa.py_buffer(b"abcd"))
+    file = ArrowFile(written(tmp_path / "rows.arrow", id=texts))
+    assert file.value("id", 0) == "ab"
+    with pytest.raises(DiffmidiError, match="its column 'id'"):
+        file.value("id", 1)
+
+
+def test_a_text_that_is_none_is_refused(tmp_path):
+    texts = pa.StringArray.from_buffers(1, offsets(0, 2), pa.py_buffer(b"\xff\xfe"))
+    with pytest.raises(DiffmidiError, match="its column 'id'"):
+        ArrowFile(written(tmp_path / "rows.arrow", id=texts)).value("id", 0)
+
+
+def test_columns_of_another_type_are_refused(tmp_path):
+    file = ArrowFile(
+        written(tmp_path / "rows.arrow", side=pa.array(["a"]), ids=pa.array([1]), notes_hash=pa.array([2]))
+    )
+    for read in (lambda: file.numbers("side"), lambda: Ragged(file, "ids"), lambda: file.hashes("notes_hash")):
+        with pytest.raises(DiffmidiError, match="is damaged"):
+            read()
+    missing = ArrowFile(written(tmp_path / "none.arrow", side=pa.array([1, None], pa.int8())))
+    with pytest.raises(DiffmidiError, match="is damaged"):
+        missing.numbers("side")

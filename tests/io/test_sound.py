@@ -14,7 +14,7 @@ from symusic.core import ControlChangeTick, PitchBendTick, TempoTick
 from diffmidi.api import DiffmidiError, RefusedError
 from diffmidi_core.music.toy import from_rows, toy_scores
 from diffmidi_core.registry import find
-from diffmidi_io import sound, stretches
+from diffmidi_io import sound, stretches, waveform
 from diffmidi_io.sound import FULL_SCALE, RATE, TAIL
 
 
@@ -225,3 +225,24 @@ def test_renderers_of_one_piece_synthesise_it_once(tmp_path: Path, monkeypatch: 
     find("renderer", "wav").build({"peak": -20}).render(score, tmp_path / "soft.wav")
     render(toy_scores()["scale"], tmp_path)
     assert len(made) == 3, "another level or another piece is another sound"
+
+
+def test_music_of_an_hour_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Where it was refused after half an hour. Each stretch is a second of a constant here."""
+    made = []
+
+    def second(font, music):
+        made.append(music)
+        return np.full((RATE, 2), 1000, np.int16)
+
+    monkeypatch.setattr(sound, "_render", second)
+    minutes = range(0, 60, 2)
+    score = from_rows([(120 * minute, 1, 60, 80) for minute in minutes])
+    heard = sound.synthesise(score, find("renderer", "wav").build().options)
+    assert len(heard) >= 58 * 60 * RATE
+    assert len(made) >= 58 / 4
+    for minute in minutes[::2]:
+        assert heard[minute * 60 * RATE + 100].tolist() != [0, 0]
+    low, high, power = waveform.envelope(heard, 100)
+    assert len(low) == len(high) == len(power) == 100
+    assert high.max() == pytest.approx(10 ** (-1 / 20), rel=1e-3)

@@ -24,16 +24,8 @@ MODEL = (
     "process.steps=20",
 )
 TRAIN = (
-    "-o",
-    "train.warmup=0",
-    "-o",
-    "train.log_every=5",
-    "-o",
-    "train.evaluate_every=1000",
-    "-o",
-    "train.keep=2",
-    "-o",
-    "train.draw=0",
+    *("-o", "train.warmup=0", "-o", "train.log_every=5", "-o", "train.evaluate_every=1000", "-o", "train.keep=2"),
+    *("-o", "train.draw=0"),
 )
 
 

@@ -257,3 +257,36 @@ def test_no_runs_is_a_mistake(diffmidi):
     said = diffmidi("compare")
     assert said.code == 2
     assert "RUN" in said.err
+
+
+ODD = "\x1b[2J\x07odd"
+
+
+def test_what_others_named_cannot_move_the_cursor(diffmidi, leave):
+    odd = leave(
+        ODD,
+        facts={"device": ODD},
+        figures={f"x/{ODD}": figure(1, unit=ODD, title=ODD, reference=2, music=ODD)},
+        data=f"/home/{ODD}",
+    )
+    write_json(odd / "figures" / "step-000020.json", judged(20, {ODD: figure(1, title=ODD)}, split=ODD))
+    said = diffmidi("compare", odd, leave("two", figures={"x": figure(1)}), "--csv", "t.csv", "--html", "t.html")
+    assert said.code == 0, said.err
+    for text in (said.out, said.err, Path("t.csv").read_text(), Path("t.html").read_text()):
+        assert "\x1b" not in text
+        assert "\x07" not in text
+    assert "\\x1b[2J\\x07odd" in said.out
+
+
+@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t=", " ="])
+def test_no_cell_of_a_csv_is_a_formula(diffmidi, leave, begin):
+    formula = f"{begin}HYPERLINK(1)"
+    leave("one", figures={"x": figure(-2.5), formula: figure(1)}, facts={"device": formula}, data=f"/m/{formula}")
+    assert diffmidi("compare", "one", leave("two"), "--csv", "table.csv").code == 0
+    with open("table.csv", newline="") as file:
+        rows = list(csv.reader(file))
+    assert all(cell[:1] not in tuple("=+@\t ") for row in rows for cell in row)
+    header, first, _ = rows
+    assert float(first[header.index("x")]) == -2.5, "a negative number stays one"
+    assert first[header.index("device")].startswith("'")
+    assert sum(name.startswith("'") for name in header) == 1

@@ -1,6 +1,7 @@
 """A draw is a folder of its own, and what is judged and shown is that draw."""
 
 import json
+import shutil
 from pathlib import Path
 
 from diffmidi import Pipeline, read_midi
@@ -137,10 +138,18 @@ def test_music_of_ones_own_runs_is_not_learned_from(diffmidi, music, tmp_path, m
     for piece in music.iterdir():
         (home / piece.name).write_bytes(piece.read_bytes())
     monkeypatch.chdir(home)
-    for number in (1, 2):
+    for number in (1, 2, 3):
         said = diffmidi("run", "--data", ".", *TRAINED, "--steps", "3", "--samples", "2")
         assert said.code == 0, said.err
         assert json.loads(Path(f"runs/mmm-bert-{number}/data/data.json").read_text())["found"] == 12
+        # An exported model has a sample beside it, and draws into ./draws; a killed draw has a piece without record.
+        assert diffmidi("export", f"runs/mmm-bert-{number}", "--to", f"model {number}").code == 0
+        assert Path(f"model {number}/sample.mid").is_file()
+        assert diffmidi("sample", f"model {number}", "--samples", "2", "--render", "none").code == 0
+        Path(f"draws/{number}/record.jsonl").write_text("")
+    shutil.copytree("runs/mmm-bert-1", "of another name")
+    assert diffmidi("run", "--data", ".", *TRAINED, "--steps", "3", "--samples", "1", "--out", "last").code == 0
+    assert json.loads(Path("last/data/data.json").read_text())["found"] == 12
 
 
 def test_new_pieces_are_on_the_page(diffmidi, mine):

@@ -4,6 +4,8 @@ import errno
 import json
 import os
 import resource
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -170,3 +172,33 @@ def test_a_loss_that_runs_away_is_named(diffmidi, music):
         diffmidi("run", "--data", music, "--out", "mine", *TINY, "--lr", "1e30", "-o", "train.clip=0"),
         "lower the learning rate",
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("--seed", 2**64), "config.seed: input should be less than or equal to 18446744073709551615 (given: 184467"),
+        (("--lr", "inf"), "train.lr: input should be a finite number (given: inf)"),
+        (("-o", "train.weight_decay=Infinity"), "train.weight_decay: input should be a finite number (given: inf)"),
+        (("-o", "process.init_std=Infinity"), "process.init_std: input should be a finite number (given: inf)"),
+        (("--iterations", "0"), "train.iterations: input should be greater than or equal to 1 (given: 0)"),
+    ],
+)
+def test_numbers_that_cannot_be_are_found_before_anything_is_begun(diffmidi, words, text):
+    expect_complaint(diffmidi("run", *words), text, 2)
+    assert os.listdir() == []
+
+
+def test_a_draw_from_a_seed_that_cannot_be(diffmidi, mine):
+    expect_complaint(diffmidi("sample", mine, "--seed", 2**64), "sample.seed: input should be less than or equal", 2)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("words", [["compare"], ["--help"], ["plugins"]])
+def test_output_that_cannot_be_written_is_one_sentence(mine, words):
+    words = [*words, str(mine)] if words == ["compare"] else words
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "diffmidi_core", *words]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "Error: what is printed cannot be written: No space left on device.\n"

@@ -63,7 +63,7 @@ def screen(diffmidi, monkeypatch, music, tmp_path):
 
 
 def test_a_whole_run(screen, music):
-    screen("run", ("run", "--data", music, "--out", "mine", *SMALL, *MEASURED))
+    screen("run", ("run", "--data", music, "--out", "mine", *SMALL, "-o", "train.draw=2", *MEASURED))
 
 
 def test_preparing(screen, music):

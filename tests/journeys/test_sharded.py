@@ -69,3 +69,12 @@ def test_bf16_halves_compute_what_bf16_copies_do(trained):
     for line, other in zip(logged(copies), logged(halves), strict=True):
         assert other == pytest.approx(line, rel=1e-3), f"step {line['step']}"
     assert json.loads((halves / "run.json").read_text())["precision"] == "bf16"
+
+
+def test_halves_are_heard_while_they_train(starter, prepared):
+    run = prepared.parent / "heard"
+    shutil.copytree(prepared, run)
+    words = ("--length", "16", "--batch-size", "2", "--iterations", "3", "-o", "train.evaluate_every=2")
+    small = ("--precision", "fp32", "-o", "backbone.size=tiny", "-o", "train.warmup=0")
+    starter.run("train", run.name, *words, *small, folder=run.parent, **SHARDED)
+    assert len(list((run / "draws" / "step-2").glob("*.mid"))) == 2, starter.log.read_text()

@@ -17,6 +17,8 @@ from diffmidi_core.train.loop import Trainer
 from .conftest import TINY
 from .test_run import lines, tensors
 
+DRAWING = ("-o", "train.draw=2")
+
 
 def stop_at(monkeypatch, step, number=signal.SIGINT):
     update = Trainer._update
@@ -140,7 +142,18 @@ def test_a_run_that_is_stopped_after_training_says_how_to_go_on(diffmidi, music,
 def test_two_ranks_train_and_sample_together(music, tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [*command, "-m", "diffmidi_core", "run", "--data", str(music), "--out", str(tmp_path / "mine"), *TINY],
+        [
+            *command,
+            "-m",
+            "diffmidi_core",
+            "run",
+            "--data",
+            str(music),
+            "--out",
+            str(tmp_path / "mine"),
+            *TINY,
+            *DRAWING,
+        ],
         env={**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -150,4 +163,5 @@ def test_two_ranks_train_and_sample_together(music, tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     assert json.loads((tmp_path / "mine" / "run.json").read_text())["processes"] == 2
     assert len(list((tmp_path / "mine" / "draws" / "1").glob("*.mid"))) == 2
+    assert len(list((tmp_path / "mine" / "draws" / "step-3").glob("*.mid"))) == 2
     assert done.stderr.count("bits per token on held-out") == 3, "only the main process speaks"

@@ -1,5 +1,6 @@
 """A run that nobody looks after: what was shown to no one is kept, and who goes away is not waited for."""
 
+import json
 import os
 import re
 import shutil
@@ -9,6 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from diffmidi_core.saved.folder import RunFolder
 
 from .conftest import TINY
 from .forked import MODEL, TRAIN, newest, same, weights
@@ -115,3 +118,27 @@ def test_who_waits_for_the_first_one_to_prepare_says_that_it_was_killed(starter,
     assert codes == [1]
     assert said.splitlines()[-1] == sentence(0)
     starter.run("prepare", many, "--out", "run", folder=tmp_path, ranks=2)
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_minutes_are_planned_once_and_the_run_is_that_of_as_many_iterations(starter, trained, prepared, ranks):
+    words = ("--batch-size", "2", "-o", "train.save_every=20")
+    run = prepared.parent / f"minutes-{ranks}"
+    shutil.copytree(prepared, run)
+    begin = ("train", run.name, *MODEL, *TRAIN, *words, "--minutes", "0.05")
+    if ranks == 1:
+        starter.killed(*begin, folder=run.parent, when=lambda: newest(run), within=0)
+        starter.run("train", run.name, "--resume", folder=run.parent)
+    else:
+        starter.run(*begin, folder=run.parent, ranks=ranks)
+    segments = json.loads((run / "run.json").read_text())["segments"]
+    (plan,) = [segment["plan"] for segment in segments if "plan" in segment]
+    assert newest(run) == plan["iterations"]
+    assert same(weights(run), weights(trained(f"counted-{ranks}", *words, "--iterations", newest(run), ranks=ranks)))
+
+
+def test_the_first_music_is_named_on_the_screen_and_not_taken_for_what_was_asked(diffmidi, music):
+    heard = diffmidi("run", "--data", music, "--out", "new", *TINY, "-o", "train.draw=2").err
+    assert "iteration 3: to hear what it plays by now, open new/draws/step-3/001.wav" in heard
+    assert {path.name for path in Path("new/draws/step-3").iterdir()} >= {"001.mid", "002.mid", "001.wav"}
+    assert RunFolder.open(Path("new")).draw().path.name == "1"

@@ -78,6 +78,7 @@ class Model:
 
     process: object
     length: int = LENGTH
+    bars: int = 8
     step: int = 400
     fingerprint: str = "weights of the test"
 

@@ -7,6 +7,7 @@ import torch
 
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.machine.deterministic import CUBLAS, deterministic
+from diffmidi_core.sections import TrainConfig
 from diffmidi_core.train.telling import known_reason
 
 
@@ -30,8 +31,6 @@ def test_unasked_it_does_nothing():
 
 
 def test_an_operation_without_a_kernel_is_told_in_one_sentence(tmp_path):
-    from diffmidi_core.sections import TrainConfig
-
     with deterministic(True), pytest.raises(RuntimeError) as raised:
         torch.zeros(3).put_(torch.tensor([0]), torch.ones(1), accumulate=False)
     told = known_reason(raised.value, TrainConfig(deterministic=True), tmp_path, 1)
@@ -39,3 +38,10 @@ def test_an_operation_without_a_kernel_is_told_in_one_sentence(tmp_path):
     assert "no deterministic kernel for 'put_'" in str(told)
     assert "train.deterministic=false" in str(told)
     assert known_reason(raised.value, TrainConfig(), tmp_path, 1) is None
+
+
+def test_cublas_in_use_without_a_fixed_workspace_is_told(tmp_path):
+    """As torch says it: https://docs.nvidia.com/cuda/cublas/index.html#results-reproducibility."""
+    error = RuntimeError(f"Deterministic behavior was enabled ... you must set {CUBLAS}=:4096:8 or {CUBLAS}=:16:8.")
+    told = known_reason(error, TrainConfig(deterministic=True), tmp_path, 1)
+    assert f"set {CUBLAS}=:4096:8 before Python starts" in str(told)

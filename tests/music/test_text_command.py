@@ -48,6 +48,23 @@ def test_a_piece_is_printed_a_line_for_each_note_or_moment(piece: Path, layout: 
     assert len(printed) == lines
 
 
+def test_cells_are_printed_a_line_each_and_read_back(piece: Path, tmp_path: Path) -> None:
+    options = ("-o", "tokenizer.layout=cells")
+    text(piece, *options, "--out", tmp_path / "words.txt")
+    lines = (tmp_path / "words.txt").read_text().splitlines()
+    assert lines[3] == "bar4/4 q120 piano c7   t0 p48 v7 d48   t0 p52 v7 d48   t0 p55 v7 d48   t0 p64 v10 d12" + (
+        "   t12 p64 v10 d12   t12 p65 v10 d12   t12 p67 v10 d12"
+    )
+    assert lines[4] == ""
+    assert sum(bool(line) and not line.startswith("#") for line in lines) == 8
+    slower = (tmp_path / "words.txt").read_text().replace("q120", "q60", 1)
+    (tmp_path / "words.txt").write_text(slower)
+    text("--to-midi", tmp_path / "words.txt", *options)
+    back = read_midi(tmp_path / "words.mid")
+    assert notes_of(back).onset.tolist() == notes_of(tune()).onset.tolist()
+    assert [(tempo.time, round(tempo.qpm)) for tempo in back.tempos] == [(0, 60), (1920, 120)]
+
+
 @pytest.mark.parametrize("layout", ["aligned", "run"])
 def test_there_and_back_is_the_same_piece(piece: Path, tmp_path: Path, layout: str) -> None:
     options = ("-o", f"tokenizer.layout={layout}")

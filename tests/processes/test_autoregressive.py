@@ -29,6 +29,7 @@ def build(tokenizer=None, **options):
 class Few:
     """A tokenizer of words 4, 5 (`a`) and 6 (`b`), where `b` may only follow `a`."""
 
+    group, plan = 1, frozenset()
     vocab = ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "a0", "a1", "b")
     grammar = Grammar(("special", "a", "b"), np.array([0, 0, 0, 0, 1, 1, 2]), np.array([[-1, 1, -1], [-1, 1, 0]]))
 
@@ -67,7 +68,7 @@ def test_each_word_costs_what_the_network_says_of_it_given_those_before():
         assert float(found[place]) == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.parametrize("backbone", ["bert", "electra"])
+@pytest.mark.parametrize("backbone", ["bert", "electra", "modern"])
 def test_no_word_is_seen_before_its_turn(backbone):
     process = smallest(
         "process", "autoregressive", **context_of("process") | {"backbone": smallest("backbone", backbone, length=24)}

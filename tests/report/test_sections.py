@@ -20,6 +20,7 @@ from diffmidi_core.registry import find
 from diffmidi_core.saved.draw import DrawFolder
 from diffmidi_core.sections import Part
 from diffmidi_core.show.report import write
+from diffmidi_report.words import placeless
 
 from .conftest import FIGURE, judge, judge_draw, leave_draw, music, tone
 
@@ -410,3 +411,24 @@ def test_building_the_listener_imports_nothing_heavy():
 def test_no_room_for_sound_is_refused():
     with pytest.raises(DiffmidiError, match="megabytes"):
         find("hook", "report").build({"megabytes": 0})
+
+
+def test_no_absolute_path_stands_on_the_page(finished):
+    config = json.loads((finished / "config.json").read_text())
+    config["data"] = "hub:/home/ann/secret music"
+    config["prepare"] |= {"labels": "/home/ann/labels.csv", "tracks": "file:///home/ann/x, C:\\\\Users\\\\ann\\\\y"}
+    (finished / "config.json").write_text(json.dumps(config))
+    facts = json.loads((finished / "run.json").read_text())
+    facts["began"] = {"run": "/home/ann/first", "step": 3, "iterations": 3}
+    (finished / "run.json").write_text(json.dumps(facts))
+    (finished / "draws" / "9").mkdir()
+    (finished / "draws" / "9" / "request.json").write_text("{")
+    page = "".join(html(finished).values())
+    for place in ("/home", "Users", str(finished), str(finished.parent)):
+        assert place not in page, place
+    assert "4/4" not in config["data"]
+
+
+def test_addresses_and_metres_are_no_paths():
+    for text in ("in 4/4 and 3/8", "see https://example.org/a/b", "and/or", "12 / 3"):
+        assert placeless(text) == text

@@ -50,7 +50,9 @@ ODDS = torch.log(torch.tensor([1.0, 1, 1, 1, 0.4, 0.3, 0.2, 0.1]))
 
 
 def shares(process, **options):
-    words = draw(process, Canvas.blank(800, 12), denoise=lambda seen: ODDS.expand(*seen.shape, -1), **options)[:, 1:-1]
+    words = draw(process, Canvas.blank(800, 12), denoise=lambda seen, places: ODDS.expand(*seen.shape, -1), **options)[
+        :, 1:-1
+    ]
     return torch.bincount(words.flatten(), minlength=8)[4:] / words.numel()
 
 
@@ -82,7 +84,7 @@ def test_words_come_as_often_as_the_network_says(four, options, expected):
 def test_a_word_is_drawn_given_those_before_it_and_what_is_kept(four):
     """A network that always answers with the word after the last one, in a circle, whatever the canvas says later."""
 
-    def next_in_circle(seen):
+    def next_in_circle(seen, places):
         logits = torch.full((*seen.shape, 8), -torch.inf)
         before = torch.cat([seen[:, :1], seen[:, :-1]], 1)
         return logits.scatter(-1, torch.where(before < 4, 4, 4 + (before - 3) % 4)[..., None], 0.0)
@@ -101,7 +103,7 @@ def test_the_network_sees_only_what_stands_and_is_asked_once_a_word(process):
         process,
         canvas,
         steps=30,
-        denoise=lambda ids: seen.append(ids.clone()) or real(ids),
+        denoise=lambda ids, places: seen.append(ids.clone()) or real(ids, places),
         on_step=lambda *said: told.append(said),
     )
     free = (~canvas.fixed).any(0).nonzero().flatten().tolist()
@@ -121,7 +123,7 @@ def test_nothing_is_drawn_that_leaves_only_what_is_not_allowed(process):
     allowed[:, 9] = 0  # of ten tokens the last but one
     canvas = Canvas(blank.ids, allowed, None, (kinds == tokenizer.grammar.types.index("velocity"))[None])
     shift = kinds == tokenizer.grammar.types.index("shift")
-    words = draw(process, canvas, denoise=lambda seen: (50.0 * shift).expand(*seen.shape, -1))
+    words = draw(process, canvas, denoise=lambda seen, places: (50.0 * shift).expand(*seen.shape, -1))
     assert [tokenizer.faults(row.numpy()) for row in words] == [0] * 20
     assert (kinds[words[:, 9]] == tokenizer.grammar.types.index("velocity")).all()
 

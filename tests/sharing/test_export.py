@@ -1,7 +1,10 @@
 """A run as a folder for others: what stands in it, what its card says, and what is said of a folder that is no good."""
 
 import json
+import os
+import resource
 import shutil
+from pathlib import Path
 
 import pytest
 from huggingface_hub import ModelCard
@@ -192,3 +195,78 @@ def test_a_manifest_that_is_no_good_is_said_in_a_sentence(exported, rewrite, val
 def test_an_exported_folder_has_no_checkpoints_to_choose_from(exported):
     with pytest.raises(DiffmidiError, match="leave out the checkpoint"):
         open_model(exported, "last")
+
+
+def test_a_folder_that_holds_anything_is_left_alone(run, tmp_path, diffmidi):
+    (tmp_path / "to").mkdir()
+    (tmp_path / "to" / ".env").write_text("KEY=secret")
+    assert diffmidi("export", run, "--to", "to")[0] == 1
+    assert [path.name for path in (tmp_path / "to").iterdir()] == [".env"]
+
+
+def test_a_sample_that_is_a_link_is_not_exported(run, tmp_path):
+    (tmp_path / "outside").write_text("secret")
+    (midi,) = run.glob("draws/*/001.mid")
+    midi.unlink()
+    midi.symlink_to(tmp_path / "outside")
+    folder = export(RunFolder.open(run), tmp_path / "to")
+    assert not (folder / "sample.mid").exists()
+    assert (folder / "sample.wav").exists()
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(run, tmp_path, diffmidi):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))  # the weights alone are larger
+    try:
+        code, said = diffmidi("export", run, "--to", "to")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert code == 1
+    assert "Error: to cannot be written: " in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "to").exists()
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "vocab.txt"])
+def test_64_gb_that_take_no_room_on_the_disk_are_refused_unread(exported, name, monkeypatch):
+    monkeypatch.setattr("diffmidi_core.saved.manifest.verify", lambda *_: pytest.fail("it was read"))
+    os.truncate(exported / name, 64 * 2**30)
+    with pytest.raises(
+        DiffmidiError, match=rf"{name} (is damaged \(it is|cannot be read: it has 68,719,476,736 bytes)"
+    ):
+        open_model(exported)
+
+
+def test_a_card_shows_what_others_named_and_nothing_else(run, tmp_path):
+    odd = '<img src="http://x/?y">[click](http://x)|`rm`\x1b[2J'
+    (file,) = (run / "figures").iterdir()
+    stored = json.loads(file.read_text())
+    stored["figures"]["bound_bpw"] |= {"title": odd, "note": odd, "unit": odd}
+    stored["figures"][odd] = stored["figures"]["bound_bpw"]
+    file.write_text(json.dumps(stored))
+    folder = RunFolder.open(run)
+    (segment,) = folder.segments()
+    folder.note(versions={odd: odd}, segments=[{**segment, "changed": {f"train.{odd}": [odd, odd]}}])
+    named = shutil.move(run, tmp_path / "<b>name")
+    text = ModelCard.load(export(RunFolder.open(Path(named)), tmp_path / "to", license=odd) / "README.md").text
+    assert "<img" not in text
+    assert "<b>" not in text
+    assert "\x1b" not in text
+    assert "[click]" not in text
+    assert "&lt;img src=" in text
+
+
+@pytest.mark.parametrize(
+    "package", ["x; rm -rf ~", "--index-url=http://x", "x @ http://x/y.whl", "x\n", "-r x", "\x1b[2J"]
+)
+def test_no_command_is_made_of_what_is_no_package(exported, rewrite, package):
+    rewrite(exported / "config.json", backbone=part("mamba", package, "3"))
+    with pytest.raises(DiffmidiError, match="needs backbone 'mamba' of .* which is not installed") as caught:
+        open_model(exported)
+    assert "pip install" not in str(caught.value)
+
+
+def test_no_command_is_made_of_what_is_no_version(exported, rewrite):
+    rewrite(exported / "config.json", backbone=part("mamba", "acme-midi", "3 && rm"))
+    with pytest.raises(DiffmidiError, match=r"which is not installed: pip install acme-midi\.$"):
+        open_model(exported)

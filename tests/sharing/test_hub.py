@@ -8,6 +8,7 @@ import pytest
 from huggingface_hub import ModelCard, constants
 
 from diffmidi import Pipeline
+from diffmidi_core.checksums import digests
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.publish.export import export
 from diffmidi_core.saved.folder import RunFolder
@@ -84,3 +85,40 @@ def test_no_such_model_revision_or_network(hub, monkeypatch, trained):
         Pipeline.from_pretrained("ann/other")
     with pytest.raises(DiffmidiError, match=r"cannot be published: http://127\.0\.0\.1:9 could not be used"):
         Pipeline.from_pretrained(trained).push_to_hub("ann/other")
+
+
+def test_of_an_exported_folder_only_what_export_wrote_is_published(hub, trained, tmp_path, diffmidi):
+    folder = export(RunFolder.open(trained), tmp_path / "to")
+    written = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    (folder / ".env").write_text("KEY=secret")
+    (folder / "id_rsa").write_text("secret")
+    (folder / "tokenizer").mkdir()
+    (folder / "tokenizer" / "notes.txt").write_text("secret")
+    (tmp_path / "outside").write_text("secret")
+    (folder / "more.bin").symlink_to(tmp_path / "outside")
+    code, said = diffmidi("push", folder, "ann/own")
+    assert code == 0, said
+    assert set(hub.models["ann/own"]) == written
+    assert not any(b"secret" in content for content in hub.models["ann/own"].values())
+
+
+@pytest.mark.parametrize("name", ["README.md", "sample.wav", "model.safetensors", "config.json"])
+def test_a_link_is_never_published(hub, trained, tmp_path, diffmidi, name):
+    folder = export(RunFolder.open(trained), tmp_path / "to")
+    (folder / name).rename(tmp_path / "outside")
+    (folder / name).symlink_to(tmp_path / "outside")
+    code, said = diffmidi("push", folder, "ann/own")
+    assert code == 1
+    assert f"{folder / name} is a link, and what it leads to is not published" in said
+    assert hub.models == {}
+
+
+def test_a_list_that_names_other_files_is_refused(hub, trained, tmp_path, diffmidi, rewrite):
+    folder = export(RunFolder.open(trained), tmp_path / "to")
+    (folder / ".env").write_text("KEY=secret")
+    sums = digests(folder)
+    rewrite(folder / "config.json", files={name: sums[name] for name in ("model.safetensors", "vocab.txt", ".env")})
+    code, said = diffmidi("push", folder, "ann/own")
+    assert code == 1
+    assert "lists .env, which is no file of a model" in said
+    assert hub.models == {}

@@ -8,7 +8,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from diffmidi_core.contracts.backbone import Backbone
+from diffmidi_core.contracts.backbone import Backbone, Past
 from diffmidi_core.errors import UsageError
 from diffmidi_core.testing.component import Component
 from diffmidi_core.testing.expect import expect
@@ -117,13 +117,14 @@ def check_cached_is_the_same(component: Component) -> None:
     causal = torch.ones(LENGTH, LENGTH, dtype=torch.bool).tril().expand(ROWS, -1, -1)
     hidden, places = _features(backbone), torch.arange(LENGTH).expand(ROWS, -1)
     for positions in (places, places // 2):
-        whole, past, found = backbone(hidden, causal, positions), None, []
+        whole, found = backbone(hidden, causal, positions), []
+        past: Past | None = None
         for begin, end in itertools.pairwise([0, 5, 6, 7, LENGTH]):
-            before = None if past is None else [each.clone() for each in past]
+            before = [each.clone() for each in past or ()]
             part = (hidden[:, begin:end], past, causal[:, begin:end, :end], positions[:, begin:end])
             features, following = backbone.cached(*part)
             again = backbone.cached(*part)[0]
-            kept = past is None or all(torch.equal(*pair) for pair in zip(past, before or [], strict=True))
+            kept = past is None or all(torch.equal(*pair) for pair in zip(past, before, strict=True))
             expect(kept and torch.equal(again, features), "a past that was given has changed")
             found.append(features)
             past = following

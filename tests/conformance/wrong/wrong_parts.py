@@ -57,7 +57,7 @@ class Abstract(NoiseSchedule):
     pass
 
 
-NoteTokens = find("tokenizer", "mmm").implementation()
+NoteTokens = type(find("tokenizer", "mmm").build())
 
 
 class PartialDecode(NoteTokens):

@@ -1,0 +1,95 @@
+"""Pieces of whole bars, from a model whose tokens have a plan: heads are drawn, then the notes that they announce.
+
+What is drawn together follows from `Process.order`; before it stand the last finished bars. The number of bars is exact,
+an upbeat not counted, and the last bar is one that ends a piece.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from diffmidi_core.contracts.canvas import ANY, Canvas
+from diffmidi_core.contracts.tokenizer import Ids
+from diffmidi_core.draw.long import Drawn
+from diffmidi_core.draw.portions import Bars, Left, Portion
+
+Filled = tuple[NDArray[np.integer], Mapping[str, Sequence[int]]]
+Fill = Callable[[Canvas, Sequence[tuple[int, int, int]], int], Filled]
+"""A canvas, (piece, window, part) of each row, and how many portions a window has, to tokens [B, L] and what to record.
+"""
+
+
+def grow_bars(
+    goals: Sequence[Left], fill: Fill, bars: Bars, tell: Callable[[int], object] = lambda done: None
+) -> list[Drawn]:
+    """A piece for each goal, portion by portion, all pieces together that are not done yet.
+
+    `tell` is told how many bars the shortest of them has. A piece's record holds what the sampler records of its
+    portions, and `bars`: how many there are, an upbeat counted.
+    """
+    pieces = [_Piece(number, goal, bars) for number, goal in enumerate(goals)]
+    while waiting := [piece for piece in pieces if piece.portion is not None]:
+        portions = [piece.portion for piece in waiting if piece.portion is not None]
+        canvas = canvas_of(portions, bars)
+        keys = [(piece.number, each.window, each.part) for piece, each in zip(waiting, portions, strict=True)]
+        tokens, record = fill(canvas, keys, portions[0].parts)
+        tell(min(portion.done for portion in portions))
+        for row, (piece, portion) in enumerate(zip(waiting, portions, strict=True)):
+            own = {name: int(values[row]) for name, values in record.items()}
+            piece.take(tokens[row, 1 : 1 + len(portion.ids)].astype(np.int32), own)
+    return [piece.drawn() for piece in pieces]
+
+
+def canvas_of(portions: Sequence[Portion], bars: Bars) -> Canvas:
+    """Rows of these texts, what is masked being free, each bar's token one that may stand there."""
+    tokenizer = bars.tokenizer
+    lengths = [len(portion.ids) for portion in portions]
+    canvas = Canvas.begun([portion.ids for portion in portions], lengths)
+    types, allowed = torch.zeros_like(canvas.ids), canvas.allowed.clone()
+    for row, portion in enumerate(portions):
+        place = slice(1, 1 + len(portion.ids))
+        types[row, place] = torch.from_numpy(tokenizer.types(portion.ids))
+        opens = torch.from_numpy(portion.opens)
+        free = torch.from_numpy(portion.ids == tokenizer.mask_id)
+        allowed[row, place] = torch.where(free, torch.where(opens >= 0, opens, ANY), allowed[row, place])
+    return replace(canvas, allowed=allowed, sets=torch.from_numpy(bars.sets), types=types)
+
+
+@dataclass
+class _Piece:
+    """One piece as it grows."""
+
+    number: int
+    left: Left
+    bars: Bars
+    portion: Portion | None = None
+    record: Counter[str] = field(default_factory=Counter)
+    done: list[Ids] = field(default_factory=list)
+    _work: Generator[Portion, Ids, list[Ids]] | None = None
+
+    def __post_init__(self) -> None:
+        self._work = self.bars.piece(self.left)
+        self._advance(None)
+
+    def take(self, ids: Ids, record: Mapping[str, int]) -> None:
+        """A portion, filled."""
+        self.record.update(record)
+        self._advance(ids)
+
+    def _advance(self, ids: Ids | None) -> None:
+        assert self._work is not None
+        try:
+            self.portion = next(self._work) if ids is None else self._work.send(ids)
+        except StopIteration as finished:
+            self.portion, self.done = None, finished.value
+
+    def drawn(self) -> Drawn:
+        """The piece."""
+        ids = np.concatenate([*self.done, np.zeros(0, dtype=np.int32)]).astype(np.int32)
+        return Drawn(ids, {**self.record, "bars": len(self.done)})

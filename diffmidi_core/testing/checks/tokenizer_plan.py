@@ -1,0 +1,170 @@
+"""What a tokenizer promises of places: groups, types of masked tokens, notes told apart, and plans of bars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from diffmidi_core.contracts.tokenizer import FIRST_BAR, LAST_BAR, SPECIALS, Ids, Tokenizer
+from diffmidi_core.declaration import WINDOW, TokenizerDeclaration
+from diffmidi_core.errors import RefusedError
+from diffmidi_core.music.toy import toy_scores
+from diffmidi_core.testing.component import Component
+from diffmidi_core.testing.expect import expect, refuses
+from diffmidi_core.testing.variants import whatever_the_options
+
+
+@whatever_the_options
+def check_groups_are_whole(component: Component) -> None:
+    """Pieces, what lies between starts, and windows are whole groups; windows are as long as the declaration says."""
+    tokenizer: Tokenizer = component.build()
+    expect(tokenizer.group >= 1, f"a group has 1 token or more, not {tokenizer.group}")
+    declaration = component.declaration
+    said = declaration.window(component.options) if isinstance(declaration, TokenizerDeclaration) else WINDOW
+    expect(tokenizer.window == said, f"its window is {tokenizer.window}, and its declaration says {said}")
+    expect(tokenizer.window % tokenizer.group == 0, f"a window of {tokenizer.window} tokens is not whole groups")
+    for name, ids in _encoded(tokenizer):
+        cuts = np.append(tokenizer.starts(ids), len(ids))
+        expect(not (cuts % tokenizer.group).any(), f"{name}: starts and the end are whole groups of {tokenizer.group}")
+
+
+@whatever_the_options
+def check_types_are_told(component: Component) -> None:
+    """types says what the grammar says of each token, 0 of specials; and what groups say where tokens are masked."""
+    tokenizer: Tokenizer = component.build()
+    random = np.random.default_rng(0)
+    for name, ids in _encoded(tokenizer):
+        expected = tokenizer.grammar.type_of[ids]
+        expect(np.array_equal(tokenizer.types(ids), expected), f"{name}: types are other than the grammar's")
+        framed = np.concatenate([[tokenizer.cls_id], ids, [tokenizer.sep_id, tokenizer.pad_id]]).astype(np.int32)
+        kinds = tokenizer.types(framed)
+        expect(
+            np.array_equal(kinds[1:-2], expected) and not kinds[[0, -2, -1]].any(), f"{name}: specials are of type 0"
+        )
+        if tokenizer.group > 1:
+            hidden = (random.random(len(ids)) < 0.5) & ~np.isin(expected, _known(tokenizer))
+            masked = np.where(hidden, tokenizer.mask_id, ids).astype(np.int32)
+            expect(
+                np.array_equal(tokenizer.types(masked), expected), f"{name}: groups do not tell where tokens are masked"
+            )
+
+
+@whatever_the_options
+def check_notes_are_told_apart(component: Component) -> None:
+    """note_of numbers the notes from 0 as they come, each with tokens of its own, one of them its pitch; or is None."""
+    tokenizer: Tokenizer = component.build()
+    pitched = [name for name, role in tokenizer.roles.items() if role == "pitch"]
+    pitches = np.isin(np.array(tokenizer.grammar.types), pitched)[tokenizer.grammar.type_of]
+    for name, ids in _encoded(tokenizer):
+        notes = tokenizer.note_of(ids)
+        if notes is None:
+            continue
+        count = tokenizer.count_notes(ids)
+        expect(notes.shape == ids.shape, f"{name}: note_of is [N], not {notes.shape}")
+        own = notes[notes >= 0]
+        expect(np.array_equal(np.unique(own), np.arange(count)), f"{name}: note_of has not the {count} notes there are")
+        expect((np.diff(own) >= 0).all(), f"{name}: notes are numbered as they come")
+        if pitched:
+            told = notes[pitches[ids]]
+            expect(np.array_equal(told, np.arange(count)), f"{name}: each note has one token of pitch")
+
+
+@whatever_the_options
+def check_time_adds_up(component: Component) -> None:
+    """Where steps_passed and bar_steps are given, both are, and no cell's time reaches its bar's end."""
+    tokenizer: Tokenizer = component.build()
+    passed, lengths = tokenizer.steps_passed(), tokenizer.bar_steps()
+    expect((passed is None) == (lengths is None), "steps_passed and bar_steps are both given, or neither is")
+    if passed is None or lengths is None:
+        return
+    size = len(tokenizer.vocab)
+    expect(passed.shape == (size,) and lengths.shape == (size,), "steps_passed and bar_steps are [V]")
+    expect(np.array_equal(lengths > 0, _of_role(tokenizer, "bar")), "bar_steps is above 0 at tokens of role bar alone")
+    expect(not passed[~_of_role(tokenizer, "time")].any(), "steps_passed is 0 but at tokens of role time")
+    for name, ids in _encoded(tokenizer):
+        length = 0
+        for cell in _cells(tokenizer, ids):
+            length = int(lengths[cell].sum()) or length
+            expect(int(passed[cell].sum()) < length, f"{name}: the time in a cell reaches the end of its bar")
+
+
+@whatever_the_options
+def check_plans_are_laid_out(component: Component) -> None:
+    """blank lays heads out, unfold their notes: heads alone unfold to the types of the whole; without a plan, neither
+    is possible.
+    """
+    tokenizer: Tokenizer = component.build()
+    unknown = tokenizer.plan - {*tokenizer.grammar.types[1:]}
+    expect(not unknown, f"the plan is of types of the grammar; found {', '.join(sorted(unknown))}")
+    if not tokenizer.plan:
+        with refuses("blank without a plan"):
+            tokenizer.blank(1, ["piano"])
+        with refuses("unfold without a plan"):
+            tokenizer.unfold(np.zeros(0, dtype=np.int32))
+        return
+    tracks = [tokenizer.vocab[token] for token in np.flatnonzero(_of_role(tokenizer, "track"))[:2].tolist()]
+    blank = tokenizer.blank(3, tracks)
+    names = np.array(tokenizer.grammar.types)[tokenizer.types(blank)]
+    expect({*names.tolist()} <= tokenizer.plan, f"blank lays out heads alone, not {', '.join(sorted({*names}))}")
+    counts = [int((_role(tokenizer, names) == role).sum()) for role in ("bar", "track", "count")]
+    cells = 3 * len(tracks)
+    expect(counts == [3, cells, cells], f"3 bars of {len(tracks)} tracks are 3 bars and {cells} cells, not {counts}")
+    for name, ids in _encoded(tokenizer):
+        expect(np.array_equal(tokenizer.unfold(ids), ids), f"{name}: a whole text unfolds to itself")
+        heads = np.isin(np.array(tokenizer.grammar.types)[tokenizer.types(ids)], [*tokenizer.plan])
+        unfolded = tokenizer.unfold(ids[heads])
+        expect(np.array_equal(tokenizer.types(unfolded), tokenizer.types(ids)), f"{name}: heads unfold to other notes")
+
+
+@whatever_the_options
+def check_bars_stand_where_they_may(component: Component) -> None:
+    """Where there is a plan, bar_kinds knows every bar token; upbeats stand first, last bars last; starts are bars."""
+    tokenizer: Tokenizer = component.build()
+    kinds = tokenizer.bar_kinds()
+    if not tokenizer.plan or kinds is None:
+        expect((kinds is None) == (not tokenizer.plan), "bar_kinds is given where there is a plan, and only there")
+        return
+    bars = _of_role(tokenizer, "bar")
+    expect(np.array_equal(kinds > 0, bars), "bar_kinds is above 0 at tokens of role bar alone")
+    for name, ids in _encoded(tokenizer):
+        starts = np.flatnonzero(bars[ids])
+        expect(np.array_equal(starts, tokenizer.starts(ids)), f"{name}: starts are where bars begin")
+        there = kinds[ids[starts]]
+        expect(not (there[1:] == FIRST_BAR).any(), f"{name}: an upbeat stands inside the piece")
+        expect(len(there) == 0 or np.flatnonzero(there == LAST_BAR).tolist() == [len(there) - 1], f"{name}: one end")
+
+
+def _known(tokenizer: Tokenizer) -> list[int]:
+    """Types whose tokens are never masked: those of tracks, and those with one token."""
+    counts = np.bincount(tokenizer.grammar.type_of, minlength=len(tokenizer.grammar.types))
+    named = [tokenizer.grammar.types.index(name) for name, role in tokenizer.roles.items() if role == "track"]
+    return [*np.flatnonzero(counts == 1).tolist(), *named]
+
+
+def _of_role(tokenizer: Tokenizer, role: str) -> np.ndarray:
+    """[V] whether a token's type has a role."""
+    found: np.ndarray = _role(tokenizer, np.array(tokenizer.grammar.types)[tokenizer.grammar.type_of]) == role
+    return found
+
+
+def _role(tokenizer: Tokenizer, names: np.ndarray) -> np.ndarray:
+    return np.array([tokenizer.roles.get(str(name), "") for name in names.tolist()])
+
+
+def _cells(tokenizer: Tokenizer, ids: Ids) -> list[Ids]:
+    """A text from each track token's head to the next."""
+    size = tokenizer.group
+    groups = ids.reshape(-1, size)
+    heads = np.flatnonzero(_of_role(tokenizer, "track")[groups].any(axis=1))
+    return [cell.ravel() for cell in np.split(groups, heads[1:])] if len(heads) else []
+
+
+def _encoded(tokenizer: Tokenizer) -> Iterator[tuple[str, Ids]]:
+    """Every toy score that it does not refuse, as tokens of music."""
+    for name, score in toy_scores().items():
+        try:
+            ids = tokenizer.encode(score)
+        except RefusedError:
+            continue
+        yield name, ids[ids >= len(SPECIALS)]
