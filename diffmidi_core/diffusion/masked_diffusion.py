@@ -42,7 +42,7 @@ from diffmidi_core.diffusion.bound import POSITIONS_AT_ONCE
 from diffmidi_core.diffusion.categorical import draw_uniform, exact, nucleus, restricted
 from diffmidi_core.diffusion.corruption import Corruption
 from diffmidi_core.diffusion.groups import Seen, grouped, music_mask, ungrouped
-from diffmidi_core.diffusion.parts import Laid, Plan, chosen_bars, seen_once, seen_twice
+from diffmidi_core.diffusion.parts import GIVEN, Laid, Plan, chosen_bars, seen_once, seen_twice
 from diffmidi_core.diffusion.parts import Order as PartOrder
 from diffmidi_core.diffusion.times import spread_times
 from diffmidi_core.diffusion.token_diffusion import TokenDiffusion
@@ -51,6 +51,8 @@ LN2 = math.log(2)
 SPAN = 1e-6
 """Of t, over which the schedule's slope is taken."""
 NOT_ASKED = -100
+GROUPS_AT_ONCE = 2048
+"""In a pass over rows of like length: enough for a CPU to be busy."""
 GOLDEN = (math.sqrt(5) - 1) / 2
 """From the t of a part of a row to that of the next one, which spreads them over the parts as over the rows."""
 
@@ -287,16 +289,27 @@ class MaskedDiffusion(TokenDiffusion):
         return _nll(self.log_probabilities(logits.float()), ids, hidden)
 
     def _nats_in_parts(self, ids: Tensor, hidden: Tensor, level: Tensor, laid: Laid) -> Tensor:
-        """[B, P, g] −log p(w_l | z of its part, the parts before) where tokens [B, P, g] are hidden, 0 elsewhere."""
+        """[B, P, g] −log p(w_l | z of its part, the parts before) where tokens [B, P, g] are hidden, 0 elsewhere.
+
+        Rows are read a few at a time, those of like length together, where a padded position costs as much as another.
+        """
         clean = grouped(ids, self.group)
+        if ids.device.type != "cpu":
+            return self._nats_of_rows(clean, hidden, level, laid)
+        order = laid.real.sum(-1).argsort()
+        nats = [
+            self._nats_of_rows(clean[rows], hidden[rows], level[rows], laid.rows(rows))
+            for rows in order.split(max(1, GROUPS_AT_ONCE // clean.shape[1]))
+        ]
+        return torch.cat(nats)[order.argsort()]
+
+    def _nats_of_rows(self, clean: Tensor, hidden: Tensor, level: Tensor, laid: Laid) -> Tensor:
         noisy = clean.masked_fill(hidden, self.tokenizer.mask_id)
         seen, asked = seen_twice(laid, noisy, clean, level, self.backbone.length)
-        logits = self.network(seen)
-        hidden, words, types = (laid.pick(each, asked) for each in (hidden, clean, laid.types))
-        hidden = hidden & (laid.part.gather(1, asked) >= 0)[..., None] & laid.real.gather(1, asked)[..., None]
-        nats = _nll(
-            self.log_probabilities(logits.float(), types).flatten(0, 1), words.flatten(0, 1), hidden.flatten(0, 1)
-        )
+        there = (laid.real & (laid.part != GIVEN)).gather(1, asked)
+        words, types = laid.pick(clean, asked), laid.pick(laid.types, asked)
+        log_p = self.log_probabilities(self.network(seen).float(), types)
+        nats = _nll(log_p.flatten(1, 2), words.flatten(1), (laid.pick(hidden, asked) & there[..., None]).flatten(1))
         index = asked[..., None].expand(words.shape)
         return torch.zeros(clean.shape, device=nats.device).scatter_add(1, index, nats.view(words.shape))
 

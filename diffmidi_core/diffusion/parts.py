@@ -55,7 +55,14 @@ class Laid:
         """The same with more groups [B, P] bool given."""
         return replace(self, part=self.part.masked_fill(groups, GIVEN), drawn=self.drawn & ~groups[..., None])
 
-    def pick(self, values: Tensor, index: Tensor) -> Tensor:
+    def rows(self, which: Tensor) -> Laid:
+        """The rows [N] of a few, by number."""
+        stand = Stand(self.stand.bar[which], self.stand.cell[which], self.stand.rank[which])
+        real, head, cells, part = (each[which] for each in (self.real, self.head, self.cells, self.part))
+        return Laid(real, head, stand, cells, part, self.types[which], self.drawn[which])
+
+    @staticmethod
+    def pick(values: Tensor, index: Tensor) -> Tensor:
         """Values [B, P, ...] at positions [B, N]."""
         shape = (*index.shape, *values.shape[2:])
         return values.gather(1, index.view(*index.shape, *[1] * (values.dim() - 2)).expand(shape))
