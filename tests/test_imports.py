@@ -60,7 +60,7 @@ def test_help_names_every_preset_and_which_is_the_default(tmp_path):
         (("trian",), "No such command 'trian'"),
         (("run", "--iteration", "3"), "No such option"),
         (("run", "--iterations", "many"), "'many' is not a valid integer"),
-        (("run", "--iterations", "-1"), "train.iterations: input should be greater than or equal to 0"),
+        (("run", "--iterations", "-1"), "train.iterations: input should be greater than or equal to 1"),
         (("run", "--tokenizer", "mnm"), "no tokenizer 'mnm' is installed. Did you mean 'mmm'?"),
         (("run", "--backbone", "brt"), "no backbone 'brt' is installed. Did you mean 'bert'?"),
         (("run", "--metric", "bound"), "no metric 'bound' is installed."),
