@@ -46,7 +46,15 @@ from diffmidi_core.diffusion.autoregressive_process import AutoregressiveProcess
 from diffmidi_core.diffusion.categorical import draw_uniform
 from diffmidi_core.diffusion.corruption import Corruption
 from diffmidi_core.diffusion.gaussian_diffusion import GaussianDiffusion
-from diffmidi_core.diffusion.groups import Groups, Seen, Stand, StandEmbedding, places_of, places_of_groups
+from diffmidi_core.diffusion.groups import (
+    Groups,
+    Seen,
+    Stand,
+    StandEmbedding,
+    places_of,
+    places_of_groups,
+    side_by_side,
+)
 from diffmidi_core.diffusion.kl import normal_kl
 from diffmidi_core.diffusion.levels import GaussianLevels
 from diffmidi_core.diffusion.masked_diffusion import MaskedDiffusion
@@ -92,6 +100,7 @@ __all__ = [
     "posterior_mean",
     "predicted_noise",
     "q_sample",
+    "side_by_side",
     "spread_times",
     "time_embedding",
     "uniform_levels",

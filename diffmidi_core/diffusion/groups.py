@@ -83,6 +83,20 @@ def ungrouped(values: Tensor, group: int, length: int) -> Tensor:
     return F.pad(values, (*[0] * 2 * (values.dim() - 2), 1, 1))
 
 
+def side_by_side(features: Tensor, group: int, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """[B, L, D] with [CLS] and [SEP] to [B, P, group · D] without them, and which of the groups are real [B, P].
+
+    `mask` [B, L] are the real positions; None: all, and so are all groups.
+    """
+    real = None
+    if mask is not None:
+        real = music_mask(mask)
+        features, real = features * real[..., None], grouped(real, group)[..., 0]
+    features = features[:, 1:-1]
+    features = F.pad(features, (0, 0, 0, -features.shape[1] % group))
+    return features.reshape(len(features), -1, group * features.shape[-1]), real
+
+
 def music_mask(mask: Tensor) -> Tensor:
     """[B, L] bool, the tokens of music: those real positions of a mask [B, L] that are neither first nor last."""
     return F.pad(mask[:, 2:], (1, 1), value=False)
