@@ -299,7 +299,7 @@ class MaskedDiffusion(TokenDiffusion):
         order = laid.real.sum(-1).argsort()
         nats = [
             self._nats_of_rows(clean[rows], hidden[rows], level[rows], laid.rows(rows))
-            for rows in order.split(max(1, GROUPS_AT_ONCE // clean.shape[1]))
+            for rows in torch.split(order, max(1, GROUPS_AT_ONCE // clean.shape[1]))
         ]
         return torch.cat(nats)[order.argsort()]
 
