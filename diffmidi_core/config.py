@@ -19,7 +19,7 @@ from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
 from diffmidi_core.layers import Layers, assignments_of, one_end
 from diffmidi_core.presets import DEFAULT, Parts, began_from, chosen_parts, default_names, lay_under
 from diffmidi_core.registry import find, offers, source_of
-from diffmidi_core.sections import BARS, LARGEST_SEED, flagged
+from diffmidi_core.sections import BARS, BATCH, LARGEST_SEED, LONG, flagged
 from diffmidi_core.sections import AugmentConfig as AugmentConfig
 from diffmidi_core.sections import EvaluateConfig as EvaluateConfig
 from diffmidi_core.sections import Part as Part
@@ -145,11 +145,15 @@ def resolve(
     if "length" not in tree and "tokenizer" in kinds:
         tree["length"] = _window_of(tree["tokenizer"], assignments_of(assignments).get("tokenizer", {}))
     config = _validated(tree)
+    if config.length > LONG and "batch_size" not in config.train.model_fields_set:
+        config = config.model_copy(update={"train": config.train.model_copy(update={"batch_size": BATCH // 2})})
     if "sampler" in kinds and "steps" not in config.sample.model_fields_set:
         steps = steps_of(config.sampler, config.length)
         config = config.model_copy(update={"sample": config.sample.model_copy(update={"steps": steps})})
     config = _validated(_assigned(config.model_dump(mode="json"), assignments_of(assignments)))
     config = _with_all_options(config, kinds)
+    if {"tokenizer", "process"} <= set(kinds):
+        check_process(config.tokenizer, config.process)
     if {"process", "sampler"} <= set(kinds):
         check_sampler(config.process, config.sampler, steps=config.sample.steps, length=config.length)
     return config.model_copy(update={"origin": layers.origins(config.model_dump(mode="json"))})
@@ -175,6 +179,21 @@ def steps_of(sampler: Part, length: int) -> int:
     if declaration.steps is not None:
         return declaration.steps
     return length if declaration.step_per_token else SampleConfig().steps
+
+
+def check_process(tokenizer: Part, process: Part) -> None:
+    """Raises UsageError where a process cannot do with the plan of bars that a tokenizer's tokens have."""
+    offer = find("tokenizer", tokenizer.spec)
+    declaration = offer.load()
+    if not isinstance(declaration, TokenizerDeclaration) or find("process", process.spec).process().plans:
+        return
+    if without := declaration.without_plan(offer.options(tokenizer.options)):
+        usable = [offer for offer in offers("process") if offer.problem() is None]
+        fitting = ", ".join(offer.spelling for offer in usable if offer.process().plans)
+        raise UsageError(
+            f"process '{process.name}' does not take the bars that tokenizer '{tokenizer.name}' lays tokens out in: "
+            f"choose -o {without}, or another --process ({fitting or 'none fits'})."
+        )
 
 
 def check_sampler(process: Part, sampler: Part, *, steps: int, length: int) -> None:
