@@ -16,11 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from diffmidi_core.declaration import WINDOW
 from diffmidi_core.errors import BrokenPluginError, UsageError
-from diffmidi_core.fitting import check_sampler, steps_of, window_of
+from diffmidi_core.fitting import check_process, check_sampler, steps_of, window_of
 from diffmidi_core.layers import Layers, assignments_of, one_end
 from diffmidi_core.presets import DEFAULT, Parts, began_from, chosen_parts, default_names, lay_under
 from diffmidi_core.registry import find, source_of
-from diffmidi_core.sections import BARS, LARGEST_SEED, flagged
+from diffmidi_core.sections import BARS, BATCH, LARGEST_SEED, LONG, flagged
 from diffmidi_core.sections import AugmentConfig as AugmentConfig
 from diffmidi_core.sections import EvaluateConfig as EvaluateConfig
 from diffmidi_core.sections import Part as Part
@@ -146,11 +146,15 @@ def resolve(
     if "length" not in tree and "tokenizer" in kinds:
         tree["length"] = window_of(tree["tokenizer"], assignments_of(assignments).get("tokenizer", {}))
     config = _validated(tree)
+    if config.length > LONG and "batch_size" not in config.train.model_fields_set:
+        config = config.model_copy(update={"train": config.train.model_copy(update={"batch_size": BATCH // 2})})
     if "sampler" in kinds and "steps" not in config.sample.model_fields_set:
         steps = steps_of(config.sampler, config.length)
         config = config.model_copy(update={"sample": config.sample.model_copy(update={"steps": steps})})
     config = _validated(_assigned(config.model_dump(mode="json"), assignments_of(assignments)))
     config = _with_all_options(config, kinds)
+    if {"tokenizer", "process"} <= set(kinds):
+        check_process(config.tokenizer, config.process)
     if {"process", "sampler"} <= set(kinds):
         check_sampler(config.process, config.sampler, steps=config.sample.steps, length=config.length)
     return config.model_copy(update={"origin": layers.origins(config.model_dump(mode="json"))})

@@ -21,6 +21,21 @@ def steps_of(sampler: Part, length: int) -> int:
     return length if declaration.step_per_token else SampleConfig().steps
 
 
+def check_process(tokenizer: Part, process: Part) -> None:
+    """Raises UsageError where a process cannot do with the plan of bars that a tokenizer's tokens have."""
+    offer = find("tokenizer", tokenizer.spec)
+    declaration = offer.load()
+    if not isinstance(declaration, TokenizerDeclaration) or find("process", process.spec).process().plans:
+        return
+    if without := declaration.without_plan(offer.options(tokenizer.options)):
+        usable = [offer for offer in offers("process") if offer.problem() is None]
+        fitting = ", ".join(offer.spelling for offer in usable if offer.process().plans)
+        raise UsageError(
+            f"process '{process.name}' does not take the bars that tokenizer '{tokenizer.name}' lays tokens out in: "
+            f"choose -o {without}, or another --process ({fitting or 'none fits'})."
+        )
+
+
 def check_sampler(process: Part, sampler: Part, *, steps: int, length: int) -> None:
     """Raises UsageError where a sampler cannot draw from a process, or not in so few steps."""
     family, drawing = find("process", process.spec).process().family, find("sampler", sampler.spec).sampler()
