@@ -36,7 +36,7 @@ from diffmidi_core.declaration import (
     SourceDeclaration,
 )
 from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
-from diffmidi_core.kinds import KINDS
+from diffmidi_core.kinds import KINDS, Kind
 from diffmidi_core.sections import BUILTIN_PACKAGE
 from diffmidi_core.wording import describe_all, did_you_mean, short
 
@@ -197,18 +197,12 @@ class Offer:
 @cache
 def _installed() -> Mapping[str, tuple[Offer, ...]]:
     everything, origin = entry_points(), cache(_origin)
-    return {
-        kind.name: tuple(
-            sorted(
-                {
-                    Offer(kind.name, entry.name, *origin(entry.dist), entry.value)
-                    for entry in everything.select(group=kind.group)
-                },
-                key=_order,
-            )
-        )
-        for kind in KINDS.values()
-    }
+
+    def of(kind: Kind) -> set[Offer]:
+        entries = everything.select(group=kind.group)
+        return {Offer(kind.name, entry.name, *origin(entry.dist), entry.value) for entry in entries}
+
+    return {kind.name: tuple(sorted(of(kind), key=_order)) for kind in KINDS.values()}
 
 
 def _origin(distribution: Distribution | None) -> tuple[str, str]:
