@@ -142,13 +142,15 @@ def resolve(
     if "source" not in tree:
         data = tree.get("data")
         tree["source"] = {"name": source_of(None if data is None else str(data))}
-    if "length" not in tree and "tokenizer" in kinds:
-        tree["length"] = _window_of(tree["tokenizer"], assignments_of(assignments).get("tokenizer", {}))
+    without = ""
+    if "tokenizer" in kinds:
+        window, without = _windows_of(tree["tokenizer"], assignments_of(assignments).get("tokenizer", {}))
+        tree.setdefault("length", window)
     config = _validated(tree)
     if config.length > LONG and "batch_size" not in config.train.model_fields_set:
         config = config.model_copy(update={"train": config.train.model_copy(update={"batch_size": BATCH // 2})})
     if "sampler" in kinds and "steps" not in config.sample.model_fields_set:
-        steps = steps_of(config.sampler, config.length)
+        steps = steps_of(config.sampler, config.length, by_bars=bool(without))
         config = config.model_copy(update={"sample": config.sample.model_copy(update={"steps": steps})})
     config = _validated(_assigned(config.model_dump(mode="json"), assignments_of(assignments)))
     config = _with_all_options(config, kinds)
@@ -173,9 +175,16 @@ def read_config(content: Any, where: object) -> RunConfig:
         raise UsageError(f"{where} is not the config of a run: {_sentence(mistake)}") from None
 
 
-def steps_of(sampler: Part, length: int) -> int:
-    """How many steps a sampler takes for windows of `length` tokens unless it is told."""
+def without_plan(tokenizer: Part) -> str:
+    """The `-o` with which a tokenizer's tokens have no plan of bars; "" where they have none."""
+    return _windows_of(tokenizer, {})[1]
+
+
+def steps_of(sampler: Part, length: int, *, by_bars: bool = False) -> int:
+    """How many steps a sampler takes for windows of `length` tokens, laid out in bars or not, unless it is told."""
     declaration = find("sampler", sampler.spec).sampler()
+    if by_bars and declaration.steps_by_bars is not None:
+        return declaration.steps_by_bars
     if declaration.steps is not None:
         return declaration.steps
     return length if declaration.step_per_token else SampleConfig().steps
@@ -183,11 +192,7 @@ def steps_of(sampler: Part, length: int) -> int:
 
 def check_process(tokenizer: Part, process: Part) -> None:
     """Raises UsageError where a process cannot do with the plan of bars that a tokenizer's tokens have."""
-    offer = find("tokenizer", tokenizer.spec)
-    declaration = offer.load()
-    if not isinstance(declaration, TokenizerDeclaration) or find("process", process.spec).process().plans:
-        return
-    if without := declaration.without_plan(offer.options(tokenizer.options)):
+    if not find("process", process.spec).process().plans and (without := without_plan(tokenizer)):
         usable = [offer for offer in offers("process") if offer.problem() is None]
         fitting = ", ".join(offer.spelling for offer in usable if offer.process().plans)
         raise UsageError(
@@ -231,16 +236,21 @@ def filled(kind: str, part: Part) -> Part:
     )
 
 
-def _window_of(part: Any, assigned: Mapping[str, Any]) -> int:
-    """The tokens in a window that suit a tokenizer; WINDOW where it cannot be used, which is reported on its own."""
+def _windows_of(part: Any, assigned: Mapping[str, Any]) -> tuple[int, str]:
+    """The tokens in a window that suit a tokenizer, and `without_plan` of it.
+
+    Those of others where it cannot be used, which is reported on its own.
+    """
     try:
         part = Part.model_validate(part)
         offer = find("tokenizer", part.spec)
         declaration = offer.load()
         options = offer.options(declaration.options.merged(part.options, assigned))
     except (DiffmidiError, ValidationError):
-        return WINDOW
-    return declaration.window(options) if isinstance(declaration, TokenizerDeclaration) else WINDOW
+        return WINDOW, ""
+    if not isinstance(declaration, TokenizerDeclaration):
+        return WINDOW, ""
+    return declaration.window(options), declaration.without_plan(options)
 
 
 def _goes_with(tree: Mapping[str, Any]) -> Mapping[str, str]:
