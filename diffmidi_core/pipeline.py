@@ -130,7 +130,12 @@ class Pipeline:
         flags = {name: value for name, value in (given | {"sampler": sampler}).items() if value is not None}
         assignments = [f"sampler.{name}={json.dumps(value)}" for name, value in (options or {}).items()]
         return requested(
-            self.defaults, flags, assignments, process=self.model.parts["process"], window=self.model.length
+            self.defaults,
+            flags,
+            assignments,
+            process=self.model.parts["process"],
+            window=self.model.length,
+            by_bars=bool(self.model.tokenizer.plan),
         )
 
     def draw(self, request: Request, on_step: OnStep | None = None) -> list[Ids]:

@@ -30,6 +30,7 @@ def requested(
     *,
     process: Part,
     window: int,
+    by_bars: bool,
 ) -> Request:
     """A model's own request with flags and `-o` over it, checked whole.
 
@@ -39,6 +40,7 @@ def requested(
         assignments: `sampler.option=value` and `sample.name=value` texts.
         process: the model's, which the sampler must fit.
         window: tokens that the model sees at once.
+        by_bars: whether its tokens are laid out in bars.
 
     Raises UsageError in one sentence.
     """
@@ -51,7 +53,7 @@ def requested(
         sampler = sampler.model_copy(update={"options": merged})
     sampler = filled("sampler", sampler)
     if replaced:
-        values["steps"] = steps_of(sampler, window)
+        values["steps"] = steps_of(sampler, window, by_bars=by_bars)
     own = {name.partition(".")[2]: value for name, value in flags.items() if name.startswith("sample.")}
     values |= {**own, **given.get("sample", {}), "sampler": sampler.model_dump(mode="json")}
     if "seed" in flags:
