@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 @LICENSE
 @click.option("--name", help="What its card tells others to load it by: user/name, or an installed model's name.")
 @click.option("--half", is_flag=True, help="Store weights in 16 bits: half as large, and hardly different.")
-def command(
-    run: Path, to: Path | None, checkpoint: Which, license: str | None, name: str | None, half: bool
-) -> None:
+def command(run: Path, to: Path | None, checkpoint: Which, license: str | None, name: str | None, half: bool) -> None:
     """Write the run's model as a folder that others can open: weights, tokenizer and a model card.
 
     In Python, `diffmidi.Pipeline.from_pretrained(FOLDER)` opens it.
