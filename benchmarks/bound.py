@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--windows", type=int, default=32)
     parser.add_argument("--precision", default="fp32", choices=list(DTYPES))
     given = parser.parse_args()
-    tokenizer, dtype = find("tokenizer", "mmm").build(), DTYPES[given.precision]
+    tokenizer, dtype = find("tokenizer", "mmm").build({"layout": "aligned"}), DTYPES[given.precision]
     dataset = TokenDataset(given.run / "data", tokenizer, length=given.length)
     heldout = dataset.batch(dataset.heldout(given.windows))
     tokens = int(heldout.tokens.sum())

@@ -96,9 +96,11 @@ class TokenizerDeclaration(Declaration):
 
     Args:
         window: its options to the tokens in a window, where a run does not say: `Tokenizer.window` of what is built.
+        without_plan: its options to the `-o` with which it has no `Tokenizer.plan`, where they give it one; else "".
     """
 
     window: Callable[[Any], int] = lambda options: WINDOW
+    without_plan: Callable[[Any], str] = lambda options: ""
 
 
 @dataclass(frozen=True)
@@ -109,10 +111,12 @@ class ProcessDeclaration(Declaration):
         family: the family of mathematics it belongs to; samplers of that family can draw from it.
         goes_with: the parts that a run takes with it unless it names others, kind to name, such as {"sampler": "ddpm"};
             a kind that is left out is the default run's.
+        plans: whether it can do with tokens that have a plan of bars (`Tokenizer.plan`).
     """
 
     family: str | None = None
     goes_with: Mapping[str, str] = field(default_factory=dict)
+    plans: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,6 +163,10 @@ class MetricDeclaration(Declaration):
             raise ValueError(f"better is 'lower', 'higher' or '', not {self.better!r}")
 
 
+SETTINGS = ("train", "sample")
+"""Sections of a config that a preset may set, beside parts."""
+
+
 @dataclass(frozen=True)
 class Preset(Described):
     """A named set of parts and of their options, which `--preset NAME` lays under everything else that is chosen.
@@ -167,7 +175,8 @@ class Preset(Described):
         summary: one line for `diffmidi plugins` and for the help of --preset.
         parts: what it sets, as a config file has it: {"process": {"name": "masked", "options": {"neighbours": 8}},
             "metrics": [{"name": "bound_bpw"}]}. An option that is left out is the part's own default; a kind that is
-            left out is the default preset's.
+            left out is the default preset's. Sections "train" and "sample" may stand beside them, as in
+            {"train": {"iterations": 400}}.
 
     Raises ValueError where `parts` sets no process, or is no mapping of kinds to parts.
     """
@@ -179,6 +188,8 @@ class Preset(Described):
         if not (isinstance(process, Mapping) and isinstance(process.get("name"), str)):
             raise ValueError("the parts of a preset name at least its process: {'process': {'name': ...}}")
         for kind, chosen in self.parts.items():
+            if kind in SETTINGS and isinstance(chosen, Mapping):
+                continue
             for part in chosen if isinstance(chosen, list | tuple) else (chosen,):
                 if not (isinstance(part, Mapping) and set(part) <= {"name", "package", "options"} and "name" in part):
                     raise ValueError(f"{kind} of a preset is {{'name': ..., 'options': {{...}}}}, not {part!r}")

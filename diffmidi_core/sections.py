@@ -15,6 +15,8 @@ BARS = 8
 """In a window at most, where tokens are laid out in bars."""
 
 
+BATCH, LONG = 32, 256
+"""Windows in a batch, half as many where a window has more tokens than this."""
 LARGEST_SEED = 2**64 - 1
 """What torch's and accelerate's generators take."""
 
@@ -143,7 +145,7 @@ class AugmentConfig(Section):
 class TrainConfig(Section):
     """How the process is trained."""
 
-    iterations: int = flagged("--iterations", 400, ge=1, description="optimiser steps")
+    iterations: int = flagged("--iterations", 300, ge=1, description="optimiser steps")
     minutes: float | None = flagged(
         "--minutes",
         None,
@@ -151,12 +153,18 @@ class TrainConfig(Section):
         allow_inf_nan=False,
         description="train for about so many minutes: as many iterations as fit, at the speed measured first",
     )
-    batch_size: int = flagged("--batch-size", 32, ge=1, description="windows per forward pass and per process")
+    batch_size: int = flagged(
+        "--batch-size",
+        BATCH,
+        shown=False,
+        ge=1,
+        description=f"windows per forward pass and per process; by default {BATCH}, or {BATCH // 2} where windows are long",
+    )
     accumulate: int = flagged(
         "--accumulate", 1, ge=1, description="forward passes per optimiser step; their gradients are averaged"
     )
-    lr: float = flagged("--lr", 1e-3, gt=0, description="peak learning rate of AdamW")
-    warmup: int = Field(20, ge=0, description="iterations over which the learning rate rises from 0")
+    lr: float = flagged("--lr", 2e-3, gt=0, description="peak learning rate of AdamW")
+    warmup: int = Field(30, ge=0, description="iterations over which the learning rate rises from 0")
     anneal: bool = Field(True, description="lower the learning rate linearly to 0 at the last iteration")
     decay: int = Field(0, ge=0, description="iterations over which it is lowered, the last ones; 0: all of them")
     weight_decay: float = Field(0.0, ge=0, description="AdamW's decoupled weight decay")

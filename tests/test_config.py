@@ -170,7 +170,7 @@ def test_a_preset_does_not_go_over_the_options_that_another_one_filled_in():
         ({}, ["backbone.width=0"], "backbone.width: input should be greater than or equal to 8 (given: 0)"),
         ({}, ["backbone.heads=3"], "heads (3) must divide width (256)"),
         ({}, ["train.itertions=3"], "there is no option train.itertions. Did you mean 'iterations'?"),
-        ({"train.iterations": -1}, [], "train.iterations: input should be greater than or equal to 0 (given: -1)"),
+        ({"train.iterations": -1}, [], "train.iterations: input should be greater than or equal to 1 (given: -1)"),
         ({"length": 0}, [], "length: input should be greater than or equal to 1 (given: 0)"),
         ({"process": "masked", "sampler": "ddim"}, [], "choose another --sampler (ancestral, confidence, remask)"),
         (

@@ -129,6 +129,7 @@ masked = ProcessDeclaration(
     tiny={"time_width": 16},
     family="masked",
     goes_with={"sampler": "confidence", "schedule": "loglinear"},
+    plans=True,
 )
 
 
@@ -156,4 +157,5 @@ autoregressive = ProcessDeclaration(
     options=AutoregressiveOptions,
     family="autoregressive",
     goes_with={"sampler": "autoregressive"},
+    plans=True,
 )
