@@ -21,6 +21,7 @@ from diffmidi_core.presets import DEFAULT, Parts, began_from, chosen_parts, defa
 from diffmidi_core.registry import find, offers, source_of
 from diffmidi_core.sections import BARS, LARGEST_SEED, flagged
 from diffmidi_core.sections import AugmentConfig as AugmentConfig
+from diffmidi_core.sections import ConditionConfig as ConditionConfig
 from diffmidi_core.sections import EvaluateConfig as EvaluateConfig
 from diffmidi_core.sections import Part as Part
 from diffmidi_core.sections import PrepareConfig as PrepareConfig
@@ -74,6 +75,7 @@ class RunConfig(BaseModel):
     )
     prepare: PrepareConfig = PrepareConfig()
     augment: AugmentConfig = AugmentConfig()
+    condition: ConditionConfig = ConditionConfig()
     train: TrainConfig = TrainConfig()
     sample: SampleConfig = SampleConfig()
     evaluate: EvaluateConfig = EvaluateConfig()

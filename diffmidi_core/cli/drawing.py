@@ -73,7 +73,9 @@ def plan(model: Path, which: Which, flags: Mapping[str, Any], assignments: Seque
     manifest = read_model(folder, which, warned)
     run = RunFolder(folder) if is_run(folder) else None
     below = Request(**manifest.sample.model_dump(), sampler=manifest.sampler)
-    request = requested(below, flags, assignments, process=manifest.process, window=manifest.length)
+    request = requested(
+        below, flags, assignments, process=manifest.process, window=manifest.length, labels=manifest.labels
+    )
     return Plan(
         folder,
         manifest.step if run else which,
