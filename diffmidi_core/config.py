@@ -22,6 +22,7 @@ from diffmidi_core.presets import DEFAULT, Parts, began_from, chosen_parts, defa
 from diffmidi_core.registry import find, source_of
 from diffmidi_core.sections import BARS, BATCH, LARGEST_SEED, LONG, flagged
 from diffmidi_core.sections import AugmentConfig as AugmentConfig
+from diffmidi_core.sections import ConditionConfig as ConditionConfig
 from diffmidi_core.sections import EvaluateConfig as EvaluateConfig
 from diffmidi_core.sections import Part as Part
 from diffmidi_core.sections import PrepareConfig as PrepareConfig
@@ -75,6 +76,7 @@ class RunConfig(BaseModel):
     )
     prepare: PrepareConfig = PrepareConfig()
     augment: AugmentConfig = AugmentConfig()
+    condition: ConditionConfig = ConditionConfig()
     train: TrainConfig = TrainConfig()
     sample: SampleConfig = SampleConfig()
     evaluate: EvaluateConfig = EvaluateConfig()

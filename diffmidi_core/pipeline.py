@@ -96,6 +96,8 @@ class Pipeline:
         length: str | None = None,
         sampler: str | None = None,
         options: Mapping[str, Any] | None = None,
+        want: Mapping[str, str] | None = None,
+        guidance: float | None = None,
         on_step: OnStep | None = None,
     ) -> list[Score]:
         """Draw new music.
@@ -108,11 +110,14 @@ class Pipeline:
                 by default as the model has it.
             sampler: the name of another sampler.
             options: of the sampler.
+            want: labels that the pieces are asked to have, as `diffmidi labels` lists them: {"key": "D minor"}.
+            guidance: how closely they are followed, 1 by default; 0: as the model learned them.
             on_step: told (done, total) after each step; total is None where no one knows how many it takes.
 
         Raises UsageError for what cannot be.
         """
-        request = self.request(count, seed=seed, steps=steps, length=length, sampler=sampler, options=options)
+        asked: dict[str, Any] = {"want": want, "guidance": guidance}
+        request = self.request(count, seed=seed, steps=steps, length=length, sampler=sampler, options=options, **asked)
         return [self.tokenizer.decode(ids, self.model.timeline) for ids in self.draw(request, on_step)]
 
     def request(
@@ -124,9 +129,12 @@ class Pipeline:
         length: str | None = None,
         sampler: str | None = None,
         options: Mapping[str, Any] | None = None,
+        want: Mapping[str, str] | None = None,
+        guidance: float | None = None,
     ) -> Request:
         """What `sample` would ask of the model, checked and with every default filled in."""
         given = {"sample.count": count, "seed": seed, "sample.steps": steps, "sample.length": length}
+        given |= {"want": want, "guidance": guidance}
         flags = {name: value for name, value in (given | {"sampler": sampler}).items() if value is not None}
         assignments = [f"sampler.{name}={json.dumps(value)}" for name, value in (options or {}).items()]
         return requested(
@@ -136,6 +144,7 @@ class Pipeline:
             process=self.model.parts["process"],
             window=self.model.length,
             by_bars=bool(self.model.tokenizer.plan),
+            labels=self.model.manifest.labels,
         )
 
     def draw(self, request: Request, on_step: OnStep | None = None) -> list[Ids]:

@@ -20,6 +20,7 @@ COMMANDS = {
     "prepare": "Turn music into a token dataset.",
     "train": "Train the run's model.",
     "sample": "Draw new music.",
+    "labels": "List what a model can be asked for.",
     "evaluate": "Measure the model and its music.",
     "render": "Make samples audible and visible.",
     "report": "Write the whole run as one page.",

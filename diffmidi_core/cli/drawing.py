@@ -82,6 +82,7 @@ def plan(model: Path, which: Which, flags: Mapping[str, Any], assignments: Seque
         process=manifest.process,
         window=manifest.length,
         by_bars=bool(without_plan(manifest.tokenizer)),
+        labels=manifest.labels,
     )
     return Plan(
         folder,
