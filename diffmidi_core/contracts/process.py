@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -15,6 +15,7 @@ from diffmidi_core.contracts.batch import Batch
 from diffmidi_core.contracts.schedule import NoiseSchedule
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.declaration import Options
+from diffmidi_core.errors import DiffmidiError
 
 Order = Literal["window", "bars", "cells"]
 """What is drawn together: "window": all heads, then all notes; "bars": the heads of a bar, then its notes; "cells": the
@@ -85,6 +86,23 @@ class Process(nn.Module, ABC):
 
         None, or as many as there are: all of them, exact in t.
         """
+
+    def likelihood(self, batch: Batch, order: Sequence[str] = ()) -> Bound:
+        """−log2 p itself, of the model that reveals a token an evaluation in an order that is known before the tokens.
+
+        In the order of the text, or where `order` names types of tokens all of the first one before those of the next.
+        Raises DiffmidiError for a process that has no such likelihood; one whose `bound` is exact has that alone.
+        """
+        if not self.exact:
+            raise DiffmidiError("this model's process has a bound on its likelihood only: leave out --exact.")
+        return self.bound(batch, torch.Generator(batch.ids.device))
+
+    def order_of_types(self, batch: Batch, generator: torch.Generator) -> tuple[str, ...]:
+        """An order of types in which `likelihood` charges little for `batch`, windows of training music.
+
+        () where it has one order only.
+        """
+        return ()
 
     @abstractmethod
     def oracle(self, ids: Tensor) -> Callable[..., Any]:
