@@ -25,6 +25,7 @@ from diffmidi_core.machine.precision import autocast, resolve_precision
 from diffmidi_core.music.notes import Score
 from diffmidi_core.music.reading import read_midi
 from diffmidi_core.request import Request, requested
+from diffmidi_core.saved.installed import model_at
 
 if TYPE_CHECKING:
     from diffmidi_core.judge.score import PieceScore
@@ -57,10 +58,11 @@ class Pipeline:
         revision: str | None = None,
         device: torch.device | str | None = None,
     ) -> Self:
-        """Open a run, a folder that `diffmidi export` wrote, or a model on the Hugging Face Hub ("user/name").
+        """Open a run, a folder that `diffmidi export` wrote, an installed model by its name, or one on the Hub.
 
         Args:
-            where: a folder; what is no folder here is a name on the Hub.
+            where: a folder; else the name of an installed model (`diffmidi models`); else "user/name", which is fetched
+                from the Hugging Face Hub.
             checkpoint: of a run: a step, "last" or "best"; by default the best, the last where none is known.
             revision: of a model on the Hub: a branch, tag or commit.
             device: where it computes; by default the machine's accelerator, and the CPU where there is none.
@@ -68,7 +70,7 @@ class Pipeline:
         Nothing in the folder is executed. Raises DiffmidiError where there is no such model, where it is damaged, or
         where a part that it needs is not installed.
         """
-        folder = Path(where).expanduser()
+        folder = model_at(where)
         if not folder.is_dir():
             from diffmidi_core.publish.hub import fetch
 
@@ -94,6 +96,8 @@ class Pipeline:
         length: str | None = None,
         sampler: str | None = None,
         options: Mapping[str, Any] | None = None,
+        want: Mapping[str, str] | None = None,
+        guidance: float | None = None,
         on_step: OnStep | None = None,
     ) -> list[Score]:
         """Draw new music.
@@ -106,11 +110,14 @@ class Pipeline:
                 by default as the model has it.
             sampler: the name of another sampler.
             options: of the sampler.
+            want: labels that the pieces are asked to have, as `diffmidi labels` lists them: {"key": "D minor"}.
+            guidance: how closely they are followed, 1 by default; 0: as the model learned them.
             on_step: told (done, total) after each step; total is None where no one knows how many it takes.
 
         Raises UsageError for what cannot be.
         """
-        request = self.request(count, seed=seed, steps=steps, length=length, sampler=sampler, options=options)
+        asked: dict[str, Any] = {"want": want, "guidance": guidance}
+        request = self.request(count, seed=seed, steps=steps, length=length, sampler=sampler, options=options, **asked)
         return [self.tokenizer.decode(ids, self.model.timeline) for ids in self.draw(request, on_step)]
 
     def request(
@@ -122,13 +129,22 @@ class Pipeline:
         length: str | None = None,
         sampler: str | None = None,
         options: Mapping[str, Any] | None = None,
+        want: Mapping[str, str] | None = None,
+        guidance: float | None = None,
     ) -> Request:
         """What `sample` would ask of the model, checked and with every default filled in."""
         given = {"sample.count": count, "seed": seed, "sample.steps": steps, "sample.length": length}
+        given |= {"want": want, "guidance": guidance}
         flags = {name: value for name, value in (given | {"sampler": sampler}).items() if value is not None}
         assignments = [f"sampler.{name}={json.dumps(value)}" for name, value in (options or {}).items()]
         return requested(
-            self.defaults, flags, assignments, process=self.model.parts["process"], window=self.model.length
+            self.defaults,
+            flags,
+            assignments,
+            process=self.model.parts["process"],
+            window=self.model.length,
+            by_bars=bool(self.model.tokenizer.plan),
+            labels=self.model.manifest.labels,
         )
 
     def draw(self, request: Request, on_step: OnStep | None = None) -> list[Ids]:

@@ -20,6 +20,7 @@ COMMANDS = {
     "prepare": "Turn music into a token dataset.",
     "train": "Train the run's model.",
     "sample": "Draw new music.",
+    "labels": "List what a model can be asked for.",
     "evaluate": "Measure the model and its music.",
     "render": "Make samples audible and visible.",
     "report": "Write the whole run as one page.",
@@ -27,6 +28,7 @@ COMMANDS = {
     "push": "Publish the model on the Hugging Face Hub.",
     "compare": "Show runs side by side.",
     "text": "Show a piece as tokens, or write tokens back as MIDI.",
+    "models": "List the installed models, which are taken by name.",
     "plugins": "List, show and check the installed parts.",
 }
 """Name to one-liner; NAME itself is the function `command` in cli/NAME.py."""

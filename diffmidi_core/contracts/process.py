@@ -54,6 +54,8 @@ class Process(nn.Module, ABC):
     """Whether `bound` is -log2 p itself: then nothing is drawn, for it or for the loss, and `levels` means nothing."""
     plans: ClassVar[bool] = False
     """Whether it reads tokenizers that have a plan (`Tokenizer.plan`), drawing that before the notes."""
+    conditions: ClassVar[bool] = False
+    """Whether it can be told labels of a row (`Places.condition`), once `learn_labels` has made room for them."""
     order: Order = "window"
     """In which portions a canvas is laid out where the tokenizer has a plan."""
 
@@ -71,6 +73,22 @@ class Process(nn.Module, ABC):
         By default one for each token, [CLS] and [SEP].
         """
         return length + 2
+
+    def learn_labels(self, values: Mapping[str, int]) -> None:
+        """Make room for labels, by name of so many values each, before training or before weights are loaded.
+
+        Raises DiffmidiError where it cannot be told any, as by default (`conditions`).
+        """
+        if values:
+            raise DiffmidiError(
+                f"{type(self).__name__} cannot be told labels: leave out --condition, or choose --process masked, "
+                "gaussian or autoregressive."
+            )
+
+    def denoiser(self) -> Callable[..., Any]:
+        """Its own denoiser, which a sampler asks and guidance wraps; perhaps one that remembers the canvas it fills."""
+        own: Callable[..., Any] = self.denoise
+        return own
 
     @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:

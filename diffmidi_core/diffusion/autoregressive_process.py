@@ -74,6 +74,17 @@ class AutoregressiveProcess(Process):
         """
         return self.predict(ids, places)[:, -1], None
 
+    def denoiser(self) -> Callable[..., Tensor]:
+        """What stands in for `predict` while a canvas is filled: logits [B, 1, V] of the last token, past kept."""
+        past: Any = None
+
+        def predict(ids: Tensor, places: Places = EVERYWHERE) -> Tensor:
+            nonlocal past
+            logits, past = self.predict_next(ids, places, past)
+            return logits[:, None]
+
+        return predict
+
     def placed(self, places: Places, ids: Tensor) -> Places:
         """`places` with the types of texts ids [B, L], perhaps partly masked, where the tokenizer has a plan."""
         if self.plan_next is None or places.types is not None:

@@ -113,13 +113,15 @@ class MaskedDiffusion(Revealed):
                 self.network(seen_once(laid, grouped(z, self.group), level, self.backbone.length)), self.group, length
             )
         if self.group == 1:
-            return ungrouped(self.network(Seen(z[..., None], m, places.mask)), 1, length)
+            seen = Seen(z[..., None], m, places.mask, condition=places.condition)
+            return ungrouped(self.network(seen), 1, length)
         real = None
         if places.mask is not None:
             real = music_mask(places.mask)
             z = z.masked_fill(~real, self.tokenizer.pad_id)  # else [SEP] is seen where the last group is not whole
             real = grouped(real, self.group)[..., 0]
-        return ungrouped(self.network(Seen(grouped(z, self.group), m, real)), self.group, length)
+        seen = Seen(grouped(z, self.group), m, real, condition=places.condition)
+        return ungrouped(self.network(seen), self.group, length)
 
     def placed(self, canvas: Canvas) -> Places:
         """`canvas.places()`, and with a plan the types and what is given round a hole, where the canvas leaves them."""
@@ -265,7 +267,7 @@ class MaskedDiffusion(Revealed):
     def _laid(self, z: Tensor, places: Places) -> Laid:
         assert self.plan is not None
         types = self.plan.types(z) if places.types is None else places.types
-        return self.plan.laid(types, places.mask, places.given)
+        return replace(self.plan.laid(types, places.mask, places.given), condition=places.condition)
 
     def _share_hidden(self, z: Tensor, laid: Laid) -> Tensor:
         """[B, P] the share of the tokens of each group's part that are hidden in z [B, P, g]."""

@@ -140,3 +140,9 @@ originality = MetricDeclaration(
     title="match with training music",
     implementation="diffmidi_metrics.originality:Originality",
 )
+obedience = MetricDeclaration(
+    summary="share of pieces that have the label asked for (sample --want), or a bin next to it, and their correlation",
+    title="labels obeyed",
+    better="higher",
+    implementation="diffmidi_metrics.obedience:Obedience",
+)
