@@ -122,6 +122,15 @@ class Process(nn.Module, ABC):
         """
         return ()
 
+    def features(self, batch: Batch) -> Tensor:
+        """[B, H] what the backbone makes of the tokens, nothing hidden, averaged over positions.
+
+        Rows are of one length. Raises DiffmidiError for a process that does not say.
+        """
+        raise DiffmidiError(
+            "this model's process gives no features of music: name a run of process masked or autoregressive."
+        )
+
     @abstractmethod
     def oracle(self, ids: Tensor) -> Callable[..., Any]:
         """A denoiser, called as the process's own, that always knows the tokens [B, L]. Samplers are tested with it."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from diffmidi_core.contracts.batch import Batch
 from diffmidi_core.contracts.places import Places
 from diffmidi_core.contracts.process import Bound
+from diffmidi_core.diffusion.features import pooled
 from diffmidi_core.diffusion.revealing import Windows, cheapest_order, nats_in_order
 from diffmidi_core.diffusion.support import open_types
 from diffmidi_core.diffusion.token_diffusion import TokenDiffusion
@@ -61,6 +62,11 @@ class Revealed(TokenDiffusion):
         there = [kind for kind in types[windows.part >= 0].unique().tolist() if sizes[kind] > 1]
         sorts = [[kind for kind in there if (names[kind] in self.tokenizer.plan) is head] for head in (True, False)]
         return tuple(names[kind] for kind in cheapest_order(windows, types, sorts, self.nats_at, generator))
+
+    def features(self, batch: Batch) -> Tensor:
+        """[B, H] what the backbone makes of the tokens, nothing hidden, averaged over positions; rows of one length."""
+        shown = torch.zeros(len(batch.ids), device=batch.ids.device)
+        return pooled(self.backbone, lambda: self.denoise(batch.ids, shown, self.windows(batch).places))
 
     def _types_known(self, batch: Batch) -> bool:
         """Whether the type of each token follows from its place, whatever the tokens are."""

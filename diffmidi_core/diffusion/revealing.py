@@ -55,9 +55,9 @@ class Windows:
     def ranks(self, key: Tensor) -> Tensor:
         """[B, L] the place of each token in its part by rising key [B, L] below 2**32; of those without a part, any."""
         of = self.part.clamp(min=0)
-        by = (key.double() + of * 2.0**32).masked_fill(self.part < 0, torch.inf)
+        by = (key.double() + of.double() * 2.0**32).masked_fill(self.part < 0, torch.inf)
         before = (self.counts.cumsum(-1) - self.counts).gather(1, of)  # tokens of parts before
-        return by.argsort(-1, stable=True).argsort(-1) - before
+        return by.argsort(dim=-1, stable=True).argsort(-1) - before
 
     def turns(self, types: Tensor, order: Sequence[int]) -> Tensor:
         """[B, L] the place of each token in an order of its part by `types` [B, L]."""

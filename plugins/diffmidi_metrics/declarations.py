@@ -146,3 +146,44 @@ obedience = MetricDeclaration(
     better="higher",
     implementation="diffmidi_metrics.obedience:Obedience",
 )
+
+
+class JudgeOptions(Options):
+    """What can be set for `judge`."""
+
+    model: str = Field(description="the judge: a run, an exported folder, or the name of an installed model")
+    exact: bool = Field(False, description="the judge's likelihood itself where it else has a bound; takes long")
+    levels: int = Field(4, ge=1, description="noise levels drawn for each window, where the judge has a bound")
+
+
+judge = MetricDeclaration(
+    summary="what another model charges for the samples, with entropy and overlap, which are to be read together with it",
+    title="under a judge",
+    implementation="diffmidi_metrics.judge:Judge",
+    options=JudgeOptions,
+    tiny={"model": "judge"},
+)
+
+
+class FrechetOptions(Options):
+    """What can be set for `frechet`."""
+
+    model: str = Field(
+        description="whose features are compared: a run, an exported folder, or the name of an installed model"
+    )
+
+
+frechet = MetricDeclaration(
+    summary="Fréchet distance from music that was not trained on, over features of a model: best as small as its reference",
+    title="Fréchet distance",
+    better="lower",
+    implementation="diffmidi_metrics.frechet:Frechet",
+    options=FrechetOptions,
+    tiny={"model": "judge"},
+)
+exact_bits = MetricDeclaration(
+    summary="the exact likelihood in bits per note, in a fixed order of revealing, where `evaluate --exact` asked for it",
+    title="bits per note",
+    better="lower",
+    implementation="diffmidi_metrics.likelihood:ExactBits",
+)

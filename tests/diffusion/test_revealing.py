@@ -11,7 +11,7 @@ import torch
 
 from diffmidi.api import DiffmidiError
 from diffmidi.api.process import Batch
-from diffmidi_core.diffusion.revealing import cheapest_order, counts_of
+from diffmidi_core.diffusion.revealing import Windows, cheapest_order, counts_of, nats_in_order
 from tests.plan import TOKENIZER, TYPES, WORDS, all_windows, batch_of, text
 
 from .test_parts import BATCH, WINDOWS, generator, made
@@ -106,8 +106,9 @@ def test_in_parts_it_is_what_drawing_part_by_part_gives(parts, order):
 def unruled(steps=2):
     """All windows of a bar of so many steps and one track, also those whose times are too long for it."""
     for tempo, count in itertools.product(WORDS["tempo"], range(3)):
-        for notes in itertools.product(itertools.product(WORDS["time"], WORDS["pitch"], WORDS["duration"]), repeat=count):
-            yield text(" ".join([f"bar{steps} {tempo} left c{count}", *(f"{t} {p} v {d}" for t, p, d in notes)]))
+        note = [f"{t} {p} v {d}" for t, p, d in itertools.product(WORDS["time"], WORDS["pitch"], WORDS["duration"])]
+        for notes in itertools.product(note, repeat=count):
+            yield text(" ".join([f"bar{steps} {tempo} left c{count}", *notes]))
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -123,8 +124,6 @@ def test_the_mean_over_all_orders_is_the_bound(words):
     texts = [[4, 5, 6]]
     batch = rows(texts)
     windows = words.windows(batch)
-    from diffmidi_core.diffusion.revealing import nats_in_order
-
     found = []
     with torch.no_grad():
         for key in itertools.permutations(range(3)):
@@ -141,8 +140,6 @@ def test_the_cheapest_order_is_found_where_types_tell_each_other():
     types = torch.tensor([[0, 1, 2, 0, 1, 2, 0, 0]])[:, [7, 0, 1, 2, 3, 4, 5, 7]]
     part = torch.tensor([[-1, 0, 0, 0, 0, 0, 0, -1]])
     places = batch_of([text(WINDOWS[2])]).places()
-    from diffmidi_core.diffusion.revealing import Windows
-
     windows = Windows(torch.arange(8)[None], part, counts_of(part), places)
 
     def nats(ids, hidden, share, places):
