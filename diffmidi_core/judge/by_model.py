@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ModelMetric(SampleMetric):
-    """A metric of music that asks a model, which its option `model` names: a run, an exported folder, or an installed one."""
+    """A metric of music that asks a model, its option `model`: a run, an exported folder, or an installed model."""
 
     needs_model: ClassVar[bool] = True
     options: Any

@@ -157,7 +157,7 @@ class JudgeOptions(Options):
 
 
 judge = MetricDeclaration(
-    summary="what another model charges for the samples, with entropy and overlap, which are to be read together with it",
+    summary="what another model charges for the samples, and entropy and overlap, to be read with it",
     title="under a judge",
     implementation="diffmidi_metrics.judge:Judge",
     options=JudgeOptions,
@@ -174,7 +174,7 @@ class FrechetOptions(Options):
 
 
 frechet = MetricDeclaration(
-    summary="Fréchet distance from music that was not trained on, over features of a model: best as small as its reference",
+    summary="Fréchet distance from music that was not trained on, over features of a model",
     title="Fréchet distance",
     better="lower",
     implementation="diffmidi_metrics.frechet:Frechet",
@@ -182,7 +182,7 @@ frechet = MetricDeclaration(
     tiny={"model": "judge"},
 )
 exact_bits = MetricDeclaration(
-    summary="the exact likelihood in bits per note, in a fixed order of revealing, where `evaluate --exact` asked for it",
+    summary="the exact likelihood in bits per note, in a fixed order of revealing (`evaluate --exact`)",
     title="bits per note",
     better="lower",
     implementation="diffmidi_metrics.likelihood:ExactBits",

@@ -28,7 +28,7 @@ from diffmidi_metrics.declarations import JudgeOptions
 from diffmidi_metrics.distribution import OverlapArea, features
 
 TOKEN, FEATURE = "token ", "feature "
-TOGETHER = "bits, entropy and overlap are to be read together: music that repeats itself is cheap, and lacks entropy and overlap"
+TOGETHER = "read bits, entropy and overlap together: music that repeats itself is cheap, and lacks the others"
 
 
 class Judge(ModelMetric):
