@@ -62,7 +62,7 @@ def _chosen(work: Surroundings, model: Model, music: ReferenceMusic) -> tuple[st
         order = model.process.order_of_types(batch, generator_for(SEED, "order", device=device))
     if not order:
         work.hooks.warn(
-            "this model reveals tokens in one order only, or does not know their types before them, so they are revealed "
-            "as they stand."
+            "this model has one order of revealing only, or does not know types before tokens, so they are revealed as "
+            "they stand."
         )
     return order

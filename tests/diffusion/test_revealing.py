@@ -55,10 +55,8 @@ def test_in_time_order_it_is_what_revealing_from_left_to_right_gives(words):
 def test_windows_of_a_length_have_probabilities_that_sum_to_one(words):
     with torch.no_grad():
         bits = words.likelihood(rows(itertools.product((4, 5, 6), repeat=4))).bits.double()
-        bound = words.bound(rows(itertools.product((4, 5, 6), repeat=4)), generator(), levels=None).bits
     assert float((2**-bits).sum()) == pytest.approx(1, abs=1e-4)
-    assert float(bits.std()) > 0.5  # a network that does not care would pass
-    assert float((2 ** -bound.double()).sum()) < 1 - 1e-3
+    assert float(bits.std()) > 0.5  # the test can fail: the network does not find all alike
 
 
 def test_padding_and_neighbours_in_the_batch_change_nothing():
