@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from diffmidi_core.contracts.metric import Sample
 from diffmidi_core.contracts.tokenizer import Ids
+from diffmidi_core.errors import UsageError
 from diffmidi_core.judge.rows import SampleMetric
 
 if TYPE_CHECKING:
@@ -27,8 +28,10 @@ class ModelMetric(SampleMetric):
     def model(self) -> Model:
         """The model, opened once, where the machine computes fastest.
 
-        Raises DiffmidiError where there is none, or it is damaged.
+        Raises UsageError where none is named, DiffmidiError where there is none, or it is damaged.
         """
+        if not self.options.model:
+            raise UsageError("it asks a model, and none is named: add -o metric.NAME.model=RUN")
         import torch
 
         from diffmidi_core.draw.model import open_model

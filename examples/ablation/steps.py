@@ -85,7 +85,7 @@ class Judge:
         return Sample(ids, self.tokenizer.decode(ids), self.tokenizer)
 
     def figures(self, rows: Sequence[Any]) -> dict[str, float | None]:
-        """Each figure and that of the held-out music; of the overlap, which is that of two halves of it, the interval."""
+        """Each figure and that of the held-out music, and the interval of the overlap."""
         said = self.metric.summarise([self.metric.measure(self._music(ids)) for ids in rows], self.reference)
         said = said if isinstance(said, dict) else {}
         overlap, bits, entropy = (said.get(name) for name in ("overlap", "bits", "entropy"))

@@ -151,7 +151,7 @@ obedience = MetricDeclaration(
 class JudgeOptions(Options):
     """What can be set for `judge`."""
 
-    model: str = Field(description="the judge: a run, an exported folder, or the name of an installed model")
+    model: str = Field("", description="the judge: a run, an exported folder, or the name of an installed model")
     exact: bool = Field(False, description="the judge's likelihood itself where it else has a bound; takes long")
     levels: int = Field(4, ge=1, description="noise levels drawn for each window, where the judge has a bound")
 
@@ -161,7 +161,6 @@ judge = MetricDeclaration(
     title="under a judge",
     implementation="diffmidi_metrics.judge:Judge",
     options=JudgeOptions,
-    tiny={"model": "judge"},
 )
 
 
@@ -169,7 +168,7 @@ class FrechetOptions(Options):
     """What can be set for `frechet`."""
 
     model: str = Field(
-        description="whose features are compared: a run, an exported folder, or the name of an installed model"
+        "", description="whose features are compared: a run, an exported folder, or the name of an installed model"
     )
 
 
@@ -179,7 +178,6 @@ frechet = MetricDeclaration(
     better="lower",
     implementation="diffmidi_metrics.frechet:Frechet",
     options=FrechetOptions,
-    tiny={"model": "judge"},
 )
 exact_bits = MetricDeclaration(
     summary="the exact likelihood in bits per note, in a fixed order of revealing (`evaluate --exact`)",

@@ -49,6 +49,7 @@ def test_every_metric_that_needs_no_model_judges_files_with_intervals(judge, sam
         "bits_per_note",
         "bits_by_type",
         "rounding_bpw",
+        "exact_bits",
         "grammar_faults",
         "grammar_changes",
     }
