@@ -26,6 +26,7 @@ from diffmidi_core.music.notes import Score
 from diffmidi_core.music.reading import read_midi
 from diffmidi_core.request import Request, requested
 from diffmidi_core.saved.installed import model_at
+from diffmidi_core.sections import EvaluateConfig
 
 if TYPE_CHECKING:
     from diffmidi_core.judge.score import PieceScore
@@ -185,18 +186,30 @@ class Pipeline:
         computing = Computing(self._autocast, on_step=on_step)
         return self.tokenizer.decode(redraw(self.model, encoded.ids, free, request, computing), encoded.timeline)
 
-    def score(self, music: Score | str | Path, *, exact: bool = False) -> PieceScore:
+    def score(
+        self,
+        music: Score | str | Path,
+        *,
+        exact: bool = False,
+        order: Sequence[str] = (),
+        levels: int | None = EvaluateConfig().levels,
+    ) -> PieceScore:
         """The bits of a piece: in all, per note, per token, by type of token, and note by note.
 
         Args:
             music: a score, or a MIDI file.
-            exact: sum over all noise levels instead of a draw of them: slower, and without noise.
+            exact: the likelihood itself instead of its bound, by revealing token after token: slower, and nothing is
+                drawn.
+            order: types of tokens, such as ("pitch", "duration"), in which they are then revealed; by default as they
+                stand in the text.
+            levels: noise levels of the bound that are drawn for each window; None: all of them.
 
-        Raises DiffmidiError where the file cannot be read, or holds no note that the tokenizer can tell.
+        Raises DiffmidiError where the file cannot be read, or holds no note that the tokenizer can tell, and for what
+        is `exact` where the model has a bound only.
         """
         from diffmidi_core.judge.score import score
 
-        return score(self.model, music, exact=exact, autocast=self._autocast)
+        return score(self.model, music, exact=exact, order=order, levels=levels, autocast=self._autocast)
 
     def push_to_hub(self, name: str, *, private: bool = False, license: str | None = None) -> str:
         """Publish the model as "user/name" on the Hugging Face Hub and return its address.

@@ -276,6 +276,17 @@ class EvaluateConfig(Section):
         4, ge=1, description="noise levels drawn for each window, more with fewer than 128 windows; null: all"
     )
     batch_size: int = Field(16, ge=1, description="windows measured together")
+    exact: bool = flagged(
+        "--exact/--no-exact",
+        False,
+        description="measure the exact likelihood too, on a few of the windows: it takes an evaluation a token",
+    )
+    exact_windows: int = Field(16, ge=1, description="windows that --exact measures")
+    order: Literal["time", "types"] = Field(
+        "time",
+        description="how --exact reveals tokens: 'time', as they stand in the text; 'types', that and by their types, in an "
+        "order chosen on training music",
+    )
 
 
 _LENGTH = re.compile(r"(windows|pieces)|(\d+(?:\.\d+)?) *(notes|note|bars|bar|seconds|second)")

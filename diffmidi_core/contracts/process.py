@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -104,6 +104,32 @@ class Process(nn.Module, ABC):
 
         None, or as many as there are: all of them, exact in t.
         """
+
+    def likelihood(self, batch: Batch, order: Sequence[str] = ()) -> Bound:
+        """−log2 p itself, of the model that reveals a token an evaluation in an order that is known before the tokens.
+
+        In the order of the text, or where `order` names types of tokens all of the first one before those of the next.
+        Raises DiffmidiError for a process that has no such likelihood; one whose `bound` is exact has that alone.
+        """
+        if not self.exact:
+            raise DiffmidiError("this model's process has a bound on its likelihood only: leave out --exact.")
+        return self.bound(batch, torch.Generator(batch.ids.device))
+
+    def order_of_types(self, batch: Batch, generator: torch.Generator) -> tuple[str, ...]:
+        """An order of types in which `likelihood` charges little for `batch`, windows of training music.
+
+        () where it has one order only.
+        """
+        return ()
+
+    def features(self, batch: Batch) -> Tensor:
+        """[B, H] what the backbone makes of the tokens, nothing hidden, averaged over positions.
+
+        Rows are of one length. Raises DiffmidiError for a process that does not say.
+        """
+        raise DiffmidiError(
+            "this model's process gives no features of music: name a run of process masked or autoregressive."
+        )
 
     @abstractmethod
     def oracle(self, ids: Tensor) -> Callable[..., Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from diffmidi.api import Preset
 
 METRICS = (
-    *("bound_bpw", "baselines", "bits_per_note", "bits_by_type", "rounding_bpw"),
+    *("bound_bpw", "baselines", "bits_per_note", "bits_by_type", "rounding_bpw", "exact_bits"),
     *("grammar_faults", "grammar_changes", "originality", "obedience"),
     *("pitch_class_entropy", "pitch_range", "scale_consistency", "polyphony"),
     *("groove_consistency", "empty_beat_rate", "note_density", "overlap_area"),
