@@ -14,11 +14,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from diffmidi_core.declaration import WINDOW, TokenizerDeclaration
-from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
+from diffmidi_core.declaration import WINDOW
+from diffmidi_core.errors import BrokenPluginError, UsageError
+from diffmidi_core.fitting import check_process, check_sampler, steps_of, windows_of
 from diffmidi_core.layers import Layers, assignments_of, one_end
 from diffmidi_core.presets import DEFAULT, Parts, began_from, chosen_parts, default_names, lay_under
-from diffmidi_core.registry import find, offers, source_of
+from diffmidi_core.registry import find, source_of
 from diffmidi_core.sections import BARS, BATCH, LARGEST_SEED, LONG, flagged
 from diffmidi_core.sections import AugmentConfig as AugmentConfig
 from diffmidi_core.sections import EvaluateConfig as EvaluateConfig
@@ -144,7 +145,7 @@ def resolve(
         tree["source"] = {"name": source_of(None if data is None else str(data))}
     without = ""
     if "tokenizer" in kinds:
-        window, without = _windows_of(tree["tokenizer"], assignments_of(assignments).get("tokenizer", {}))
+        window, without = windows_of(tree["tokenizer"], assignments_of(assignments).get("tokenizer", {}))
         tree.setdefault("length", window)
     config = _validated(tree)
     if config.length > LONG and "batch_size" not in config.train.model_fields_set:
@@ -175,49 +176,6 @@ def read_config(content: Any, where: object) -> RunConfig:
         raise UsageError(f"{where} is not the config of a run: {_sentence(mistake)}") from None
 
 
-def without_plan(tokenizer: Part) -> str:
-    """The `-o` with which a tokenizer's tokens have no plan of bars; "" where they have none."""
-    return _windows_of(tokenizer, {})[1]
-
-
-def steps_of(sampler: Part, length: int, *, by_bars: bool = False) -> int:
-    """How many steps a sampler takes for windows of `length` tokens, laid out in bars or not, unless it is told."""
-    declaration = find("sampler", sampler.spec).sampler()
-    if by_bars and declaration.steps_by_bars is not None:
-        return declaration.steps_by_bars
-    if declaration.steps is not None:
-        return declaration.steps
-    return length if declaration.step_per_token else SampleConfig().steps
-
-
-def check_process(tokenizer: Part, process: Part) -> None:
-    """Raises UsageError where a process cannot do with the plan of bars that a tokenizer's tokens have."""
-    if not find("process", process.spec).process().plans and (without := without_plan(tokenizer)):
-        usable = [offer for offer in offers("process") if offer.problem() is None]
-        fitting = ", ".join(offer.spelling for offer in usable if offer.process().plans)
-        raise UsageError(
-            f"process '{process.name}' does not take the bars that tokenizer '{tokenizer.name}' lays tokens out in: "
-            f"choose -o {without}, or another --process ({fitting or 'none fits'})."
-        )
-
-
-def check_sampler(process: Part, sampler: Part, *, steps: int, length: int) -> None:
-    """Raises UsageError where a sampler cannot draw from a process, or not in so few steps."""
-    family, drawing = find("process", process.spec).process().family, find("sampler", sampler.spec).sampler()
-    if family != drawing.family:
-        usable = [offer for offer in offers("sampler") if offer.problem() is None]
-        fitting = ", ".join(offer.spelling for offer in usable if offer.sampler().family == family)
-        raise UsageError(
-            f"sampler '{sampler.name}' samples {drawing.family} processes, and process "
-            f"'{process.name}' is {family}: choose another --sampler ({fitting or 'none fits'})."
-        )
-    if drawing.step_per_token and steps < length:
-        raise UsageError(
-            f"sampler '{sampler.name}' takes one step a token, and {steps} steps are fewer than the {length} tokens "
-            f"of a window: choose --steps {length}, or a model of a smaller --length."
-        )
-
-
 def filled(kind: str, part: Part) -> Part:
     """The part with its package, version, fingerprint and all of its options.
 
@@ -234,23 +192,6 @@ def filled(kind: str, part: Part) -> Part:
         fingerprint=offer.fingerprint(options),
         options=options,
     )
-
-
-def _windows_of(part: Any, assigned: Mapping[str, Any]) -> tuple[int, str]:
-    """The tokens in a window that suit a tokenizer, and `without_plan` of it.
-
-    Those of others where it cannot be used, which is reported on its own.
-    """
-    try:
-        part = Part.model_validate(part)
-        offer = find("tokenizer", part.spec)
-        declaration = offer.load()
-        options = offer.options(declaration.options.merged(part.options, assigned))
-    except (DiffmidiError, ValidationError):
-        return WINDOW, ""
-    if not isinstance(declaration, TokenizerDeclaration):
-        return WINDOW, ""
-    return declaration.window(options), declaration.without_plan(options)
 
 
 def _goes_with(tree: Mapping[str, Any]) -> Mapping[str, str]:

@@ -25,6 +25,7 @@ from diffmidi_core.machine.precision import autocast, resolve_precision
 from diffmidi_core.music.notes import Score
 from diffmidi_core.music.reading import read_midi
 from diffmidi_core.request import Request, requested
+from diffmidi_core.saved.installed import model_at
 
 if TYPE_CHECKING:
     from diffmidi_core.judge.score import PieceScore
@@ -57,10 +58,11 @@ class Pipeline:
         revision: str | None = None,
         device: torch.device | str | None = None,
     ) -> Self:
-        """Open a run, a folder that `diffmidi export` wrote, or a model on the Hugging Face Hub ("user/name").
+        """Open a run, a folder that `diffmidi export` wrote, an installed model by its name, or one on the Hub.
 
         Args:
-            where: a folder; what is no folder here is a name on the Hub.
+            where: a folder; else the name of an installed model (`diffmidi models`); else "user/name", which is fetched
+                from the Hugging Face Hub.
             checkpoint: of a run: a step, "last" or "best"; by default the best, the last where none is known.
             revision: of a model on the Hub: a branch, tag or commit.
             device: where it computes; by default the machine's accelerator, and the CPU where there is none.
@@ -68,7 +70,7 @@ class Pipeline:
         Nothing in the folder is executed. Raises DiffmidiError where there is no such model, where it is damaged, or
         where a part that it needs is not installed.
         """
-        folder = Path(where).expanduser()
+        folder = model_at(where)
         if not folder.is_dir():
             from diffmidi_core.publish.hub import fetch
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from diffmidi_core.config import check_sampler, filled, steps_of
+from diffmidi_core.config import filled
 from diffmidi_core.errors import UsageError
+from diffmidi_core.fitting import check_sampler, steps_of
 from diffmidi_core.layers import assignments_of
 from diffmidi_core.registry import find
 from diffmidi_core.sections import LARGEST_SEED, Part, SampleConfig

@@ -27,6 +27,7 @@ COMMANDS = {
     "push": "Publish the model on the Hugging Face Hub.",
     "compare": "Show runs side by side.",
     "text": "Show a piece as tokens, or write tokens back as MIDI.",
+    "models": "List the installed models, which are taken by name.",
     "plugins": "List, show and check the installed parts.",
 }
 """Name to one-liner; NAME itself is the function `command` in cli/NAME.py."""

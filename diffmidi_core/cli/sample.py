@@ -52,9 +52,10 @@ def command(
     assignments: tuple[str, ...],
     **given: Any,
 ) -> None:
-    """Draw new music from MODEL: a run, or a folder that `diffmidi export` wrote.
+    """Draw new music from MODEL: a run, a folder that `diffmidi export` wrote, or an installed model's name.
 
-    It goes into a folder of its own, RUN/draws/1 and so on, and changes nothing else.
+    It goes into a folder of its own, RUN/draws/1 and so on, and changes nothing else. Of what is no run it goes into
+    draws/1 and so on where you are. `diffmidi models` lists what is installed.
     """
     flags = collect(given, assignments, SAMPLE)
     if out is not None and out.suffix.lower() not in (".mid", ".midi"):

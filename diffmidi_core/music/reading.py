@@ -51,6 +51,11 @@ def read_midi(path: Path | str) -> Score:
 
 def read_midi_counted(path: Path) -> tuple[Score, Counts]:
     """As `read_midi`, and what was counted and repaired; what does not occur is not named, see `Counts`."""
+    return read_midi_bytes_counted(bytes_of(path), printable(path))
+
+
+def bytes_of(path: Path) -> bytes:
+    """What a file holds that may be MIDI. Raises RefusedError where it cannot be read, or is too large."""
     name = printable(path)
     try:
         status = path.stat()
@@ -59,7 +64,7 @@ def read_midi_counted(path: Path) -> tuple[Score, Counts]:
             raise RefusedError("not_a_file", f"{name} is {what}, not a file.")
         if status.st_size > MAX_BYTES:
             raise too_large(name)
-        data = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         what = "is a link that leads nowhere" if path.is_symlink() else "does not exist"
         raise RefusedError("missing", f"{name} {what}.") from None
@@ -68,7 +73,6 @@ def read_midi_counted(path: Path) -> tuple[Score, Counts]:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise RefusedError("unreadable", f"{name} cannot be read: {why}.") from None
-    return read_midi_bytes_counted(data, name)
 
 
 def read_midi_bytes(data: bytes, name: str) -> Score:

@@ -19,8 +19,8 @@ from diffmidi_core.music.scan import END, Scan
 
 _OFF_FIRST, _AS_WRITTEN, _OFF_LAST = range(3)
 """Events of one tick: a key is let go before it is struck again, unless it is struck and let go at once."""
-_FAR = 0x0FFFFFFF
-_NOTHING = b"\xff\x01\x00"
+FAR = 0x0FFFFFFF
+NOTHING = b"\xff\x01\x00"
 
 Written = tuple[int, int, int, bytes]
 """An event: tick, which goes first on a tick, where in the file, and its bytes."""
@@ -49,10 +49,10 @@ def rewritten(scan: Scan, division: int) -> Rewritten:
     A key that nothing lets go sounds to the end of its track, or a quarter note where the track ends as it is struck.
     """
     ticks, others = scan.ticks()
-    last = _last_ticks(scan, ticks, others)
+    last = last_ticks(scan, ticks, others)
     silences, unreleased, spare = silences_of(scan, ticks), 0, 0
     tracks = _unchanged(scan, ticks, others)
-    for (channel, pitch), streams in _streams(scan, ticks, others).items():
+    for (channel, pitch), streams in streams_of(scan, ticks, others).items():
         spare += settle(streams, silences.get(channel, ()))
         for track, stream in streams.items():
             for strike in stream:
@@ -79,14 +79,14 @@ def silences_of(scan: Scan, ticks: Column) -> dict[int, list[int]]:
     return {channel: sorted(found) for channel, found in told.items()}
 
 
-def _last_ticks(scan: Scan, ticks: Column, others: list[list[int]]) -> list[int]:
+def last_ticks(scan: Scan, ticks: Column, others: list[list[int]]) -> list[int]:
     """Of each track, when it ends."""
     last = np.array([max(found, default=0) for found in others], dtype=np.int64)
     np.maximum.at(last, scan.events.track, ticks)
     return [int(tick) for tick in last]
 
 
-def _streams(scan: Scan, ticks: Column, others: list[list[int]]) -> Streams:
+def streams_of(scan: Scan, ticks: Column, others: list[list[int]]) -> Streams:
     """What happens to each key, in the order of each track."""
     events = scan.events
     streams: Streams = defaultdict(lambda: defaultdict(list))
@@ -126,15 +126,15 @@ def _unchanged(scan: Scan, ticks: Column, others: list[list[int]]) -> list[list[
 def _body(events: list[Written], end: int) -> bytes:
     out, now = [], 0
     for tick, _, _, event in [*events, (max(end, events[-1][0] if events else 0), _OFF_LAST, 0, END)]:
-        while tick - now > _FAR:
-            out.append(_delta_time(_FAR) + _NOTHING)
-            now += _FAR
-        out.append(_delta_time(tick - now) + event)
+        while tick - now > FAR:
+            out.append(delta_time(FAR) + NOTHING)
+            now += FAR
+        out.append(delta_time(tick - now) + event)
         now = tick
     return b"".join(out)
 
 
-def _delta_time(ticks: int) -> bytes:
+def delta_time(ticks: int) -> bytes:
     told = [ticks & 127]
     while ticks := ticks >> 7:
         told.append(ticks & 127 | 128)

@@ -176,7 +176,7 @@ class Scan:
                 raise DamagedError("corrupt")
             first = data[at]
             if first >= 0xF0:
-                begin, at = at, _after_system(data, at, end)
+                begin, at = at, after_system(data, at, end)
                 is_meta = first == 0xFF
                 sysex |= not is_meta
                 is_end = is_meta and data[begin + 1] == END[1]
@@ -229,7 +229,7 @@ class Scan:
         return Lows(self.bytes)
 
 
-def _after_system(data: bytes, at: int, end: int) -> int:
+def after_system(data: bytes, at: int, end: int) -> int:
     """Where a meta event, a system exclusive or another system message ends, which begins at `at`."""
     kind = data[at]
     if kind in _SYSTEM:

@@ -127,8 +127,7 @@ class Manifest(_Stored):
     Attributes:
         step: the iteration that the weights are of.
         sampler, sample: how it draws unless it is asked otherwise.
-        length: tokens in a window.
-        bars: bars in a window at most, where its tokens are laid out in bars.
+        length, bars: tokens in a window, and bars at most, where its tokens are laid out in bars.
         lengths: of the music that it was trained on.
         typical: the tempo and the metre of that music, in which new pieces are played.
         weights: names the weights; an export has that of its checkpoint.
