@@ -75,12 +75,15 @@ def steered(
 
     from diffmidi_core.cli.drawing import plan, wrote
     from diffmidi_core.cli.stopping import drawing
+    from diffmidi_core.config import default_parts
     from diffmidi_core.draw.sample import copy_to
     from diffmidi_core.machine.build import check_parts
     from diffmidi_core.steer.draw import draw_takes
 
     planned = plan(model, options["checkpoint"], flags, assignments)
-    check_parts([("sampler", planned.request.sampler), *(("renderer", part) for part in planned.renderers)])
+    # A run that draws no pictures as it goes shows what is new nonetheless.
+    renderers = planned.renderers or ([] if "no_renderer" in flags else default_parts("renderer"))
+    check_parts([("sampler", planned.request.sampler), *(("renderer", part) for part in renderers)])
     draws = Path("draws")
     with drawing(draws):
         draw = draw_takes(
@@ -91,7 +94,7 @@ def steered(
             draws,
             command=command,
             name=options["name"],
-            renderers=planned.renderers,
+            renderers=renderers,
             alone=options["only_new"],
         )
     wrote(draw, copy_to(draw, out.expanduser()) if out else [], None)

@@ -15,6 +15,8 @@ from diffmidi_core.steer.patching import NewNotes, others, patched
 from diffmidi_core.steer.user_file import UserFile
 
 TOLD = "DIFFMIDI_TEST_DATA"
+EVERY = "DIFFMIDI_TEST_EVERY"
+"""Set to 1 for every file of the corpus, not one in 120."""
 
 DIVISION = 96
 
@@ -170,11 +172,8 @@ def _check(path: Path, rng: np.random.Generator) -> bool:
 
 
 @pytest.mark.skipif(TOLD not in os.environ, reason=f"the collections of files are found through {TOLD}")
-@pytest.mark.parametrize(
-    "every", [120, pytest.param(1, marks=pytest.mark.slow)], ids=["a few of the corpus", "all of the corpus"]
-)
-def test_every_file_of_the_corpus_keeps_what_is_kept(every: int) -> None:
-    files = sorted((Path(os.environ[TOLD]) / "corpus").rglob("*.mid"))[::every]
+def test_every_file_of_the_corpus_keeps_what_is_kept() -> None:
+    files = sorted((Path(os.environ[TOLD]) / "corpus").rglob("*.mid"))[:: int(os.environ.get(EVERY, "120"))]
     assert files
     assert all(_check(path, np.random.default_rng(number)) for number, path in enumerate(files))
 
