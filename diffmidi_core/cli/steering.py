@@ -38,7 +38,7 @@ def steering(function: F) -> F:
         CHECKPOINT,
         click.option("--candidates", type=click.IntRange(1), default=1, show_default=True, help="Write so many takes."),
         click.option("--steps", type=click.IntRange(1), help="Steps for a window of bars (default: the model's)."),
-        click.option("--upbeat", callback=_upbeat, metavar="1/4", help="The piece begins with an upbeat so long, bar 0."),
+        click.option("--upbeat", callback=_upbeat, metavar="1/4", help="It begins with an upbeat so long, bar 0."),
         click.option("--only-new", is_flag=True, help="Write the new notes alone as well, as NNN.new.mid."),
         click.option("--dry-run", is_flag=True, help="Only say what would be drawn and what is kept."),
         click.option("--name", metavar="NAME", help="Name of the draw (default: the next number)."),

@@ -95,9 +95,7 @@ class Hole:
         size = math.ceil(run / math.ceil(run / most))
         return range(waiting[0], waiting[0] + size)
 
-    def _drawn(
-        self, state: list[list[Cell]], chunk: range, window: int
-    ) -> Generator[Portion, Ids, set[int]]:
+    def _drawn(self, state: list[list[Cell]], chunk: range, window: int) -> Generator[Portion, Ids, set[int]]:
         """Draw bars of the hole in `state`; which of them are done."""
         parts = 2 * len(chunk) if self.order != "window" else 2
         part, done = 0, set[int]()

@@ -167,9 +167,7 @@ class DrawFolder:
         is_run = (above / "config.json").is_file() and (above / "checkpoints").is_dir()
         return above if self.path.parent.name == "draws" and is_run else None
 
-    def begin(
-        self, model: ModelReference, request: Request, precision: str = "auto", edit: Edit | None = None
-    ) -> None:
+    def begin(self, model: ModelReference, request: Request, precision: str = "auto", edit: Edit | None = None) -> None:
         """Write down what is asked. The record is there before any piece is, so that the folder is known for a draw."""
         self._append("")
         stored = StoredRequest(at=datetime.now(UTC), model=model, request=request, precision=precision, edit=edit)

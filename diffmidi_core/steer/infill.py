@@ -23,7 +23,6 @@ from diffmidi_core.steer.cells import Laid, lay_out
 from diffmidi_core.steer.patching import NewNotes, Patched, patched
 
 
-
 @dataclass(frozen=True)
 class Take:
     """One answer.

@@ -128,16 +128,16 @@ def _of_seconds(first: float, last: float | None, file: UserFile, bars: BarLines
     ends = np.array([first, whole if last is None else last]) * 1e6
     begin, end = np.ceil(clock.quarters(ends) * file.ticks - 1e-6).astype(np.int64).tolist()
     if begin >= end:
-        raise UsageError(f"seconds {first:g}-{last:g}: no tick of {file.name} is in this range, so nothing can be drawn.")
+        raise UsageError(
+            f"seconds {first:g}-{last:g}: no tick of {file.name} is in this range, so nothing can be drawn."
+        )
     return begin, end
 
 
 def _of_track(track: str, file: UserFile) -> list[int]:
     """The places of the parts of a number or a name."""
     numbers = [place for place, part in enumerate(file.parts) if not part.is_drum and str(part.number) == track]
-    named = [
-        place for place, part in enumerate(file.parts) if part.name.strip().casefold() == track.strip().casefold()
-    ]
+    named = [place for place, part in enumerate(file.parts) if part.name.strip().casefold() == track.strip().casefold()]
     found = numbers or named
     if not found:
         raise UsageError(f"{file.name} has no track '{track}'. It has {listed(file.parts)}.")

@@ -37,9 +37,7 @@ def new(*notes: tuple[int, int, int, int]) -> NewNotes:
 def told(file: UserFile) -> list[tuple[int, ...]]:
     """Part, onset, duration and pitch of each note."""
     notes = file.notes
-    return list(
-        zip(*(each.tolist() for each in (notes.part, notes.onset, notes.duration, notes.pitch)), strict=True)
-    )
+    return list(zip(*(each.tolist() for each in (notes.part, notes.onset, notes.duration, notes.pitch)), strict=True))
 
 
 RICH = midi(
@@ -108,7 +106,9 @@ def test_a_new_note_never_cuts_a_kept_one(
 
 
 def test_another_track_of_the_channel_is_not_cut_either() -> None:
-    file = UserFile(midi([(0, b"\x90\x3c\x40"), (96, b"\x80\x3c\x40")], [(0, b"\x90\x40\x40"), (9, b"\x80\x40\x40")]), "f")
+    file = UserFile(
+        midi([(0, b"\x90\x3c\x40"), (96, b"\x80\x3c\x40")], [(0, b"\x90\x40\x40"), (9, b"\x80\x40\x40")]), "f"
+    )
     answer = patched(file, np.zeros(2, dtype=bool), new((1, 20, 9, 60)))
     assert answer.left_out == 1
 
@@ -123,7 +123,9 @@ def test_a_key_that_was_let_go_by_being_struck_again_still_is() -> None:
 
 
 def test_all_notes_off_ends_a_new_note() -> None:
-    file = UserFile(midi([(0, b"\x90\x3c\x40"), (30, b"\xb0\x7b\x00"), (60, b"\x90\x40\x40"), (9, b"\x80\x40\x40")]), "f")
+    file = UserFile(
+        midi([(0, b"\x90\x3c\x40"), (30, b"\xb0\x7b\x00"), (60, b"\x90\x40\x40"), (9, b"\x80\x40\x40")]), "f"
+    )
     answer = patched(file, np.zeros(2, dtype=bool), new((0, 10, 60, 70)))
     assert (0, 10, 20, 70) in told(UserFile(answer.data, "again"))
 
@@ -166,7 +168,9 @@ def _check(path: Path, rng: np.random.Generator) -> bool:
     rows = tuple(each[~removed] for each in (old.onset, old.end, old.pitch, old.velocity))
     kept = list(zip(*(each.tolist() for each in rows), strict=True))
     put = answer.new
-    added = zip(*(each.tolist() for each in (put.onset, put.onset + put.duration, put.pitch, put.velocity)), strict=True)
+    added = zip(
+        *(each.tolist() for each in (put.onset, put.onset + put.duration, put.pitch, put.velocity)), strict=True
+    )
     assert found == sorted([*kept, *added]), path
     return True
 
