@@ -27,7 +27,7 @@ STEPS = 20
 def build(name: str, size: str, positions: int, device: str) -> Process:
     torch.manual_seed(0)
     process: Process = find("process", name).build(
-        tokenizer=find("tokenizer", "mmm").build(),
+        tokenizer=find("tokenizer", "mmm").build({"layout": "aligned"}),
         backbone=find("backbone", "bert").build({"size": size}, length=positions),
         schedule=find("schedule", FAMILIES[name]).build(),
     )

@@ -34,7 +34,7 @@ BATCH, LENGTH, ROWS = 32, 128, 500
 
 def write(folder: Path, pieces: int, notes: int) -> None:
     """`pieces` of about `notes` random notes each, the same for the same numbers."""
-    tokenizer, random = find("tokenizer", "mmm").build(), np.random.default_rng(0)
+    tokenizer, random = find("tokenizer", "mmm").build({"layout": "aligned"}), np.random.default_rng(0)
     types, kinds = tokenizer.grammar.types, tokenizer.grammar.type_of
     lists = pa.list_(pa.int32())
     schema = pa.schema(
@@ -79,7 +79,7 @@ def opening(folder: Path) -> dict[str, float]:
         memory = psutil.Process().memory_info()
         return (memory.rss - memory.shared) / 2**20
 
-    tokenizer = find("tokenizer", "mmm").build()
+    tokenizer = find("tokenizer", "mmm").build({"layout": "aligned"})
     before, begun = held(), time.perf_counter()
     augment = Augmentation(AugmentConfig(transpose=5), tokenizer)
     dataset = TokenDataset(folder, tokenizer, length=LENGTH, augment=augment)
@@ -115,7 +115,7 @@ def waiting(folder: Path, backbone: str, steps: int) -> dict[str, float]:
     from diffmidi_core.train.feed import Feed
     from diffmidi_core.train.optimiser import Ema, make_optimiser
 
-    tokenizer = find("tokenizer", "mmm").build()
+    tokenizer = find("tokenizer", "mmm").build({"layout": "aligned"})
     augment = Augmentation(AugmentConfig(transpose=5), tokenizer)
     dataset = TokenDataset(folder, tokenizer, length=LENGTH, augment=augment)
     process = find("process", "gaussian").build(

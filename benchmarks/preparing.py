@@ -41,7 +41,7 @@ from pathlib import Path
 from diffmidi_core.data.prepare import Choices, prepare
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.registry import find
-source, tokenizer = find("source", "folder").build(data=sys.argv[1]), find("tokenizer", "mmm").build()
+source, tokenizer = find("source", "folder").build(data=sys.argv[1]), find("tokenizer", "mmm").build({"layout": "aligned"})
 begun = time.perf_counter()
 report = prepare(source, tokenizer, Path(sys.argv[1], "data"), Choices(heldout=0.1), hooks=Hooks())
 spent = time.perf_counter() - begun
@@ -123,7 +123,7 @@ def cpu_seconds() -> float:
 
 
 def parts(music: Path) -> tuple[Source, Tokenizer]:
-    return find("source", "folder").build(data=str(music)), find("tokenizer", "mmm").build()
+    return find("source", "folder").build(data=str(music)), find("tokenizer", "mmm").build({"layout": "aligned"})
 
 
 def prepared(music: Path, out: Path, workers: int) -> None:

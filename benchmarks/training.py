@@ -80,7 +80,7 @@ def goes_with(process: str, kind: str) -> str:
 def build_process(backbone: str, size: str, length: int, device: str, name: str = "masked") -> Process:
     torch.manual_seed(0)
     process: Process = find("process", name).build(
-        tokenizer=find("tokenizer", "mmm").build(),
+        tokenizer=find("tokenizer", "mmm").build({"layout": "aligned"}),
         backbone=find("backbone", backbone).build({"size": size}, length=length + 2),
         schedule=find("schedule", goes_with(name, "schedule")).build(),
     )

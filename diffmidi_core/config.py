@@ -14,13 +14,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from diffmidi_core.declaration import WINDOW, TokenizerDeclaration
-from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
+from diffmidi_core.declaration import WINDOW
+from diffmidi_core.errors import BrokenPluginError, UsageError
+from diffmidi_core.fitting import check_process, check_sampler, steps_of, windows_of
 from diffmidi_core.layers import Layers, assignments_of, one_end
 from diffmidi_core.presets import DEFAULT, Parts, began_from, chosen_parts, default_names, lay_under
-from diffmidi_core.registry import find, offers, source_of
-from diffmidi_core.sections import BARS, LARGEST_SEED, flagged
+from diffmidi_core.registry import find, source_of
+from diffmidi_core.sections import BARS, BATCH, LARGEST_SEED, LONG, flagged
 from diffmidi_core.sections import AugmentConfig as AugmentConfig
+from diffmidi_core.sections import ConditionConfig as ConditionConfig
 from diffmidi_core.sections import EvaluateConfig as EvaluateConfig
 from diffmidi_core.sections import Part as Part
 from diffmidi_core.sections import PrepareConfig as PrepareConfig
@@ -74,6 +76,7 @@ class RunConfig(BaseModel):
     )
     prepare: PrepareConfig = PrepareConfig()
     augment: AugmentConfig = AugmentConfig()
+    condition: ConditionConfig = ConditionConfig()
     train: TrainConfig = TrainConfig()
     sample: SampleConfig = SampleConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
@@ -142,14 +145,20 @@ def resolve(
     if "source" not in tree:
         data = tree.get("data")
         tree["source"] = {"name": source_of(None if data is None else str(data))}
-    if "length" not in tree and "tokenizer" in kinds:
-        tree["length"] = _window_of(tree["tokenizer"], assignments_of(assignments).get("tokenizer", {}))
+    without = ""
+    if "tokenizer" in kinds:
+        window, without = windows_of(tree["tokenizer"], assignments_of(assignments).get("tokenizer", {}))
+        tree.setdefault("length", window)
     config = _validated(tree)
+    if config.length > LONG and "batch_size" not in config.train.model_fields_set:
+        config = config.model_copy(update={"train": config.train.model_copy(update={"batch_size": BATCH // 2})})
     if "sampler" in kinds and "steps" not in config.sample.model_fields_set:
-        steps = steps_of(config.sampler, config.length)
+        steps = steps_of(config.sampler, config.length, by_bars=bool(without))
         config = config.model_copy(update={"sample": config.sample.model_copy(update={"steps": steps})})
     config = _validated(_assigned(config.model_dump(mode="json"), assignments_of(assignments)))
     config = _with_all_options(config, kinds)
+    if {"tokenizer", "process"} <= set(kinds):
+        check_process(config.tokenizer, config.process)
     if {"process", "sampler"} <= set(kinds):
         check_sampler(config.process, config.sampler, steps=config.sample.steps, length=config.length)
     return config.model_copy(update={"origin": layers.origins(config.model_dump(mode="json"))})
@@ -169,31 +178,6 @@ def read_config(content: Any, where: object) -> RunConfig:
         raise UsageError(f"{where} is not the config of a run: {_sentence(mistake)}") from None
 
 
-def steps_of(sampler: Part, length: int) -> int:
-    """How many steps a sampler takes for windows of `length` tokens unless it is told."""
-    declaration = find("sampler", sampler.spec).sampler()
-    if declaration.steps is not None:
-        return declaration.steps
-    return length if declaration.step_per_token else SampleConfig().steps
-
-
-def check_sampler(process: Part, sampler: Part, *, steps: int, length: int) -> None:
-    """Raises UsageError where a sampler cannot draw from a process, or not in so few steps."""
-    family, drawing = find("process", process.spec).process().family, find("sampler", sampler.spec).sampler()
-    if family != drawing.family:
-        usable = [offer for offer in offers("sampler") if offer.problem() is None]
-        fitting = ", ".join(offer.spelling for offer in usable if offer.sampler().family == family)
-        raise UsageError(
-            f"sampler '{sampler.name}' samples {drawing.family} processes, and process "
-            f"'{process.name}' is {family}: choose another --sampler ({fitting or 'none fits'})."
-        )
-    if drawing.step_per_token and steps < length:
-        raise UsageError(
-            f"sampler '{sampler.name}' takes one step a token, and {steps} steps are fewer than the {length} tokens "
-            f"of a window: choose --steps {length}, or a model of a smaller --length."
-        )
-
-
 def filled(kind: str, part: Part) -> Part:
     """The part with its package, version, fingerprint and all of its options.
 
@@ -210,18 +194,6 @@ def filled(kind: str, part: Part) -> Part:
         fingerprint=offer.fingerprint(options),
         options=options,
     )
-
-
-def _window_of(part: Any, assigned: Mapping[str, Any]) -> int:
-    """The tokens in a window that suit a tokenizer; WINDOW where it cannot be used, which is reported on its own."""
-    try:
-        part = Part.model_validate(part)
-        offer = find("tokenizer", part.spec)
-        declaration = offer.load()
-        options = offer.options(declaration.options.merged(part.options, assigned))
-    except (DiffmidiError, ValidationError):
-        return WINDOW
-    return declaration.window(options) if isinstance(declaration, TokenizerDeclaration) else WINDOW
 
 
 def _goes_with(tree: Mapping[str, Any]) -> Mapping[str, str]:

@@ -96,9 +96,11 @@ class TokenizerDeclaration(Declaration):
 
     Args:
         window: its options to the tokens in a window, where a run does not say: `Tokenizer.window` of what is built.
+        without_plan: its options to the `-o` with which it has no `Tokenizer.plan`, where they give it one; else "".
     """
 
     window: Callable[[Any], int] = lambda options: WINDOW
+    without_plan: Callable[[Any], str] = lambda options: ""
 
 
 @dataclass(frozen=True)
@@ -109,10 +111,12 @@ class ProcessDeclaration(Declaration):
         family: the family of mathematics it belongs to; samplers of that family can draw from it.
         goes_with: the parts that a run takes with it unless it names others, kind to name, such as {"sampler": "ddpm"};
             a kind that is left out is the default run's.
+        plans: whether it can do with tokens that have a plan of bars (`Tokenizer.plan`).
     """
 
     family: str | None = None
     goes_with: Mapping[str, str] = field(default_factory=dict)
+    plans: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,19 +127,23 @@ class SamplerDeclaration(Declaration):
         family: the family of processes it can draw from.
         steps: how many steps a run draws with unless it says so; None: one for each token of a window where it needs
             that, else the default of `sample.steps`.
+        steps_by_bars: the same for tokens that have a plan of bars, of which a window is drawn in several portions that
+            share these steps; None: as without.
         step_per_token: whether it takes a step for each token it draws, and refuses to do with fewer.
 
-    Raises ValueError where `steps` is less than 1.
+    Raises ValueError where `steps` or `steps_by_bars` is less than 1.
     """
 
     family: str | None = None
     steps: int | None = None
+    steps_by_bars: int | None = None
     step_per_token: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.steps is not None and self.steps < 1:
-            raise ValueError(f"steps is 1 or more, or None, not {self.steps!r}")
+        for name in ("steps", "steps_by_bars"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise ValueError(f"{name} is 1 or more, or None, not {value!r}")
 
 
 @dataclass(frozen=True)
@@ -159,6 +167,10 @@ class MetricDeclaration(Declaration):
             raise ValueError(f"better is 'lower', 'higher' or '', not {self.better!r}")
 
 
+SETTINGS = ("train", "sample")
+"""Sections of a config that a preset may set, beside parts."""
+
+
 @dataclass(frozen=True)
 class Preset(Described):
     """A named set of parts and of their options, which `--preset NAME` lays under everything else that is chosen.
@@ -167,7 +179,8 @@ class Preset(Described):
         summary: one line for `diffmidi plugins` and for the help of --preset.
         parts: what it sets, as a config file has it: {"process": {"name": "masked", "options": {"neighbours": 8}},
             "metrics": [{"name": "bound_bpw"}]}. An option that is left out is the part's own default; a kind that is
-            left out is the default preset's.
+            left out is the default preset's. Sections "train" and "sample" may stand beside them, as in
+            {"train": {"iterations": 400}}.
 
     Raises ValueError where `parts` sets no process, or is no mapping of kinds to parts.
     """
@@ -179,6 +192,8 @@ class Preset(Described):
         if not (isinstance(process, Mapping) and isinstance(process.get("name"), str)):
             raise ValueError("the parts of a preset name at least its process: {'process': {'name': ...}}")
         for kind, chosen in self.parts.items():
+            if kind in SETTINGS and isinstance(chosen, Mapping):
+                continue
             for part in chosen if isinstance(chosen, list | tuple) else (chosen,):
                 if not (isinstance(part, Mapping) and set(part) <= {"name", "package", "options"} and "name" in part):
                     raise ValueError(f"{kind} of a preset is {{'name': ..., 'options': {{...}}}}, not {part!r}")

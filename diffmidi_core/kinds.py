@@ -23,14 +23,17 @@ class Kind:
     Attributes:
         name: as it is called on the command line.
         group: its entry points.
-        contract: what its classes are subclasses of; "" for presets, which have no class.
+        contract: what its classes are subclasses of; "" for presets and models, which have no class.
         declaration: what its entry points name.
+        folder: of models, whose entry points name a package: the folder in it that is all there is to read. Nothing of
+            the package is imported.
     """
 
     name: str
     group: str
     contract: str
     declaration: type[Described] = Declaration
+    folder: str = ""
 
 
 KINDS: Mapping[str, Kind] = {
@@ -46,5 +49,6 @@ KINDS: Mapping[str, Kind] = {
         Kind("renderer", "diffmidi.renderers", "diffmidi_core.contracts.renderer:Renderer"),
         Kind("hook", "diffmidi.hooks", "builtins:object"),
         Kind("preset", "diffmidi.presets", "", Preset),
+        Kind("model", "diffmidi.models", "", Described, folder="model"),
     )
 }

@@ -9,6 +9,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from diffmidi_core.declaration import SETTINGS
 from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
 from diffmidi_core.registry import find, offers
 
@@ -31,6 +32,7 @@ def default_names() -> dict[str, Any]:
         if isinstance(chosen, Mapping)
         else [{"name": str(part["name"])} for part in chosen]
         for kind, chosen in parts_of(DEFAULT).items()
+        if kind not in SETTINGS
     }
 
 
@@ -78,6 +80,10 @@ def chosen_parts(tree: dict[str, Any], *, process: str | None, asked: bool) -> P
 def lay_under(tree: dict[str, Any], parts: Parts) -> None:
     """What a config `tree` has not chosen yet becomes the preset's: parts, and options where the part is the same."""
     for kind, part in parts.items():
+        if kind in SETTINGS:
+            chosen = tree.get(kind) or {}
+            tree[kind] = {**part, **chosen} if isinstance(chosen, Mapping) else chosen
+            continue
         chosen = tree.setdefault(kind, _bare(part))
         if isinstance(part, Mapping) and isinstance(chosen, dict) and chosen.get("name") == part["name"]:
             chosen["options"] = {**copy.deepcopy(dict(part.get("options", {}))), **(chosen.get("options") or {})}
@@ -93,7 +99,7 @@ def _bare(part: Any) -> Any:
 def departures(config: Mapping[str, Any]) -> Sequence[str] | None:
     """Where a whole config departs from the preset it began from: dotted names of its parts and their options.
 
-    Lists of parts are not compared. None where that preset is not installed here.
+    Lists of parts are not compared, nor how long it was trained. None where that preset is not installed here.
     """
     try:
         parts = parts_of(config.get("preset"))
@@ -101,7 +107,7 @@ def departures(config: Mapping[str, Any]) -> Sequence[str] | None:
         return None
     found = []
     for kind, part in parts.items():
-        if not isinstance(part, Mapping):
+        if kind in SETTINGS or not isinstance(part, Mapping):
             continue
         if config[kind]["name"] != part["name"]:
             found.append(kind)

@@ -13,15 +13,13 @@ import importlib
 import inspect
 import json
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from email.message import Message
 from functools import cache
-from importlib.metadata import Distribution, EntryPoint, entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -36,7 +34,8 @@ from diffmidi_core.declaration import (
     SourceDeclaration,
 )
 from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
-from diffmidi_core.kinds import KINDS
+from diffmidi_core.kinds import KINDS, Kind
+from diffmidi_core.packages import exists, folder_of, origin_of, summary_of
 from diffmidi_core.sections import BUILTIN_PACKAGE
 from diffmidi_core.wording import describe_all, did_you_mean, short
 
@@ -64,7 +63,12 @@ class Offer:
         return self.name if self.package == BUILTIN_PACKAGE else f"{self.package}:{self.name}"
 
     def described(self) -> Described:
-        """Import what the entry point names (light), a part's declaration or a preset. Raises BrokenPluginError."""
+        """Import what the entry point names (light), a part's declaration or a preset. Raises BrokenPluginError.
+
+        Of a model nothing is imported: its one line is its package's own.
+        """
+        if KINDS[self.kind].folder:
+            return Described(summary_of(self.package))
         try:
             found = EntryPoint(self.name, self.target, KINDS[self.kind].group).load()
         except (Exception, SystemExit) as error:
@@ -100,6 +104,15 @@ class Offer:
             raise TypeError(f"a {self.kind} is not declared by {kind.__name__}.")
         return found
 
+    def folder(self) -> Path:
+        """Where the files of a model lie, found without importing its package. Raises BrokenPluginError."""
+        package = folder_of(self.target)
+        if package is None:
+            raise self._broken(f"there is no package {self.target}")
+        if not (found := package / KINDS[self.kind].folder).is_dir():
+            raise self._broken(f"its package has no folder {found}")
+        return found
+
     def takes(self, data: str) -> bool:
         """Whether a source claims what is given as --data; one that cannot be loaded claims nothing."""
         with suppress(BrokenPluginError):
@@ -117,6 +130,8 @@ class Offer:
     def problem(self) -> str | None:
         """Why this offer cannot be used, or None. Imports the declaration, never the implementation."""
         try:
+            if KINDS[self.kind].folder:
+                self.folder()
             declaration = self.described()
             if not isinstance(declaration, Declaration):
                 return None
@@ -124,7 +139,7 @@ class Offer:
         except BrokenPluginError as error:
             return str(error)
         module = declaration.implementation.partition(":")[0]
-        return None if _exists(module) else str(self._broken(f"its implementation {module} does not exist"))
+        return None if exists(module) else str(self._broken(f"its implementation {module} does not exist"))
 
     def fingerprint(self, options: Mapping[str, Any]) -> str:
         """Names the part's class and its options: 16 hex digits."""
@@ -185,7 +200,7 @@ class Offer:
             ) from error
 
     def _check_needs(self, declaration: Declaration) -> None:
-        missing = [module for module in declaration.needs if not _exists(module)]
+        missing = [module for module in declaration.needs if not exists(module)]
         if missing:
             are = "which is" if len(missing) == 1 else "which are"
             raise self._broken(f"it needs {', '.join(missing)}, {are} not installed")
@@ -196,26 +211,13 @@ class Offer:
 
 @cache
 def _installed() -> Mapping[str, tuple[Offer, ...]]:
-    everything, origin = entry_points(), cache(_origin)
-    return {
-        kind.name: tuple(
-            sorted(
-                {
-                    Offer(kind.name, entry.name, *origin(entry.dist), entry.value)
-                    for entry in everything.select(group=kind.group)
-                },
-                key=_order,
-            )
-        )
-        for kind in KINDS.values()
-    }
+    everything, origin = entry_points(), cache(origin_of)
 
+    def of(kind: Kind) -> set[Offer]:
+        entries = everything.select(group=kind.group)
+        return {Offer(kind.name, entry.name, *origin(entry.dist), entry.value) for entry in entries}
 
-def _origin(distribution: Distribution | None) -> tuple[str, str]:
-    """Name and version of a package; its metadata are parsed anew whenever they are asked for."""
-    metadata = Message() if distribution is None else cast(Message, distribution.metadata)
-    # A half-removed package has entry points but no name or version any more.
-    return str(metadata.get("Name", "unknown")), str(metadata.get("Version", "(no version)"))
+    return {kind.name: tuple(sorted(of(kind), key=_order)) for kind in KINDS.values()}
 
 
 def _order(offer: Offer) -> tuple[object, ...]:
@@ -306,19 +308,3 @@ def check_options(offer: Offer, model: type[Options], values: Mapping[str, Any])
 def _resolve(target: str) -> Any:
     module, _, attribute = target.partition(":")
     return getattr(importlib.import_module(module), attribute)
-
-
-def _exists(module: str) -> bool:
-    """Whether the import system finds it. Unlike importlib.util.find_spec this imports no package above it."""
-    path, name = None, ""
-    for part in module.split("."):
-        name = f"{name}.{part}" if name else part
-        try:
-            specs = (finder.find_spec(name, path) for finder in sys.meta_path)
-            spec = next((spec for spec in specs if spec is not None), None)
-        except Exception:
-            spec = None
-        if spec is None:
-            return False
-        path = spec.submodule_search_locations or []
-    return True

@@ -24,6 +24,7 @@ gives the part its name (`slope = "acme_midi.declarations:slope"` under `diffmid
 | renderer | diffmidi.renderers | diffmidi.api.renderer | Declaration |
 | hook (a listener) | diffmidi.hooks | diffmidi.api.hook | Declaration |
 | preset | diffmidi.presets | none: a preset is its declaration | Preset |
+| model | diffmidi.models | diffmidi.api.model | nothing: it is the folder `model/` of a package |
 
 Errors that a part raises are sentences for the user: DiffmidiError; UsageError for a wrong request; RefusedError for
 one piece of music that is left out while the others go on. `diffmidi plugins check NAME-OF-YOUR-DISTRIBUTION` runs

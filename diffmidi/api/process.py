@@ -27,6 +27,9 @@ A process of its own is put together from the same parts. `TokenDiffusion` corru
 `Corruption` (q: drawn, its probabilities, its posterior), how times are drawn (`spread_times`), and an `objective`.
 `TokenHead` is what is round a backbone, `Support` what the grammar lets stand where. examples/uniform-noise is one.
 
+One that is `Labelled` too (first among its bases) can be trained with labels and asked for them: its network passes
+what enters the backbone through `with_labels(hidden, seen.condition)`; nothing changes where there are no labels.
+
 It is declared by a ProcessDeclaration, whose `family` names the samplers that can draw from it.
 
 Checks of the conformance kit, besides those of every kind: check_loss_is_a_scalar_to_learn_from,
@@ -46,8 +49,17 @@ from diffmidi_core.diffusion.autoregressive_process import AutoregressiveProcess
 from diffmidi_core.diffusion.categorical import draw_uniform
 from diffmidi_core.diffusion.corruption import Corruption
 from diffmidi_core.diffusion.gaussian_diffusion import GaussianDiffusion
-from diffmidi_core.diffusion.groups import Groups, Seen, Stand, StandEmbedding, places_of, places_of_groups
+from diffmidi_core.diffusion.groups import (
+    Groups,
+    Seen,
+    Stand,
+    StandEmbedding,
+    places_of,
+    places_of_groups,
+    side_by_side,
+)
 from diffmidi_core.diffusion.kl import normal_kl
+from diffmidi_core.diffusion.labels import Labelled
 from diffmidi_core.diffusion.levels import GaussianLevels
 from diffmidi_core.diffusion.masked_diffusion import MaskedDiffusion
 from diffmidi_core.diffusion.neighbours import Neighbours
@@ -69,6 +81,7 @@ __all__ = [
     "GaussianDiffusion",
     "GaussianLevels",
     "Groups",
+    "Labelled",
     "MaskedDiffusion",
     "Neighbours",
     "NoiseSchedule",
@@ -92,6 +105,7 @@ __all__ = [
     "posterior_mean",
     "predicted_noise",
     "q_sample",
+    "side_by_side",
     "spread_times",
     "time_embedding",
     "uniform_levels",

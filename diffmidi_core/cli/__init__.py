@@ -21,6 +21,7 @@ COMMANDS = {
     "prepare": "Turn music into a token dataset.",
     "train": "Train the run's model.",
     "sample": "Draw new music.",
+    "labels": "List what a model can be asked for.",
     "infill": "Draw part of a MIDI file anew.",
     "continue": "Write more bars behind a MIDI file.",
     "evaluate": "Measure the model and its music.",
@@ -30,6 +31,7 @@ COMMANDS = {
     "push": "Publish the model on the Hugging Face Hub.",
     "compare": "Show runs side by side.",
     "text": "Show a piece as tokens, or write tokens back as MIDI.",
+    "models": "List the installed models, which are taken by name.",
     "plugins": "List, show and check the installed parts.",
 }
 """Name to one-liner; NAME itself is the function `command` in cli/NAME.py (NAME_ where Python has NAME for itself)."""

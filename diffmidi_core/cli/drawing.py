@@ -13,12 +13,14 @@ import click
 from diffmidi_core.cli.options import warned
 from diffmidi_core.config import default_parts, filled
 from diffmidi_core.errors import DiffmidiError, UsageError
+from diffmidi_core.fitting import without_plan
 from diffmidi_core.layers import assignments_of
 from diffmidi_core.numbers import counted
 from diffmidi_core.registry import find
 from diffmidi_core.request import Request, requested
 from diffmidi_core.saved.draw import DrawFolder
 from diffmidi_core.saved.folder import RunFolder
+from diffmidi_core.saved.installed import model_at
 from diffmidi_core.saved.manifest import Which, is_run, read_model, steps
 from diffmidi_core.sections import Part
 
@@ -32,7 +34,7 @@ class Plan:
     """A draw before it begins.
 
     Attributes:
-        folder: the run, or the exported model.
+        folder: the run, or the exported model, an installed one's perhaps.
         which: the checkpoint; None where it is an exported model.
         run: the folder as a run; None where it is an exported model.
         request: what is asked.
@@ -69,11 +71,19 @@ class Plan:
 
 def plan(model: Path, which: Which, flags: Mapping[str, Any], assignments: Sequence[str]) -> Plan:
     """What is to be drawn, checked before torch is imported. Raises DiffmidiError."""
-    folder = model.expanduser()
+    folder = model_at(model)
     manifest = read_model(folder, which, warned)
     run = RunFolder(folder) if is_run(folder) else None
     below = Request(**manifest.sample.model_dump(), sampler=manifest.sampler)
-    request = requested(below, flags, assignments, process=manifest.process, window=manifest.length)
+    request = requested(
+        below,
+        flags,
+        assignments,
+        process=manifest.process,
+        window=manifest.length,
+        by_bars=bool(without_plan(manifest.tokenizer)),
+        labels=manifest.labels,
+    )
     return Plan(
         folder,
         manifest.step if run else which,
@@ -89,7 +99,7 @@ def going_on(
     model: Path, name: str | None, flags: Mapping[str, Any], assignments: Sequence[str]
 ) -> tuple[Plan, DrawFolder]:
     """What is left of a draw that was stopped: what was asked for then, of the very weights. Raises DiffmidiError."""
-    folder = model.expanduser()
+    folder = model_at(model)
     run = RunFolder(folder) if is_run(folder) else None
     draw = DrawFolder.unfinished(run.draws if run else Path("draws"), name)
     stored = draw.request()

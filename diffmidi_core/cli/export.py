@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @click.option("--to", type=UserPath(), metavar="FOLDER", help="A new folder (default: RUN/export).")
 @CHECKPOINT
 @LICENSE
-def command(run: Path, to: Path | None, checkpoint: Which, license: str | None) -> None:
+@click.option("--name", help="What its card tells others to load it by: user/name, or an installed model's name.")
+@click.option("--half", is_flag=True, help="Store weights in 16 bits: half as large, and hardly different.")
+def command(run: Path, to: Path | None, checkpoint: Which, license: str | None, name: str | None, half: bool) -> None:
     """Write the run's model as a folder that others can open: weights, tokenizer and a model card.
 
     In Python, `diffmidi.Pipeline.from_pretrained(FOLDER)` opens it.
@@ -30,5 +32,5 @@ def command(run: Path, to: Path | None, checkpoint: Which, license: str | None) 
 
     from diffmidi_core.publish.export import export
 
-    written = export(folder, to or run / "export", which=checkpoint, license=license, tell=warned)
+    written = export(folder, to or run / "export", which=checkpoint, license=license, name=name, half=half, tell=warned)
     click.echo(f"Wrote {written}: README.md is its card, to be read before it is shared.")

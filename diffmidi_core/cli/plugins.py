@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from diffmidi_core.cli.tables import new_console, new_table
 from diffmidi_core.errors import BrokenPluginError, DiffmidiError
 from diffmidi_core.numbers import better_text
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
     from diffmidi_core.declaration import Described
     from diffmidi_core.registry import Offer
 
@@ -39,24 +37,24 @@ def show(kind: str, name: str) -> None:
     """Explain what a part is and what can be set: `diffmidi plugins show backbone bert`."""
     from rich.text import Text
 
-    from diffmidi_core.declaration import Preset
+    from diffmidi_core.declaration import Declaration
     from diffmidi_core.registry import find
 
     offer = find(kind, name)
     declaration = offer.described()
-    console = _console()
+    console = new_console()
     console.print(Text.assemble((f"{offer.kind} {offer.name}", "bold"), f": {declaration.summary}"))
     for name, value in _facts(offer, declaration):
         console.print(Text(f"{name:<16}{value}"))
-    if isinstance(declaration, Preset):
-        return
     if (problem := offer.problem()) is not None:
         raise BrokenPluginError(problem)
+    if not isinstance(declaration, Declaration):
+        return
     options = _options(offer)
     if not options:
         console.print(Text("It has no options."))
         return
-    table = _table("option", "type", "default", "bounds", "meaning")
+    table = new_table("option", "type", "default", "bounds", "meaning")
     for row in options:
         table.add_row(*(Text(cell) for cell in row))
     console.print()
@@ -75,9 +73,12 @@ def _facts(offer: Offer, declaration: Described) -> Iterator[tuple[str, str]]:
         ProcessDeclaration,
         SamplerDeclaration,
     )
+    from diffmidi_core.kinds import KINDS
     from diffmidi_core.layers import flat
 
     yield "package", offer.origin
+    if KINDS[offer.kind].folder and offer.problem() is None:
+        yield "folder", str(offer.folder())
     if isinstance(declaration, Declaration):
         yield "implementation", declaration.implementation
     if isinstance(declaration, ProcessDeclaration | SamplerDeclaration) and declaration.family:
@@ -144,7 +145,7 @@ def _row(offer: Offer) -> dict[str, str | None]:
 def _print_list(rows: Iterable[Mapping[str, str | None]]) -> None:
     from rich.text import Text
 
-    table = _table("kind", "name", "package", "version", "state", "summary")
+    table = new_table("kind", "name", "package", "version", "state", "summary")
     kind, reasons = None, []
     for row in rows:
         style = "red" if row["why"] else ""
@@ -157,7 +158,7 @@ def _print_list(rows: Iterable[Mapping[str, str | None]]) -> None:
         kind = row["kind"]
         if row["why"]:
             reasons.append(row["why"])
-    console = _console()
+    console = new_console()
     console.print(table)
     for reason in reasons:
         console.print()
@@ -230,22 +231,6 @@ def _bounds(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
 def _resolved(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
     reference = field.get("$ref", "").removeprefix("#/$defs/")
     return {**definitions.get(reference, {}), **field} if reference else field
-
-
-def _table(*headings: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold", no_wrap=heading in ("kind", "name", "option", "state"))
-    return table
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    return Console(highlight=False)
 
 
 def _one_line(error: Exception) -> str:

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 @CHECKPOINT
 @LICENSE
 def command(run: Path, name: str, private: bool, checkpoint: Which, license: str | None) -> None:
-    """Publish the model of RUN, or a folder that `diffmidi export` wrote, on the Hugging Face Hub.
+    """Publish the model of RUN, of a folder that `diffmidi export` wrote, or an installed one, on the Hugging Face Hub.
 
     Of such a folder only what `export` wrote is published, its card as you have edited it.
 
     Log in first: `hf auth login`. In Python, `Pipeline.from_pretrained("USER/NAME")` opens it anywhere.
     """
     from diffmidi_core.publish.hub import publish
+    from diffmidi_core.saved.installed import model_at
 
-    url = publish(run, name, which=checkpoint, private=private, license=license, tell=warned)
+    url = publish(model_at(run), name, which=checkpoint, private=private, license=license, tell=warned)
     click.echo(f"Published: {url}")

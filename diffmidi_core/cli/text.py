@@ -133,7 +133,7 @@ def _lines(tokenizer: Tokenizer, ids: Ids) -> list[str]:
 
 
 def _cells(tokenizer: Tokenizer, ids: Ids, tokens: list[str]) -> list[str]:
-    """A head and its notes on each line, groups in columns of one width; an empty line before each bar but the first."""
+    """A head and its notes on each line, heads in columns; an empty line before each bar but the first."""
     grammar, size = tokenizer.grammar, tokenizer.group
     heads = [grammar.types[kind] in tokenizer.plan for kind in grammar.type_of[ids[::size]]]
     groups = [tokens[begin : begin + size] for begin in range(0, len(tokens), size)]
@@ -171,7 +171,7 @@ def _write_midi(tokenizer: Tokenizer, file: Path, out: Path | None) -> None:
     score = tokenizer.decode(ids, timeline)
     write_midi(score, target)
     if faults := tokenizer.faults(ids):
-        click.echo(f"{faults} of the {len(ids)} tokens stand where the grammar does not allow them.", err=True)
+        click.echo(f"{counted(faults, 'fault')} in the grammar of {counted(len(ids), 'token')}.", err=True)
     click.echo(f"Wrote {printable(target)}: {counted(notes, 'note')}{_played(score)}.")
 
 

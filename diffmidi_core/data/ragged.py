@@ -57,11 +57,11 @@ class ArrowFile:
         return np.concatenate(columns) if columns else np.zeros((0, 2), dtype=np.uint64)
 
     def value(self, name: str, row: int) -> Any:
-        """One value of a column of text. Raises DiffmidiError where it is damaged."""
+        """One value of a column, as Python has it. Raises DiffmidiError where it is damaged."""
         import pyarrow as pa
 
         batch = int(np.searchsorted(self._rows_before, row, side="right")) - 1
-        value = self.columns(name, pa.types.is_string)[batch].slice(row - int(self._rows_before[batch]), 1)
+        value = self.columns(name, lambda kind: True)[batch].slice(row - int(self._rows_before[batch]), 1)
         try:
             value.validate(full=True)
         except pa.ArrowInvalid:

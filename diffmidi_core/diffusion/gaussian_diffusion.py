@@ -35,6 +35,7 @@ class GaussianDiffusion(Process):
             of noise, √(1−ᾱ_0), as Diffusion-LM does.
         typed: leave out of every softmax the tokens whose type cannot stand at their position (`Support`); [CLS] and
             [SEP], which follow from the number of tokens, then stand where they stand, and nothing else does.
+        group: how many tokens make a position of the backbone.
     """
 
     self_conditioned = False
@@ -51,9 +52,12 @@ class GaussianDiffusion(Process):
         steps: int,
         start_std: float | None = None,
         typed: bool = False,
+        group: int = 1,
     ) -> None:
         super().__init__(options, tokenizer=tokenizer, backbone=backbone, schedule=schedule)
-        self.support = Support(tokenizer.grammar, backbone.length) if typed else None
+        self.group = group
+        length = backbone.length if group == 1 else group * backbone.length + 2
+        self.support = Support(tokenizer.grammar, length) if typed else None
         self.levels = GaussianLevels.from_betas(schedule.betas(steps))
         self.start_std = float(self.levels.sqrt_one_minus_alpha_bar[0]) if start_std is None else start_std
 

@@ -7,7 +7,8 @@ predicted and paid for by itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -46,6 +47,7 @@ class Seen:
         runs: [B, N] int64, numbers of runs of positions that all see each other, and within which a convolution stays;
             None: all are one run.
         asked: how many positions, from the first on, the network is asked about; None: all of them.
+        condition: [B] int64 labels by name, as in Places.
     """
 
     ids: Tensor
@@ -57,6 +59,7 @@ class Seen:
     stand: Stand | None = None
     runs: Tensor | None = None
     asked: int | None = None
+    condition: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def mask(self) -> Tensor | None:
@@ -81,6 +84,20 @@ def ungrouped(values: Tensor, group: int, length: int) -> Tensor:
         return values.squeeze(2)
     values = values.flatten(1, 2)[:, : length - 2]
     return F.pad(values, (*[0] * 2 * (values.dim() - 2), 1, 1))
+
+
+def side_by_side(features: Tensor, group: int, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """[B, L, D] with [CLS] and [SEP] to [B, P, group · D] without them, and which of the groups are real [B, P].
+
+    `mask` [B, L] are the real positions; None: all, and so are all groups.
+    """
+    real = None
+    if mask is not None:
+        real = music_mask(mask)
+        features, real = features * real[..., None], grouped(real, group)[..., 0]
+    features = features[:, 1:-1]
+    features = F.pad(features, (0, 0, 0, -features.shape[1] % group))
+    return features.reshape(len(features), -1, group * features.shape[-1]), real
 
 
 def music_mask(mask: Tensor) -> Tensor:

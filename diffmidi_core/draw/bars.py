@@ -1,7 +1,7 @@
 """Pieces of whole bars, from a model whose tokens have a plan: heads are drawn, then the notes that they announce.
 
-What is drawn together follows from `Process.order`; before it stand the last finished bars. The number of bars is exact,
-an upbeat not counted, and the last bar is one that ends a piece.
+What is drawn together follows from `Process.order`; before it stand the last finished bars. The number of bars is
+exact, an upbeat not counted, and the last bar is one that ends a piece.
 """
 
 from __future__ import annotations

@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from diffmidi_core.contracts.canvas import Canvas
 from diffmidi_core.contracts.draws import RowDraws
 from diffmidi_core.contracts.sampler import Sampler
+from diffmidi_core.diffusion.labels import Guided
 from diffmidi_core.draw.bar_goals import UNKNOWN, bar_goals
 from diffmidi_core.draw.bars import Fill, grow_bars
 from diffmidi_core.draw.length import goals_for
@@ -25,6 +26,7 @@ from diffmidi_core.machine.ranks import gathered
 from diffmidi_core.machine.seeds import generator_for
 from diffmidi_core.registry import find
 from diffmidi_core.request import Request
+from diffmidi_core.saved.known_labels import asked_of
 
 OnStep = Callable[[int, int | None], object]
 """Told (done, total) after each reverse step of a window; total is None where no one knows how many it takes."""
@@ -93,11 +95,28 @@ class Filling:
         """The same in so many steps; the numbers of a row decide its noise, and `width` is that of `RowDraws`."""
         process, seed = self.model.process, self.request.seed
         device = next(process.parameters()).device
+        canvas, denoise = self._asked(canvas, [row[0] for row in rows])
         draws = RowDraws([generator_for(seed, "sample", *row, device=device) for row in rows], width)
         # Not inference_mode: what a part keeps from it for later could not be trained with, and training draws as well.
         with torch.no_grad(), self.computing.autocast():
-            found = self.sampler.sample(process, canvas.to(device), steps=steps, draws=draws, on_step=on_step)
+            found = self.sampler.sample(
+                process, canvas.to(device), steps=steps, draws=draws, denoise=denoise, on_step=on_step
+            )
         return found.ids.cpu().numpy(), {name: values.tolist() for name, values in found.record.items()}
+
+    def _asked(self, canvas: Canvas, pieces: Sequence[int]) -> tuple[Canvas, Guided | None]:
+        """The canvas with what is asked of these pieces, and the denoiser that follows it."""
+        request, known = self.request, self.model.manifest.labels if self.request.want else ()
+        if not request.want:
+            return canvas, None
+        asked = [asked_of(request.want, known, piece) for piece in pieces]
+        condition = {
+            label.name: torch.tensor([label.number(each[label.name]) for each in asked])
+            for label in known
+            if label.name in request.want
+        }
+        guided = Guided(self.model.process, request.guidance) if request.guidance else None
+        return replace(canvas, condition=condition), guided
 
     def by_portion(self, pieces: Sequence[int]) -> Fill:
         """Fills portions of these pieces. The steps of a request are shared out over a window's portions."""

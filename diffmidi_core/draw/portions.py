@@ -1,4 +1,4 @@
-"""Portions: what of a piece is drawn at a time where its tokens have a plan, heads first, then the notes they announce."""
+"""Portions: what of a piece is drawn at a time where its tokens have a plan: heads, then the notes they announce."""
 
 from __future__ import annotations
 

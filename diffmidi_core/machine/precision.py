@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections.abc import Mapping
 
 import torch
 
@@ -67,7 +68,7 @@ def autocast(precision: str, device: torch.device) -> torch.autocast:
 
 def _multiplies_in_bf16() -> bool:
     """Whether this CPU may do so faster than by emulation, by what it says of itself."""
-    known = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.11 does not tell
+    known: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.11 does not tell
     return known.get("architecture") != "x86_64" or any(known.get(name) for name in BF16)
 
 

@@ -70,3 +70,4 @@ def unbreakable(gone: Callable[[], object]) -> Iterator[None]:
         yield
     finally:
         sys.stdout, sys.stderr = before
+        told = True  # whoever has kept one of ours, as logging does, may flush it when the program is over

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import get_args
 
+import torch
 from pydantic.fields import FieldInfo
+from torch import Tensor
 
 from diffmidi_core.checksums import digests
 from diffmidi_core.contracts.process import Process
@@ -30,6 +32,8 @@ SAMPLE = "sample"
 """What the files of the sample beside the card are called, before their suffixes."""
 SHOWN = {"music": ".mid", "sound": ".wav", "picture": ".png"}
 """Which files of a sample there are, and their suffixes."""
+HALVED = "-fp16"
+"""What the name of weights ends in that were stored in 16 bits."""
 MOST_SOUND = 8 * 2**20
 """Bytes of the sample's sound; longer sound is left out, since the Hub shows a card and is no place to keep music."""
 
@@ -41,6 +45,7 @@ def export(
     which: checkpoint.Which = None,
     license: str | None = None,
     name: str | None = None,
+    half: bool = False,
     tell: Tell = warnings.warn,
 ) -> Path:
     """Write the averaged weights of a checkpoint and all that is needed to draw from them into a new folder.
@@ -51,6 +56,8 @@ def export(
         which: the checkpoint, as `checkpoint.choose` takes it.
         license: of the music that it was trained on, as the Hub spells it; it stands on the card.
         name: what the card tells others to load it by; by default its place is left open.
+        half: store the weights in 16 bits (fp16): half as large, and no longer those of the checkpoint to the bit. They
+            are computed with as any others.
         tell: told where another checkpoint than the best is taken.
 
     Raises DiffmidiError where `to` holds something already, since nothing is ever overwritten, and where a part is
@@ -62,11 +69,7 @@ def export(
     _check_portable(model.parts)
     process = model.process
     with whole_folder(to) as temporary:
-        checkpoint.write_tensors(process.state_dict(), temporary / WEIGHTS)
-        process.tokenizer.save(temporary / TOKENIZER)
-        (temporary / VOCAB).write_text("".join(f"{token}\n" for token in process.tokenizer.vocab), encoding="utf-8")
-        about = model.manifest.model_copy(update={"files": digests(temporary), "training": None})
-        about.write(temporary / CONFIG)
+        about = write_model(temporary, process, model.manifest, half=half)
         # The card and its sample are no part of the model: whoever publishes it may edit them.
         draw = _draw_of(run, model)
         write_card(
@@ -80,6 +83,30 @@ def export(
             name=name,
         )
     return to
+
+
+def write_model(folder: Path, process: Process, about: Manifest, *, half: bool = False) -> Manifest:
+    """Write what a model opens from into a folder: weights, tokenizer, vocabulary, and the manifest, which is returned.
+
+    Raises DiffmidiError where a weight cannot be told in 16 bits.
+    """
+    tensors = process.state_dict()
+    checkpoint.write_tensors(_halved(tensors) if half else tensors, folder / WEIGHTS)
+    process.tokenizer.save(folder / TOKENIZER)
+    (folder / VOCAB).write_text("".join(f"{token}\n" for token in process.tokenizer.vocab), encoding="utf-8")
+    # Other weights have another name: a draw that was begun with the one goes on with no other.
+    weights = f"{about.weights}{HALVED if half else ''}"
+    written = about.model_copy(update={"files": digests(folder), "training": None, "weights": weights})
+    written.write(folder / CONFIG)
+    return written
+
+
+def _halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Numbers of single precision in half precision; all others as they are."""
+    halved = {name: value.half() if value.dtype == torch.float32 else value for name, value in tensors.items()}
+    if lost := [name for name, value in halved.items() if value.is_floating_point() and not value.isfinite().all()]:
+        raise DiffmidiError(f"{lost[0]} is too large for 16 bits: export the model without --half.")
+    return halved
 
 
 def written_files(folder: Path) -> list[str]:

@@ -65,11 +65,27 @@ class StoredRequest(BaseModel):
     edit: Edit | None = None
 
 
+class Outcome(BaseModel):
+    """A label of a piece: what was asked and what was obtained, None where nothing was, or where it has no value.
+
+    Attributes:
+        asked_bin, obtained_bin: the numbers of the bins, where the values of the label have an order.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    asked: str | None = None
+    obtained: str | None = None
+    asked_bin: int | None = None
+    obtained_bin: int | None = None
+
+
 class PieceRecord(BaseModel):
     """A line of record.jsonl: one piece that was drawn.
 
     Attributes:
         number: from 1 on, as its files are called.
+        labels: what was asked of it and what it has, by the labels that the model knows.
         tokens: the piece, without specials.
         notes: how many notes they make.
         record: whole numbers that tell how it came about: `seam_1`, ... (tokens before a join of two windows),
@@ -81,7 +97,21 @@ class PieceRecord(BaseModel):
     number: int
     notes: int
     record: dict[str, int]
+    labels: dict[str, Outcome] = {}
     tokens: list[str]
+
+    @property
+    def told(self) -> dict[str, int]:
+        """`record`, and of each label that was asked and measured, `obeyed_NAME`: 1 or 0, and where its values have an
+        order `asked_NAME` and `obtained_NAME`, the numbers of its bins. What metrics are given.
+        """
+        told = dict(self.record)
+        for name, label in self.labels.items():
+            if label.asked is not None and label.obtained is not None:
+                told[f"obeyed_{name}"] = int(label.asked == label.obtained)
+                if label.asked_bin is not None and label.obtained_bin is not None:
+                    told |= {f"asked_{name}": label.asked_bin, f"obtained_{name}": label.obtained_bin}
+        return told
 
     @property
     def stem(self) -> str:

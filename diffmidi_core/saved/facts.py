@@ -45,12 +45,6 @@ class _Data(_Facts):
     tokenizer: str | None = None
 
 
-class _Began(_Facts):
-    run: str | None = None
-    step: int | None = None
-    iterations: int | None = None
-
-
 class _Run(_Computed):
     segments: list[_Segment] | None = None
     parameters: int | None = None
@@ -58,7 +52,7 @@ class _Run(_Computed):
     epochs: float | None = None
     transpose: int | None = None
     data: _Data | None = None
-    began: _Began | None = None
+    began: dict[str, Any] | None = None
 
 
 def read_facts(file: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from diffmidi_core.machine.run_log import RUN_LOG
 from diffmidi_core.saved import changes
 from diffmidi_core.saved.draw import DrawFolder
 from diffmidi_core.saved.facts import read_facts
+from diffmidi_core.saved.installed import is_installed
 from diffmidi_core.saved.log import MOST_LOG, log_line
 
 
@@ -78,6 +79,11 @@ class RunFolder:
         """The folder of a run that was begun. Raises DiffmidiError where there is none."""
         folder = cls(path)
         if not folder.config_file.is_file():
+            if is_installed(path):
+                raise DiffmidiError(
+                    f"{path} is an installed model, not a run with the music that it was trained on: it is for "
+                    f"`diffmidi sample {path}`."
+                )
             raise DiffmidiError(
                 f"there is no run in {path} (no config.json): `diffmidi prepare --out {path}` begins one."
             )

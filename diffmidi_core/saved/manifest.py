@@ -21,6 +21,7 @@ from diffmidi_core.errors import DiffmidiError, UnreadableError, UsageError
 from diffmidi_core.files import MOST_JSON, read_json, write_json
 from diffmidi_core.installing import pip_install
 from diffmidi_core.registry import find
+from diffmidi_core.saved.known_labels import KnownLabel
 from diffmidi_core.saved.lengths import DataLengths
 from diffmidi_core.saved.tensor_file import check_size
 from diffmidi_core.saved.typical import Typical
@@ -127,10 +128,10 @@ class Manifest(_Stored):
     Attributes:
         step: the iteration that the weights are of.
         sampler, sample: how it draws unless it is asked otherwise.
-        length: tokens in a window.
-        bars: bars in a window at most, where its tokens are laid out in bars.
+        length, bars: tokens in a window, and bars at most, where its tokens are laid out in bars.
         lengths: of the music that it was trained on.
         typical: the tempo and the metre of that music, in which new pieces are played.
+        labels: what it can be asked for.
         weights: names the weights; an export has that of its checkpoint.
         files: SHA-256 of every other file that the model opens from, by its path in the folder.
         training: what only a checkpoint has.
@@ -152,6 +153,7 @@ class Manifest(_Stored):
     tokenizer_fingerprint: str
     lengths: Annotated[DataLengths, AfterValidator(_plausible)]
     typical: Annotated[Typical, AfterValidator(_playable)] = Typical()
+    labels: tuple[KnownLabel, ...] = ()
     weights: str = ""
     files: Annotated[dict[str, str], AfterValidator(_inside)] = {}
     training: Training | None = None
@@ -165,6 +167,7 @@ class Manifest(_Stored):
         lengths: DataLengths,
         typical: Typical,
         training: Training | None,
+        labels: tuple[KnownLabel, ...] = (),
     ) -> Self:
         """Of what a run trains; the files are filled in when they are written."""
         return cls(
@@ -182,6 +185,7 @@ class Manifest(_Stored):
             lengths=lengths,
             typical=typical,
             training=training,
+            labels=labels,
         )
 
     @classmethod

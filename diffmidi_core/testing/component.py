@@ -60,9 +60,10 @@ FURTHER = {"tokenizer": ("tokenizer_plan",)}
 
 
 def checks_for(kind: str) -> tuple[Check, ...]:
-    """Every check of a kind: the functions named check_* in the kind's own module, and those for all (or all parts)."""
-    shared = ("every", "part") if KINDS[kind].contract else ("every",)
-    modules = [checks_of(each) for each in (*shared, kind, *FURTHER.get(kind, ()))]
+    """Every check of a kind: the functions named check_* in the kind's own module, and those that it shares."""
+    declared = () if KINDS[kind].folder else ("declared",)
+    part = ("part",) if KINDS[kind].contract else ()
+    modules = [checks_of(each) for each in ("every", *declared, *part, kind, *FURTHER.get(kind, ()))]
     found = (each for module in modules for name, each in vars(module).items() if name.startswith("check_"))
     return tuple(_on_one_thread(check) for check in found)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -11,6 +11,7 @@ from diffmidi_core.contracts.process import Process
 from diffmidi_core.data.augment import Augmentation, resolved
 from diffmidi_core.data.dataset import TokenDataset
 from diffmidi_core.data.report import check_files, figures
+from diffmidi_core.data.told import Told
 from diffmidi_core.draw.length import lengths_of, typical_of
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import sweep
@@ -24,12 +25,13 @@ from diffmidi_core.machine.sharding import name_layers
 from diffmidi_core.machine.stop import Stop
 from diffmidi_core.saved import checkpoint
 from diffmidi_core.saved.folder import RunFolder
+from diffmidi_core.saved.known_labels import KnownLabel
 from diffmidi_core.saved.lock import hold
 from diffmidi_core.saved.manifest import ANOTHER, Began, Manifest, StoredBest, Training
 from diffmidi_core.sections import AugmentConfig
 from diffmidi_core.train import plan, segments
 from diffmidi_core.train.agreement import Agreement
-from diffmidi_core.train.beginning import check_prepared, open_origin, origin_of
+from diffmidi_core.train.beginning import check_labels, check_prepared, open_origin, origin_of
 from diffmidi_core.train.clock import Clock
 from diffmidi_core.train.feed import Feed
 from diffmidi_core.train.listening import Aloud, Listening
@@ -64,7 +66,13 @@ class Trainer:
         )
         self.epochs = config.iterations * self.feed.tokens_a_step / max(1, int(self.dataset.tokens_of_pieces().sum()))
         self._vary(resolved(session.config.augment, self.epochs))
-        process = build_process(session.config, session.tokenizer, seed=self.config.seed).to(device)
+        condition = session.config.condition
+        if condition.names:
+            known = done_by_main(
+                lambda: Told.of(condition.names, self.dataset, session.tokenizer, dropped=condition.dropped).known
+            )
+            self._tell(known)
+        process = build_process(session.config, session.tokenizer, seed=self.config.seed, labels=self.labels).to(device)
         if config.checkpointing:
             process.backbone.checkpointing(True)
         if config.compile:
@@ -86,6 +94,16 @@ class Trainer:
         """Vary training windows by a config whose "auto" is resolved."""
         self.varied = how
         self.dataset.augment = Augmentation(how, self.session.tokenizer, self.session.hooks.warn)
+
+    def _tell(self, known: Sequence[KnownLabel]) -> None:
+        """Tell these labels of training windows."""
+        dropped = self.session.config.condition.dropped
+        self.feed.told = Told.opened(known, self.dataset, self.session.tokenizer, dropped=dropped)
+
+    @property
+    def labels(self) -> tuple[KnownLabel, ...]:
+        """What training tells of its windows, none perhaps."""
+        return self.feed.told.known if self.feed.told is not None else ()
 
     def resume(self) -> None:
         """Go on from the newest checkpoint. Raises DiffmidiError where it was trained on other data than are here."""
@@ -109,6 +127,9 @@ class Trainer:
         checkpoint.check_tokenizer(manifest, self.session.tokenizer, path)
         if (training := manifest.training) is None:
             raise DiffmidiError(f"{path} is an exported model, from which training cannot go on: {remedy}")
+        check_labels(path, manifest, self.labels)
+        if manifest.labels:  # its bins are those that its weights were trained with
+            self._tell(manifest.labels)
         checkpoint.load_training(path, manifest, self.process, self.ema, self.optimiser, remedy=remedy)
         if self.accelerator.scaler is not None and training.scaler:
             self.accelerator.scaler.load_state_dict(training.scaler)
@@ -173,7 +194,7 @@ class Trainer:
                 better = self._validate()
                 clock.restart(self.step)
             elif self.listening.is_early(self.step):
-                with averaged(self.session, self.process, self.ema) as process:
+                with averaged(self.session, self.process, self.ema, self.labels) as process:
                     self.listening.draw(process, self._manifest())
                 clock.restart(self.step)
             done = last or self.best.exhausted(config.patience)
@@ -227,14 +248,14 @@ class Trainer:
 
     def _manifest(self, training: Training | None = None) -> Manifest:
         fingerprint = self.session.tokenizer.fingerprint
-        return Manifest.of(self.config, self.step, fingerprint, self.lengths, self.typical, training)
+        return Manifest.of(self.config, self.step, fingerprint, self.lengths, self.typical, training, self.labels)
 
     def _validate(self) -> bool:
         """A validation pass: log the bound on held-out and on training music, and let training be heard; whether the
         first is the lowest yet.
         """
         better = False
-        with averaged(self.session, self.process, self.ema) as process:
+        with averaged(self.session, self.process, self.ema, self.labels) as process:
             if self.heldout:
                 (heldout, error), (trained_on, _) = self._bounds(process)
                 self._log({HELDOUT: heldout, TRAIN: trained_on} | ({} if error is None else {ERROR: error}))
@@ -255,7 +276,7 @@ class Trainer:
     def bounds(self) -> None:
         """A validation pass of which nothing is kept."""
         if self.heldout:
-            with averaged(self.session, self.process, self.ema) as process:
+            with averaged(self.session, self.process, self.ema, self.labels) as process:
                 self._bounds(process)
 
     def _warn_of_smaller(self, rows: int, passes: int) -> None:

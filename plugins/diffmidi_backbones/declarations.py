@@ -17,11 +17,11 @@ class SizedOptions(Options):
     divided: ClassVar[str]
     """The option that the heads divide among them."""
 
-    size: Literal["tiny", "small", "base"] = Field("small", description="preset of widths, layers and heads")
-    width: int = Field(256, ge=8, description="H, size of the hidden features")
+    size: Literal["tiny", "mini", "small", "base"] = Field("mini", description="preset of widths, layers and heads")
+    width: int = Field(128, ge=8, description="H, size of the hidden features")
     layers: int = Field(4, ge=1, description="transformer layers")
     heads: int = Field(4, ge=1, description="attention heads; they divide the width")
-    feed_forward: int = Field(1024, ge=8, description="width inside the feed-forward blocks")
+    feed_forward: int = Field(512, ge=8, description="width inside the feed-forward blocks")
     dropout: float = Field(0.1, ge=0, lt=1, description="dropout on features")
     attention_dropout: float = Field(0.0, ge=0, lt=1, description="dropout on attention")
     initializer_range: float = Field(0.02, gt=0, description="standard deviation of the initial weights")
@@ -31,7 +31,7 @@ class SizedOptions(Options):
     def _fill_from_size(cls, given: Any) -> Any:
         if not isinstance(given, Mapping):
             return given
-        return {**cls.presets.get(str(given.get("size", "small")), {}), **given}
+        return {**cls.presets.get(str(given.get("size", cls.model_fields["size"].default)), {}), **given}
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> Self:
@@ -64,6 +64,7 @@ class BertOptions(EncoderOptions):
 
     presets: ClassVar = {
         "tiny": {"width": 64, "layers": 2, "heads": 2, "feed_forward": 128},
+        "mini": {"width": 128, "layers": 4, "heads": 4, "feed_forward": 512},
         "small": {"width": 256, "layers": 4, "heads": 4, "feed_forward": 1024},
         "base": {"width": 768, "layers": 12, "heads": 12, "feed_forward": 3072},
     }
@@ -79,15 +80,16 @@ class ElectraOptions(EncoderOptions):
 
     presets: ClassVar = {
         "tiny": {"width": 24, "hidden": 48, "layers": 2, "heads": 2, "feed_forward": 96},
+        "mini": {"width": 48, "hidden": 96, "layers": 4, "heads": 3, "feed_forward": 384},
         "small": {"width": 96, "hidden": 192, "layers": 4, "heads": 3, "feed_forward": 768},
         "base": {"width": 288, "hidden": 576, "layers": 12, "heads": 9, "feed_forward": 2304},
     }
     divided: ClassVar = "hidden"
 
-    width: int = Field(96, ge=8, description="H, size of the features that go in and come out (embedding_size)")
+    width: int = Field(48, ge=8, description="H, size of the features that go in and come out (embedding_size)")
     heads: int = Field(3, ge=1, description="attention heads; they divide the hidden width (num_attention_heads)")
-    feed_forward: int = Field(768, ge=8, description="width inside the feed-forward blocks (intermediate_size)")
-    hidden: int = Field(192, ge=8, description="width inside the encoder (hidden_size)")
+    feed_forward: int = Field(384, ge=8, description="width inside the feed-forward blocks (intermediate_size)")
+    hidden: int = Field(96, ge=8, description="width inside the encoder (hidden_size)")
 
 
 class ModernOptions(SizedOptions):
@@ -98,12 +100,13 @@ class ModernOptions(SizedOptions):
 
     presets: ClassVar = {
         "tiny": {"width": 64, "layers": 2, "heads": 2, "feed_forward": 88},
+        "mini": {"width": 128, "layers": 4, "heads": 4, "feed_forward": 344},
         "small": {"width": 256, "layers": 4, "heads": 4, "feed_forward": 688},
         "base": {"width": 768, "layers": 12, "heads": 12, "feed_forward": 2048},
     }
     divided: ClassVar = "width"
 
-    feed_forward: int = Field(688, ge=8, description="width inside the feed-forward blocks")
+    feed_forward: int = Field(344, ge=8, description="width inside the feed-forward blocks")
     rotary_base: float = Field(10_000.0, gt=1, description="base of the wavelengths of rotary positions, in places")
     table: bool = Field(False, description="add a learned vector of its place to each position as well")
     norm_eps: float = Field(1e-6, gt=0, description="added to the mean square in RMSNorm")

@@ -83,7 +83,7 @@ def _synthesised(font: Path, stamp: tuple[int, int], music: bytes, seconds: floa
     rendered = _sounding(font, music, seconds, ticks)
     if not any(block.any() for block in blocks(rendered)):
         # The softest velocities vanish below 16 bits. Levelled anyway, the piece may be struck harder throughout.
-        score: Score = symusic.Score.from_midi(music)
+        score: Any = symusic.Score.from_midi(music)
         loudest = max(int(track.notes.numpy()["velocity"].max()) for track in score.tracks if len(track.notes))
         rendered = _sounding(font, bytes(score.shift_velocity(127 - loudest).dumps_midi()), seconds, ticks)
     level = max(max(int(block.max(initial=0)), -int(block.min(initial=0))) for block in blocks(rendered))
@@ -102,9 +102,9 @@ def _synthesised(font: Path, stamp: tuple[int, int], music: bytes, seconds: floa
 def _sounding(font: Path, music: bytes, seconds: float, ticks: int) -> Mixed:
     if seconds <= STRETCH:
         return _render(font, music)
-    score: Score = symusic.Score.from_midi(music).clip(0, ticks + 1)
+    score: Any = symusic.Score.from_midi(music)
     frames = round((seconds + TAIL) * RATE)
-    return added_up(score, frames, RATE, lambda part, end: _render(font, _only_music(part, end)))
+    return added_up(score.clip(0, ticks + 1), frames, RATE, lambda part, end: _render(font, _only_music(part, end)))
 
 
 def _room(rendered: Mixed) -> Sound:

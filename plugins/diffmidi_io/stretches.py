@@ -88,7 +88,7 @@ def stretches(score: Score) -> Iterator[tuple[Score, float, int]]:
 
 def _part(score: Score, begin: int, end: int) -> Score:
     """The notes that begin in [begin, end), from `begin` on; what is set before it is set at its beginning."""
-    part = score.copy()
+    part: Any = score.copy()
     for track in part.tracks:
         notes = track.notes.numpy()
         within = (notes["time"] >= begin) & (notes["time"] < end)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,4 +67,4 @@ def bandwidth(values: Array, weights: Array | None = None) -> float:
     # Not by @: on cores that others use, BLAS's threads wait for each other ten times as long as this takes.
     middle = float((weights * values).sum()) / count
     variance = float((weights * (values - middle) ** 2).sum()) / (count - 1)
-    return float(np.sqrt(variance)) * count**-0.2
+    return math.sqrt(variance) * math.pow(count, -0.2)

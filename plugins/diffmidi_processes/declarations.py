@@ -58,6 +58,12 @@ class GaussianOptions(Options):
         description="positions on either side that a convolution mixes in before the backbone; 0: none",
     )
 
+    notes: bool = Field(
+        False,
+        description="a note is one position of the backbone, where the tokenizer writes all notes with as many tokens; "
+        "else a token is",
+    )
+
     @model_validator(mode="after")
     def _prior_on_words(self) -> Self:
         if self.output_prior and self.objective != "cross_entropy":
@@ -123,6 +129,7 @@ masked = ProcessDeclaration(
     tiny={"time_width": 16},
     family="masked",
     goes_with={"sampler": "confidence", "schedule": "loglinear"},
+    plans=True,
 )
 
 
@@ -150,4 +157,5 @@ autoregressive = ProcessDeclaration(
     options=AutoregressiveOptions,
     family="autoregressive",
     goes_with={"sampler": "autoregressive"},
+    plans=True,
 )

@@ -17,6 +17,7 @@ from diffmidi.api.process import (
     Backbone,
     Batch,
     GaussianDiffusion,
+    Labelled,
     Neighbours,
     NoiseSchedule,
     Places,
@@ -24,6 +25,8 @@ from diffmidi.api.process import (
     Tokenizer,
     draw_noise,
     draw_uniform,
+    places_of_groups,
+    side_by_side,
     time_embedding,
     uniform_levels,
 )
@@ -64,7 +67,7 @@ class Rounding(TokenHead):
         return super().forward(x * self.noise_scale**2)
 
 
-class Gaussian(GaussianDiffusion):
+class Gaussian(Labelled, GaussianDiffusion):
     """Tokens as learned embeddings in R^D; the backbone sees up(x_t) + time, and down(its answer) estimates x_start.
 
     Rounding is p(w | x) = softmax(E x + bias), its matrix the embeddings themselves (stored once). [PAD] and [MASK]
@@ -84,18 +87,24 @@ class Gaussian(GaussianDiffusion):
             steps=options.steps,
             start_std=options.start_std,
             typed=options.typed,
+            group=tokenizer.group if options.notes else 1,
         )
         dim, width = options.dim, backbone.width
         self.self_conditioned = options.self_conditioning
         self.tokens = Rounding(options, tokenizer)
         seen = 2 * dim if options.self_conditioning else dim
-        self.up = nn.Sequential(nn.Linear(seen, width), nn.Tanh(), nn.Linear(width, width))
+        self.up = nn.Sequential(nn.Linear(self.group * seen, width), nn.Tanh(), nn.Linear(width, width))
         self.time = nn.Sequential(
             nn.Linear(options.time_width, 4 * options.time_width), nn.SiLU(), nn.Linear(4 * options.time_width, width)
         )
-        self.down = nn.Sequential(nn.Linear(width, width), nn.Tanh(), nn.Linear(width, dim))
+        self.down = nn.Sequential(nn.Linear(width, width), nn.Tanh(), nn.Linear(width, self.group * dim))
         self.neighbours = Neighbours(width, options.neighbours) if options.neighbours else None
         self.loss_curve = None if options.times == "uniform" else LossCurve(options.times)
+
+    @classmethod
+    def positions(cls, options: GaussianOptions, tokenizer: Tokenizer, length: int, bars: int) -> int:
+        """One for each group of tokens, or for each token."""
+        return places_of_groups(tokenizer, length, bars, notes=options.notes)
 
     def embeddings(self) -> Tensor:
         """E [V, D]."""
@@ -107,11 +116,25 @@ class Gaussian(GaussianDiffusion):
         if self.self_conditioned:
             seen = torch.cat([x_t, torch.zeros_like(x_t) if previous is None else previous], -1)
         time = self.time(time_embedding(TIME_SCALE * t, self.options.time_width))  # [B, H]
-        hidden = self.up(seen) + time[:, None]  # [B, L, H]
+        mask = places.mask
+        if self.group > 1:
+            seen, mask = side_by_side(seen, self.group, mask)
+        hidden = self.up(seen) + time[:, None]  # [B, P, H]
         if self.neighbours is not None:
-            hidden = self.neighbours(hidden, places.mask)
-        said: Tensor = self.down(self.backbone(hidden, places.mask))
-        return said.to(x_t.dtype)
+            hidden = self.neighbours(hidden, mask)
+        hidden = self.with_labels(hidden, places.condition)
+        said: Tensor = self.down(self.backbone(hidden, mask)).to(x_t.dtype)
+        return said if self.group == 1 else self._between_ends(said, x_t.shape[1], places)
+
+    def _between_ends(self, said: Tensor, length: int, places: Places) -> Tensor:
+        """[B, L, D] of groups [B, P, g · D], with the embeddings of [CLS] and [SEP] at the ends, which are known."""
+        said = said.view(len(said), -1, self.options.dim)
+        said = said[:, : length - 2]
+        ends = torch.zeros(length, dtype=torch.int64, device=said.device).expand(len(said), -1).clone()
+        last = length - 1 if places.mask is None else places.mask.sum(-1) - 1
+        ends[:, 0] = self.tokenizer.cls_id
+        ends[torch.arange(len(said), device=said.device), last] = self.tokenizer.sep_id
+        return torch.where((ends > 0)[..., None], self.embed(ends).to(said.dtype), F.pad(said, (0, 0, 1, 1)))
 
     def denoise(self, x_t: Tensor, t: Tensor, places: Places = EVERYWHERE, previous: Tensor | None = None) -> Tensor:
         """x0_hat [B, L, D] from x_t [B, L, D] at t [B]: what the network says, or the mean embedding under it."""

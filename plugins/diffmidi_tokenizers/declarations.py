@@ -13,11 +13,11 @@ from diffmidi.api import Declaration, Field, Options, TokenizerDeclaration, User
 class NoteTokensOptions(Options):
     """Options of `mmm`."""
 
-    layout: Literal["aligned", "run", "paper", "cells"] = Field(
-        "aligned",
-        description="aligned: `t p v d` for every note; run: notes that start together share their `t`, long rests "
-        "chain; paper: `p v d` only, without time; cells: bars and tracks, each cell with its metre, tempo, track and "
-        "count of notes before the notes",
+    layout: Literal["cells", "aligned", "run", "paper"] = Field(
+        "cells",
+        description="cells: bars and tracks, each cell with its metre, tempo, track and count of notes before the "
+        "notes; aligned: `t p v d` for every note; run: notes that start together share their `t`, long rests chain; "
+        "paper: `p v d` only, without time",
     )
     grid: int | str = Field(
         12,
@@ -76,8 +76,9 @@ mmm = TokenizerDeclaration(
     summary="the notes as text, `t p v d` (time, pitch, velocity, duration); not the published MMM: that is miditok's",
     implementation="diffmidi_tokenizers.mmm:Mmm",
     options=NoteTokensOptions,
-    tiny={"grid": 4, "velocities": 4, "max_duration": 4, "max_shift": 4},
+    tiny={"layout": "aligned", "grid": 4, "velocities": 4, "max_duration": 4, "max_shift": 4},
     window=lambda options: WINDOWS[options.layout],
+    without_plan=lambda options: "tokenizer.layout=aligned" if options.layout == "cells" else "",
 )
 
 

@@ -115,14 +115,10 @@ class NoteTokens(Tokenizer):
         self._type_of, self._number_of = self._words.type_of, self._words.number_of
         self._bin_of, self._velocity_of = velocity_bins(o.velocities)
         # The ids of the words that say a pitch, a velocity, and numbers of steps.
-        self._ids_of = [
-            self._words.of(PITCH, np.arange(128).clip(LOWEST, HIGHEST) - LOWEST),
-            self._words.of(VELOCITY, self._bin_of - 1),
-            *(
-                self._words.of(kind, scale.word(np.arange(scale.longest + 1)))
-                for kind, scale in ((DURATION, self.durations), (SHIFT, self.shifts))
-            ),
-        ]
+        places = [np.arange(128).clip(LOWEST, HIGHEST) - LOWEST, self._bin_of - 1]
+        places += [scale.word(np.arange(scale.longest + 1)) for scale in (self.durations, self.shifts)]
+        kinds = (PITCH, VELOCITY, DURATION, SHIFT)
+        self._ids_of = [self._words.of(kind, place) for kind, place in zip(kinds, places, strict=True)]
         self._grammar = grammar_of(o.layout, self._type_of.astype(np.int64))
 
     @property

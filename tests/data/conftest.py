@@ -35,4 +35,4 @@ class Scores(Source):
 
 @pytest.fixture(scope="session")
 def tokenizer():
-    return find("tokenizer", "mmm").build()
+    return find("tokenizer", "mmm").build({"layout": "aligned"})

@@ -34,7 +34,7 @@ def opened(tmp_path_factory):
     folders = {}
 
     def open_(config, name="mmm", **options):
-        tokenizer = find("tokenizer", name).build(options)
+        tokenizer = find("tokenizer", name).build(options or ({"layout": "aligned"} if name == "mmm" else {}))
         if tokenizer.fingerprint not in folders:
             folders[tokenizer.fingerprint] = folder = tmp_path_factory.mktemp("data") / "data"
             prepare(Scores(SCORES), tokenizer, folder, Choices(heldout=0.3), hooks=Hooks())
@@ -55,10 +55,10 @@ def drawn(dataset, count=60):
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("mmm", {}),
+        ("mmm", {"layout": "aligned"}),
         ("mmm", {"layout": "run"}),
         ("mmm", {"layout": "paper"}),
-        ("mmm", {"grid": "10ms"}),
+        ("mmm", {"layout": "aligned", "grid": "10ms"}),
         ("remi", {"lowest_pitch": 40, "highest_pitch": 90}),
         ("miditok", {"type": "MIDILike"}),
         ("miditok", {"type": "Structured"}),
@@ -182,5 +182,5 @@ def test_what_words_cannot_do_is_said():
     with pytest.raises(UsageError, match=r"augment\.velocity=0\.2: .*louder or softer"):
         Augmentation(AugmentConfig(transpose=0, velocity=0.2), tokenizer)
     with pytest.raises(UsageError, match=r"augment\.tempo=0\.1: .*count in beats.*tokenizer\.grid=10ms"):
-        Augmentation(AugmentConfig(transpose=0, tempo=0.1), find("tokenizer", "mmm").build())
+        Augmentation(AugmentConfig(transpose=0, tempo=0.1), find("tokenizer", "mmm").build({"layout": "aligned"}))
     Augmentation(OFF, tokenizer, pytest.fail)

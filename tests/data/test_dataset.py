@@ -159,7 +159,7 @@ def test_a_batch_is_cls_words_sep_and_padding(dataset):
 
 def test_another_tokenizer_is_refused(folder):
     with pytest.raises(DiffmidiError, match="prepared with another tokenizer"):
-        TokenDataset(folder, find("tokenizer", "mmm").build({"grid": 24}), length=64)
+        TokenDataset(folder, find("tokenizer", "mmm").build({"layout": "aligned", "grid": 24}), length=64)
 
 
 @pytest.mark.parametrize("layout", ["run", "paper"])

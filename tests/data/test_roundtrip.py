@@ -49,7 +49,7 @@ def test_errors_are_in_the_time_that_is_heard(tempo):
 
 @pytest.mark.parametrize("grid", [24, "10ms"])
 def test_words_of_seconds_and_of_beats_are_compared_by_their_own_clock(grid):
-    tokenizer = find("tokenizer", "mmm").build({"grid": grid})
+    tokenizer = find("tokenizer", "mmm").build({"layout": "aligned", "grid": grid})
     one = score(np.arange(200) * 240, tempo=87.0)
     one.tempos.append(TempoTick(240 * 77, qpm=140.0))
     said = summary(one, tokenizer.decode(tokenizer.encode(one)))
@@ -74,7 +74,7 @@ def test_a_shortened_rest_is_no_error_of_what_follows():
 
 
 def test_losses_of_parts_add_up():
-    tokenizer = find("tokenizer", "mmm").build()
+    tokenizer = find("tokenizer", "mmm").build({"layout": "aligned"})
     rng = np.random.default_rng(0)
     scores = [score(np.sort(rng.integers(0, 20_000, 60)), velocity=rng.integers(1, 128, 60)) for _ in range(4)]
     whole, merged = Loss(), Loss()

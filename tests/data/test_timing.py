@@ -69,7 +69,7 @@ def test_bars_of_a_single_beat_are_no_metre():
 def prepared(folder, grid, performances, scores=8):
     music = {f"played {seed}": piece(played(seed), seed=seed) for seed in range(performances)}
     music |= {f"written {seed}": piece(BEATS, (0, 1, 4), seed=100 + seed) for seed in range(scores)}
-    tokenizer = find("tokenizer", "mmm").build({"grid": grid})
+    tokenizer = find("tokenizer", "mmm").build({"layout": "aligned", "grid": grid})
     return prepare(Scores(music), tokenizer, folder, Choices(heldout=0.3), hooks=Hooks())
 
 

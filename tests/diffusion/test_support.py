@@ -20,7 +20,7 @@ from diffmidi_core.music.toy import toy_scores
 from diffmidi_core.registry import find
 
 TOKENIZERS = [
-    ("mmm", {}),
+    ("mmm", {"layout": "aligned"}),
     ("mmm", {"layout": "run"}),
     ("mmm", {"layout": "paper"}),
     ("remi", {}),
@@ -92,7 +92,7 @@ def test_specials_are_allowed_nowhere(tokenizer):
 
 
 def test_an_aligned_position_admits_one_type():
-    grammar = find("tokenizer", "mmm").build().grammar
+    grammar = find("tokenizer", "mmm").build({"layout": "aligned"}).grammar
     allowed = Support(grammar, 50).allowed(50)
     kinds = [{grammar.types[kind] for kind in grammar.type_of[row.numpy()]} for row in allowed[1:]]
     assert kinds == [{name} for name, _ in zip(itertools.cycle(["shift", "pitch", "velocity", "duration"]), kinds)]

@@ -1,7 +1,7 @@
 import diffmidi
 
 small = {"backbone.size": "tiny", "evaluate.windows": 4, "evaluate.levels": 2, "prepare.heldout": 0.2}
-run = diffmidi.run("songs", iterations=3, batch_size=4, length=16, no_renderer="all", no_hook="all", options=small)
+run = diffmidi.run("songs", iterations=3, batch_size=4, no_renderer="all", no_hook="all", options=small)
 pipeline = diffmidi.Pipeline.from_pretrained(run)
 score = pipeline.sample(1, seed=1)[0]
 score.dump_midi("new.mid")

@@ -72,7 +72,12 @@ def test_a_door_has_the_contract_and_names_the_checks(kind):
     assert named == {name for name in vars(checks_of(kind)) if name.startswith("check_")}
 
 
-@pytest.mark.parametrize("kind", ["__init__", *KIND_NAMES])
+def test_the_page_of_models_names_the_checks():
+    named = set(re.findall(r"\bcheck_\w+", door("model").__doc__))
+    assert named == {name for name in vars(checks_of("model")) if name.startswith("check_")}
+
+
+@pytest.mark.parametrize("kind", ["__init__", *KIND_NAMES, "model"])
 def test_all_that_a_door_lets_through_is_explained(kind):
     module = api if kind == "__init__" else door(kind)
     assert module.__all__ == sorted(module.__all__, key=lambda name: (not name.isupper(), not name[0].isupper(), name))

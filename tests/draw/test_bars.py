@@ -96,13 +96,13 @@ def test_heads_of_a_bar_come_before_its_notes_and_the_last_bars_stand_before_bot
 
 def test_all_heads_of_a_window_come_before_its_notes():
     _, hand = draw("8 bars", "window", count=1, upbeat=False)
-    assert [text.count("[MASK]") for text in hand.seen][0] == 8 * 5
+    assert next(text.count("[MASK]") for text in hand.seen) == 8 * 5
     assert len(hand.seen) == 2
 
 
 def test_cells_are_drawn_one_after_another():
     _, hand = draw("1 bars", "cells", count=1, most=1)
-    heads = [text for text in hand.seen if not [token for token in text[-5:-1] if token == "[MASK]"] == ["[MASK]"] * 4]
+    heads = [text for text in hand.seen if [token for token in text[-5:-1] if token == "[MASK]"] != ["[MASK]"] * 4]
     assert [sum(token in TRACKS for token in text) for text in heads] == [1, 2, 3]
 
 

@@ -14,7 +14,7 @@ from diffmidi_core.sections import parse_length
 
 LENGTHS = DataLengths(windows=(28, 32), pieces=(40, 400, 800), tokens_per_note=4.0)
 TOKENIZERS = [
-    ("mmm", {}),
+    ("mmm", {"layout": "aligned"}),
     ("mmm", {"layout": "run"}),
     ("mmm", {"layout": "paper"}),
     ("remi", {}),
@@ -47,7 +47,7 @@ def test_a_piece_is_cut_after_so_many_notes(tokenizer, chords, notes):
 
 
 def test_what_is_left_is_known_by_the_words_that_a_note_takes():
-    tokenizer = find("tokenizer", "mmm").build()
+    tokenizer = find("tokenizer", "mmm").build({"layout": "aligned"})
     ids = tokenizer.encode(from_rows([(beat, 1, 60, 80) for beat in range(5)]))
     assert NoteCount(8, tokenizer, 4.0).left(ids) == 12
     assert NoteCount(8, tokenizer, 3.5).left(ids) == 11
@@ -83,13 +83,13 @@ def test_bars_follow_the_metres_that_words_name():
 
 
 def test_the_first_note_stays_however_late_it_is():
-    tokenizer = find("tokenizer", "mmm").build()
+    tokenizer = find("tokenizer", "mmm").build({"layout": "aligned"})
     ids = tokenizer.to_ids(["t96", "p60", "v5", "d12", "t12", "p60", "v5", "d12"])
     assert len(Until(1, tokenizer, bars).cut(ids)) == 4
 
 
 def test_lengths_are_drawn_as_often_as_the_data_have_them():
-    tokenizer = find("tokenizer", "mmm").build()
+    tokenizer = find("tokenizer", "mmm").build({"layout": "aligned"})
     lengths = DataLengths(windows=(20, 24, 24, 24), pieces=(40,))
     goals, first = goals_for("windows", 2000, tokenizer=tokenizer, lengths=lengths, seed=0)
     assert first is None
@@ -102,7 +102,7 @@ def test_lengths_are_drawn_as_often_as_the_data_have_them():
 
 
 def test_a_model_that_does_not_know_how_long_pieces_were_says_so():
-    tokenizer = find("tokenizer", "mmm").build()
+    tokenizer = find("tokenizer", "mmm").build({"layout": "aligned"})
     old = DataLengths((32,))
     assert goals_for("windows", 1, tokenizer=tokenizer, lengths=old, seed=0)[0][0].tokens == 32
     with pytest.raises(UsageError, match="--notes, --bars or --seconds"):

@@ -13,7 +13,7 @@ from diffmidi_core.registry import find
 
 @pytest.fixture
 def tokenizer():
-    return find("tokenizer", "mmm").build()
+    return find("tokenizer", "mmm").build({"layout": "aligned"})
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ if DEVICE == "cuda":
 MODEL = (
     *("--iterations", "6", "--batch-size", "4", "--length", "32", "--process", "masked"),
     *("-o", "backbone.size=tiny", "-o", "train.warmup=0", "-o", "train.log_every=1", "-o", "train.save_every=3"),
-    *("-o", "train.evaluate_every=1000", "-o", "backbone.dropout=0"),
+    *("-o", "train.evaluate_every=1000", "-o", "backbone.dropout=0", "-o", "tokenizer.layout=aligned"),
 )
 
 

@@ -18,17 +18,17 @@ from diffmidi_core.saved.folder import RunFolder
 from .forked import MODEL, TRAIN, Starter
 
 SMALL = shlex.split(
-    "--iterations 6 --batch-size 4 --length 32 --steps 3 --samples 2 --precision fp32 "
+    "--iterations 6 --batch-size 4 --length 96 --steps 3 --samples 2 --precision fp32 "
     "-o backbone.size=tiny -o train.log_every=2 -o train.evaluate_every=3 -o train.save_every=2 "
     "-o train.draw=0 -o evaluate.windows=6 -o evaluate.levels=2"
 )
 """A whole run of any process in a second or two."""
 TRAINED = shlex.split(
-    "--iterations 6 --batch-size 4 --length 32 --precision fp32 -o backbone.size=tiny -o train.log_every=2 "
+    "--iterations 6 --batch-size 4 --length 96 --precision fp32 -o backbone.size=tiny -o train.log_every=2 "
     "-o train.evaluate_every=3 -o train.save_every=2 -o train.draw=0"
 )
 """What of it `train` takes: six iterations of the default process."""
-GAUSSIAN = ("--process", "gaussian", "-o", "process.steps=20")
+GAUSSIAN = ("--process", "gaussian", "-o", "process.steps=20", "-o", "tokenizer.layout=aligned", "--length", "32")
 TINY = [*SMALL, *GAUSSIAN]
 
 

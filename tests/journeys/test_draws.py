@@ -178,3 +178,12 @@ def test_new_pieces_are_on_the_page(diffmidi, mine):
     assert "1 piece of draw 2" in others
     assert str(mine.resolve().parent) not in page
     assert (mine / "config.json").read_bytes() == before
+
+
+def test_a_piece_that_is_too_long_for_sound_costs_nothing_else(diffmidi, mine, monkeypatch):
+    monkeypatch.setattr("diffmidi_io.sound.LONGEST", 0.1)
+    said = diffmidi("render", mine)
+    assert said.code == 0, said.err
+    assert "wav leaves out piece 2: this piece lasts" in " ".join(said.err.split())
+    assert "waveform leaves out piece 1" in " ".join(said.err.split())
+    assert "mine/draws/1/002{.mid,.roll.png" in said.out

@@ -103,3 +103,19 @@ def test_pieces_longer_than_any_other_are_compared_with_nothing(diffmidi, run):
     figures = read("mine/draws/2/figures.json")["figures"]
     assert figures["grammar_faults"]["reference"] is None
     assert figures["overlap_area"] is None
+
+
+def test_a_run_judges_the_pieces_of_another_and_any_files(diffmidi, run, music):
+    judge = ("--no-metric", "all", "--metric", "judge", "-o", "metric.judge.model=other")
+    small = ("--length", "32", "--precision", "fp32", "-o", "backbone.size=tiny", "-o", "train.save_every=2")
+    said = diffmidi(
+        "train", "--data", music, "--out", "other", "--process", "autoregressive", "--iterations", "2", *small
+    )
+    assert said.code == 0, said.err
+    for asked in (("mine", *FEW), ("--samples", music, "--against", "mine", "--out", "judged.json")):
+        said = diffmidi("evaluate", *asked, *judge)
+        assert said.code == 0, said.err
+    for figures in ("mine/draws/1/figures.json", "judged.json"):
+        bits = read(figures)["figures"]["judge/bits"]
+        assert bits["value"] > 0 < bits["reference"]
+        assert "under other (exact)" in bits["note"]

@@ -12,7 +12,7 @@ from diffmidi_core.registry import find
 
 from .conftest import GAUSSIAN, TRAINED, drawn
 
-MMM = find("tokenizer", "mmm").build()
+MMM = find("tokenizer", "mmm").build({"layout": "aligned"})
 FEW = ("--steps", 3, "--samples", 2, "--render", "none")
 
 

@@ -49,6 +49,7 @@ def test_every_metric_that_needs_no_model_judges_files_with_intervals(judge, sam
         "bits_per_note",
         "bits_by_type",
         "rounding_bpw",
+        "exact_bits",
         "grammar_faults",
         "grammar_changes",
     }
@@ -146,3 +147,9 @@ def test_stretches_tile_pieces_and_keep_chords_and_times():
     assert [notes.pitch.tolist() for notes in found] == [[60, 61, 62, 63, 64], [65, 66, 67]]
     assert found[1].onset.tolist() == [960, 1440, 1920]
     assert len(stretches([piece] * 9, 3, 4)) == 4
+
+
+def test_a_metric_that_asks_a_model_says_which_option_names_it(judge, samples, against, ears):
+    assert judge(samples, against, "judge")["figures"] == {}
+    assert "metric 'judge'" in ears.warnings[0]
+    assert "none is named: add -o metric.NAME.model=RUN" in ears.warnings[0]

@@ -31,6 +31,13 @@ def test_what_cannot_be_written_is_told_of_once(broken, monkeypatch):
     broken.flush()
 
 
+def test_who_keeps_one_for_later_tells_nobody(broken, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", broken)
+    with unbreakable(lambda: pytest.fail("this is over")):
+        kept = sys.stderr
+    print("later", file=kept)
+
+
 def test_a_stream_that_works_is_as_it_was(capsys):
     with unbreakable(lambda: pytest.fail("it is not gone")):
         print("here")

@@ -12,7 +12,7 @@ from diffmidi_core.registry import find
 
 @pytest.fixture(scope="session")
 def tokenizer():
-    return find("tokenizer", "mmm").build()
+    return find("tokenizer", "mmm").build({"layout": "aligned"})
 
 
 @pytest.fixture

@@ -107,9 +107,9 @@ def test_the_word_of_a_bar_before_is_found_in_music_that_repeats(layout):
     assert (ids[source[told]] == ids[told]).all()
 
 
-@pytest.mark.parametrize("name", ["mmm", "remi"])
-def test_a_copy_is_told_from_the_past_alone(name):
-    tokenizer = find("tokenizer", name).build({})
+@pytest.mark.parametrize(("name", "options"), [("mmm", {"layout": "aligned"}), ("remi", {})])
+def test_a_copy_is_told_from_the_past_alone(name, options):
+    tokenizer = find("tokenizer", name).build(options)
     rng = np.random.default_rng(0)
     same = [(*row, 80) for row in rows(2)]
     one, two = (

@@ -23,7 +23,7 @@ from .test_reading import READ_NOW, READABLE, REFUSED
 
 TOLD = "DIFFMIDI_TEST_DATA"
 TOKENIZERS = {
-    "beats": ("mmm", {}),
+    "beats": ("mmm", {"layout": "aligned"}),
     "milliseconds": ("mmm", {"grid": "10ms", "layout": "run"}),
     "remi": ("remi", {}),
     "TSD": ("miditok", {"type": "TSD"}),

@@ -22,7 +22,7 @@ MS = {"grid": "10ms"}
 
 
 def tokenizer(name: str = "mmm", **options) -> Tokenizer:
-    return find("tokenizer", name).build(options)
+    return find("tokenizer", name).build({"layout": "aligned", **options} if name == "mmm" else options)
 
 
 def score(beats, tempos=((0, 120),), metres=((0, 4, 4),), *, late: int = 0, length: float = 0.5) -> Score:

@@ -113,7 +113,13 @@ def test_a_run_with_the_templates_parts(installed, tmp_path):
     for name in ("tune", "scale", "chords", "triplets", "overlaps", "off_grid", "inside", "extremes"):
         toy_scores()[name].dump_midi(str(data / f"{name}.mid"))
     options = (
-        *("tokenizer.grid=4", "backbone.size=tiny", "process.steps=20", "schedule.steepness=8"),
+        *(
+            "tokenizer.layout=aligned",
+            "tokenizer.grid=4",
+            "backbone.size=tiny",
+            "process.steps=20",
+            "schedule.steepness=8",
+        ),
         *("prepare.heldout=0.4", "train.batch_size=4", "evaluate.windows=4", "evaluate.levels=2"),
     )
     call(

@@ -54,6 +54,7 @@ def test_a_manifest_and_other_json(tmp_path, denied):
 def test_data(tmp_path, denied):
     import pyarrow as pa
 
+    (tmp_path / "tokens.arrow").touch()
     denied(pa, "memory_map")
     with pytest.raises(UnreadableError) as caught:
         ArrowFile(tmp_path / "tokens.arrow")

@@ -22,7 +22,8 @@ from diffmidi_core.train.loop import train
 from .stand_in import Hub
 
 SMALL = (
-    *("backbone.size=tiny", "process.steps=20", "train.iterations=4", "train.batch_size=4", "train.save_every=2"),
+    *("tokenizer.layout=aligned", "backbone.size=tiny", "process.steps=20"),
+    *("train.iterations=4", "train.batch_size=4", "train.save_every=2"),
     *("sample.count=3", "sample.steps=3", "sample.batch_size=2", "evaluate.windows=8", "evaluate.levels=2"),
 )
 

@@ -24,7 +24,7 @@ GRIDS = ("1ms", "10ms", "25ms", "100ms")
 
 
 def mmm(grid: int | str = "10ms", **options) -> Tokenizer:
-    return find("tokenizer", "mmm").build({"grid": grid, **options})
+    return find("tokenizer", "mmm").build({"layout": "aligned", "grid": grid, **options})
 
 
 def words(tokenizer: Tokenizer, score: Score) -> str:

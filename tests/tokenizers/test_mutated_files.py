@@ -22,8 +22,8 @@ from diffmidi_core.registry import find
 MUTATIONS = int(os.environ.get("DIFFMIDI_TEST_MUTATIONS", "300"))
 BATCHES = 10
 CHOICES = {
-    "mmm": {},
-    "mmm 10ms": {"grid": "10ms"},
+    "mmm": {"layout": "aligned"},
+    "mmm 10ms": {"layout": "aligned", "grid": "10ms"},
     "mmm run": {"layout": "run", "grid": "25ms", "zero_length": "step"},
     "mmm paper": {"layout": "paper"},
     "remi": {},

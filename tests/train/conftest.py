@@ -13,7 +13,10 @@ from diffmidi_core.run.stages import prepare_data
 from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.train import loop
 
-SMALL = ("backbone.size=tiny", "backbone.dropout=0", "process.steps=20", "train.warmup=0", "train.draw=0")
+SMALL = (
+    *("tokenizer.layout=aligned", "backbone.size=tiny", "backbone.dropout=0", "process.steps=20"),
+    *("train.warmup=0", "train.draw=0"),
+)
 
 
 class Ears:

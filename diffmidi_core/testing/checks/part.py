@@ -1,4 +1,4 @@
-"""What every kind of part promises that has options and a class: all kinds but presets."""
+"""What every kind of part promises that has options and a class: all kinds but presets and models."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class Abstract(NoiseSchedule):
     pass
 
 
-NoteTokens = type(find("tokenizer", "mmm").build())
+NoteTokens = type(find("tokenizer", "mmm").build({"layout": "aligned"}))
 
 
 class PartialDecode(NoteTokens):

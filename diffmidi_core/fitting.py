@@ -1,0 +1,73 @@
+"""What fits the chosen parts: windows for a tokenizer, steps for a sampler, and a sampler for a process. Light."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from diffmidi_core.declaration import WINDOW, TokenizerDeclaration
+from diffmidi_core.errors import DiffmidiError, UsageError
+from diffmidi_core.registry import find, offers
+from diffmidi_core.sections import Part, SampleConfig
+
+
+def windows_of(part: Any, assigned: Mapping[str, Any]) -> tuple[int, str]:
+    """The tokens in a window that suit a tokenizer, and `without_plan` of it.
+
+    Those of others where it cannot be used, which is reported on its own.
+    """
+    try:
+        part = Part.model_validate(part)
+        offer = find("tokenizer", part.spec)
+        declaration = offer.load()
+        options = offer.options(declaration.options.merged(part.options, assigned))
+    except (DiffmidiError, ValidationError):
+        return WINDOW, ""
+    if not isinstance(declaration, TokenizerDeclaration):
+        return WINDOW, ""
+    return declaration.window(options), declaration.without_plan(options)
+
+
+def without_plan(tokenizer: Part) -> str:
+    """The `-o` with which a tokenizer's tokens have no plan of bars; "" where they have none."""
+    return windows_of(tokenizer, {})[1]
+
+
+def steps_of(sampler: Part, length: int, *, by_bars: bool = False) -> int:
+    """How many steps a sampler takes for windows of `length` tokens, laid out in bars or not, unless it is told."""
+    declaration = find("sampler", sampler.spec).sampler()
+    if by_bars and declaration.steps_by_bars is not None:
+        return declaration.steps_by_bars
+    if declaration.steps is not None:
+        return declaration.steps
+    return length if declaration.step_per_token else SampleConfig().steps
+
+
+def check_process(tokenizer: Part, process: Part) -> None:
+    """Raises UsageError where a process cannot do with the plan of bars that a tokenizer's tokens have."""
+    if not find("process", process.spec).process().plans and (without := without_plan(tokenizer)):
+        usable = [offer for offer in offers("process") if offer.problem() is None]
+        fitting = ", ".join(offer.spelling for offer in usable if offer.process().plans)
+        raise UsageError(
+            f"process '{process.name}' does not take the bars that tokenizer '{tokenizer.name}' lays tokens out in: "
+            f"choose -o {without}, or another --process ({fitting or 'none fits'})."
+        )
+
+
+def check_sampler(process: Part, sampler: Part, *, steps: int, length: int) -> None:
+    """Raises UsageError where a sampler cannot draw from a process, or not in so few steps."""
+    family, drawing = find("process", process.spec).process().family, find("sampler", sampler.spec).sampler()
+    if family != drawing.family:
+        usable = [offer for offer in offers("sampler") if offer.problem() is None]
+        fitting = ", ".join(offer.spelling for offer in usable if offer.sampler().family == family)
+        raise UsageError(
+            f"sampler '{sampler.name}' samples {drawing.family} processes, and process "
+            f"'{process.name}' is {family}: choose another --sampler ({fitting or 'none fits'})."
+        )
+    if drawing.step_per_token and steps < length:
+        raise UsageError(
+            f"sampler '{sampler.name}' takes one step a token, and {steps} steps are fewer than the {length} tokens "
+            f"of a window: choose --steps {length}, or a model of a smaller --length."
+        )
