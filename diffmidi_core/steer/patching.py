@@ -41,9 +41,7 @@ class NewNotes:
         return len(self.onset)
 
     def __getitem__(self, rows: Rows | Column) -> NewNotes:
-        return NewNotes(
-            self.part[rows], self.onset[rows], self.duration[rows], self.pitch[rows], self.velocity[rows]
-        )
+        return NewNotes(self.part[rows], self.onset[rows], self.duration[rows], self.pitch[rows], self.velocity[rows])
 
     @classmethod
     def none(cls) -> NewNotes:

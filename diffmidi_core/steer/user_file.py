@@ -265,5 +265,3 @@ def _program(events: Sequence[Sequence[Event]], track: int, channel: int, first:
     other = [event for number in range(len(events)) if number != track for event in changes(number)]
     found = before[-1:] or other[:1]
     return found[0].data[1] if found else 0
-
-

@@ -94,7 +94,9 @@ class Model:
 def make_model():
     def make(process="gaussian"):
         steps = ("process.steps=20",) if process == "gaussian" else ()
-        config = resolve(None, {"process": process, "length": LENGTH}, ("tokenizer.layout=aligned", "backbone.size=tiny", *steps))
+        config = resolve(
+            None, {"process": process, "length": LENGTH}, ("tokenizer.layout=aligned", "backbone.size=tiny", *steps)
+        )
         return Model(build_process(config, build_tokenizer(config)).eval())
 
     return make
