@@ -1,7 +1,8 @@
-"""What people install: the wheels of diffmidi, of the plugin template and of the starter, not editable, in an environment of their own.
+"""What people install: the wheels of diffmidi, of the plugin template and of the starter, not editable.
 
-The environment borrows the dependencies of this one through a .pth file. Python does not read the .pth files of a
-folder that it was pointed to by one, so the editable install of this repository stays out of it; a test makes sure.
+They are in an environment of their own, which borrows the dependencies of this one through a .pth file. Python does not
+read the .pth files of a folder that it was pointed to by one, so the editable installs of this repository stay out of
+it; a test makes sure.
 """
 
 from __future__ import annotations
