@@ -200,7 +200,7 @@ class Pipeline:
             music: a score, or a MIDI file.
             exact: the likelihood itself instead of its bound, by revealing token after token: slower, and nothing is
                 drawn.
-            order: types of tokens, such as ("pitch", "duration"), in which they are then revealed; by default as they
+            order: types of tokens, such as ("pitch", "duration"), in whose order they are then revealed; by default as they
                 stand in the text.
             levels: noise levels of the bound that are drawn for each window; None: all of them.
 
