@@ -13,6 +13,23 @@ from diffmidi_core.registry import find, offers
 from diffmidi_core.sections import Part, SampleConfig
 
 
+def windows_of(part: Any, assigned: Mapping[str, Any]) -> tuple[int, str]:
+    """The tokens in a window that suit a tokenizer, and `without_plan` of it.
+
+    Those of others where it cannot be used, which is reported on its own.
+    """
+    try:
+        part = Part.model_validate(part)
+        offer = find("tokenizer", part.spec)
+        declaration = offer.load()
+        options = offer.options(declaration.options.merged(part.options, assigned))
+    except (DiffmidiError, ValidationError):
+        return WINDOW, ""
+    if not isinstance(declaration, TokenizerDeclaration):
+        return WINDOW, ""
+    return declaration.window(options), declaration.without_plan(options)
+
+
 def without_plan(tokenizer: Part) -> str:
     """The `-o` with which a tokenizer's tokens have no plan of bars; "" where they have none."""
     return windows_of(tokenizer, {})[1]
@@ -54,20 +71,3 @@ def check_sampler(process: Part, sampler: Part, *, steps: int, length: int) -> N
             f"sampler '{sampler.name}' takes one step a token, and {steps} steps are fewer than the {length} tokens "
             f"of a window: choose --steps {length}, or a model of a smaller --length."
         )
-
-
-def windows_of(part: Any, assigned: Mapping[str, Any]) -> tuple[int, str]:
-    """The tokens in a window that suit a tokenizer, and `without_plan` of it.
-
-    Those of others where it cannot be used, which is reported on its own.
-    """
-    try:
-        part = Part.model_validate(part)
-        offer = find("tokenizer", part.spec)
-        declaration = offer.load()
-        options = offer.options(declaration.options.merged(part.options, assigned))
-    except (DiffmidiError, ValidationError):
-        return WINDOW, ""
-    if not isinstance(declaration, TokenizerDeclaration):
-        return WINDOW, ""
-    return declaration.window(options), declaration.without_plan(options)

@@ -284,7 +284,7 @@ class MaskedDiffusion(Revealed):
         if self.plan is None:
             return self._nats(ids, hidden, m[:, 0], places)
         laid = self._laid(ids, places)
-        level = m.gather(1, laid.part.clamp(min=0))
+        level = m.gather(1, laid.part.clamp(min=0, max=m.shape[1] - 1))  # parts without hidden tokens have no m
         nats = self._nats_in_parts(ids, grouped(hidden, self.group), level, laid)
         return ungrouped(nats, self.group, ids.shape[1])
 

@@ -14,7 +14,7 @@ from diffmidi_core.contracts.draws import RowDraws
 from diffmidi_core.contracts.sampler import Sampler
 from diffmidi_core.diffusion.labels import Guided
 from diffmidi_core.draw.bar_goals import UNKNOWN, bar_goals
-from diffmidi_core.draw.bars import grow_bars
+from diffmidi_core.draw.bars import Fill, grow_bars
 from diffmidi_core.draw.length import goals_for
 from diffmidi_core.draw.long import Drawn, Filled, Frame, grow
 from diffmidi_core.draw.model import Model
@@ -118,6 +118,18 @@ class Filling:
         guided = Guided(self.model.process, request.guidance) if request.guidance else None
         return replace(canvas, condition=condition), guided
 
+    def by_portion(self, pieces: Sequence[int]) -> Fill:
+        """Fills portions of these pieces. The steps of a request are shared out over a window's portions."""
+        by_token = find("sampler", self.request.sampler.spec).sampler().step_per_token
+
+        def fill(canvas: Canvas, rows: Sequence[tuple[int, int, int]], portions: int) -> Filled:
+            numbers = [(pieces[row], window, part) for row, window, part in rows]
+            free = int((~canvas.fixed).any(0).sum())
+            steps = free if by_token else max(1, round(self.request.steps / portions))
+            return self.filled(canvas, numbers, max(1, steps), width=self.model.length + 2)
+
+        return fill
+
 
 class _Draw(ABC):
     """What the batches of a request share."""
@@ -190,17 +202,9 @@ class _InBars(_Draw):
             raise DiffmidiError(f"{model.path} does not say which tracks its music has: train it again.")
         stride = max(1, round(model.bars * (1 - request.overlap)))
         self.bars = Bars(model.tokenizer, tracks, model.length, model.bars, stride, model.process.order)
-        self.by_token = find("sampler", request.sampler.spec).sampler().step_per_token
 
     def grown(self, pieces: Sequence[int]) -> list[Drawn]:
-        """All at once, a portion of each at a time. The steps of a request are shared out over a window's portions."""
-
-        def fill(canvas: Canvas, rows: Sequence[tuple[int, int, int]], portions: int) -> Filled:
-            numbers = [(pieces[row], window, part) for row, window, part in rows]
-            free = int((~canvas.fixed).any(0).sum())
-            steps = free if self.by_token else max(1, round(self.request.steps / portions))
-            return self.filling.filled(canvas, numbers, max(1, steps), width=self.model.length + 2)
-
+        """All at once, a portion of each at a time."""
         goals = [self.goals[piece] for piece in pieces]
         wanted = max(goal([]) for goal in goals)
 
@@ -208,7 +212,7 @@ class _InBars(_Draw):
             if self.computing.on_step is not None:
                 self.computing.on_step(min(done, wanted), wanted if wanted < UNKNOWN else None)
 
-        return grow_bars(goals, fill, self.bars, tell)
+        return grow_bars(goals, self.filling.by_portion(pieces), self.bars, tell)
 
 
 class _Progress:

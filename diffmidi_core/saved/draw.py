@@ -30,8 +30,30 @@ class ModelReference(BaseModel):
     fingerprint: str
 
 
+class Edit(BaseModel):
+    """What of a user's file was to be new, and what was kept of it.
+
+    Attributes:
+        command: `infill` or `continue`.
+        file, sha256: the file, and what names its content.
+        region: where new notes may begin, in the language of regions, or how many bars more.
+        bars: the numbers of the bars in which they may.
+        kept, removed: how many of its notes stay and how many do not; of all else in the file everything stays.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    command: str
+    file: str
+    sha256: str
+    region: str
+    bars: list[int]
+    kept: int
+    removed: int
+
+
 class StoredRequest(BaseModel):
-    """request.json: what was asked, of what, when, and what it was to be computed in."""
+    """request.json: what was asked, of what, when, and what it was to be computed in; `edit` where it was of a file."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,6 +62,7 @@ class StoredRequest(BaseModel):
     model: ModelReference
     request: Request
     precision: str = "auto"
+    edit: Edit | None = None
 
 
 class Outcome(BaseModel):
@@ -174,10 +197,10 @@ class DrawFolder:
         is_run = (above / "config.json").is_file() and (above / "checkpoints").is_dir()
         return above if self.path.parent.name == "draws" and is_run else None
 
-    def begin(self, model: ModelReference, request: Request, precision: str = "auto") -> None:
+    def begin(self, model: ModelReference, request: Request, precision: str = "auto", edit: Edit | None = None) -> None:
         """Write down what is asked. The record is there before any piece is, so that the folder is known for a draw."""
         self._append("")
-        stored = StoredRequest(at=datetime.now(UTC), model=model, request=request, precision=precision)
+        stored = StoredRequest(at=datetime.now(UTC), model=model, request=request, precision=precision, edit=edit)
         write_json(self.request_file, stored.model_dump(mode="json"))
 
     def add(self, piece: PieceRecord) -> None:

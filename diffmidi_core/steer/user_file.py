@@ -7,7 +7,7 @@ the events themselves are the file, and notes point at them: by the place in the
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -151,6 +151,11 @@ class UserFile:
             )
             score.tracks.append(track)
         return score
+
+    @cached_property
+    def silences(self) -> Mapping[int, Sequence[int]]:
+        """By channel the ticks at which every key of it is let go at once, rising."""
+        return silences_of(self.scan, self._timed[0])
 
     @cached_property
     def _timed(self) -> tuple[Column, list[list[int]]]:

@@ -13,7 +13,8 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from diffmidi.api.renderer import Notes, Renderer, Score, notes_of
+from diffmidi.api.renderer import Change, Notes, Renderer, Score, notes_of
+from diffmidi_io import change as changed
 from diffmidi_io.declarations import PianoRollOptions
 from diffmidi_io.picture import FAINT, INK, MARGINS, QUIET, heading, label_seconds, new_picture, said_length, save
 
@@ -48,6 +49,11 @@ class PianoRoll(Renderer):
     def render(self, score: Score, path: Path, *, title: str = "") -> None:
         """Write the picture, whole or not at all. Raises DiffmidiError where it cannot be written."""
         save(draw(score, self.options, title), path)
+
+    def render_change(self, change: Change, path: Path, *, title: str = "") -> bool:
+        """The bars round what is new, in three colours."""
+        save(changed.draw(change, self.options, title), path)
+        return True
 
 
 def draw(score: Score, options: PianoRollOptions, title: str = "") -> Figure:
