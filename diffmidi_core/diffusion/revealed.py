@@ -37,8 +37,8 @@ class Revealed(TokenDiffusion):
     def likelihood(self, batch: Batch, order: Sequence[str] = ()) -> Bound:
         """−log2 p itself, the tokens of each part revealed in this order of their types (`revealing.py`).
 
-        Raises UsageError for types that there are not, DiffmidiError where an order is asked for and types are not known
-        before the tokens, or as `bound` does.
+        Raises UsageError for types that there are not, DiffmidiError where an order is asked for and types are not
+        known before the tokens, or as `bound` does.
         """
         if self.support is not None:
             self.support.check(batch)
