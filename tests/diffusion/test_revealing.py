@@ -168,3 +168,8 @@ def test_an_order_is_chosen_of_heads_and_of_notes():
 def test_a_process_without_an_exact_likelihood_says_so(make_process):
     with pytest.raises(DiffmidiError, match="has a bound on its likelihood only"):
         make_process("gaussian").likelihood(rows([[4, 5, 6]]))
+
+
+def test_types_that_there_are_not_are_named():
+    with pytest.raises(DiffmidiError, match="no type 'pich' of tokens here. There are: bar, tempo"):
+        made("bars").likelihood(BATCH, ("pich",))
