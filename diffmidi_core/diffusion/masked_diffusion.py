@@ -284,7 +284,8 @@ class MaskedDiffusion(Revealed):
         if self.plan is None:
             return self._nats(ids, hidden, m[:, 0], places)
         laid = self._laid(ids, places)
-        level = m.gather(1, laid.part.clamp(0, m.shape[1] - 1))  # padding after the last head is of a part without tokens
+        # Padding may be of a part that has no tokens.
+        level = m.gather(1, laid.part.clamp(0, m.shape[1] - 1))
         nats = self._nats_in_parts(ids, grouped(hidden, self.group), level, laid)
         return ungrouped(nats, self.group, ids.shape[1])
 
