@@ -14,8 +14,10 @@ KNOWN = (KEY, DENSITY)
 
 @pytest.mark.parametrize(
     ("asked", "meant"),
-    [("Dminor", "D minor"), ("d-minor", "D minor"), ("A#major", "Bb major"), ("bb minor", "Bb minor")]
-    + [("Abminor", "G# minor"), ("Db_minor", "C# minor"), ("bMinor", "B minor"), ("Cb major", "B major")],
+    [
+        *[("Dminor", "D minor"), ("d-minor", "D minor"), ("A#major", "Bb major"), ("bb minor", "Bb minor")],
+        *[("Abminor", "G# minor"), ("Db_minor", "C# minor"), ("bMinor", "B minor"), ("Cb major", "B major")],
+    ],
 )
 def test_a_key_may_be_spelled_in_any_way(asked, meant):
     assert wanted({"Key": asked}, KNOWN) == {"key": meant}

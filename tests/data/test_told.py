@@ -27,7 +27,13 @@ LENGTH = 32
 def dataset(tokenizer, tmp_path_factory):
     """Nine pieces of two folders."""
     folder = tmp_path_factory.mktemp("data")
-    prepare(Scores({f"{'ab'[n % 2]}/{n}": piece_of(n) for n in range(9)}), tokenizer, folder, Choices(), hooks=Hooks())
+    prepare(
+        Scores({f"{'ab'[n % 2]}/{n}": piece_of(n) for n in range(9)}),
+        tokenizer,
+        folder,
+        Choices(heldout=0.2),
+        hooks=Hooks(),
+    )
     return TokenDataset(folder, tokenizer, length=LENGTH)
 
 
@@ -82,7 +88,7 @@ def test_bins_hold_as_many_training_windows_each(dataset, tokenizer):
 
 
 def test_an_unknown_label_is_refused(dataset, tokenizer):
-    with pytest.raises(UsageError, match="neither windows nor pieces .* There are key, .*folder"):
+    with pytest.raises(UsageError, match=r"neither windows nor pieces .* There are key, .*folder"):
         told_of(dataset, tokenizer, "mood")
     with pytest.raises(UsageError, match="tell no tempo"):
         told_of(dataset, tokenizer, "tempo")
