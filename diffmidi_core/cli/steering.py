@@ -38,9 +38,7 @@ def steering(function: F) -> F:
         CHECKPOINT,
         click.option("--candidates", type=click.IntRange(1), default=1, show_default=True, help="Write so many takes."),
         click.option("--steps", type=click.IntRange(1), help="Steps for a window of bars (default: the model's)."),
-        click.option(
-            "--upbeat", callback=_upbeat, metavar="1/4", help="The piece begins with an upbeat so long, bar 0."
-        ),
+        click.option("--upbeat", callback=_upbeat, metavar="1/4", help="It begins with an upbeat so long, bar 0."),
         click.option("--only-new", is_flag=True, help="Write the new notes alone as well, as NNN.new.mid."),
         click.option("--dry-run", is_flag=True, help="Only say what would be drawn and what is kept."),
         click.option("--name", metavar="NAME", help="Name of the draw (default: the next number)."),
@@ -77,12 +75,15 @@ def steered(
 
     from diffmidi_core.cli.drawing import plan, wrote
     from diffmidi_core.cli.stopping import drawing
+    from diffmidi_core.config import default_parts
     from diffmidi_core.draw.sample import copy_to
     from diffmidi_core.machine.build import check_parts
     from diffmidi_core.steer.draw import draw_takes
 
     planned = plan(model, options["checkpoint"], flags, assignments)
-    check_parts([("sampler", planned.request.sampler), *(("renderer", part) for part in planned.renderers)])
+    # A run that draws no pictures as it goes shows what is new nonetheless.
+    renderers = planned.renderers or ([] if "no_renderer" in flags else default_parts("renderer"))
+    check_parts([("sampler", planned.request.sampler), *(("renderer", part) for part in renderers)])
     draws = Path("draws")
     with drawing(draws):
         draw = draw_takes(
@@ -93,7 +94,7 @@ def steered(
             draws,
             command=command,
             name=options["name"],
-            renderers=planned.renderers,
+            renderers=renderers,
             alone=options["only_new"],
         )
     wrote(draw, copy_to(draw, out.expanduser()) if out else [], None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +66,7 @@ class Asked:
         at = self.bars.at.tolist()
         return [
             self.bars.number(bar)
-            for bar, (begin, end) in enumerate(zip(at[:-1], at[1:], strict=True))
+            for bar, (begin, end) in enumerate(pairwise(at))
             if any(self.selection.cell(part, begin, end)[0].any() for part in parts)
         ]
 

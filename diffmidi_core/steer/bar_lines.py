@@ -1,4 +1,4 @@
-"""Where the bars of a file begin, and how they are numbered: from 1 on as in notation programs, an upbeat being bar 0."""
+"""Where the bars of a file begin, and their numbers: from 1 on as in notation programs, an upbeat being bar 0."""
 
 from __future__ import annotations
 

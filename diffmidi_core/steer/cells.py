@@ -75,8 +75,9 @@ def lay_out(
 ) -> Laid:
     """The bars of a file that are drawn anew, and those on both sides that the model sees beside them, as cells.
 
-    A cell of which some notes are kept is two of one track: one that stands, and one that is drawn. Raises DiffmidiError
-    where the tokenizer cannot write a bar of the hole; bars beside it that it cannot write are not shown.
+    A cell of which some notes are kept is two of one track: one that stands, and one that is drawn. Models are not
+    trained on such bars. Raises DiffmidiError where the tokenizer cannot write a bar of the hole; bars beside it that it
+    cannot write are not shown.
     """
     if not tokenizer.plan:
         raise DiffmidiError(

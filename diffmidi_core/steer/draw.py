@@ -49,7 +49,8 @@ def draw_takes(
         on_step=lambda done, total: work.hooks.emit("progress", what="bars", done=done, total=total),
         warn=work.hooks.warn,
     )
-    about = f"Writing {counted(request.count, 'take')} of bars {ranges(asked.touched)} ({counted(request.steps, 'step')} each)"
+    what = f"{counted(request.count, 'take')} of bars {ranges(asked.touched)}"
+    about = f"Writing {what} ({counted(request.steps, 'step')} each)"
     found = takes(model, asked, request, computing)
     first = next(found)
     draw = DrawFolder.claim(draws, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -11,8 +12,11 @@ from diffmidi_core.contracts.tokenizer import Ids
 from diffmidi_core.draw.bars import drawn_together
 from diffmidi_core.draw.model import Model
 from diffmidi_core.draw.pieces import Computing, Filling
+from diffmidi_core.files import whole_file
 from diffmidi_core.machine.build import blamed
 from diffmidi_core.machine.memory import Halves
+from diffmidi_core.music.notes import Score
+from diffmidi_core.music.reading import read_midi_bytes
 from diffmidi_core.request import Request
 from diffmidi_core.steer.asked import Asked
 from diffmidi_core.steer.cells import Laid, lay_out
@@ -32,6 +36,16 @@ class Take:
     patched: Patched
     ids: Ids
     record: Mapping[str, int]
+
+    @property
+    def score(self) -> Score:
+        """The whole piece."""
+        return read_midi_bytes(self.patched.data, "the take")
+
+    def save(self, path: Path | str) -> None:
+        """Write the whole piece as a MIDI file, whole or not at all. Raises DiffmidiError where that fails."""
+        with whole_file(Path(path)) as temporary:
+            temporary.write_bytes(self.patched.data)
 
 
 def takes(model: Model, asked: Asked, request: Request, computing: Computing) -> Iterator[Take]:

@@ -1,8 +1,8 @@
 """Patching: notes of a user's file taken out and new ones put in, everything else event by event as it was.
 
 Tracks in which nothing changes stay byte for byte. In the others every event that belongs to no such note keeps its
-tick, its bytes and its place among the others; running status is written out. A new note never cuts one that is kept: it
-is left out where its key is down already, and is let go where its key is struck again.
+tick, its bytes and its place among the others; running status is written out. A new note never cuts one that is kept:
+it is left out where its key is down already, and is let go where its key is struck again.
 """
 
 from __future__ import annotations

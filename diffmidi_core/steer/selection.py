@@ -64,7 +64,7 @@ class Selection:
         return self.holds(file.notes.part, file.notes.onset, file.notes.pitch)
 
     def cell(self, part: int, begin: int, end: int) -> tuple[NDArray[np.bool_], bool]:
-        """[128] which pitches are free at some time from `begin` up to `end` in a part; whether all are all the time."""
+        """[128] which pitches are free at some time from `begin` up to `end` in a part; whether all always are."""
         cuts = {begin, *(tick for box in self.boxes for tick in (box.begin, box.end) if begin < tick < end)}
         at, pitch = np.repeat(sorted(cuts), PITCHES), np.tile(np.arange(PITCHES), len(cuts))
         free = self.holds(np.full(len(at), part), at, pitch).reshape(-1, PITCHES)
@@ -111,8 +111,8 @@ def _box(region: Region, file: UserFile, bars: BarLines) -> Box:
 def _of_bars(first: int, last: int | None, file: UserFile, bars: BarLines) -> tuple[int, int]:
     if first < bars.first:
         raise UsageError(
-            f"{file.name} has no upbeat, so its first bar is bar 1 (asked: {first}): `--upbeat 1/4` says that it begins "
-            "with one of a quarter note."
+            f"{file.name} has no upbeat, so its first bar is bar 1 (asked: {first}): `--upbeat 1/4` says that it "
+            "begins with one of a quarter note."
         )
     last = bars.last if last is None else last
     if first > bars.last or last > bars.last:
