@@ -16,7 +16,7 @@ METRICS = (
 """What a run is judged by unless it says otherwise; `diffmidi plugins` lists the others."""
 
 best = Preset(
-    # The lowest bound per note of bars in the default run's time (benchmarks/README.md), and the sampler nearest to held-out music.
+    # Of bars, the lowest bound in the default run's time (benchmarks/README.md).
     summary="masked diffusion, the lowest bound",
     parts={
         "tokenizer": {"name": "mmm"},
