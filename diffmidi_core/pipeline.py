@@ -201,6 +201,7 @@ class Pipeline:
         hand: str | None = None,
         region: Sequence[str] = (),
         inverted: bool = False,
+        lock: Sequence[str] = (),
         upbeat: Fraction | None = None,
         candidates: int = 1,
         seed: int = 0,
@@ -216,6 +217,8 @@ class Pipeline:
             bars, seconds, pitch, track, hand: text such as "5-8" and "C4-C6"; they hold together, as one region.
             region: more regions, such as "bars 5-8, pitch C4-C6".
             inverted: draw everything but that.
+            lock: what stays of the notes there, which are then as many as they were: "rhythm", "pitches", "velocity";
+                or "range", in which new pitches stay.
             upbeat: how long the upbeat is that the piece begins with, in whole notes; None: its metres tell.
             candidates: how many takes: `take.save("new.mid")` writes one, `take.score` is it.
             seed, steps, sampler, options, on_step: as in `sample`.
@@ -228,7 +231,33 @@ class Pipeline:
 
         conditions = {"bars": bars, "seconds": seconds, "pitch": pitch, "track": track, "hand": hand}
         wanted = regions(region, inverted=inverted, **conditions)
-        asked = Asked.region(self._file(music), wanted, upbeat)
+        asked = Asked.region(self._file(music), wanted, upbeat, locks=lock)
+        request = self.request(candidates, seed=seed, steps=steps, sampler=sampler, options=options)
+        return self._takes(asked, request, on_step)
+
+    def vary(
+        self,
+        music: Score | str | Path,
+        strength: float = 0.4,
+        *,
+        region: Sequence[str] = (),
+        lock: Sequence[str] = (),
+        candidates: int = 1,
+        seed: int = 0,
+        steps: int | None = None,
+        sampler: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        on_step: OnStep | None = None,
+    ) -> list[Take]:
+        """A piece, or regions of it, with that share of what its notes are masked and drawn back; see `infill`.
+
+        Raises UsageError for a model that is not masked.
+        """
+        from diffmidi_core.steer.asked import Asked
+        from diffmidi_core.steer.regions import regions
+
+        wanted = regions(region) if region else None
+        asked = Asked.region(self._file(music), wanted, locks=lock, strength=strength)
         request = self.request(candidates, seed=seed, steps=steps, sampler=sampler, options=options)
         return self._takes(asked, request, on_step)
 
