@@ -20,7 +20,8 @@ def command(file: Path, strength: float, **given: Any) -> None:
     """Draw some of what the notes of a MIDI FILE are anew; as many notes stay, and all else does, event by event.
 
     Without a region it is all of the file. A share of pitches, times, durations and velocities is masked and drawn
-    back by a masked model. The takes go into a folder of their own, draws/1 and so on, with a picture of before and after.
+    back by a masked model. The takes go into a folder of their own, draws/1 and so on, with a picture of before and
+    after.
     """
     from diffmidi_core.steer.regions import regions
 
