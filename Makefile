@@ -2,13 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+STARTER := models/diffmidi-starter
 READY := $(VENV)/.ready
 ARGS ?=
 
 .PHONY: run test lint clean help
 
 run: $(READY)  ## train a small model on Bach chorales and let it play (ARGS="--data FOLDER" for your own MIDI)
-	$(BIN)/diffmidi run --tokenizer mmm --backbone bert $(ARGS)
+	$(BIN)/diffmidi run $(ARGS)
 
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile $(ARGS)
@@ -24,9 +25,9 @@ clean:  ## remove the environment and what tools left
 help:  ## say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml $(STARTER)/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo 'diffmidi needs Python 3.11 or newer: say which, as in `make run PYTHON=python3.12`.' >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]' --editable ./$(STARTER)
 	touch $(READY)

@@ -295,8 +295,8 @@ class Pipeline:
             music: a score, or a MIDI file.
             exact: the likelihood itself instead of its bound, by revealing token after token: slower, and nothing is
                 drawn.
-            order: types of tokens, such as ("pitch", "duration"), in which they are then revealed; by default as they
-                stand in the text.
+            order: types of tokens, such as ("pitch", "duration"), in whose order they are then revealed; by default as
+                they stand in the text.
             levels: noise levels of the bound that are drawn for each window; None: all of them.
 
         Raises DiffmidiError where the file cannot be read, or holds no note that the tokenizer can tell, and for what

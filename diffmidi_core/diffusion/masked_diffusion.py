@@ -25,7 +25,6 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from diffmidi_core.contracts.backbone import Backbone
@@ -45,13 +44,12 @@ from diffmidi_core.diffusion.groups import Seen, grouped, music_mask, ungrouped
 from diffmidi_core.diffusion.parts import GIVEN, Laid, Plan, chosen_bars, seen_once, seen_twice
 from diffmidi_core.diffusion.parts import Order as PartOrder
 from diffmidi_core.diffusion.revealed import Revealed
-from diffmidi_core.diffusion.revealing import GOLDEN, Windows, counts_of, numbers_hidden
+from diffmidi_core.diffusion.revealing import GOLDEN, Windows, counts_of, nats_of, numbers_hidden
 from diffmidi_core.diffusion.times import spread_times
 
 LN2 = math.log(2)
 SPAN = 1e-6
 """Of t, over which the schedule's slope is taken."""
-NOT_ASKED = -100
 GROUPS_AT_ONCE = 2048
 """In a pass over rows of like length: enough for a CPU to be busy."""
 
@@ -291,7 +289,7 @@ class MaskedDiffusion(Revealed):
     def _nats(self, ids: Tensor, hidden: Tensor, m: Tensor, places: Places) -> Tensor:
         """[B, L] −log p(w_l | z) where the tokens are hidden, 0 elsewhere."""
         logits = self.denoise(ids.masked_fill(hidden, self.tokenizer.mask_id), m, places)
-        return _nll(self.log_probabilities(logits.float()), ids, hidden)
+        return nats_of(self.log_probabilities(logits.float()), ids, hidden)
 
     def _nats_in_parts(self, ids: Tensor, hidden: Tensor, level: Tensor, laid: Laid) -> Tensor:
         """[B, P, g] −log p(w_l | z of its part, the parts before) where tokens [B, P, g] are hidden, 0 elsewhere.
@@ -314,11 +312,6 @@ class MaskedDiffusion(Revealed):
         there = (laid.real & (laid.part != GIVEN)).gather(1, asked)
         words, types = laid.pick(clean, asked), laid.pick(laid.types, asked)
         log_p = self.log_probabilities(self.network(seen).float(), types)
-        nats = _nll(log_p.flatten(1, 2), words.flatten(1), (laid.pick(hidden, asked) & there[..., None]).flatten(1))
+        nats = nats_of(log_p.flatten(1, 2), words.flatten(1), (laid.pick(hidden, asked) & there[..., None]).flatten(1))
         index = asked[..., None].expand(words.shape)
         return torch.zeros(clean.shape, device=nats.device).scatter_add(1, index, nats.view(words.shape))
-
-
-def _nll(log_p: Tensor, ids: Tensor, hidden: Tensor) -> Tensor:
-    """[B, L] −log p of ids [B, L] where they are hidden, 0 elsewhere; log_p [B, L, V]."""
-    return F.nll_loss(log_p.mT, ids.masked_fill(~hidden, NOT_ASKED), reduction="none", ignore_index=NOT_ASKED)

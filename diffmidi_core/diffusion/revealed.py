@@ -16,7 +16,7 @@ from diffmidi_core.diffusion.features import pooled
 from diffmidi_core.diffusion.revealing import Windows, cheapest_order, nats_in_order
 from diffmidi_core.diffusion.support import open_types
 from diffmidi_core.diffusion.token_diffusion import TokenDiffusion
-from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.errors import DiffmidiError, UsageError
 
 LN2 = math.log(2)
 
@@ -37,7 +37,8 @@ class Revealed(TokenDiffusion):
     def likelihood(self, batch: Batch, order: Sequence[str] = ()) -> Bound:
         """−log2 p itself, the tokens of each part revealed in this order of their types (`revealing.py`).
 
-        Raises DiffmidiError where an order is asked for and types are not known before the tokens, or as `bound` does.
+        Raises UsageError for types that there are not, DiffmidiError where an order is asked for and types are not
+        known before the tokens, or as `bound` does.
         """
         if self.support is not None:
             self.support.check(batch)
@@ -47,6 +48,8 @@ class Revealed(TokenDiffusion):
                 "that tokens cannot be revealed by type: take the order of the text (evaluate.order=time)."
             )
         windows, names = self.windows(batch), self.tokenizer.grammar.types
+        if unknown := set(order) - set(names):
+            raise UsageError(f"there is no type {min(unknown)!r} of tokens here. There are: {', '.join(names[1:])}.")
         rank = windows.turns(self.type_of[batch.ids], [names.index(name) for name in order])
         return Bound({"tokens": nats_in_order(windows, rank, self.nats_at) / LN2}, batch.tokens)
 
@@ -59,7 +62,7 @@ class Revealed(TokenDiffusion):
             return ()
         windows, types, names = self.windows(batch), self.type_of[batch.ids], self.tokenizer.grammar.types
         sizes = torch.bincount(self.type_of, minlength=len(names)).tolist()
-        there = [kind for kind in types[windows.part >= 0].unique().tolist() if sizes[kind] > 1]
+        there = [kind for kind in sorted(set(types[windows.part >= 0].tolist())) if sizes[kind] > 1]
         sorts = [[kind for kind in there if (names[kind] in self.tokenizer.plan) is head] for head in (True, False)]
         return tuple(names[kind] for kind in cheapest_order(windows, types, sorts, self.nats_at, generator))
 

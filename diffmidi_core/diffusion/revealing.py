@@ -20,6 +20,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from diffmidi_core.contracts.places import Places
@@ -28,6 +29,8 @@ from diffmidi_core.diffusion.categorical import draw_uniform
 
 GOLDEN = (5**0.5 - 1) / 2
 """From a part of a row to the next one, which spreads what is drawn over the parts as over the rows."""
+
+NOT_ASKED = -100
 
 TRIED = 4
 """Tokens of a type that are revealed for the choice of an order, in each part of each window."""
@@ -99,6 +102,11 @@ def _spread(tokens: Tensor, count: int, generator: torch.Generator) -> Tensor:
     return (torch.arange(count, device=device)[:, None, None] + offset % 1) / count
 
 
+def nats_of(log_p: Tensor, ids: Tensor, hidden: Tensor) -> Tensor:
+    """[B, L] −log p of ids [B, L] where they are hidden, 0 elsewhere; log_p [B, L, V]."""
+    return F.nll_loss(log_p.mT, ids.masked_fill(~hidden, NOT_ASKED), reduction="none", ignore_index=NOT_ASKED)
+
+
 def nats_in_order(windows: Windows, rank: Tensor, nats: Nats) -> Tensor:
     """[B, L] −log p of each token, given those of its part that come before it by `rank` [B, L], and the parts before.
 
@@ -108,7 +116,7 @@ def nats_in_order(windows: Windows, rank: Tensor, nats: Nats) -> Tensor:
     steps, rows = (torch.arange(int(most.max()), device=most.device)[:, None] < most).nonzero(as_tuple=True)
     found = torch.zeros(windows.ids.shape, device=windows.ids.device)
     size = max(1, POSITIONS_AT_ONCE // windows.ids.shape[1])
-    for step, row in zip(steps.split(size), rows.split(size), strict=True):
+    for step, row in zip(torch.split(steps, size), torch.split(rows, size), strict=True):
         found.index_add_(
             0, row, _revealed(windows.rows(row), rank[row], step[:, None].expand_as(windows.counts[row]), nats)
         )
@@ -191,4 +199,4 @@ def _cost(
 
 
 def _as_wide(counts: Tensor, width: int) -> Tensor:
-    return torch.nn.functional.pad(counts, (0, width - counts.shape[1]))
+    return F.pad(counts, (0, width - counts.shape[1]))

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
+from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.packages import license_of
 from diffmidi_core.registry import Offer, find, offers
 from diffmidi_core.saved.manifest import AGAIN, CONFIG, Manifest, read_model
@@ -60,12 +60,13 @@ def model_at(where: str | Path) -> Path:
     if folder.exists() or not is_name(where):
         return folder
     try:
-        return find("model", str(where)).folder()
+        offer = find("model", str(where))
     except UsageError as error:
         raise UsageError(
             f"there is no folder {printable(where)}, and {error} A run, or a folder that was exported, is named by its "
             "path."
         ) from None
+    return offer.folder()
 
 
 def is_name(where: str | Path) -> bool:
@@ -85,7 +86,7 @@ def _told(offer: Offer, name: str) -> InstalledModel:
         folder = offer.folder()
         read_model(folder)
         Manifest.read(folder / CONFIG, AGAIN).verify(folder, (), AGAIN)
-    except (BrokenPluginError, DiffmidiError) as error:
+    except DiffmidiError as error:
         problem = str(error)
     return InstalledModel(
         name=name,

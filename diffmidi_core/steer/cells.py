@@ -141,7 +141,7 @@ class _Writer:
         self.masking = masking
         self.file, self.bars, self.selection = file, bars, selection
         self.tokenizer, self.tracks = tokenizer, tracks
-        self.sets: list[Column] = []
+        self.sets: list[NDArray[np.bool_]] = []
         self._known: dict[bytes, int] = {}
         self._gone = selection.notes(file)
         self._clock = clock_of(file.score)
@@ -208,13 +208,13 @@ class _Writer:
         if RANGE not in self.masking.locks or not len(pitch):
             return np.ones(PITCHES, dtype=bool)
         every = np.arange(PITCHES)
-        return (every >= pitch.min()) & (every <= pitch.max())
+        return np.asarray((every >= pitch.min()) & (every <= pitch.max()))
 
     def _rows(self, part: int, begin: int, end: int) -> Column:
         """The notes of a cell."""
         first, last = np.searchsorted(self.file.notes.onset, [begin, end])
         rows = np.arange(first, last)
-        return rows[self.file.notes.part[rows] == part]
+        return np.asarray(rows[self.file.notes.part[rows] == part])
 
     def _told(self, rows: Column, begin: int) -> CellNotes:
         notes = self.file.notes
@@ -225,7 +225,7 @@ class _Writer:
             notes.velocity[rows],
         )
 
-    def _set(self, pitches: Column) -> int:
+    def _set(self, pitches: NDArray[np.bool_]) -> int:
         """The number of the set of tokens of these pitches [128]. Raises DiffmidiError where there is none."""
         key = pitches.tobytes()
         if key not in self._known:
@@ -254,4 +254,5 @@ class _Writer:
 
 
 def _none() -> CellNotes:
-    return CellNotes(*(np.zeros(0) for _ in range(2)), *(np.zeros(0, dtype=np.int64) for _ in range(2)))
+    times, numbers = np.zeros(0), np.zeros(0, dtype=np.int64)
+    return CellNotes(times, times, numbers, numbers)

@@ -68,7 +68,8 @@ class Selection:
         cuts = {begin, *(tick for box in self.boxes for tick in (box.begin, box.end) if begin < tick < end)}
         at, pitch = np.repeat(sorted(cuts), PITCHES), np.tile(np.arange(PITCHES), len(cuts))
         free = self.holds(np.full(len(at), part), at, pitch).reshape(-1, PITCHES)
-        return free.any(0), bool(free.all())
+        some: NDArray[np.bool_] = np.asarray(free.any(0))
+        return some, bool(free.all())
 
 
 def select(regions: Regions, file: UserFile, bars: BarLines, *, whole: bool = False) -> Selection:

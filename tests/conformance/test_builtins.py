@@ -1,4 +1,4 @@
-"""Every built-in passes the kit that third parties run, and so does the starter. A new one is tested by being declared."""
+"""Every built-in passes the kit that third parties run, and so does the starter. A new one is tested by being there."""
 
 from diffmidi_core.testing import Check, Component, installed_by, parametrize_with_checks
 

@@ -12,7 +12,7 @@ import torch
 from diffmidi.api import DiffmidiError
 from diffmidi.api.process import Batch
 from diffmidi_core.diffusion.revealing import Windows, cheapest_order, counts_of, nats_in_order
-from tests.plan import TOKENIZER, TYPES, WORDS, all_windows, batch_of, text
+from tests.plan import TOKENIZER, TYPES, WORDS, batch_of, text
 
 from .test_parts import BATCH, WINDOWS, generator, made
 
@@ -161,10 +161,15 @@ def test_an_order_of_types_needs_types_that_are_known_before_the_tokens(words):
 def test_an_order_is_chosen_of_heads_and_of_notes():
     process = made("bars")
     with torch.no_grad():
-        order = process.order_of_types(batch_of(all_windows(("left", "right"))[::400]), generator())
+        order = process.order_of_types(BATCH, generator())
     assert sorted(order) == sorted(["bar", "tempo", "count", "time", "pitch", "duration"])
 
 
 def test_a_process_without_an_exact_likelihood_says_so(make_process):
     with pytest.raises(DiffmidiError, match="has a bound on its likelihood only"):
         make_process("gaussian").likelihood(rows([[4, 5, 6]]))
+
+
+def test_types_that_there_are_not_are_named():
+    with pytest.raises(DiffmidiError, match="no type 'pich' of tokens here. There are: bar, tempo"):
+        made("bars").likelihood(BATCH, ("pich",))

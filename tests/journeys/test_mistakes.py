@@ -78,7 +78,10 @@ def test_a_full_disk(diffmidi, music):
 def test_a_run_that_is_not_there(diffmidi):
     for stage in ("train", "evaluate", "render", "report"):
         expect_complaint(diffmidi(stage, "nowhere"), "there is no run in nowhere")
-    expect_complaint(diffmidi("sample", "nowhere"), "there is no model in nowhere (no config.json): name a run or")
+    expect_complaint(
+        diffmidi("sample", "run/nowhere"), "there is no model in run/nowhere (no config.json): name a run or"
+    )
+    expect_complaint(diffmidi("sample", "nowhere"), "there is no folder nowhere, and no model 'nowhere' is installed.")
 
 
 def test_a_missing_checkpoint(diffmidi, music):

@@ -1,7 +1,8 @@
-"""What people install: the wheels of diffmidi and of the plugin template, not editable, in an environment of their own.
+"""What people install: the wheels of diffmidi, of the plugin template and of the starter, not editable.
 
-The environment borrows the dependencies of this one through a .pth file. Python does not read the .pth files of a
-folder that it was pointed to by one, so the editable install of this repository stays out of it; a test makes sure.
+They are in an environment of their own, which borrows the dependencies of this one through a .pth file. Python does not
+read the .pth files of a folder that it was pointed to by one, so the editable installs of this repository stay out of
+it; a test makes sure.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from diffmidi_core.music.toy import toy_scores
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "examples" / "plugin-template"
+STARTER = ROOT / "models" / "diffmidi-starter"
 PACKAGES = ("diffmidi", "diffmidi_core", *sorted(path.name for path in (ROOT / "plugins").iterdir() if path.is_dir()))
 
 
@@ -41,14 +43,14 @@ def call(*command: object, cwd: Path) -> str:
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The wheels by the name of their distribution."""
     out = tmp_path_factory.mktemp("wheels")
-    for project in (ROOT, TEMPLATE):
+    for project in (ROOT, TEMPLATE, STARTER):
         call(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, project, cwd=out)
     return {path.name.split("-")[0]: path for path in out.glob("*.whl")}
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory, wheels: dict[str, Path]) -> Path:
-    """An environment with both wheels."""
+    """An environment with all wheels."""
     folder = tmp_path_factory.mktemp("installed") / "venv"
     venv.create(folder)
     python = folder / "bin" / "python"
@@ -80,6 +82,37 @@ def test_the_templates_wheel_holds_its_own_package_alone(wheels):
     tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
     assert tops == {"diffmidi_plugin_template"}
     assert "diffmidi_plugin_template/py.typed" in names
+
+
+def test_the_starters_wheel_holds_the_model_its_card_and_its_licence(wheels):
+    with zipfile.ZipFile(wheels["diffmidi_starter"]) as wheel:
+        names = set(wheel.namelist())
+        metadata = wheel.read(next(name for name in names if name.endswith("METADATA"))).decode()
+    folder = STARTER / "diffmidi_starter"
+    files = {f"diffmidi_starter/{path.relative_to(folder).as_posix()}" for path in (folder / "model").rglob("*")}
+    assert {name for name in names if ".dist-info" not in name} == files | {"diffmidi_starter/__init__.py"}
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert "License-Expression: CC0-1.0" in metadata
+
+
+def test_the_starters_readme_is_its_card():
+    card = (STARTER / "diffmidi_starter" / "model" / "README.md").read_text(encoding="utf-8")
+    readme = (STARTER / "README.md").read_text(encoding="utf-8")
+    assert readme.replace("](diffmidi_starter/model/", "](") == card
+
+
+def test_the_starter_is_listed_and_plays_without_being_imported(installed, tmp_path):
+    (model,) = json.loads(call(installed / "bin" / "diffmidi", "models", "--json", cwd=tmp_path))
+    assert (model["name"], model["package"], model["license"]) == ("starter", "diffmidi-starter", "CC0-1.0")
+    assert model["problem"] is None
+    code = (
+        "import sys; from diffmidi import Pipeline; pipeline = Pipeline.from_pretrained('starter'); "
+        "print(pipeline.model.path); print(pipeline.sample(1, length='2 bars')[0].note_num() > 0); "
+        "print('diffmidi_starter' in sys.modules)"
+    )
+    path, plays, imported = call(installed / "bin" / "python", "-c", code, cwd=tmp_path).split()
+    assert Path(path).is_relative_to(installed)
+    assert (plays, imported) == ("True", "False")
 
 
 def test_what_runs_is_what_the_wheels_hold(installed, tmp_path):

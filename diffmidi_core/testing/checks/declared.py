@@ -1,4 +1,4 @@
-"""What everything promises whose entry point names a declaration: all kinds but models, of which nothing is imported."""
+"""What everything promises whose entry point names a declaration: all but models, of which nothing is imported."""
 
 from __future__ import annotations
 
