@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .conftest import SMALL, drawn
 
-CHOSEN = [*SMALL, "--process", "autoregressive"]
+CHOSEN = [*SMALL, "--length", "32", "--process", "autoregressive"]
 
 
 def test_it_runs_from_a_folder_to_music_without_a_fault(diffmidi, music):

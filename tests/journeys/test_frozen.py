@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import TRAINED, Said
+from .conftest import ALIGNED, TRAINED, Said
 
 DRAWS = ("--steps", "3", "--samples", "2")
 
@@ -79,7 +79,7 @@ def test_a_resumed_run_does_not_go_on_with_other_music(diffmidi, mine, tmp_path)
 
 
 def test_prepared_music_stays_as_it_was_prepared_and_the_rest_may_still_change(diffmidi, music):
-    assert diffmidi("prepare", music, "--out", "mine").code == 0
+    assert diffmidi("prepare", music, "--out", "mine", *ALIGNED).code == 0
     refused(
         diffmidi("prepare", "--resume", "mine", "-o", "tokenizer.grid=6"), "mine was prepared with tokenizer.grid 12"
     )
