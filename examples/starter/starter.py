@@ -92,7 +92,11 @@ def figures(run: Path, name: str) -> dict[str, Any]:
     folder, step = RunFolder(run), read_model(run).step
     facts = folder.facts()
     drawn = Judged.of_draw(DrawFolder(run / "draws" / name))
-    known = {**Judged.of_checkpoint(folder.figures / f"step-{step:06d}.json").known, **(drawn.known if drawn else {})}
+    of_weights = folder.figures / f"step-{step:06d}.json"
+    known = {
+        **(Judged.of_checkpoint(of_weights).known if of_weights.exists() else {}),
+        **(drawn.known if drawn else {}),
+    }
     return {
         "step": step,
         "epochs": round(facts["epochs"] * step / facts["iterations"], 1),
