@@ -33,8 +33,8 @@ what enters the backbone through `with_labels(hidden, seen.condition)`; nothing 
 It is declared by a ProcessDeclaration, whose `family` names the samplers that can draw from it.
 
 Checks of the conformance kit, besides those of every kind: check_loss_is_a_scalar_to_learn_from,
-check_every_parameter_gets_a_gradient, check_loss_ignores_padding, check_a_step_may_be_cut,
-check_bound_ignores_padding, check_no_mask_is_a_full_mask, check_bound_is_finite_bits,
+check_every_parameter_gets_a_gradient, check_labels_change_nothing_where_none_is_said, check_loss_ignores_padding,
+check_a_step_may_be_cut, check_bound_ignores_padding, check_no_mask_is_a_full_mask, check_bound_is_finite_bits,
 check_same_generator_same_answer, check_exact_is_exact, check_trains_after_sampling, check_finite_in_bf16,
 check_weights_survive_a_file, check_backbone_is_a_submodule.
 """

@@ -236,8 +236,10 @@ class Tokenizer(ABC):
         """
         raise DiffmidiError(f"{type(self).__name__} has no plan of bars, so it has no tracks in them: see `plan`.")
 
-    def cell(self, bar: BarShape, track: str, notes: CellNotes | None, *, first: bool) -> Ids:
-        """The head of a cell and its notes, in a bar that is known; without notes its count is [MASK].
+    def cell(self, bar: BarShape, track: str, notes: CellNotes | None, *, first: bool) -> tuple[Ids, NDArray[np.int64]]:
+        """The head of a cell and its notes, in a bar that is known, and [M] which notes are in it, in their order.
+
+        Without notes its count is [MASK].
 
         Args:
             bar: the bar; notes at its end are moved into it by a step.

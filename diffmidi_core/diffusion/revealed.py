@@ -62,7 +62,7 @@ class Revealed(TokenDiffusion):
             return ()
         windows, types, names = self.windows(batch), self.type_of[batch.ids], self.tokenizer.grammar.types
         sizes = torch.bincount(self.type_of, minlength=len(names)).tolist()
-        there = [kind for kind in types[windows.part >= 0].unique().tolist() if sizes[kind] > 1]
+        there = [kind for kind in sorted(set(types[windows.part >= 0].tolist())) if sizes[kind] > 1]
         sorts = [[kind for kind in there if (names[kind] in self.tokenizer.plan) is head] for head in (True, False)]
         return tuple(names[kind] for kind in cheapest_order(windows, types, sorts, self.nats_at, generator))
 

@@ -116,7 +116,7 @@ def nats_in_order(windows: Windows, rank: Tensor, nats: Nats) -> Tensor:
     steps, rows = (torch.arange(int(most.max()), device=most.device)[:, None] < most).nonzero(as_tuple=True)
     found = torch.zeros(windows.ids.shape, device=windows.ids.device)
     size = max(1, POSITIONS_AT_ONCE // windows.ids.shape[1])
-    for step, row in zip(steps.split(size), rows.split(size), strict=True):
+    for step, row in zip(torch.split(steps, size), torch.split(rows, size), strict=True):
         found.index_add_(
             0, row, _revealed(windows.rows(row), rank[row], step[:, None].expand_as(windows.counts[row]), nats)
         )

@@ -195,7 +195,8 @@ class Hole:
         what is drawn of them is not used. From left to right nothing stands there that is to the right.
         """
         now = places[0][0]
-        inner = [now] if self.order == "cells" else [*chunk] if self.order == "window" else [*range(now, chunk.stop)]
+        last = {"cells": now, "window": places[-1][0], "bars": chunk[-1]}[self.order]
+        inner = [*range(now, last + 1)]
         texts: dict[Place, Ids] = {}
         for bar in inner:
             for place, cell in enumerate(state[bar]):

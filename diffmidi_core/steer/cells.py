@@ -76,8 +76,8 @@ def lay_out(
     """The bars of a file that are drawn anew, and those on both sides that the model sees beside them, as cells.
 
     A cell of which some notes are kept is two of one track: one that stands, and one that is drawn. Models are not
-    trained on such bars. Raises DiffmidiError where the tokenizer cannot write a bar of the hole; bars beside it that it
-    cannot write are not shown.
+    trained on such bars. Raises DiffmidiError where the tokenizer cannot write a bar of the hole; bars beside it that
+    it cannot write are not shown.
     """
     if not tokenizer.plan:
         raise DiffmidiError(
@@ -141,11 +141,11 @@ class _Writer:
             pitches, whole = self.selection.cell(part, begin, end)
             notes = self._notes(part, begin, end)
             if not pitches.any() or (not whole and len(notes.onset)):
-                cells.append(Cell(self.tokenizer.cell(shape, track, notes, first=not cells)))
+                cells.append(Cell(self.tokenizer.cell(shape, track, notes, first=not cells)[0]))
             if pitches.any():
-                head = self.tokenizer.cell(shape, track, None, first=not cells)
+                head, _ = self.tokenizer.cell(shape, track, None, first=not cells)
                 cells.append(Cell(head, True, None if pitches.all() else self._set(pitches)))
-                opening = self.tokenizer.cell(shape, track, _none(), first=True)
+                opening, _ = self.tokenizer.cell(shape, track, _none(), first=True)
                 free.append(Free(bar, part, opening))
         return cells, free
 
@@ -194,7 +194,7 @@ class _Writer:
             pitch = np.array([tokenizer.roles.get(name) == "pitch" for name in tokenizer.grammar.types])
             for number in range(128):
                 one = CellNotes(np.zeros(1), np.ones(1), np.array([number]), np.array([64]))
-                ids = tokenizer.cell(BarShape(4, 120), self.tracks[0][1], one, first=True)
+                ids, _ = tokenizer.cell(BarShape(4, 120), self.tracks[0][1], one, first=True)
                 told = ids[pitch[tokenizer.grammar.type_of[ids]]]
                 found[number] = told[0] if len(told) else 0
             self._pitches = found

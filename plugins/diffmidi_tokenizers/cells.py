@@ -202,7 +202,7 @@ class CellTokens(Tokenizer):
         """As in whole pieces."""
         return tokens_of(tracks, self.options.same_tracks)
 
-    def cell(self, bar: BarShape, track: str, notes: CellNotes | None, *, first: bool) -> Ids:
+    def cell(self, bar: BarShape, track: str, notes: CellNotes | None, *, first: bool) -> tuple[Ids, NDArray[np.int64]]:
         """One cell of a bar that is known; see `cells_cell.cell_of`."""
         return cell_of(bar, track, notes, first=first, words=self._words, grid=self.grid, written=self._written)
 
