@@ -30,7 +30,7 @@ def test_what_was_asked_and_what_came_lie_together(diffmidi, mine):
     assert [piece["number"] for piece in pieces] == [1, 2, 3]
     for piece in pieces:
         score = read_midi(draw / f"{piece['number']:03d}.mid")
-        assert piece["notes"] == len(notes_of(score)) == 5
+        assert piece["notes"] == len(notes_of(score)) >= 5, "whole bars"
     assert (draw / "001.wav").is_file()
     assert not (draw / "002.wav").exists()
     for shown in ("mine/draws/2/001{.mid,.roll.png,.wav,.wave.png}", "mine/draws/2/003.mid", "diffmidi report mine"):

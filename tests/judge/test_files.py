@@ -52,6 +52,7 @@ def test_every_metric_that_needs_no_model_judges_files_with_intervals(judge, sam
         "exact_bits",
         "grammar_faults",
         "grammar_changes",
+        "obedience",
     }
     assert judged == set(METRICS) - needs
     assert set(found["left_out"]) == needs
