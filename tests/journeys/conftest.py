@@ -105,7 +105,7 @@ def starter(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def prepared(starter, music, tmp_path_factory):
-    """The folder of a run that has its data and is not trained."""
+    """The folder of a run that has its data, laid out note by note, and is not trained."""
     folder = tmp_path_factory.mktemp("runs")
     starter.run("prepare", music, "--out", "prepared", *ALIGNED, folder=folder)
     return folder / "prepared"

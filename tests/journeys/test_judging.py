@@ -12,6 +12,7 @@ METRICS = {part.name for part in default_parts("metric")}
 FEW = ("-o", "evaluate.windows=6", "-o", "evaluate.levels=2")
 RUN = (
     *("--iterations", "6", "--batch-size", "4", "--length", "32", "--precision", "fp32", "--process", "gaussian"),
+    *("-o", "tokenizer.layout=aligned"),
     *("-o", "process.steps=20", "-o", "backbone.size=tiny", "-o", "train.save_every=2", "-o", "train.evaluate_every=3"),
     *("-o", "prepare.test=0.3", "--steps", "3", "--samples", "2", "--seed", "5", "--no-renderer", "all"),
 )

@@ -52,6 +52,7 @@ def test_every_metric_that_needs_no_model_judges_files_with_intervals(judge, sam
         "exact_bits",
         "grammar_faults",
         "grammar_changes",
+        "obedience",
     }
     assert judged == set(METRICS) - needs
     assert set(found["left_out"]) == needs
@@ -93,7 +94,7 @@ def test_what_is_copied_from_the_other_folder_is_found(judge, samples, against):
 @pytest.fixture
 def run(data, model, tmp_path):
     """A run as far as judging looks at one: its config and its data."""
-    config = resolve(None, {"process": "gaussian", "length": LENGTH}, ())
+    config = resolve(None, {"process": "gaussian", "length": LENGTH}, ("tokenizer.layout=aligned",))
     return RunFolder.new(tmp_path / "run", config), shutil.copytree(data, tmp_path / "run" / "data")
 
 
