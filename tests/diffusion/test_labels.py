@@ -134,5 +134,3 @@ def test_without_labels_a_guided_denoiser_is_the_processes_own(process):
     with torch.no_grad():
         found = Guided(process, 4.0)(seen, torch.full((6,), 0.5), EVERYWHERE)
         assert torch.equal(found, process.denoise(seen, torch.full((6,), 0.5), EVERYWHERE))
-
-
