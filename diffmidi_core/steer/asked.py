@@ -109,7 +109,7 @@ class Asked:
         lines = [f"{self.file.name}: {first}bars up to {self.bars.last}, {counted(len(self.removed), 'note')}"]
         lines += [f"  track {part}: {counted(part.notes, 'note')}" for part in self.file.parts]
         lines += [
-            f"Drawn: {self.told}; that is in bars {ranges(self.touched)}, where {counted(gone, 'note')} stand now",
+            f"Drawn: {self.told}; that is in bars {ranges(self.touched)}, which have {counted(gone, 'such note')} now",
             f"Kept: {counted(kept, 'note')}, and everything in the file that is no note",
         ]
         return "\n".join(lines)

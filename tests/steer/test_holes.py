@@ -250,3 +250,14 @@ def test_the_weaker_the_fewer_notes_change() -> None:
 def test_locks_that_cannot_be_are_one_sentence(locks: list[str], strength: float, told: str) -> None:
     with pytest.raises(UsageError, match=told):
         Asked.region(piece(), regions(["bars 5"]), locks=locks, strength=strength)
+
+
+def test_bars_that_stand_are_written_as_the_tokenizer_writes_whole_pieces() -> None:
+    asked = Asked.region(piece(), regions(["bars 5-6"]))
+    laid, _, fill = filled(asked, window=40)
+    tokens = fill.tokenizer
+    whole = np.split(tokens.encode(asked.file.as_score()), tokens.starts(tokens.encode(asked.file.as_score()))[1:])
+    shown = [np.concatenate([cell.ids for cell in cells]) for cells in laid.hole.bars]
+    assert len(shown) == len(whole) == 16
+    for bar, (one, other) in enumerate(zip(shown, whole, strict=True), start=1):
+        assert bar in (5, 6) or tokens.to_tokens(one) == tokens.to_tokens(other), bar
