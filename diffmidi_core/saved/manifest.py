@@ -17,11 +17,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from diffmidi_core import __version__
 from diffmidi_core.checksums import sealed, verify
 from diffmidi_core.config import RunConfig
+from diffmidi_core.data.known_labels import KnownLabel
 from diffmidi_core.errors import DiffmidiError, UnreadableError, UsageError
 from diffmidi_core.files import MOST_JSON, read_json, write_json
 from diffmidi_core.installing import pip_install
 from diffmidi_core.registry import find
-from diffmidi_core.saved.known_labels import KnownLabel
 from diffmidi_core.saved.lengths import DataLengths
 from diffmidi_core.saved.tensor_file import check_size
 from diffmidi_core.saved.typical import Typical

@@ -10,6 +10,7 @@ import torch
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.data.augment import Augmentation, resolved
 from diffmidi_core.data.dataset import TokenDataset
+from diffmidi_core.data.known_labels import KnownLabel
 from diffmidi_core.data.report import check_files, figures
 from diffmidi_core.data.told import Told
 from diffmidi_core.draw.length import lengths_of, typical_of
@@ -25,7 +26,6 @@ from diffmidi_core.machine.sharding import name_layers
 from diffmidi_core.machine.stop import Stop
 from diffmidi_core.saved import checkpoint
 from diffmidi_core.saved.folder import RunFolder
-from diffmidi_core.saved.known_labels import KnownLabel
 from diffmidi_core.saved.lock import hold
 from diffmidi_core.saved.manifest import ANOTHER, Began, Manifest, StoredBest, Training
 from diffmidi_core.sections import AugmentConfig
