@@ -9,7 +9,7 @@ ARGS ?=
 .PHONY: run test lint clean help
 
 run: $(READY)  ## train a small model on Bach chorales and let it play (ARGS="--data FOLDER" for your own MIDI)
-	$(BIN)/diffmidi run --tokenizer mmm --backbone bert $(ARGS)
+	$(BIN)/diffmidi run $(ARGS)
 
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile $(ARGS)

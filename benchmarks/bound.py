@@ -8,7 +8,7 @@ its own embeddings and a linear head, each window masked at a rate t that is uni
 over t, AdamW at a constant rate. It is of the same size and hears the same windows in the same keys. Both bounds are
 estimated in 8 noise levels on the same held-out windows. One trains for `--every` iterations, then the other, in one
 process; only the training is timed, in CPU seconds of the whole process, so that other programs count as little as they
-can. It prints how many it took until the bound was first as low as each of the two ends with at the latest.
+can. The goal is the bound that the worse of the two ends with: it prints after how many CPU seconds each was there.
 """
 
 from __future__ import annotations

@@ -16,12 +16,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from diffmidi_core.declaration import WINDOW
 from diffmidi_core.errors import BrokenPluginError, UsageError
-from diffmidi_core.fitting import check_process, check_sampler, steps_of, window_of
+from diffmidi_core.fitting import check_process, check_sampler, steps_of, windows_of
 from diffmidi_core.layers import Layers, assignments_of, one_end
 from diffmidi_core.presets import DEFAULT, Parts, began_from, chosen_parts, default_names, lay_under
 from diffmidi_core.registry import find, source_of
 from diffmidi_core.sections import BARS, BATCH, LARGEST_SEED, LONG, flagged
 from diffmidi_core.sections import AugmentConfig as AugmentConfig
+from diffmidi_core.sections import ConditionConfig as ConditionConfig
 from diffmidi_core.sections import EvaluateConfig as EvaluateConfig
 from diffmidi_core.sections import Part as Part
 from diffmidi_core.sections import PrepareConfig as PrepareConfig
@@ -75,6 +76,7 @@ class RunConfig(BaseModel):
     )
     prepare: PrepareConfig = PrepareConfig()
     augment: AugmentConfig = AugmentConfig()
+    condition: ConditionConfig = ConditionConfig()
     train: TrainConfig = TrainConfig()
     sample: SampleConfig = SampleConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
@@ -143,13 +145,15 @@ def resolve(
     if "source" not in tree:
         data = tree.get("data")
         tree["source"] = {"name": source_of(None if data is None else str(data))}
-    if "length" not in tree and "tokenizer" in kinds:
-        tree["length"] = window_of(tree["tokenizer"], assignments_of(assignments).get("tokenizer", {}))
+    without = ""
+    if "tokenizer" in kinds:
+        window, without = windows_of(tree["tokenizer"], assignments_of(assignments).get("tokenizer", {}))
+        tree.setdefault("length", window)
     config = _validated(tree)
     if config.length > LONG and "batch_size" not in config.train.model_fields_set:
         config = config.model_copy(update={"train": config.train.model_copy(update={"batch_size": BATCH // 2})})
     if "sampler" in kinds and "steps" not in config.sample.model_fields_set:
-        steps = steps_of(config.sampler, config.length)
+        steps = steps_of(config.sampler, config.length, by_bars=bool(without))
         config = config.model_copy(update={"sample": config.sample.model_copy(update={"steps": steps})})
     config = _validated(_assigned(config.model_dump(mode="json"), assignments_of(assignments)))
     config = _with_all_options(config, kinds)

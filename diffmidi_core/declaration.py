@@ -127,19 +127,23 @@ class SamplerDeclaration(Declaration):
         family: the family of processes it can draw from.
         steps: how many steps a run draws with unless it says so; None: one for each token of a window where it needs
             that, else the default of `sample.steps`.
+        steps_by_bars: the same for tokens that have a plan of bars, of which a window is drawn in several portions that
+            share these steps; None: as without.
         step_per_token: whether it takes a step for each token it draws, and refuses to do with fewer.
 
-    Raises ValueError where `steps` is less than 1.
+    Raises ValueError where `steps` or `steps_by_bars` is less than 1.
     """
 
     family: str | None = None
     steps: int | None = None
+    steps_by_bars: int | None = None
     step_per_token: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.steps is not None and self.steps < 1:
-            raise ValueError(f"steps is 1 or more, or None, not {self.steps!r}")
+        for name in ("steps", "steps_by_bars"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise ValueError(f"{name} is 1 or more, or None, not {value!r}")
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,33 @@ from diffmidi_core.registry import find, offers
 from diffmidi_core.sections import Part, SampleConfig
 
 
-def steps_of(sampler: Part, length: int) -> int:
-    """How many steps a sampler takes for windows of `length` tokens unless it is told."""
+def windows_of(part: Any, assigned: Mapping[str, Any]) -> tuple[int, str]:
+    """The tokens in a window that suit a tokenizer, and `without_plan` of it.
+
+    Those of others where it cannot be used, which is reported on its own.
+    """
+    try:
+        part = Part.model_validate(part)
+        offer = find("tokenizer", part.spec)
+        declaration = offer.load()
+        options = offer.options(declaration.options.merged(part.options, assigned))
+    except (DiffmidiError, ValidationError):
+        return WINDOW, ""
+    if not isinstance(declaration, TokenizerDeclaration):
+        return WINDOW, ""
+    return declaration.window(options), declaration.without_plan(options)
+
+
+def without_plan(tokenizer: Part) -> str:
+    """The `-o` with which a tokenizer's tokens have no plan of bars; "" where they have none."""
+    return windows_of(tokenizer, {})[1]
+
+
+def steps_of(sampler: Part, length: int, *, by_bars: bool = False) -> int:
+    """How many steps a sampler takes for windows of `length` tokens, laid out in bars or not, unless it is told."""
     declaration = find("sampler", sampler.spec).sampler()
+    if by_bars and declaration.steps_by_bars is not None:
+        return declaration.steps_by_bars
     if declaration.steps is not None:
         return declaration.steps
     return length if declaration.step_per_token else SampleConfig().steps
@@ -23,11 +47,7 @@ def steps_of(sampler: Part, length: int) -> int:
 
 def check_process(tokenizer: Part, process: Part) -> None:
     """Raises UsageError where a process cannot do with the plan of bars that a tokenizer's tokens have."""
-    offer = find("tokenizer", tokenizer.spec)
-    declaration = offer.load()
-    if not isinstance(declaration, TokenizerDeclaration) or find("process", process.spec).process().plans:
-        return
-    if without := declaration.without_plan(offer.options(tokenizer.options)):
+    if not find("process", process.spec).process().plans and (without := without_plan(tokenizer)):
         usable = [offer for offer in offers("process") if offer.problem() is None]
         fitting = ", ".join(offer.spelling for offer in usable if offer.process().plans)
         raise UsageError(
@@ -51,15 +71,3 @@ def check_sampler(process: Part, sampler: Part, *, steps: int, length: int) -> N
             f"sampler '{sampler.name}' takes one step a token, and {steps} steps are fewer than the {length} tokens "
             f"of a window: choose --steps {length}, or a model of a smaller --length."
         )
-
-
-def window_of(part: Any, assigned: Mapping[str, Any]) -> int:
-    """The tokens in a window that suit a tokenizer; WINDOW where it cannot be used, which is reported on its own."""
-    try:
-        part = Part.model_validate(part)
-        offer = find("tokenizer", part.spec)
-        declaration = offer.load()
-        options = offer.options(declaration.options.merged(part.options, assigned))
-    except (DiffmidiError, ValidationError):
-        return WINDOW
-    return declaration.window(options) if isinstance(declaration, TokenizerDeclaration) else WINDOW

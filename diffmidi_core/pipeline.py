@@ -26,13 +26,17 @@ from diffmidi_core.music.notes import Score
 from diffmidi_core.music.reading import read_midi
 from diffmidi_core.request import Request, requested
 from diffmidi_core.saved.installed import model_at
+from diffmidi_core.sections import EvaluateConfig
+from diffmidi_core.steer.steering import Steering
 
 if TYPE_CHECKING:
     from diffmidi_core.judge.score import PieceScore
     from diffmidi_core.saved.manifest import Which
+    from diffmidi_core.steer.asked import Asked
+    from diffmidi_core.steer.infill import Take
 
 
-class Pipeline:
+class Pipeline(Steering):
     """A trained model and what draws from it.
 
     Args:
@@ -96,6 +100,8 @@ class Pipeline:
         length: str | None = None,
         sampler: str | None = None,
         options: Mapping[str, Any] | None = None,
+        want: Mapping[str, str] | None = None,
+        guidance: float | None = None,
         on_step: OnStep | None = None,
     ) -> list[Score]:
         """Draw new music.
@@ -108,11 +114,14 @@ class Pipeline:
                 by default as the model has it.
             sampler: the name of another sampler.
             options: of the sampler.
+            want: labels that the pieces are asked to have, as `diffmidi labels` lists them: {"key": "D minor"}.
+            guidance: how closely they are followed, 1 by default; 0: as the model learned them.
             on_step: told (done, total) after each step; total is None where no one knows how many it takes.
 
         Raises UsageError for what cannot be.
         """
-        request = self.request(count, seed=seed, steps=steps, length=length, sampler=sampler, options=options)
+        asked: dict[str, Any] = {"want": want, "guidance": guidance}
+        request = self.request(count, seed=seed, steps=steps, length=length, sampler=sampler, options=options, **asked)
         return [self.tokenizer.decode(ids, self.model.timeline) for ids in self.draw(request, on_step)]
 
     def request(
@@ -124,13 +133,22 @@ class Pipeline:
         length: str | None = None,
         sampler: str | None = None,
         options: Mapping[str, Any] | None = None,
+        want: Mapping[str, str] | None = None,
+        guidance: float | None = None,
     ) -> Request:
         """What `sample` would ask of the model, checked and with every default filled in."""
         given = {"sample.count": count, "seed": seed, "sample.steps": steps, "sample.length": length}
+        given |= {"want": want, "guidance": guidance}
         flags = {name: value for name, value in (given | {"sampler": sampler}).items() if value is not None}
         assignments = [f"sampler.{name}={json.dumps(value)}" for name, value in (options or {}).items()]
         return requested(
-            self.defaults, flags, assignments, process=self.model.parts["process"], window=self.model.length
+            self.defaults,
+            flags,
+            assignments,
+            process=self.model.parts["process"],
+            window=self.model.length,
+            by_bars=bool(self.model.tokenizer.plan),
+            labels=self.model.manifest.labels,
         )
 
     def draw(self, request: Request, on_step: OnStep | None = None) -> list[Ids]:
@@ -171,18 +189,36 @@ class Pipeline:
         computing = Computing(self._autocast, on_step=on_step)
         return self.tokenizer.decode(redraw(self.model, encoded.ids, free, request, computing), encoded.timeline)
 
-    def score(self, music: Score | str | Path, *, exact: bool = False) -> PieceScore:
+    def takes(self, asked: Asked, request: Request, on_step: OnStep | None = None) -> list[Take]:
+        """The answers to what is asked of a file of the user's; see `diffmidi_core.steer.asked`."""
+        from diffmidi_core.steer.infill import takes
+
+        return list(takes(self.model, asked, request, Computing(self._autocast, on_step=on_step)))
+
+    def score(
+        self,
+        music: Score | str | Path,
+        *,
+        exact: bool = False,
+        order: Sequence[str] = (),
+        levels: int | None = EvaluateConfig().levels,
+    ) -> PieceScore:
         """The bits of a piece: in all, per note, per token, by type of token, and note by note.
 
         Args:
             music: a score, or a MIDI file.
-            exact: sum over all noise levels instead of a draw of them: slower, and without noise.
+            exact: the likelihood itself instead of its bound, by revealing token after token: slower, and nothing is
+                drawn.
+            order: types of tokens, such as ("pitch", "duration"), in whose order they are then revealed; by default as
+                they stand in the text.
+            levels: noise levels of the bound that are drawn for each window; None: all of them.
 
-        Raises DiffmidiError where the file cannot be read, or holds no note that the tokenizer can tell.
+        Raises DiffmidiError where the file cannot be read, or holds no note that the tokenizer can tell, and for what
+        is `exact` where the model has a bound only.
         """
         from diffmidi_core.judge.score import score
 
-        return score(self.model, music, exact=exact, autocast=self._autocast)
+        return score(self.model, music, exact=exact, order=order, levels=levels, autocast=self._autocast)
 
     def push_to_hub(self, name: str, *, private: bool = False, license: str | None = None) -> str:
         """Publish the model as "user/name" on the Hugging Face Hub and return its address.

@@ -34,7 +34,7 @@ from diffmidi_core.declaration import (
     SourceDeclaration,
 )
 from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
-from diffmidi_core.kinds import KINDS
+from diffmidi_core.kinds import KINDS, Kind
 from diffmidi_core.packages import exists, folder_of, origin_of, summary_of
 from diffmidi_core.sections import BUILTIN_PACKAGE
 from diffmidi_core.wording import describe_all, did_you_mean, short
@@ -212,18 +212,12 @@ class Offer:
 @cache
 def _installed() -> Mapping[str, tuple[Offer, ...]]:
     everything, origin = entry_points(), cache(origin_of)
-    return {
-        kind.name: tuple(
-            sorted(
-                {
-                    Offer(kind.name, entry.name, *origin(entry.dist), entry.value)
-                    for entry in everything.select(group=kind.group)
-                },
-                key=_order,
-            )
-        )
-        for kind in KINDS.values()
-    }
+
+    def of(kind: Kind) -> set[Offer]:
+        entries = everything.select(group=kind.group)
+        return {Offer(kind.name, entry.name, *origin(entry.dist), entry.value) for entry in entries}
+
+    return {kind.name: tuple(sorted(of(kind), key=_order)) for kind in KINDS.values()}
 
 
 def _order(offer: Offer) -> tuple[object, ...]:

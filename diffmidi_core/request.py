@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from diffmidi_core.config import filled
+from diffmidi_core.data.known_labels import KnownLabel, wanted
 from diffmidi_core.errors import UsageError
 from diffmidi_core.fitting import check_sampler, steps_of
 from diffmidi_core.layers import assignments_of
@@ -21,6 +22,10 @@ class Request(SampleConfig):
 
     seed: int = Field(0, ge=0, le=LARGEST_SEED, description="everything random follows from it")
     sampler: Part
+    want: dict[str, str] = Field({}, description="labels that pieces are asked to have, by name; 'each': one by one")
+    guidance: float = Field(
+        1.0, ge=0, le=100, allow_inf_nan=False, description="how closely labels are followed; 0: as the model learned"
+    )
 
 
 def requested(
@@ -30,15 +35,19 @@ def requested(
     *,
     process: Part,
     window: int,
+    by_bars: bool,
+    labels: Sequence[KnownLabel] = (),
 ) -> Request:
     """A model's own request with flags and `-o` over it, checked whole.
 
     Args:
         below: how the model draws unless it is asked otherwise.
-        flags: "seed", "sampler", and "sample.NAME", as `config.resolve` takes them.
+        flags: "seed", "sampler", and "sample.NAME", as `config.resolve` takes them; "want" and "guidance".
         assignments: `sampler.option=value` and `sample.name=value` texts.
         process: the model's, which the sampler must fit.
         window: tokens that the model sees at once.
+        by_bars: whether its tokens are laid out in bars.
+        labels: what it can be asked for.
 
     Raises UsageError in one sentence.
     """
@@ -51,11 +60,15 @@ def requested(
         sampler = sampler.model_copy(update={"options": merged})
     sampler = filled("sampler", sampler)
     if replaced:
-        values["steps"] = steps_of(sampler, window)
+        values["steps"] = steps_of(sampler, window, by_bars=by_bars)
     own = {name.partition(".")[2]: value for name, value in flags.items() if name.startswith("sample.")}
     values |= {**own, **given.get("sample", {}), "sampler": sampler.model_dump(mode="json")}
-    if "seed" in flags:
-        values["seed"] = flags["seed"]
+    if "guidance" in flags and not flags.get("want"):
+        raise UsageError(
+            "--guidance says how closely labels are followed, and none is asked for: add --want NAME=VALUE."
+        )
+    values |= {name: flags[name] for name in ("seed", "guidance") if name in flags}
+    values["want"] = wanted(flags.get("want", {}), labels)
     try:
         request = Request.model_validate(values)
     except ValidationError as error:

@@ -142,6 +142,37 @@ class AugmentConfig(Section):
         raise ValueError("it is auto, or a number of semitones from 0 to 24")
 
 
+class ConditionConfig(Section):
+    """What the model learns to be asked for, by labels of its training windows."""
+
+    labels: str = flagged(
+        "--condition",
+        "none",
+        description="labels that the model can then be asked for (sample --want): window (key, density, register, "
+        "polyphony, velocity and tempo, as far as tokens tell them), or names with commas: some of these, or labels of "
+        "pieces (folder, columns of prepare.labels)",
+    )
+    dropped: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="share of training windows of which no label is told; of the others some are, a random number of",
+    )
+
+    @field_validator("labels")
+    @classmethod
+    def _names(cls, value: str) -> str:
+        names = [name.strip() for name in value.split(",")]
+        if not all(names) or len(set(names)) < len(names) or ("none" in names and len(names) > 1):
+            raise ValueError("it is none, window, or different names of labels with commas, such as window,composer")
+        return ",".join(names)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names as given; none of none."""
+        return () if self.labels == "none" else tuple(self.labels.split(","))
+
+
 class TrainConfig(Section):
     """How the process is trained."""
 
@@ -245,6 +276,17 @@ class EvaluateConfig(Section):
         4, ge=1, description="noise levels drawn for each window, more with fewer than 128 windows; null: all"
     )
     batch_size: int = Field(16, ge=1, description="windows measured together")
+    exact: bool = flagged(
+        "--exact/--no-exact",
+        False,
+        description="measure the exact likelihood too, on a few of the windows: it takes an evaluation a token",
+    )
+    exact_windows: int = Field(16, ge=1, description="windows that --exact measures")
+    order: Literal["time", "types"] = Field(
+        "time",
+        description="how --exact reveals tokens: 'time', as they stand in the text; 'types', that and by their types, in an "
+        "order chosen on training music",
+    )
 
 
 _LENGTH = re.compile(r"(windows|pieces)|(\d+(?:\.\d+)?) *(notes|note|bars|bar|seconds|second)")

@@ -8,13 +8,50 @@ from diffmidi_core.layers import assignments_of, changed_options
 from diffmidi_core.presets import DEFAULT, departures
 from diffmidi_core.registry import find, offers
 
+GAUSSIAN, ALIGNED = {"process": "gaussian"}, "tokenizer.layout=aligned"
+
 
 def test_defaults_are_filled_in_down_to_every_option_of_every_part():
     config = resolve()
-    assert (config.source.name, config.tokenizer.name, config.backbone.name) == ("chorales", "mmm", "bert")
-    assert config.backbone.options["width"] == 256
+    assert (config.source.name, config.tokenizer.name, config.backbone.name) == ("chorales", "mmm", "modern")
+    assert config.backbone.options["width"] == 128
     assert config.process.options["typed"] is True
-    assert config.tokenizer.options["layout"] == "aligned"
+    assert config.tokenizer.options["layout"] == "cells"
+    assert (config.length, config.bars, config.train.batch_size, config.sample.steps) == (1024, 8, 16, 64)
+
+
+@pytest.mark.parametrize("backbone", ["bert", "electra"])
+def test_another_backbone_learns_the_same_bars(backbone):
+    config = resolve(flags={"tokenizer": "mmm", "backbone": backbone})
+    assert (config.preset, config.tokenizer.options["layout"], config.backbone.name) == ("best", "cells", backbone)
+
+
+@pytest.mark.parametrize("flags", [{}, {"tokenizer": "remi"}])
+def test_tokens_without_bars_have_short_windows_and_many_in_a_batch(flags):
+    config = resolve(flags=flags, assignments=[] if flags else ["tokenizer.layout=run"])
+    assert (config.length, config.train.batch_size, config.sample.steps) == (128, 32, 20)
+    assert resolve(flags=flags | {"length": 512}).train.batch_size == 16
+    assert resolve(flags=flags | {"length": 512, "train.batch_size": 7}).train.batch_size == 7
+
+
+def test_a_process_that_takes_no_bars_says_what_to_choose():
+    with pytest.raises(UsageError) as caught:
+        resolve(flags={"process": "gaussian"})
+    assert "process 'gaussian' does not take the bars that tokenizer 'mmm' lays tokens out in" in str(caught.value)
+    assert "choose -o tokenizer.layout=aligned, or another --process (autoregressive, masked)" in str(caught.value)
+    chosen = resolve(flags={"process": "gaussian"}, assignments=["tokenizer.layout=aligned"])
+    assert (chosen.length, chosen.tokenizer.options["layout"]) == (128, "aligned")
+    assert resolve(flags={"process": "gaussian", "tokenizer": "remi"}).tokenizer.name == "remi"
+
+
+def test_presets_of_normal_noise_say_what_their_figures_were_made_with():
+    for name in ("upgraded", "faithful"):
+        config = resolve(flags={"preset": name})
+        assert (config.tokenizer.options["layout"], config.backbone.name) == ("aligned", "bert")
+        assert (config.backbone.options["width"], config.process.options["notes"]) == (256, False)
+        assert (config.train.iterations, config.train.batch_size, config.train.lr) == (400, 32, 1e-3)
+        assert config.origin["train.iterations"] == f"preset {name}"
+        assert resolve(flags={"preset": name, "train.iterations": 7}).train.iterations == 7
 
 
 def test_a_saved_config_means_the_same_again():
@@ -30,7 +67,7 @@ def test_later_layers_win():
 
 
 def test_another_part_does_not_inherit_the_options_of_the_one_it_replaces():
-    file = resolve(flags={"process": "gaussian"}, assignments=["process.steps=50"]).model_dump(mode="json")
+    file = resolve(flags=GAUSSIAN, assignments=[ALIGNED, "process.steps=50"]).model_dump(mode="json")
     assert resolve(file, {"schedule": "linear"}).schedule.options == {}
     assert resolve(file, {"process": "gaussian"}).process.options["steps"] == 50
 
@@ -50,7 +87,7 @@ def test_a_process_brings_the_parts_that_go_with_it_unless_others_are_named():
 
 
 def test_another_process_over_a_saved_config_brings_its_own_sampler():
-    saved = resolve(flags={"process": "gaussian", "sampler": "ddim", "schedule": "cosine"}).model_dump(mode="json")
+    saved = resolve(flags=GAUSSIAN | {"sampler": "ddim", "schedule": "cosine"}, assignments=[ALIGNED]).model_dump()
     changed = resolve(saved, {"process": "masked"})
     assert (changed.sampler.name, changed.schedule.name) == ("confidence", "cosine")
     assert resolve(changed.model_dump(mode="json"), {"process": "gaussian"}).sampler.name == "ddpm"
@@ -58,7 +95,7 @@ def test_another_process_over_a_saved_config_brings_its_own_sampler():
 
 
 def test_a_sampler_of_the_file_stays_where_the_file_names_no_process():
-    assert resolve({"sampler": {"name": "ddim"}}, {"process": "gaussian"}).sampler.name == "ddim"
+    assert resolve({"sampler": {"name": "ddim"}}, GAUSSIAN, [ALIGNED]).sampler.name == "ddim"
 
 
 @pytest.fixture
@@ -66,6 +103,7 @@ def quick(monkeypatch):
     """As if `remask` declared 7 steps."""
     declaration = find("sampler", "remask").load()
     monkeypatch.setitem(vars(declaration), "steps", 7)
+    monkeypatch.setitem(vars(declaration), "steps_by_bars", None)
 
 
 def test_a_sampler_says_how_many_steps_it_takes_unless_the_run_does(quick):
@@ -73,16 +111,16 @@ def test_a_sampler_says_how_many_steps_it_takes_unless_the_run_does(quick):
     assert resolve(flags={"sampler": "remask", "sample.steps": 9}).sample.steps == 9
     assert resolve({"sample": {"steps": 9}}, {"sampler": "remask"}).sample.steps == 9
     assert resolve(flags={"sampler": "remask"}, assignments=["sample.steps=9"]).sample.steps == 9
-    assert resolve(flags={"process": "gaussian"}).sample.steps == 200
+    assert resolve(flags=GAUSSIAN, assignments=[ALIGNED]).sample.steps == 200
 
 
 def test_a_sampler_that_takes_a_step_a_word_takes_as_many_as_there_are():
-    assert resolve(flags={"process": "autoregressive"}).sample.steps == 128
-    assert resolve(flags={"process": "autoregressive", "length": 1024}).sample.steps == 1024
+    assert resolve(flags={"process": "autoregressive"}).sample.steps == 1024
+    assert resolve(flags={"process": "autoregressive", "length": 128}).sample.steps == 128
 
 
 def test_another_sampler_over_a_saved_config_brings_its_own_steps(quick):
-    saved = resolve(flags={"process": "gaussian", "sample.count": 3}).model_dump(mode="json")
+    saved = resolve(flags=GAUSSIAN | {"sample.count": 3}, assignments=[ALIGNED]).model_dump(mode="json")
     assert resolve(saved).sample.steps == 200
     changed = resolve(saved, {"process": "masked", "sampler": "remask"})
     assert (changed.sample.steps, changed.sample.count) == (7, 3)
@@ -149,9 +187,9 @@ def test_a_run_with_a_preset_means_the_same_again_and_every_preset_can_be_built(
 
 def test_a_run_that_names_no_preset_has_the_default_one_where_it_fits():
     assert resolve().preset == DEFAULT
-    assert resolve(flags={"process": "gaussian"}).preset is None
-    saved = resolve().model_dump(mode="json")
-    assert resolve(saved, {"process": "gaussian"}).preset is None
+    assert resolve(flags=GAUSSIAN, assignments=[ALIGNED]).preset is None
+    saved = resolve(assignments=[ALIGNED]).model_dump(mode="json")
+    assert resolve(saved, GAUSSIAN).preset is None
     assert departures(resolve(flags={"process": "masked"}).model_dump()) == []
 
 
@@ -168,7 +206,7 @@ def test_a_preset_does_not_go_over_the_options_that_another_one_filled_in():
         ({"tokenizer": "mnm"}, [], "no tokenizer 'mnm' is installed. Did you mean 'mmm'?"),
         ({}, ["backbone.widht=3"], "there is no option backbone.widht. Did you mean 'width'?"),
         ({}, ["backbone.width=0"], "backbone.width: input should be greater than or equal to 8 (given: 0)"),
-        ({}, ["backbone.heads=3"], "heads (3) must divide width (256)"),
+        ({}, ["backbone.heads=3"], "heads (3) must divide width (128)"),
         ({}, ["train.itertions=3"], "there is no option train.itertions. Did you mean 'iterations'?"),
         ({"train.iterations": -1}, [], "train.iterations: input should be greater than or equal to 1 (given: -1)"),
         ({"length": 0}, [], "length: input should be greater than or equal to 1 (given: 0)"),

@@ -66,7 +66,7 @@ def test_help_names_every_preset_and_which_is_the_default(tmp_path):
         (("run", "--metric", "bound"), "no metric 'bound' is installed."),
         (("run", "-o", "tokenizer.gird=3"), "there is no option tokenizer.gird. Did you mean 'grid'?"),
         (("run", "-o", "tokenizer.grid=0"), "tokenizer.grid: a grid is a whole number of steps in a quarter note"),
-        (("run", "-o", "backbone.heads=3"), "backbone: heads (3) must divide width (256)"),
+        (("run", "-o", "backbone.heads=3"), "backbone: heads (3) must divide width (128)"),
         (("run", "-o", "bckbone.size=tiny"), "there is no section 'bckbone'"),
         (("run", "-o", "backbone"), "-o takes section.key=value"),
         (("run", "--config", "nothing.json"), "there is no nothing.json"),

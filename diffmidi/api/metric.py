@@ -24,14 +24,18 @@ The mean of one number a sample, with its error and 95 % interval, beside the re
 For ratios of sums, `SampleMetric` and `ratio_figure` do the same: rows of ABOVE and BELOW. For any other statistic,
 `bootstrap` gives the rows to draw anew, and `percentile_interval` or `normal_interval` its interval.
 
-Checks of the conformance kit, besides those of every kind: check_subject_is_known, check_music_is_enough,
-check_rows_are_numbers, check_measuring_is_pure, check_order_is_irrelevant, check_nothing_measured_is_no_figure,
-check_empty_items_are_measured, check_figure_can_be_quoted.
+A metric that asks a trained model is a `ModelMetric`, with an option `model`: `scored(sample)` is what the sample costs
+that model, `features(sample)` what its backbone makes of it, whoever made the sample.
+
+Checks of the conformance kit, besides those of every kind: check_subject_is_known, check_a_model_is_said,
+check_music_is_enough, check_rows_are_numbers, check_measuring_is_pure, check_order_is_irrelevant,
+check_nothing_measured_is_no_figure, check_empty_items_are_measured, check_figure_can_be_quoted.
 """
 
 from diffmidi_core.contracts.grammar import Grammar
 from diffmidi_core.contracts.metric import Figure, Metric, Row, Sample, Summary, TrainingMusic, WindowBits
 from diffmidi_core.contracts.tokenizer import SPECIALS, Ids, Tokenizer
+from diffmidi_core.judge.by_model import ModelMetric
 from diffmidi_core.judge.rows import (
     ABOVE,
     BELOW,
@@ -61,6 +65,7 @@ __all__ = [
     "Interval",
     "MeanOfSamples",
     "Metric",
+    "ModelMetric",
     "Notes",
     "Row",
     "Sample",

@@ -27,11 +27,14 @@ A process of its own is put together from the same parts. `TokenDiffusion` corru
 `Corruption` (q: drawn, its probabilities, its posterior), how times are drawn (`spread_times`), and an `objective`.
 `TokenHead` is what is round a backbone, `Support` what the grammar lets stand where. examples/uniform-noise is one.
 
+One that is `Labelled` too (first among its bases) can be trained with labels and asked for them: its network passes
+what enters the backbone through `with_labels(hidden, seen.condition)`; nothing changes where there are no labels.
+
 It is declared by a ProcessDeclaration, whose `family` names the samplers that can draw from it.
 
 Checks of the conformance kit, besides those of every kind: check_loss_is_a_scalar_to_learn_from,
-check_every_parameter_gets_a_gradient, check_loss_ignores_padding, check_a_step_may_be_cut,
-check_bound_ignores_padding, check_no_mask_is_a_full_mask, check_bound_is_finite_bits,
+check_every_parameter_gets_a_gradient, check_labels_change_nothing_where_none_is_said, check_loss_ignores_padding,
+check_a_step_may_be_cut, check_bound_ignores_padding, check_no_mask_is_a_full_mask, check_bound_is_finite_bits,
 check_same_generator_same_answer, check_exact_is_exact, check_trains_after_sampling, check_finite_in_bf16,
 check_weights_survive_a_file, check_backbone_is_a_submodule.
 """
@@ -56,6 +59,7 @@ from diffmidi_core.diffusion.groups import (
     side_by_side,
 )
 from diffmidi_core.diffusion.kl import normal_kl
+from diffmidi_core.diffusion.labels import Labelled
 from diffmidi_core.diffusion.levels import GaussianLevels
 from diffmidi_core.diffusion.masked_diffusion import MaskedDiffusion
 from diffmidi_core.diffusion.neighbours import Neighbours
@@ -77,6 +81,7 @@ __all__ = [
     "GaussianDiffusion",
     "GaussianLevels",
     "Groups",
+    "Labelled",
     "MaskedDiffusion",
     "Neighbours",
     "NoiseSchedule",

@@ -15,9 +15,22 @@ Checks of the conformance kit, besides those of every kind: check_suffix_begins_
 check_replaces_whole, check_unwritable_is_said, check_any_title_will_do, check_score_is_left_alone.
 """
 
-from diffmidi_core.contracts.renderer import Renderer
+from diffmidi_core.contracts.renderer import Change, Renderer
 from diffmidi_core.files import whole_file
+from diffmidi_core.music.bar_lines import BarLines, bar_lines, named_tracks, tempo_map
 from diffmidi_core.music.notes import Notes, Score, notes_of
 from diffmidi_core.music.reading import write_midi
 
-__all__ = ["Notes", "Renderer", "Score", "notes_of", "whole_file", "write_midi"]
+__all__ = [
+    "BarLines",
+    "Change",
+    "Notes",
+    "Renderer",
+    "Score",
+    "bar_lines",
+    "named_tracks",
+    "notes_of",
+    "tempo_map",
+    "whole_file",
+    "write_midi",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import keyword
 import os
 import sys
 import traceback
@@ -20,6 +21,10 @@ COMMANDS = {
     "prepare": "Turn music into a token dataset.",
     "train": "Train the run's model.",
     "sample": "Draw new music.",
+    "labels": "List what a model can be asked for.",
+    "infill": "Draw part of a MIDI file anew.",
+    "vary": "Draw some of what the notes of a MIDI file are anew.",
+    "continue": "Write more bars behind a MIDI file.",
     "evaluate": "Measure the model and its music.",
     "render": "Make samples audible and visible.",
     "report": "Write the whole run as one page.",
@@ -30,7 +35,7 @@ COMMANDS = {
     "models": "List the installed models, which are taken by name.",
     "plugins": "List, show and check the installed parts.",
 }
-"""Name to one-liner; NAME itself is the function `command` in cli/NAME.py."""
+"""Name to one-liner; NAME itself is the function `command` in cli/NAME.py (NAME_ where Python has NAME for itself)."""
 
 
 class _Lazy(click.Group):
@@ -42,7 +47,8 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command = importlib.import_module(f"diffmidi_core.cli.{name}").command
+        module = f"{name}_" if keyword.iskeyword(name) else name
+        command = importlib.import_module(f"diffmidi_core.cli.{module}").command
         assert isinstance(command, click.Command)
         return command
 

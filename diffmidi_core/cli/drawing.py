@@ -13,6 +13,7 @@ import click
 from diffmidi_core.cli.options import warned
 from diffmidi_core.config import default_parts, filled
 from diffmidi_core.errors import DiffmidiError, UsageError
+from diffmidi_core.fitting import without_plan
 from diffmidi_core.layers import assignments_of
 from diffmidi_core.numbers import counted
 from diffmidi_core.registry import find
@@ -74,7 +75,15 @@ def plan(model: Path, which: Which, flags: Mapping[str, Any], assignments: Seque
     manifest = read_model(folder, which, warned)
     run = RunFolder(folder) if is_run(folder) else None
     below = Request(**manifest.sample.model_dump(), sampler=manifest.sampler)
-    request = requested(below, flags, assignments, process=manifest.process, window=manifest.length)
+    request = requested(
+        below,
+        flags,
+        assignments,
+        process=manifest.process,
+        window=manifest.length,
+        by_bars=bool(without_plan(manifest.tokenizer)),
+        labels=manifest.labels,
+    )
     return Plan(
         folder,
         manifest.step if run else which,

@@ -89,7 +89,7 @@ TRAIN = Owned(
     "train",
     ("preset", "length", "seed", "precision"),
     ("backbone", "schedule", "process", "hook"),
-    ("augment", "train"),
+    ("augment", "condition", "train"),
 )
 SAMPLE = Owned("sample", ("seed", "precision"), ("sampler", "renderer", "hook"), ("sample",))
 EVALUATE = Owned("evaluate", ("data", "precision"), ("source", "metric", "hook"), ("evaluate",))

@@ -171,7 +171,7 @@ def _write_midi(tokenizer: Tokenizer, file: Path, out: Path | None) -> None:
     score = tokenizer.decode(ids, timeline)
     write_midi(score, target)
     if faults := tokenizer.faults(ids):
-        click.echo(f"{faults} of the {len(ids)} tokens stand where the grammar does not allow them.", err=True)
+        click.echo(f"{counted(faults, 'fault')} in the grammar of {counted(len(ids), 'token')}.", err=True)
     click.echo(f"Wrote {printable(target)}: {counted(notes, 'note')}{_played(score)}.")
 
 

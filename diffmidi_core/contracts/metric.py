@@ -109,10 +109,13 @@ class WindowBits:
     Attributes:
         terms: name to [N + 2] bits: what each term of the bound charges for [CLS], each of the N tokens, and [SEP].
         window: the tokens and their music.
+        exact: [N + 2] bits of the exact likelihood, by the order in which tokens are revealed, in words; of the windows
+            that it was asked of.
     """
 
     terms: Mapping[str, NDArray[np.float64]]
     window: Sample
+    exact: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     @property
     def bits(self) -> float:
@@ -181,10 +184,14 @@ class Metric(ABC):
 
     `needs_tokens` says of one on "samples" whether it looks at more than a sample's score and training music: at its
     tokens, its tokenizer or its record. MIDI files of unknown origin have none of these, and it is left out there.
+
+    `needs_model` says of one on "samples" that it asks a trained model, which its option `model` names
+    (`diffmidi.api.metric.ModelMetric`).
     """
 
     subject: ClassVar[Literal["likelihood", "samples"]]
     needs_tokens: ClassVar[bool] = False
+    needs_model: ClassVar[bool] = False
 
     def __init__(self, options: Options) -> None:
         self.options = options

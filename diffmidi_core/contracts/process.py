@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -15,6 +15,7 @@ from diffmidi_core.contracts.batch import Batch
 from diffmidi_core.contracts.schedule import NoiseSchedule
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.declaration import Options
+from diffmidi_core.errors import DiffmidiError
 
 Order = Literal["window", "bars", "cells"]
 """What is drawn together: "window": all heads, then all notes; "bars": the heads of a bar, then its notes; "cells": the
@@ -53,6 +54,8 @@ class Process(nn.Module, ABC):
     """Whether `bound` is -log2 p itself: then nothing is drawn, for it or for the loss, and `levels` means nothing."""
     plans: ClassVar[bool] = False
     """Whether it reads tokenizers that have a plan (`Tokenizer.plan`), drawing that before the notes."""
+    conditions: ClassVar[bool] = False
+    """Whether it can be told labels of a row (`Places.condition`), once `learn_labels` has made room for them."""
     order: Order = "window"
     """In which portions a canvas is laid out where the tokenizer has a plan."""
 
@@ -71,6 +74,22 @@ class Process(nn.Module, ABC):
         """
         return length + 2
 
+    def learn_labels(self, values: Mapping[str, int]) -> None:
+        """Make room for labels, by name of so many values each, before training or before weights are loaded.
+
+        Raises DiffmidiError where it cannot be told any, as by default (`conditions`).
+        """
+        if values:
+            raise DiffmidiError(
+                f"{type(self).__name__} cannot be told labels: leave out --condition, or choose --process masked, "
+                "gaussian or autoregressive."
+            )
+
+    def denoiser(self) -> Callable[..., Any]:
+        """Its own denoiser, which a sampler asks and guidance wraps; perhaps one that remembers the canvas it fills."""
+        own: Callable[..., Any] = self.denoise
+        return own
+
     @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Scalars: "loss" to go down, and its parts to be logged (detached). [PAD] contributes to none of them.
@@ -85,6 +104,32 @@ class Process(nn.Module, ABC):
 
         None, or as many as there are: all of them, exact in t.
         """
+
+    def likelihood(self, batch: Batch, order: Sequence[str] = ()) -> Bound:
+        """−log2 p itself, of the model that reveals a token an evaluation in an order that is known before the tokens.
+
+        In the order of the text, or where `order` names types of tokens all of the first one before those of the next.
+        Raises DiffmidiError for a process that has no such likelihood; one whose `bound` is exact has that alone.
+        """
+        if not self.exact:
+            raise DiffmidiError("this model's process has a bound on its likelihood only: leave out --exact.")
+        return self.bound(batch, torch.Generator(batch.ids.device))
+
+    def order_of_types(self, batch: Batch, generator: torch.Generator) -> tuple[str, ...]:
+        """An order of types in which `likelihood` charges little for `batch`, windows of training music.
+
+        () where it has one order only.
+        """
+        return ()
+
+    def features(self, batch: Batch) -> Tensor:
+        """[B, H] what the backbone makes of the tokens, nothing hidden, averaged over positions.
+
+        Rows are of one length. Raises DiffmidiError for a process that does not say.
+        """
+        raise DiffmidiError(
+            "this model's process gives no features of music: name a run of process masked or autoregressive."
+        )
 
     @abstractmethod
     def oracle(self, ids: Tensor) -> Callable[..., Any]:

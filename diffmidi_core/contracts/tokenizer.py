@@ -54,6 +54,33 @@ class Encoded:
     timeline: Timeline = field(default_factory=Timeline)
 
 
+@dataclass(frozen=True)
+class BarShape:
+    """A bar whose place in a piece is known.
+
+    Attributes:
+        quarters: how long it is, in quarter notes.
+        qpm: its tempo, quarter notes a minute.
+        kind: INNER_BAR, FIRST_BAR or LAST_BAR.
+    """
+
+    quarters: float
+    qpm: float
+    kind: int = INNER_BAR
+
+
+@dataclass(frozen=True)
+class CellNotes:
+    """The notes of one track that begin in one bar, as columns [N]: onsets since the bar line and durations in quarter
+    notes.
+    """
+
+    onset: NDArray[np.float64]
+    duration: NDArray[np.float64]
+    pitch: NDArray[np.int64]
+    velocity: NDArray[np.int64]
+
+
 class Tokenizer(ABC):
     """Tokens for notes.
 
@@ -201,6 +228,29 @@ class Tokenizer(ABC):
         Raises DiffmidiError where the tokenizer has no plan, or a count is [MASK].
         """
         raise DiffmidiError(f"{type(self).__name__} has no plan of bars, so no notes can be laid out: see `plan`.")
+
+    def track_tokens(self, tracks: Sequence[tuple[str, int]]) -> list[str]:
+        """The track token of each track of a piece, from their names and General MIDI programs (see `plan`).
+
+        Raises DiffmidiError where the tokenizer has no plan.
+        """
+        raise DiffmidiError(f"{type(self).__name__} has no plan of bars, so it has no tracks in them: see `plan`.")
+
+    def cell(self, bar: BarShape, track: str, notes: CellNotes | None, *, first: bool) -> tuple[Ids, NDArray[np.int64]]:
+        """The head of a cell and its notes, in a bar that is known, and [M] which notes are in it, in their order.
+
+        Without notes its count is [MASK].
+
+        Args:
+            bar: the bar; notes at its end are moved into it by a step.
+            track: a track token.
+            notes: in any order; those that the tokens cannot tell are left out.
+            first: whether it is the first cell of its bar.
+
+        `decode` of a first cell gives its notes with the bar line at 0. Raises DiffmidiError where the tokenizer has no
+        plan, or no token for such a bar.
+        """
+        raise DiffmidiError(f"{type(self).__name__} has no plan of bars, so no bar can be written: see `plan`.")
 
     def save(self, folder: Path) -> None:  # noqa: B027  (most have nothing to save)
         """Make `folder` and write there what rebuilding it needs beyond its options. By default nothing, and none."""

@@ -143,6 +143,10 @@ class TokenDataset:
         """The same of the test pieces."""
         return self._tiling(self.test_pieces, count)
 
+    def training(self, count: int | None = None) -> list[Window]:
+        """The same of the pieces that are trained on."""
+        return self._tiling(self.train_pieces, count)
+
     def tokens(self, window: Window) -> NDArray[np.int32]:
         """The ids of a window: a view of the file, or augmented."""
         tokens = self._checked(self._tokens[window.piece][window.start : window.end])

@@ -33,6 +33,7 @@ from diffmidi_core.contracts.schedule import NoiseSchedule
 from diffmidi_core.contracts.tokenizer import SPECIALS, Tokenizer
 from diffmidi_core.declaration import Options
 from diffmidi_core.diffusion.categorical import exact, nucleus
+from diffmidi_core.diffusion.features import pooled
 from diffmidi_core.diffusion.next_word import NextWord
 from diffmidi_core.diffusion.plan_next import PlanNext, refuse
 from diffmidi_core.errors import DiffmidiError
@@ -73,6 +74,17 @@ class AutoregressiveProcess(Process):
         default all is computed anew each time.
         """
         return self.predict(ids, places)[:, -1], None
+
+    def denoiser(self) -> Callable[..., Tensor]:
+        """What stands in for `predict` while a canvas is filled: logits [B, 1, V] of the last token, past kept."""
+        past: Any = None
+
+        def predict(ids: Tensor, places: Places = EVERYWHERE) -> Tensor:
+            nonlocal past
+            logits, past = self.predict_next(ids, places, past)
+            return logits[:, None]
+
+        return predict
 
     def placed(self, places: Places, ids: Tensor) -> Places:
         """`places` with the types of texts ids [B, L], perhaps partly masked, where the tokenizer has a plan."""
@@ -144,6 +156,10 @@ class AutoregressiveProcess(Process):
             )
         nats = self._nats(batch, places, allowed, is_word)
         return Bound(terms={"tokens": nats / math.log(2)}, tokens=batch.tokens)
+
+    def features(self, batch: Batch) -> Tensor:
+        """[B, H] what the backbone makes of the tokens, averaged over positions; rows are of one length."""
+        return pooled(self.backbone, lambda: self.predict(batch.ids, self._known(batch)[0]))
 
     def _known(self, batch: Batch) -> tuple[Places, Tensor]:
         """What is known before the tokens are, and [B, L] bool which tokens are to be predicted."""

@@ -7,7 +7,8 @@ predicted and paid for by itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -46,6 +47,7 @@ class Seen:
         runs: [B, N] int64, numbers of runs of positions that all see each other, and within which a convolution stays;
             None: all are one run.
         asked: how many positions, from the first on, the network is asked about; None: all of them.
+        condition: [B] int64 labels by name, as in Places.
     """
 
     ids: Tensor
@@ -57,6 +59,7 @@ class Seen:
     stand: Stand | None = None
     runs: Tensor | None = None
     asked: int | None = None
+    condition: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def mask(self) -> Tensor | None:

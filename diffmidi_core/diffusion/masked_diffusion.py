@@ -25,7 +25,6 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from diffmidi_core.contracts.backbone import Backbone
@@ -44,20 +43,18 @@ from diffmidi_core.diffusion.corruption import Corruption
 from diffmidi_core.diffusion.groups import Seen, grouped, music_mask, ungrouped
 from diffmidi_core.diffusion.parts import GIVEN, Laid, Plan, chosen_bars, seen_once, seen_twice
 from diffmidi_core.diffusion.parts import Order as PartOrder
+from diffmidi_core.diffusion.revealed import Revealed
+from diffmidi_core.diffusion.revealing import GOLDEN, Windows, counts_of, nats_of, numbers_hidden
 from diffmidi_core.diffusion.times import spread_times
-from diffmidi_core.diffusion.token_diffusion import TokenDiffusion
 
 LN2 = math.log(2)
 SPAN = 1e-6
 """Of t, over which the schedule's slope is taken."""
-NOT_ASKED = -100
 GROUPS_AT_ONCE = 2048
 """In a pass over rows of like length: enough for a CPU to be busy."""
-GOLDEN = (math.sqrt(5) - 1) / 2
-"""From the t of a part of a row to that of the next one, which spreads them over the parts as over the rows."""
 
 
-class MaskedDiffusion(TokenDiffusion):
+class MaskedDiffusion(Revealed):
     """Tokens hidden one by one behind [MASK]. The family "masked". A subclass gives `network`.
 
     Args:
@@ -114,13 +111,15 @@ class MaskedDiffusion(TokenDiffusion):
                 self.network(seen_once(laid, grouped(z, self.group), level, self.backbone.length)), self.group, length
             )
         if self.group == 1:
-            return ungrouped(self.network(Seen(z[..., None], m, places.mask)), 1, length)
+            seen = Seen(z[..., None], m, places.mask, condition=places.condition)
+            return ungrouped(self.network(seen), 1, length)
         real = None
         if places.mask is not None:
             real = music_mask(places.mask)
             z = z.masked_fill(~real, self.tokenizer.pad_id)  # else [SEP] is seen where the last group is not whole
             real = grouped(real, self.group)[..., 0]
-        return ungrouped(self.network(Seen(grouped(z, self.group), m, real)), self.group, length)
+        seen = Seen(grouped(z, self.group), m, real, condition=places.condition)
+        return ungrouped(self.network(seen), self.group, length)
 
     def placed(self, canvas: Canvas) -> Places:
         """`canvas.places()`, and with a plan the types and what is given round a hole, where the canvas leaves them."""
@@ -234,15 +233,9 @@ class MaskedDiffusion(TokenDiffusion):
         """
         if self.support is not None:
             self.support.check(batch)
-        places = batch.places(None if self.plan is None else self.type_of[batch.ids])
-        if self.plan is None:
-            part, counts = batch.loss_mask().long() - 1, batch.tokens[:, None]  # [B, L], [B, 1]
-        else:
-            laid = self._laid(batch.ids, places)
-            part = torch.where(laid.drawn, laid.part[..., None], -1)
-            part = ungrouped(part + 1, self.group, batch.ids.shape[1]) - 1
-            counts = _counts(part)
-        k, weight = _numbers_hidden(counts, levels, generator)  # [K, B, M]
+        windows = self.windows(batch)
+        part, counts, places = windows.part, windows.counts, windows.places
+        k, weight = numbers_hidden(counts, levels, generator)  # [K, B, M]
         before = counts.cumsum(-1) - counts  # tokens of parts before
         bits = torch.zeros(batch.ids.shape, device=batch.ids.device)
         at_once = max(1, POSITIONS_AT_ONCE // batch.ids.numel())
@@ -255,14 +248,24 @@ class MaskedDiffusion(TokenDiffusion):
             hidden = (part >= 0) & (rank - before.expand(n, -1, -1).gather(-1, several) < some.gather(-1, several))
             ids, again = batch.ids.repeat(n, 1), places.repeated(n)
             share = some / counts.clamp(min=1)
-            nats = self._nats_at(ids, hidden.flatten(0, 1), share.flatten(0, 1), again)
+            nats = self.nats_at(ids, hidden.flatten(0, 1), share.flatten(0, 1), again)
             bits += (weights.gather(-1, several) * nats.view(hidden.shape)).sum(0) / LN2
         return Bound(terms={"diffusion": bits}, tokens=batch.tokens)
+
+    def windows(self, batch: Batch) -> Windows:
+        """The batch in parts."""
+        places = batch.places(None if self.plan is None else self.type_of[batch.ids])
+        if self.plan is None:
+            return Windows(batch.ids, batch.loss_mask().long() - 1, batch.tokens[:, None], places)
+        laid = self._laid(batch.ids, places)
+        part = torch.where(laid.drawn, laid.part[..., None], -1)
+        part = ungrouped(part + 1, self.group, batch.ids.shape[1]) - 1
+        return Windows(batch.ids, part, counts_of(part), places)
 
     def _laid(self, z: Tensor, places: Places) -> Laid:
         assert self.plan is not None
         types = self.plan.types(z) if places.types is None else places.types
-        return self.plan.laid(types, places.mask, places.given)
+        return replace(self.plan.laid(types, places.mask, places.given), condition=places.condition)
 
     def _share_hidden(self, z: Tensor, laid: Laid) -> Tensor:
         """[B, P] the share of the tokens of each group's part that are hidden in z [B, P, g]."""
@@ -274,19 +277,19 @@ class MaskedDiffusion(TokenDiffusion):
         )
         return (found / all_.clamp(min=1)).gather(1, part)
 
-    def _nats_at(self, ids: Tensor, hidden: Tensor, m: Tensor, places: Places) -> Tensor:
-        """`_nats`, of parts where there are some; m [B, M] for each part."""
+    def nats_at(self, ids: Tensor, hidden: Tensor, m: Tensor, places: Places) -> Tensor:
+        """[B, L] −log p where hidden, else 0, as `Nats` (`revealing.py`); m [B, M] by part."""
         if self.plan is None:
             return self._nats(ids, hidden, m[:, 0], places)
         laid = self._laid(ids, places)
-        level = m.gather(1, laid.part.clamp(min=0))
+        level = m.gather(1, laid.part.clamp(min=0, max=m.shape[1] - 1))  # parts without hidden tokens have no m
         nats = self._nats_in_parts(ids, grouped(hidden, self.group), level, laid)
         return ungrouped(nats, self.group, ids.shape[1])
 
     def _nats(self, ids: Tensor, hidden: Tensor, m: Tensor, places: Places) -> Tensor:
         """[B, L] −log p(w_l | z) where the tokens are hidden, 0 elsewhere."""
         logits = self.denoise(ids.masked_fill(hidden, self.tokenizer.mask_id), m, places)
-        return _nll(self.log_probabilities(logits.float()), ids, hidden)
+        return nats_of(self.log_probabilities(logits.float()), ids, hidden)
 
     def _nats_in_parts(self, ids: Tensor, hidden: Tensor, level: Tensor, laid: Laid) -> Tensor:
         """[B, P, g] −log p(w_l | z of its part, the parts before) where tokens [B, P, g] are hidden, 0 elsewhere.
@@ -309,34 +312,6 @@ class MaskedDiffusion(TokenDiffusion):
         there = (laid.real & (laid.part != GIVEN)).gather(1, asked)
         words, types = laid.pick(clean, asked), laid.pick(laid.types, asked)
         log_p = self.log_probabilities(self.network(seen).float(), types)
-        nats = _nll(log_p.flatten(1, 2), words.flatten(1), (laid.pick(hidden, asked) & there[..., None]).flatten(1))
+        nats = nats_of(log_p.flatten(1, 2), words.flatten(1), (laid.pick(hidden, asked) & there[..., None]).flatten(1))
         index = asked[..., None].expand(words.shape)
         return torch.zeros(clean.shape, device=nats.device).scatter_add(1, index, nats.view(words.shape))
-
-
-def _nll(log_p: Tensor, ids: Tensor, hidden: Tensor) -> Tensor:
-    """[B, L] −log p of ids [B, L] where they are hidden, 0 elsewhere; log_p [B, L, V]."""
-    return F.nll_loss(log_p.mT, ids.masked_fill(~hidden, NOT_ASKED), reduction="none", ignore_index=NOT_ASKED)
-
-
-def _counts(part: Tensor) -> Tensor:
-    """[B, M] how many tokens each part has; part [B, L] is -1 where none is."""
-    counts = torch.zeros(len(part), int(part.max()) + 2, dtype=torch.int64, device=part.device)
-    return counts.scatter_add(1, part + 1, torch.ones_like(part))[:, 1:]
-
-
-def _numbers_hidden(tokens: Tensor, levels: int | None, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """[K, B, M] how many of the tokens [B, M] of each part are hidden, 1 to N, and the weights of their −log p.
-
-    They are drawn uniformly, one in each of `levels` equal shares, and weigh N / (levels · k); None, or N and more:
-    each, and 1 / k.
-    """
-    (rows, parts), device = tokens.shape, tokens.device
-    if levels is None or levels >= int(tokens.max()):
-        k = torch.arange(1, max(1, int(tokens.max())) + 1, device=device)[:, None, None]
-        return torch.minimum(k, tokens).clamp(min=1), (k <= tokens) / k
-    offset = draw_uniform(generator, (1,), device) + torch.arange(rows, device=device) / rows
-    offset = offset[:, None] + GOLDEN * torch.arange(parts, device=device)
-    points = (torch.arange(levels, device=device)[:, None, None] + offset % 1) / levels  # [K, B, M] in [0, 1)
-    k = (1 + (points * tokens).long()).clamp(max=tokens).clamp(min=1)
-    return k, tokens / (levels * k)

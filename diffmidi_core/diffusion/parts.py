@@ -15,7 +15,8 @@ own part and those before; a noisy one the clean ones of the parts before, and t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -41,6 +42,7 @@ class Laid:
         part: int64, the part of each; GIVEN where it is given.
         types: [B, P, g] int64.
         drawn: [B, P, g] bool, the tokens that are masked and drawn, and cost something.
+        condition: [B] int64 labels by name, as in Places.
     """
 
     real: Tensor
@@ -50,6 +52,7 @@ class Laid:
     part: Tensor
     types: Tensor
     drawn: Tensor
+    condition: Mapping[str, Tensor] = field(default_factory=dict)
 
     def given_at(self, groups: Tensor) -> Laid:
         """The same with more groups [B, P] bool given."""
@@ -59,7 +62,8 @@ class Laid:
         """The rows [N] of a few, by number."""
         stand = Stand(self.stand.bar[which], self.stand.cell[which], self.stand.rank[which])
         real, head, cells, part = (each[which] for each in (self.real, self.head, self.cells, self.part))
-        return Laid(real, head, stand, cells, part, self.types[which], self.drawn[which])
+        condition = {name: each[which] for name, each in self.condition.items()}
+        return Laid(real, head, stand, cells, part, self.types[which], self.drawn[which], condition)
 
     @staticmethod
     def pick(values: Tensor, index: Tensor) -> Tensor:
@@ -150,6 +154,7 @@ def seen_once(laid: Laid, ids: Tensor, level: Tensor, places: int) -> Seen:
         laid.types,
         laid.stand,
         _runs(torch.stack([part, laid.cells])),
+        condition=laid.condition,
     )
 
 
@@ -182,6 +187,7 @@ def seen_twice(laid: Laid, noisy: Tensor, clean: Tensor, level: Tensor, places: 
         stand,
         _runs(torch.stack([part, laid.cells.gather(1, index), is_noisy.expand_as(part)])),
         one.shape[1],
+        laid.condition,
     )
     return seen, one
 

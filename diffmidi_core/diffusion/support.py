@@ -37,10 +37,10 @@ class Support(nn.Module):
     def __init__(self, grammar: Grammar, length: int) -> None:
         super().__init__()
         table, type_of = grammar.next_state, torch.from_numpy(grammar.type_of.astype(np.int64))
-        open_types = _open_types(grammar, length + 1)
+        opened = open_types(grammar, length + 1)
         final = np.isin(np.arange(len(table)), grammar.final)
         self._sizes = torch.bincount(type_of, minlength=table.shape[1]).tolist()
-        self._one_type = bool((open_types[1:].sum(-1) == 1).all())
+        self._one_type = bool((opened[1:].sum(-1) == 1).all())
         self.type_of: Tensor
         self.admitted: Tensor
         self._next: Tensor  # [S, K]; state S is nowhere
@@ -52,14 +52,14 @@ class Support(nn.Module):
         self._only: Tensor  # [length + 1] the type of the n-th token of a text, where it has one
         for name, tensor in {
             "type_of": type_of,
-            "admitted": open_types[:length, type_of],
+            "admitted": opened[:length, type_of],
             "_next": torch.from_numpy(np.where(table < 0, len(table), table).astype(np.int64)),
             "_start": torch.tensor(grammar.start),
             "_final": torch.from_numpy(final),
             "_by_type": type_of.argsort(stable=True),
             "_tokens": _tokens_of(type_of, self._sizes),
             "_count": torch.tensor(self._sizes),
-            "_only": open_types.int().argmax(-1),
+            "_only": opened.int().argmax(-1),
         }.items():
             self.register_buffer(name, tensor, persistent=False)
 
@@ -226,7 +226,7 @@ def _tokens_of(type_of: Tensor, sizes: list[int]) -> Tensor:
     return torch.tensor([row + [row[-1] if row else 0] * (most - len(row)) for row in rows])
 
 
-def _open_types(grammar: Grammar, length: int) -> Tensor:
+def open_types(grammar: Grammar, length: int) -> Tensor:
     """[L, K] bool: the types that may be read next after some l − 1 tokens, at each position l; all of them at 0."""
     opened = np.ones((length, len(grammar.types)), dtype=bool)
     readable = grammar.next_state >= 0

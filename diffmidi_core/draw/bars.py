@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from diffmidi_core.contracts.canvas import ANY, Canvas
-from diffmidi_core.contracts.tokenizer import Ids
+from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.draw.long import Drawn
 from diffmidi_core.draw.portions import Bars, Left, Portion
 
 Filled = tuple[NDArray[np.integer], Mapping[str, Sequence[int]]]
+Work = Generator[Portion, Ids, list[Ids]]
+"""Yields what is to be filled, is sent it as it then is, and returns the texts that came of it."""
 Fill = Callable[[Canvas, Sequence[tuple[int, int, int]], int], Filled]
 """A canvas, (piece, window, part) of each row, and how many portions a window has, to tokens [B, L] and what to record.
 """
@@ -33,22 +36,30 @@ def grow_bars(
     `tell` is told how many bars the shortest of them has. A piece's record holds what the sampler records of its
     portions, and `bars`: how many there are, an upbeat counted.
     """
-    pieces = [_Piece(number, goal, bars) for number, goal in enumerate(goals)]
+    works = [bars.piece(goal) for goal in goals]
+    return [piece.drawn() for piece in drawn_together(works, fill, bars, tell)]
+
+
+def drawn_together(
+    works: Sequence[Work], fill: Fill, where: WithSets, tell: Callable[[int], object] = lambda done: None
+) -> list[Piece]:
+    """Works done portion by portion, all together that are not done yet."""
+    pieces = [Piece(number, work) for number, work in enumerate(works)]
     while waiting := [piece for piece in pieces if piece.portion is not None]:
         portions = [piece.portion for piece in waiting if piece.portion is not None]
-        canvas = canvas_of(portions, bars)
+        canvas = canvas_of(portions, where)
         keys = [(piece.number, each.window, each.part) for piece, each in zip(waiting, portions, strict=True)]
         tokens, record = fill(canvas, keys, portions[0].parts)
         tell(min(portion.done for portion in portions))
         for row, (piece, portion) in enumerate(zip(waiting, portions, strict=True)):
             own = {name: int(values[row]) for name, values in record.items()}
             piece.take(tokens[row, 1 : 1 + len(portion.ids)].astype(np.int32), own)
-    return [piece.drawn() for piece in pieces]
+    return pieces
 
 
-def canvas_of(portions: Sequence[Portion], bars: Bars) -> Canvas:
-    """Rows of these texts, what is masked being free, each bar's token one that may stand there."""
-    tokenizer = bars.tokenizer
+def canvas_of(portions: Sequence[Portion], where: WithSets) -> Canvas:
+    """Rows of these texts, what is masked being free where its set allows."""
+    tokenizer = where.tokenizer
     lengths = [len(portion.ids) for portion in portions]
     canvas = Canvas.begun([portion.ids for portion in portions], lengths)
     types, allowed = torch.zeros_like(canvas.ids), canvas.allowed.clone()
@@ -58,23 +69,32 @@ def canvas_of(portions: Sequence[Portion], bars: Bars) -> Canvas:
         opens = torch.from_numpy(portion.opens)
         free = torch.from_numpy(portion.ids == tokenizer.mask_id)
         allowed[row, place] = torch.where(free, torch.where(opens >= 0, opens, ANY), allowed[row, place])
-    return replace(canvas, allowed=allowed, sets=torch.from_numpy(bars.sets), types=types)
+    return replace(canvas, allowed=allowed, sets=torch.from_numpy(where.sets), types=types)
+
+
+class WithSets(Protocol):
+    """What portions are of: whose tokens, and [S, V] the sets that `Portion.opens` names."""
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """Of the model."""
+
+    @property
+    def sets(self) -> NDArray[np.bool_]:
+        """See above."""
 
 
 @dataclass
-class _Piece:
-    """One piece as it grows."""
+class Piece:
+    """One piece as it grows; what its work returns is `done`."""
 
     number: int
-    left: Left
-    bars: Bars
+    work: Work
     portion: Portion | None = None
     record: Counter[str] = field(default_factory=Counter)
     done: list[Ids] = field(default_factory=list)
-    _work: Generator[Portion, Ids, list[Ids]] | None = None
 
     def __post_init__(self) -> None:
-        self._work = self.bars.piece(self.left)
         self._advance(None)
 
     def take(self, ids: Ids, record: Mapping[str, int]) -> None:
@@ -83,9 +103,8 @@ class _Piece:
         self._advance(ids)
 
     def _advance(self, ids: Ids | None) -> None:
-        assert self._work is not None
         try:
-            self.portion = next(self._work) if ids is None else self._work.send(ids)
+            self.portion = next(self.work) if ids is None else self.work.send(ids)
         except StopIteration as finished:
             self.portion, self.done = None, finished.value
 

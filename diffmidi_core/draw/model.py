@@ -117,4 +117,4 @@ def _built(manifest: Manifest, folder: Path) -> Process:
             f"{folder} was made with another vocabulary than tokenizer '{part.name}' has here "
             f"({find('tokenizer', part.spec).origin}): {pip_install(part.package, part.version) or 'install that one'}."
         )
-    return build_process(manifest, tokenizer)
+    return build_process(manifest, tokenizer, labels=manifest.labels)

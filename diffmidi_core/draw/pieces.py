@@ -5,15 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from diffmidi_core.contracts.canvas import Canvas
 from diffmidi_core.contracts.draws import RowDraws
 from diffmidi_core.contracts.sampler import Sampler
+from diffmidi_core.data.known_labels import asked_of
+from diffmidi_core.diffusion.labels import Guided
 from diffmidi_core.draw.bar_goals import UNKNOWN, bar_goals
-from diffmidi_core.draw.bars import grow_bars
+from diffmidi_core.draw.bars import Fill, grow_bars
 from diffmidi_core.draw.length import goals_for
 from diffmidi_core.draw.long import Drawn, Filled, Frame, grow
 from diffmidi_core.draw.model import Model
@@ -93,11 +95,40 @@ class Filling:
         """The same in so many steps; the numbers of a row decide its noise, and `width` is that of `RowDraws`."""
         process, seed = self.model.process, self.request.seed
         device = next(process.parameters()).device
+        canvas, denoise = self._asked(canvas, [row[0] for row in rows])
         draws = RowDraws([generator_for(seed, "sample", *row, device=device) for row in rows], width)
         # Not inference_mode: what a part keeps from it for later could not be trained with, and training draws as well.
         with torch.no_grad(), self.computing.autocast():
-            found = self.sampler.sample(process, canvas.to(device), steps=steps, draws=draws, on_step=on_step)
+            found = self.sampler.sample(
+                process, canvas.to(device), steps=steps, draws=draws, denoise=denoise, on_step=on_step
+            )
         return found.ids.cpu().numpy(), {name: values.tolist() for name, values in found.record.items()}
+
+    def _asked(self, canvas: Canvas, pieces: Sequence[int]) -> tuple[Canvas, Guided | None]:
+        """The canvas with what is asked of these pieces, and the denoiser that follows it."""
+        request, known = self.request, self.model.manifest.labels if self.request.want else ()
+        if not request.want:
+            return canvas, None
+        asked = [asked_of(request.want, known, piece) for piece in pieces]
+        condition = {
+            label.name: torch.tensor([label.number(each[label.name]) for each in asked])
+            for label in known
+            if label.name in request.want
+        }
+        guided = Guided(self.model.process, request.guidance) if request.guidance else None
+        return replace(canvas, condition=condition), guided
+
+    def by_portion(self, pieces: Sequence[int]) -> Fill:
+        """Fills portions of these pieces. The steps of a request are shared out over a window's portions."""
+        by_token = find("sampler", self.request.sampler.spec).sampler().step_per_token
+
+        def fill(canvas: Canvas, rows: Sequence[tuple[int, int, int]], portions: int) -> Filled:
+            numbers = [(pieces[row], window, part) for row, window, part in rows]
+            free = int((~canvas.fixed).any(0).sum())
+            steps = free if by_token else max(1, round(self.request.steps / portions))
+            return self.filled(canvas, numbers, max(1, steps), width=self.model.length + 2)
+
+        return fill
 
 
 class _Draw(ABC):
@@ -171,17 +202,9 @@ class _InBars(_Draw):
             raise DiffmidiError(f"{model.path} does not say which tracks its music has: train it again.")
         stride = max(1, round(model.bars * (1 - request.overlap)))
         self.bars = Bars(model.tokenizer, tracks, model.length, model.bars, stride, model.process.order)
-        self.by_token = find("sampler", request.sampler.spec).sampler().step_per_token
 
     def grown(self, pieces: Sequence[int]) -> list[Drawn]:
-        """All at once, a portion of each at a time. The steps of a request are shared out over a window's portions."""
-
-        def fill(canvas: Canvas, rows: Sequence[tuple[int, int, int]], portions: int) -> Filled:
-            numbers = [(pieces[row], window, part) for row, window, part in rows]
-            free = int((~canvas.fixed).any(0).sum())
-            steps = free if self.by_token else max(1, round(self.request.steps / portions))
-            return self.filling.filled(canvas, numbers, max(1, steps), width=self.model.length + 2)
-
+        """All at once, a portion of each at a time."""
         goals = [self.goals[piece] for piece in pieces]
         wanted = max(goal([]) for goal in goals)
 
@@ -189,7 +212,7 @@ class _InBars(_Draw):
             if self.computing.on_step is not None:
                 self.computing.on_step(min(done, wanted), wanted if wanted < UNKNOWN else None)
 
-        return grow_bars(goals, fill, self.bars, tell)
+        return grow_bars(goals, self.filling.by_portion(pieces), self.bars, tell)
 
 
 class _Progress:

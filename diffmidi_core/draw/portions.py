@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from diffmidi_core.contracts.process import Order
 from diffmidi_core.contracts.tokenizer import FIRST_BAR, INNER_BAR, LAST_BAR, Ids, Tokenizer
 
-ANYWHERE, FIRST, INNER, LAST = -1, 0, 1, 2
+ANYWHERE, FIRST, INNER, LAST, SETS = -1, 0, 1, 2, 3
 """Which bar tokens may stand at a masked place: that of a piece's first bar, of one inside, of its last."""
 Left = Callable[[Sequence[Ids]], int]
 """The bars so far to how many more there are to be, where the next of them is not an upbeat; 0: it is done."""
@@ -24,7 +24,8 @@ class Portion:
 
     Attributes:
         ids: [N] of whole bars, or of bars and the first cells of the next.
-        opens: [N] FIRST, INNER or LAST where the token of a bar is drawn, ANYWHERE elsewhere.
+        opens: [N] where only some tokens may be drawn, which set of them it is: FIRST, INNER or LAST where the token of
+            a bar is, sets of the caller's own from SETS on. ANYWHERE elsewhere.
         window, part: which of the piece's windows it is of, and which portion of that.
         parts: how many portions a window probably has.
         done: finished bars of the piece.

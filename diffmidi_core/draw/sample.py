@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from diffmidi_core.contracts.tokenizer import Ids
+from diffmidi_core.data.known_labels import asked_of
+from diffmidi_core.data.told import obtained
 from diffmidi_core.draw.long import Drawn
 from diffmidi_core.draw.model import Model
 from diffmidi_core.draw.pieces import Computing, pieces
@@ -14,7 +17,7 @@ from diffmidi_core.machine.session import Surroundings
 from diffmidi_core.music.reading import write_midi
 from diffmidi_core.numbers import counted
 from diffmidi_core.request import Request
-from diffmidi_core.saved.draw import DrawFolder, ModelReference, PieceRecord
+from diffmidi_core.saved.draw import DrawFolder, ModelReference, Outcome, PieceRecord
 from diffmidi_core.saved.lock import hold
 
 MIDI = ".mid"
@@ -66,7 +69,7 @@ def _draw(work: Surroundings, model: Model, request: Request, draw: DrawFolder, 
     written = draw.so_far() if main else []
     for some in pieces(model, request, computing, after=after):
         if main:
-            written += _written(draw, some, model, first=len(written) + 1)
+            written += _written(draw, some, model, want=request.want, first=len(written) + 1)
     if main:
         _warn_of_short(work, written, request)
         work.hooks.emit("samples_written", paths=draw.files(written, MIDI))
@@ -79,7 +82,7 @@ def draw_into(draw: DrawFolder, model: Model, request: Request, computing: Compu
     draw.begin(ModelReference(path=str(model.path), step=model.step, fingerprint=model.fingerprint), request)
     written: list[PieceRecord] = []
     for some in pieces(model, request, computing):
-        written += _written(draw, some, model, first=len(written) + 1)
+        written += _written(draw, some, model, want=request.want, first=len(written) + 1)
     return written
 
 
@@ -94,16 +97,36 @@ def copy_to(draw: DrawFolder, out: Path) -> list[Path]:
     return targets
 
 
-def _written(draw: DrawFolder, some: Sequence[Drawn], model: Model, *, first: int) -> list[PieceRecord]:
+def _outcomes(model: Model, want: Mapping[str, str], ids: Ids, piece: int) -> dict[str, Outcome]:
+    """Of each label that the model knows: what was asked of a piece, and what it has."""
+    known = model.manifest.labels
+    if not known:
+        return {}
+    asked = asked_of(want, known, piece)
+    found = obtained(known, model.tokenizer.decode(ids))  # without the timeline, as labels of training windows are
+    outcomes = {}
+    for label in known:
+        one, other = asked.get(label.name), found.get(label.name)
+        bins = [label.number(each) if label.edges and each is not None else None for each in (one, other)]
+        if one is not None or other is not None:
+            outcomes[label.name] = Outcome(asked=one, obtained=other, asked_bin=bins[0], obtained_bin=bins[1])
+    return outcomes
+
+
+def _written(
+    draw: DrawFolder, some: Sequence[Drawn], model: Model, *, want: Mapping[str, str], first: int
+) -> list[PieceRecord]:
     records, tokenizer = [], model.tokenizer
     for number, piece in enumerate(some, start=first):
+        score = tokenizer.decode(piece.ids, model.timeline)
         record = PieceRecord(
             number=number,
             notes=tokenizer.count_notes(piece.ids),
             record=dict(piece.record),
+            labels=_outcomes(model, want, piece.ids, number - 1),
             tokens=tokenizer.to_tokens(piece.ids),
         )
-        write_midi(tokenizer.decode(piece.ids, model.timeline), draw.path / f"{record.stem}{MIDI}")
+        write_midi(score, draw.path / f"{record.stem}{MIDI}")
         draw.add(record)  # after its file: what the record names is there
         records.append(record)
     return records

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from diffmidi_core.files import write_json
+from diffmidi_core.judge.exact import exact_bits
 from diffmidi_core.judge.likelihood import levels_for, window_bits
 from diffmidi_core.judge.metrics import Measured
 from diffmidi_core.judge.music import ReferenceMusic
@@ -72,15 +74,19 @@ def likelihood(work: Surroundings, model: Model, music: ReferenceMusic, judging:
             "best checkpoint was chosen: its figures are a little better than they should be."
         )
     with blamed("process", model.parts["process"], "estimating its bound"):
+        process = model.process.to(work.accelerator.device)
+        few = windows[: judging.evaluate.exact_windows] if judging.evaluate.exact else []
+        exact = exact_bits(work, model, music, few, judging.evaluate) if few else []
         rows = window_bits(
             work,
-            model.process.to(work.accelerator.device),
+            process,
             music.dataset,
             windows,
             levels=levels_for(judging.evaluate.levels, len(windows)),
             batch_size=judging.evaluate.batch_size,
             training=music.training,
         )
+    rows = [replace(row, exact=found) for row, found in zip(rows, exact, strict=False)] + rows[len(exact) :]
     return judging.metrics.measure(names, rows, music=music.name), len(windows)
 
 

@@ -57,7 +57,7 @@ def music_figures(
     samples = []
     for piece in pieces:
         ids = tokenizer.to_ids(piece.tokens)
-        samples.append(Sample(ids, tokenizer.decode(ids), tokenizer, training, piece.record))
+        samples.append(Sample(ids, tokenizer.decode(ids), tokenizer, training, piece.told))
     names = judging.metrics.on("samples")
     reference = _beside(hooks, samples, music, judging) if music is not None and names else []
     name = music.name if music is not None else ""

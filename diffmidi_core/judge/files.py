@@ -1,4 +1,4 @@
-"""Judging MIDI files, whoever made them, by every metric that needs no model: music against music."""
+"""Judging MIDI files, whoever made them, by every metric of music alone, and by models that some metrics ask."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def judge_files(
     windows: int = EvaluateConfig().windows,
     out: Path | None = None,
 ) -> dict[str, Any]:
-    """Figures of MIDI files beside other music, and the rows of each file. No model and no tokenizer is asked.
+    """Figures of MIDI files beside other music, and the rows of each file. Only models that metrics name are asked.
 
     The other music is cut into stretches of as many notes as a typical sample has, since most figures depend on how
     long a piece is. Of a run it is the music that was not trained on, and how new the samples are is asked of what was

@@ -43,8 +43,11 @@ def window_bits(
     batch_size: int = EvaluateConfig().batch_size,
     report: bool = True,
     training: TrainingMusic | None = None,
+    order: Sequence[str] | None = None,
 ) -> list[WindowBits]:
     """Bits of each window under the process, in the order of the windows, on every rank.
+
+    They are those of the bound at so many `levels`; where an `order` of types is given (`Process.likelihood`), exact.
 
     The windows are cut into the same batches, with the same noise, whatever the number of ranks and the seed of the
     training; each rank takes its share of them.
@@ -64,7 +67,7 @@ def window_bits(
 
         def terms(begin: int, end: int, path: tuple[int, ...], index: int = index) -> list[Terms]:
             longest = max(window.end - window.start for window in batches[index])
-            return _terms(work, process, dataset, batches[index][begin:end], longest, (index, *path), levels)
+            return _terms(work, process, dataset, batches[index][begin:end], longest, (index, *path), levels, order)
 
         mine.append((index, halves(len(batches[index]), terms)))
     tell(len(windows))
@@ -80,12 +83,15 @@ def _terms(
     longest: int,
     where: tuple[int, ...],
     levels: int | None,
+    order: Sequence[str] | None,
 ) -> list[Terms]:
     """Bits of each position of each window, by term; `where` decides the noise."""
     device = work.accelerator.device
     generator = generator_for(SEED, "bound", *where, device=device)
     with torch.no_grad(), work.autocast():
-        bound = process.bound(dataset.batch(windows, longest=longest).to(device), generator, levels=levels)
+        batch = dataset.batch(windows, longest=longest).to(device)
+        exact = order is not None
+        bound = process.likelihood(batch, order or ()) if exact else process.bound(batch, generator, levels=levels)
     terms: dict[str, NDArray[np.float64]] = {name: bits.double().cpu().numpy() for name, bits in bound.terms.items()}
     lengths = [window.end - window.start + 2 for window in windows]
     return [{name: bits[row, :length] for name, bits in terms.items()} for row, length in enumerate(lengths)]

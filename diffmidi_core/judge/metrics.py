@@ -11,6 +11,7 @@ from typing import Any, Literal
 from diffmidi_core import __version__
 from diffmidi_core.contracts.metric import Metric, Row, Sample, WindowBits, named
 from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.judge.by_model import ModelMetric
 from diffmidi_core.registry import Offer, find
 from diffmidi_core.sections import BUILTIN_PACKAGE, Part
 from diffmidi_core.wording import short
@@ -53,6 +54,8 @@ class Metrics:
                 metric: Metric = offer.build(part.options)
                 if metric.subject not in ("likelihood", "samples"):
                     raise ValueError(f"its subject is {metric.subject!r}, not 'likelihood' or 'samples'")
+                if isinstance(metric, ModelMetric):
+                    _ = metric.model  # what is wrong with it is told before the work
                 self._metrics[part.label] = metric
 
     def on(self, subject: Subject, *, tokens: bool = True) -> list[str]:

@@ -86,6 +86,10 @@ class ReferenceMusic:
         """`count` windows at most, the same at every call."""
         return self.dataset.heldout(count) if self.split == "heldout" else self.dataset.test(count)
 
+    def training_windows(self, count: int) -> list[Window]:
+        """`count` windows at most that were trained on; none where everything is judged on."""
+        return [] if self.split == "all" else self.dataset.training(count)
+
     def whole_windows(self, count: int) -> list[Window]:
         """Those of the windows that are about as long as a window can be: not the short ends of pieces."""
         return [window for window in self.windows(count) if self.dataset.fills(window, WHOLE)]

@@ -29,6 +29,19 @@ if TYPE_CHECKING:
 Bits = NDArray[np.float64]
 
 
+class CannotScoreError(DiffmidiError):
+    """Music that a model has no windows for: without tokens, or with a bar or a note that is longer than a window."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is computed of each window: the bound with so many levels, or the likelihood in an order of types."""
+
+    exact: bool
+    order: tuple[str, ...]
+    levels: int | None
+
+
 @dataclass(frozen=True)
 class TypeBits:
     """What all tokens of one type cost, and how many there are."""
@@ -103,6 +116,7 @@ def score(
     music: Score | Path | str,
     *,
     exact: bool = False,
+    order: Sequence[str] = (),
     levels: int | None = EvaluateConfig().levels,
     batch_size: int = EvaluateConfig().batch_size,
     autocast: Callable[[], AbstractContextManager[None]] = nullcontext,
@@ -112,24 +126,23 @@ def score(
     Args:
         model: computes where its process lies.
         music: a score, or a MIDI file.
-        exact: take every noise level of the bound, which takes long, and not a few that are drawn. (Other noise is
-            still drawn, always the same.) For a process whose likelihood is exact, nothing is drawn.
-        levels: how many are drawn for each window, unless `exact`.
+        exact: the likelihood itself, not its bound: tokens are revealed one by one, which takes long; nothing is drawn.
+            For a process whose likelihood is exact anyway, that.
+        order: of the types of the tokens as they are revealed where it is `exact`; by default the order of the text.
+        levels: noise levels that are drawn for each window, unless `exact`; None: all of them, which takes as long.
         batch_size: windows at once.
         autocast: within it the model computes.
 
-    Raises RefusedError for a file that cannot be read, DiffmidiError for music that has no token in this model, or a
-    note of more tokens than a window holds.
+    Raises RefusedError for a file that cannot be read, CannotScoreError for music that has no token in this model, or a
+    note of more tokens than a window holds, DiffmidiError where a likelihood is asked of a process that has none.
     """
     piece, name = (music, "the score") if isinstance(music, Score) else (read_midi(Path(music)), printable(str(music)))
     tokenizer = model.tokenizer
     ids, changed = tokenizer.encode_counted(piece)
-    if not len(ids):
-        raise DiffmidiError(f"{name} holds nothing that this model has tokens for: choose music with notes of a piano.")
-    ends = _ends(tokenizer, ids, model.length, model.bars if tokenizer.plan else None)
-    asked = None if exact or model.process.exact else levels
+    windows = _windows(model, ids, name)
+    exact = exact or model.process.exact
+    asked = Asked(exact, tuple(order), None if exact else levels)
     specials, bits = 0.0, []
-    windows = [ids[begin:end] for begin, end in zip([0, *ends[:-1]], ends, strict=True)]
     for begin in range(0, len(windows), batch_size):
         for row in _window_bits(model, windows[begin : begin + batch_size], begin, asked, autocast):
             specials += float(row[0] + row[-1])
@@ -138,8 +151,8 @@ def score(
     by_note, other = _by_note(tokenizer, ids, by_token)
     return PieceScore(
         bits=float(by_token.sum()) + specials,
-        kind="exact" if model.process.exact else "bound",
-        levels=asked,
+        kind="exact" if exact else "bound",
+        levels=asked.levels,
         notes=tokenizer.count_notes(ids),
         tokens=len(ids),
         windows=len(windows),
@@ -160,7 +173,7 @@ def _ends(tokenizer: Tokenizer, ids: Ids, length: int, bars: int | None) -> list
             last = min(last, int(np.searchsorted(boundaries, begin)) + bars)
         end = int(boundaries[last])
         if end <= begin:
-            raise DiffmidiError(
+            raise CannotScoreError(
                 f"a {'note' if bars is None else 'bar'} of the piece takes more tokens than the model's windows hold "
                 f"({length}), after token {begin} of it: choose a model with a larger --length."
             )
@@ -173,18 +186,48 @@ def _window_bits(
     model: Model,
     windows: Sequence[Ids],
     first: int,
-    levels: int | None,
+    asked: Asked,
     autocast: Callable[[], AbstractContextManager[None]],
 ) -> list[Bits]:
     """[N + 2] bits of each window, [CLS] and [SEP] at the ends; the number of the first one decides the noise."""
     device = next(model.process.parameters()).device
-    lengths = [len(window) for window in windows]
-    canvas = Canvas.begun(windows, lengths, width=model.length)
-    batch = Batch(canvas.ids, canvas.attention_mask, torch.tensor(lengths)).to(device)
+    lengths, batch = [len(window) for window in windows], _batch(model, windows)
     with blamed("process", model.parts["process"], "estimating its bound"), torch.no_grad(), autocast():
-        bound = model.process.bound(batch, generator_for(SEED, "score", first, device=device), levels=levels)
+        if asked.exact:
+            bound = model.process.likelihood(batch, asked.order)
+        else:
+            noise = generator_for(SEED, "score", first, device=device)
+            bound = model.process.bound(batch, noise, levels=asked.levels)
     bits = torch.stack(list(bound.terms.values())).sum(0).double().cpu().numpy()
     return [row[: length + 2] for row, length in zip(bits, lengths, strict=True)]
+
+
+def features(model: Model, music: Score) -> Bits:
+    """[H] what a model's backbone makes of a piece: the mean over windows that tile it, each as heavy as it is long.
+
+    Raises CannotScoreError as `score` does, DiffmidiError where the model's process gives no features.
+    """
+    windows = _windows(model, model.tokenizer.encode(music), "the score")
+    rows = [model.process.features(_batch(model, [window])).double().cpu().numpy()[0] for window in windows]
+    found: Bits = np.average(rows, axis=0, weights=[len(window) for window in windows])
+    return found
+
+
+def _windows(model: Model, ids: Ids, name: str) -> list[Ids]:
+    """The windows that tile a piece."""
+    if not len(ids):
+        raise CannotScoreError(
+            f"{name} holds nothing that this model has tokens for: choose music with notes of a piano."
+        )
+    ends = _ends(model.tokenizer, ids, model.length, model.bars if model.tokenizer.plan else None)
+    return [ids[begin:end] for begin, end in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def _batch(model: Model, windows: Sequence[Ids]) -> Batch:
+    lengths = [len(window) for window in windows]
+    canvas = Canvas.begun(windows, lengths, width=model.length)
+    batch = Batch(canvas.ids, canvas.attention_mask, torch.tensor(lengths))
+    return batch.to(next(model.process.parameters()).device)
 
 
 def _by_type(tokenizer: Tokenizer, ids: Ids, bits: Bits) -> dict[str, TypeBits]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     # It brings torch, which reading music does not need.
     from diffmidi_core.config import RunConfig
     from diffmidi_core.contracts.process import Process
+    from diffmidi_core.data.known_labels import KnownLabel
     from diffmidi_core.saved.manifest import Manifest
 
     Parts = RunConfig | Manifest
@@ -58,8 +59,8 @@ def build_tokenizer(parts: Parts, saved: Path | None = None) -> Tokenizer:
     return restored
 
 
-def build_process(parts: Parts, tokenizer: Tokenizer, *, seed: int = 0) -> Process:
-    """The process around its backbone, with weights that the seed decides."""
+def build_process(parts: Parts, tokenizer: Tokenizer, *, seed: int = 0, labels: Iterable[KnownLabel] = ()) -> Process:
+    """The process around its backbone, with weights that the seed decides, and room for the labels it is told."""
     import torch
 
     # Weights start from torch's global generator; every other draw has a generator of its own.
@@ -76,4 +77,5 @@ def build_process(parts: Parts, tokenizer: Tokenizer, *, seed: int = 0) -> Proce
         backbone = build("backbone", parts.backbone, length=places)
         schedule = build("schedule", parts.schedule)
         process: Process = build("process", parts.process, tokenizer=tokenizer, backbone=backbone, schedule=schedule)
+        process.learn_labels({label.name: len(label.values) for label in labels})
     return process

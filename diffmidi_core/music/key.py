@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,8 +40,12 @@ def key_of(pitch: NDArray[np.int64], weight: NDArray[np.int64]) -> str | None:
 
     Returns None where every pitch class sounds equally long, so that no key is nearer than another.
     """
-    sounding = np.bincount(pitch % 12, weight, minlength=12)
-    if sounding.min() == sounding.max():
-        return None
+    number = int(keys_of(np.bincount(pitch % 12, weight, minlength=12)[None])[0])
+    return None if number < 0 else KEYS[number]
+
+
+def keys_of(sounding: NDArray[np.number[Any]]) -> NDArray[np.int64]:
+    """[B] the same as numbers into KEYS, from how long each pitch class sounds [B, 12]; -1 where there is none."""
     # Neither the mean nor the length of what sounds changes which correlation is highest.
-    return KEYS[int(np.argmax(_PROFILES @ sounding))]
+    nearest = np.argmax(sounding @ _PROFILES.T, axis=-1)
+    return np.where(sounding.min(-1) == sounding.max(-1), -1, nearest)

@@ -135,6 +135,7 @@ def _body(events: list[Written], end: int) -> bytes:
 
 
 def delta_time(ticks: int) -> bytes:
+    """As a file writes it: seven bits a byte, those of all but the last with their high bit set."""
     told = [ticks & 127]
     while ticks := ticks >> 7:
         told.append(ticks & 127 | 128)

@@ -30,8 +30,30 @@ class ModelReference(BaseModel):
     fingerprint: str
 
 
+class Edit(BaseModel):
+    """What of a user's file was to be new, and what was kept of it.
+
+    Attributes:
+        command: `infill` or `continue`.
+        file, sha256: the file, and what names its content.
+        region: where new notes may begin, in the language of regions, or how many bars more.
+        bars: the numbers of the bars in which they may.
+        kept, removed: how many of its notes stay and how many do not; of all else in the file everything stays.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    command: str
+    file: str
+    sha256: str
+    region: str
+    bars: list[int]
+    kept: int
+    removed: int
+
+
 class StoredRequest(BaseModel):
-    """request.json: what was asked, of what, when, and what it was to be computed in."""
+    """request.json: what was asked, of what, when, and what it was to be computed in; `edit` where it was of a file."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,6 +62,22 @@ class StoredRequest(BaseModel):
     model: ModelReference
     request: Request
     precision: str = "auto"
+    edit: Edit | None = None
+
+
+class Outcome(BaseModel):
+    """A label of a piece: what was asked and what was obtained, None where nothing was, or where it has no value.
+
+    Attributes:
+        asked_bin, obtained_bin: the numbers of the bins, where the values of the label have an order.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    asked: str | None = None
+    obtained: str | None = None
+    asked_bin: int | None = None
+    obtained_bin: int | None = None
 
 
 class PieceRecord(BaseModel):
@@ -47,6 +85,7 @@ class PieceRecord(BaseModel):
 
     Attributes:
         number: from 1 on, as its files are called.
+        labels: what was asked of it and what it has, by the labels that the model knows.
         tokens: the piece, without specials.
         notes: how many notes they make.
         record: whole numbers that tell how it came about: `seam_1`, ... (tokens before a join of two windows),
@@ -58,7 +97,21 @@ class PieceRecord(BaseModel):
     number: int
     notes: int
     record: dict[str, int]
+    labels: dict[str, Outcome] = {}
     tokens: list[str]
+
+    @property
+    def told(self) -> dict[str, int]:
+        """`record`, and of each label that was asked and measured, `obeyed_NAME`: 1 or 0, and where its values have an
+        order `asked_NAME` and `obtained_NAME`, the numbers of its bins. What metrics are given.
+        """
+        told = dict(self.record)
+        for name, label in self.labels.items():
+            if label.asked is not None and label.obtained is not None:
+                told[f"obeyed_{name}"] = int(label.asked == label.obtained)
+                if label.asked_bin is not None and label.obtained_bin is not None:
+                    told |= {f"asked_{name}": label.asked_bin, f"obtained_{name}": label.obtained_bin}
+        return told
 
     @property
     def stem(self) -> str:
@@ -144,10 +197,10 @@ class DrawFolder:
         is_run = (above / "config.json").is_file() and (above / "checkpoints").is_dir()
         return above if self.path.parent.name == "draws" and is_run else None
 
-    def begin(self, model: ModelReference, request: Request, precision: str = "auto") -> None:
+    def begin(self, model: ModelReference, request: Request, precision: str = "auto", edit: Edit | None = None) -> None:
         """Write down what is asked. The record is there before any piece is, so that the folder is known for a draw."""
         self._append("")
-        stored = StoredRequest(at=datetime.now(UTC), model=model, request=request, precision=precision)
+        stored = StoredRequest(at=datetime.now(UTC), model=model, request=request, precision=precision, edit=edit)
         write_json(self.request_file, stored.model_dump(mode="json"))
 
     def add(self, piece: PieceRecord) -> None:

@@ -1,13 +1,14 @@
 """Patching: notes of a user's file taken out and new ones put in, everything else event by event as it was.
 
 Tracks in which nothing changes stay byte for byte. In the others every event that belongs to no such note keeps its
-tick, its bytes and its place among the others; running status is written out. A new note never cuts one that is kept: it
-is left out where its key is down already, and is let go where its key is struck again.
+tick, its bytes and its place among the others; running status is written out. A new note never cuts one that is kept:
+it is left out where its key is down already, and is let go where its key is struck again.
 """
 
 from __future__ import annotations
 
 import struct
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -99,6 +100,8 @@ def _beside_kept(file: UserFile, removed: Rows, new: NewNotes) -> tuple[NewNotes
             continue
         # In another track the order of one tick is nobody's, so the key is let go a tick before.
         limit = min((begin - (other != track) for begin, _, other in down[key] if begin > onset), default=INT32_MAX)
+        silences = file.silences.get(key // 128, ())
+        limit = min([limit, *silences[bisect_right(silences, onset) :][:1]])
         if limit <= onset:
             continue
         if before is not None and new.onset[before] + duration[before] > onset:

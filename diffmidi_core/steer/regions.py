@@ -4,8 +4,8 @@
     seconds 3.5-7, track 2
     track Violin, hand right
 
-The conditions of one region all hold at once; of several regions a note is in one at least. Bars count from 1, an upbeat
-is bar 0; ranges include their ends, and seconds are up to the second of theirs. A note belongs where it begins.
+The conditions of one region all hold at once; of several regions a note is in one at least. Bars count from 1, an
+upbeat is bar 0; ranges include their ends, and seconds are up to the second of theirs. A note belongs where it begins.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ the events themselves are the file, and notes point at them: by the place in the
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -153,6 +153,11 @@ class UserFile:
         return score
 
     @cached_property
+    def silences(self) -> Mapping[int, Sequence[int]]:
+        """By channel the ticks at which every key of it is let go at once, rising."""
+        return silences_of(self.scan, self._timed[0])
+
+    @cached_property
     def _timed(self) -> tuple[Column, list[list[int]]]:
         return self.scan.ticks()
 
@@ -166,13 +171,13 @@ class UserFile:
         found: list[list[Event]] = [[] for _ in self.tracks]
         events = self.scan.events
         rows = (events.track, ticks, events.delta, events.status, events.first, events.second)
-        for track, tick, place, *data in zip(*(row.tolist() for row in rows), strict=True):
-            found[track].append(Event(tick, place, bytes(data)))
+        for number, tick, place, *data in zip(*(row.tolist() for row in rows), strict=True):
+            found[number].append(Event(tick, place, bytes(data)))
         for number, (times, track) in enumerate(zip(others, self.scan.tracks, strict=True)):
             for tick, other in zip(times, track.others, strict=True):
-                if data := self._of_other(track, other.delta, other.event):
-                    found[number].append(Event(tick, other.delta, data))
-        return [sorted(track, key=lambda event: event.place) for track in found]
+                if event := self._of_other(track, other.delta, other.event):
+                    found[number].append(Event(tick, other.delta, event))
+        return [sorted(some, key=lambda event: event.place) for some in found]
 
     def _of_other(self, track: Track, place: int, event: bytes) -> bytes:
         if event or self.data[place + 1] < 0xF0:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,15 @@ from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.music.toy import toy_scores
 from diffmidi_core.presets import default_names
-from diffmidi_core.registry import find, offers
+from diffmidi_core.registry import Offer, find, offers
+from diffmidi_core.sections import Part
 from diffmidi_core.testing.expect import expect
 
 LENGTH = 24
 """L of the windows that parts are tried on, [CLS] and [SEP] among them."""
+
+WIDE = 512
+"""Tokens in a window that is as long as its bars are."""
 
 
 @contextlib.contextmanager
@@ -55,10 +60,14 @@ def toy_tokenizer() -> Tokenizer:
 
 def toy_process(family: str | None = None) -> Process:
     """The smallest process of a family, ours before others', in eval mode. Fails the check where none is installed."""
+    process: Process = smallest("process", _of_family(family).spelling, **context_of("process"))
+    return process.eval()
+
+
+def _of_family(family: str | None) -> Offer:
     found = [offer for offer in offers("process") if offer.problem() is None and offer.process().family == family]
     expect(bool(found), f"no installed process is of the family {family!r}")
-    process: Process = smallest("process", found[0].spelling, **context_of("process"))
-    return process.eval()
+    return found[0]
 
 
 def context_of(kind: str) -> dict[str, Any]:
@@ -74,6 +83,15 @@ def context_of(kind: str) -> dict[str, Any]:
             "schedule": smallest("schedule", _default("schedule")),
         }
     return {}
+
+
+def toy_model() -> Any:
+    """A small model that was never trained, as metrics ask one."""
+    process = toy_process("masked")
+    offer = _of_family("masked")
+    parts = {"process": Part(name=offer.name, package=offer.package)}
+    length = WIDE if process.tokenizer.plan else LENGTH - 2
+    return SimpleNamespace(process=process, tokenizer=process.tokenizer, length=length, bars=2, parts=parts)
 
 
 def _default(kind: str) -> str:

@@ -7,18 +7,21 @@ and which music and noise comes next.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from diffmidi_core.data.dataset import TokenDataset
+from diffmidi_core.data.known_labels import KnownLabel
 from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.machine.ranks import done_by_main
 from diffmidi_core.machine.session import Session
 from diffmidi_core.saved import checkpoint
 from diffmidi_core.saved.folder import RunFolder
-from diffmidi_core.saved.manifest import Began, Manifest, is_run, read_model
-from diffmidi_core.wording import first_mistake
+from diffmidi_core.saved.manifest import Manifest, is_run, read_model
+from diffmidi_core.saved.training import Began
+from diffmidi_core.wording import first_mistake, printable
 
 
 def check_prepared(folder: RunFolder, dataset: TokenDataset) -> None:
@@ -65,6 +68,17 @@ def origin_of(folder: RunFolder) -> Began | None:
 def began_from(run: Path, manifest: Manifest) -> Began:
     """What a run that begins from a checkpoint stores of it."""
     return Began(run=str(run), step=manifest.step, iterations=iterations_of(manifest), weights=manifest.weights)
+
+
+def check_labels(path: Path, manifest: Manifest, labels: Sequence[KnownLabel]) -> None:
+    """Raises DiffmidiError where a checkpoint was trained with other labels than a run is told."""
+    before, now = ({(label.name, len(label.values)) for label in each} for each in (manifest.labels, labels))
+    if before != now:
+        told, asked = (",".join(label.name for label in each) or "none" for each in (manifest.labels, labels))
+        raise DiffmidiError(
+            f"{path} was trained with other labels ({printable(told)}) than this run is to be ({printable(asked)}): "
+            f"choose --condition {printable(told)}, or begin from nothing, without --from."
+        )
 
 
 def iterations_of(manifest: Manifest) -> int:

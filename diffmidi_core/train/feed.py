@@ -11,6 +11,7 @@ from typing import Self
 
 from diffmidi_core.contracts.batch import Batch, Share
 from diffmidi_core.data.dataset import TokenDataset, Window
+from diffmidi_core.data.told import Told
 from diffmidi_core.machine.seeds import seed_for
 
 AHEAD = 2
@@ -26,11 +27,21 @@ class Feed:
         rows: rows a step and process.
         rank: which process this is, of `ranks`.
         pin: put them in page-locked memory, for a GPU.
+        told: what tells the labels of windows; None: none are.
     """
 
     def __init__(
-        self, dataset: TokenDataset, *, seed: int, rows: int, rank: int = 0, ranks: int = 1, pin: bool = False
+        self,
+        dataset: TokenDataset,
+        *,
+        seed: int,
+        rows: int,
+        rank: int = 0,
+        ranks: int = 1,
+        pin: bool = False,
+        told: Told | None = None,
     ) -> None:
+        self.told = told
         self.dataset, self.seed, self.rows, self.rank, self.ranks, self.pin = dataset, seed, rows, rank, ranks, pin
         self.waited = 0.0
         """Seconds spent waiting for a batch; whoever reads it may set it back."""
@@ -75,6 +86,10 @@ class Feed:
         share = _share(windows, first, self.ranks)
         longest = max(window.end - window.start for window in windows)
         batch = replace(self.dataset.batch(windows[first : first + self.rows], longest=longest), share=share)
+        if self.told is not None:
+            numbers = self.told.draws(len(windows), seed=seed_for(self.seed, "labels"), step=step)
+            own = slice(first, first + self.rows)
+            batch = replace(batch, condition=self.told.condition(batch, windows[own], numbers[own]))
         return batch.pinned() if self.pin else batch
 
 

@@ -9,6 +9,7 @@ import torch
 
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.data.dataset import TokenDataset, Window
+from diffmidi_core.data.known_labels import KnownLabel
 from diffmidi_core.judge.likelihood import bits_per_token, levels_for, window_bits
 from diffmidi_core.machine.build import build_process
 from diffmidi_core.machine.session import Session
@@ -31,7 +32,7 @@ def bounds(session: Session, process: Process, dataset: TokenDataset, some: Sequ
 
 
 @contextmanager
-def averaged(session: Session, process: Process, ema: Ema) -> Iterator[Process]:
+def averaged(session: Session, process: Process, ema: Ema, labels: Sequence[KnownLabel] = ()) -> Iterator[Process]:
     """A process in training with averaged weights, in evaluation mode, whole on each process of several.
 
     Not compiled: the batches here have shapes of their own, and compiling for them would take longer than they do.
@@ -43,7 +44,7 @@ def averaged(session: Session, process: Process, ema: Ema) -> Iterator[Process]:
                 yield process
             return
         # A sharded one would have all processes in step, and each validates on windows of its own.
-        copy = build_process(session.config, session.tokenizer).to(session.accelerator.device)
+        copy = build_process(session.config, session.tokenizer, labels=labels).to(session.accelerator.device)
         weights = process.state_dict() | ema.average
         copy.load_state_dict({name: whole(tensor) for name, tensor in weights.items()})
         yield copy.eval()

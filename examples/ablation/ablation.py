@@ -25,6 +25,8 @@ HERE = Path(__file__).parent
 CDCD = ("process.objective=cross_entropy",)
 PLAID = (*CDCD, "process.output_prior=true")
 SMALL = ("process.dim=32",)
+TOKENS = ("tokenizer.layout=aligned",)
+"""A token at a time, without bars, as all processes take them; the presets say so themselves."""
 FAITHFUL, UPGRADED = ("--preset", "faithful"), ("--preset", "upgraded")
 ROWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "faithful": (FAITHFUL, ()),
@@ -53,9 +55,9 @@ ROWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (*SMALL, "process.output_prior=false", "process.bound_prediction=raw"),
     ),
     "upgraded, D = 32, mean squared error": (UPGRADED, (*SMALL, "process.output_prior=false", "process.objective=mse")),
-    "masked, no neighbours": (("--process", "masked"), ("process.neighbours=0",)),
-    "masked": (("--process", "masked"), ()),
-    "autoregressive": (("--process", "autoregressive"), ("sample.steps=128",)),
+    "masked, no neighbours": (("--process", "masked"), (*TOKENS, "process.neighbours=0")),
+    "masked": (("--process", "masked"), (*TOKENS, "process.neighbours=8")),
+    "autoregressive": (("--process", "autoregressive"), (*TOKENS, "sample.steps=128")),
 }
 """Name of a row: flags, and options set by -o."""
 FIGURES = ("bound_bpw", "rounding_bpw", "grammar_changes")

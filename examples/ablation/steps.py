@@ -7,9 +7,9 @@ less that is than after the most steps, and the grammar faults that the samples 
 `steps.csv` (a line for each seed), `steps.md` and `steps.png` (means over the seeds). Lines that `steps.csv` has are
 not measured again.
 
-`--judge` names a run of process `autoregressive` on the same music, which says how many bits a word of the samples
-costs it, the order of tokens included ("generative perplexity" is 2 to that power). The entropy of tokens within their
-type stands beside it: samples that repeat themselves are cheap, and have less of it than held-out music.
+`--judge` names a run, trained with another seed, that says how many bits a note of the samples costs it (metric
+`judge`). The entropy of its tokens within their type stands beside it: samples that repeat themselves are cheap, and
+have less of it than held-out music.
 """
 
 from __future__ import annotations
@@ -35,9 +35,7 @@ import torch
 
 from diffmidi import Pipeline
 from diffmidi.api.metric import Metric, Sample
-from diffmidi.api.process import Batch
 from diffmidi.api.sampler import Canvas, RowDraws, Sampler
-from diffmidi.api.tokenizer import Tokenizer
 from diffmidi_core.judge.music import ReferenceMusic
 from diffmidi_core.registry import find
 
@@ -56,7 +54,9 @@ COLUMNS = (
     "high",
     "heldout",
     "bits",
+    "heldout bits",
     "entropy",
+    "heldout entropy",
     "faults",
     "changes",
     "seconds",
@@ -64,7 +64,7 @@ COLUMNS = (
 COLOURS = matplotlib.colormaps["tab20"].colors[::2] + matplotlib.colormaps["tab20"].colors[1::2]
 PANELS = {
     "overlap": "overlap area with held-out music",
-    "bits": "bits per token under the judge",
+    "bits": "bits per note under the judge",
     "entropy": "entropy of tokens in their type, bits",
     "faults": "grammar faults before rounding, %",
 }
@@ -73,52 +73,34 @@ PANELS = {
 class Judge:
     """Compares samples with windows of their length, of music that the run was not trained on."""
 
-    def __init__(self, run: Path, pipeline: Pipeline, windows: int, *, model: Pipeline | None = None) -> None:
-        self.pipeline, self.tokenizer, self.model = pipeline, pipeline.tokenizer, model
-        if model is not None and not (model.process.exact and model.tokenizer.vocab == self.tokenizer.vocab):
-            raise SystemExit("--judge takes a run of process autoregressive with the same tokens.")
-        music = ReferenceMusic(run / "data", self.tokenizer, length=pipeline.model.length)
-        whole = music.whole_windows(windows)
-        self.overlap: Metric = find("metric", "overlap_area").build({})
-        self.heldout = [music.dataset.tokens(window) for window in whole]
-        self.reference = [self.overlap.measure(self._music(ids)) for ids in self.heldout]
+    def __init__(self, run: Path, pipeline: Pipeline, windows: int, *, model: Path | None = None) -> None:
+        self.pipeline, self.tokenizer = pipeline, pipeline.tokenizer
+        music = ReferenceMusic(run / "data", self.tokenizer, length=pipeline.model.length, bars=pipeline.model.bars)
+        heldout = [self._music(music.dataset.tokens(window)) for window in music.whole_windows(windows)]
+        name, options = ("judge", {"model": str(model)}) if model else ("overlap_area", {})
+        self.metric: Metric = find("metric", name).build(options)
+        self.reference = [self.metric.measure(each) for each in heldout]
 
     def _music(self, ids: Any) -> Sample:
         return Sample(ids, self.tokenizer.decode(ids), self.tokenizer)
 
     def figures(self, rows: Sequence[Any]) -> dict[str, float | None]:
-        """The mean overlap area over all features, its interval, and that of two halves of the held-out music."""
-        said = self.overlap.summarise([self.overlap.measure(self._music(ids)) for ids in rows], self.reference)
-        figure = said.get("mean") if isinstance(said, dict) else None
-        if figure is None:
-            return dict.fromkeys(("overlap", "low", "high", "heldout"))
-        low, high = figure.interval or (None, None)
-        return {"overlap": figure.value, "low": low, "high": high, "heldout": figure.reference}
-
-    @torch.no_grad()
-    def bits(self, rows: Sequence[Any]) -> float | None:
-        """What a word costs the judge's model, in bits."""
-        if self.model is None:
-            return None
-        total = 0.0
-        for ids in rows:
-            line = torch.tensor([[Tokenizer.cls_id, *ids, Tokenizer.sep_id]], device=self.model.device)
-            batch = Batch(line, None, torch.tensor([len(ids)], device=self.model.device))
-            total += float(self.model.process.bound(batch, torch.Generator(self.model.device)).bits.sum())
-        return total / sum(map(len, rows))
-
-    def entropy(self, rows: Sequence[Any]) -> float:
-        """Of tokens given their types, in bits: what is left of their variety when all order is forgotten."""
-        words = np.concatenate(rows)
-        counts = np.bincount(words, minlength=len(self.tokenizer.vocab))
-        types = np.bincount(self.tokenizer.grammar.type_of, weights=counts)
-        return float((_nats(counts) - _nats(types)) / len(words) / math.log(2))
-
-
-def _nats(counts: Any) -> float:
-    """The nats that as many tokens take as were counted, each coded by its share of them."""
-    counts = counts[counts > 0]
-    return float((counts * np.log(counts.sum() / counts)).sum())
+        """Each figure and that of the held-out music, and the interval of the overlap."""
+        said = self.metric.summarise([self.metric.measure(self._music(ids)) for ids in rows], self.reference)
+        said = said if isinstance(said, dict) else {}
+        overlap, bits, entropy = (said.get(name) for name in ("overlap", "bits", "entropy"))
+        overlap = overlap or said.get("mean")
+        low, high = overlap.interval or (None, None) if overlap else (None, None)
+        return {
+            "overlap": overlap and overlap.value,
+            "low": low,
+            "high": high,
+            "heldout": overlap and overlap.reference,
+            "bits": bits and bits.value,
+            "heldout bits": bits and bits.reference,
+            "entropy": entropy and entropy.value,
+            "heldout entropy": entropy and entropy.reference,
+        }
 
 
 def measure(judge: Judge, said: str, steps: int, count: int, seed: int) -> Row:
@@ -145,8 +127,6 @@ def measure(judge: Judge, said: str, steps: int, count: int, seed: int) -> Row:
         "seed": seed,
         "checkpoint": pipeline.model.step,
         **judge.figures(rows),
-        "bits": judge.bits(rows),
-        "entropy": judge.entropy(rows),
         "faults": 100 * sum(tokenizer.faults(row) for row in loose) / loose.size,
         "changes": None if changes is None else 100 * float(changes.sum()) / loose.size,
         "seconds": seconds,
@@ -259,7 +239,7 @@ def draw(rows: Sequence[Row], heldout: dict[str, float], path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="folder of a trained run")
-    parser.add_argument("--judge", type=Path, metavar="RUN", help="an autoregressive run, which says what samples cost")
+    parser.add_argument("--judge", type=Path, metavar="RUN", help="a run that says what samples cost")
     parser.add_argument("--samplers", nargs="+", help="NAME or NAME,option=value,...; default: all of the run's family")
     parser.add_argument("--steps", nargs="+", type=int, default=STEPS)
     parser.add_argument("--samples", type=int, default=16)
@@ -272,8 +252,7 @@ def main() -> None:
     out: Path = asked.out or asked.run / "steps"
     out.mkdir(parents=True, exist_ok=True)
     pipeline = Pipeline.from_pretrained(asked.run)
-    model = Pipeline.from_pretrained(asked.judge) if asked.judge else None
-    judge = Judge(asked.run, pipeline, asked.windows, model=model)
+    judge = Judge(asked.run, pipeline, asked.windows, model=asked.judge)
     family = find("process", pipeline.model.parts["process"].spec).process().family
     samplers = asked.samplers or (MASKED if family == "masked" else GAUSSIAN)
     kept = out / "steps.csv"
@@ -299,24 +278,26 @@ def main() -> None:
             writer.writeheader()
             writer.writerows(rows)
     lines = shown()
-    # As many windows as samples, since entropies grow with the number of tokens.
-    heldout = {"entropy": judge.entropy(judge.heldout[: asked.samples])}
-    if (overlap := next((float(row["heldout"]) for row in lines if row["heldout"]), None)) is not None:
-        heldout["overlap"] = overlap
+    columns = {"overlap": "heldout", "bits": "heldout bits", "entropy": "heldout entropy"}
+    heldout = {
+        key: value
+        for key, column in columns.items()
+        if (value := next((float(row[column]) for row in lines if row[column] not in (None, "")), None)) is not None
+    }
     said = [
         f"{asked.samples} samples of each of the seeds {', '.join(map(str, asked.seeds))} in a cell, "
         f"{len(judge.reference)} held-out windows, checkpoint {pipeline.model.step}.",
         f"Overlap area with held-out music:\n\n{table(lines, 'overlap', '%.3f')}",
         f"How much less than after the most steps:\n\n{losses(lines)}",
-        f"Entropy of tokens within their type, bits (held-out music: {heldout['entropy']:.2f}):\n\n"
-        f"{table(lines, 'entropy', '%.2f')}",
         f"Grammar faults before the last rounding, % of tokens:\n\n{table(lines, 'faults', '%.2f')}",
         f"Words that the grammar changed in the last rounding, %:\n\n{table(lines, 'changes', '%.2f')}",
     ]
-    if (bits := judge.bits(judge.heldout)) is not None:
-        heldout["bits"] = bits
-        costs = f"Bits per token under the judge (held-out music: {bits:.2f}):"
-        said.append(f"{costs}\n\n{table(lines, 'bits', '%.2f')}")
+    if "bits" in heldout:
+        said += [
+            f"Entropy of tokens within their type, bits (held-out music: {heldout['entropy']:.2f}):\n\n"
+            f"{table(lines, 'entropy', '%.2f')}",
+            f"Bits per note under the judge (held-out music: {heldout['bits']:.2f}):\n\n{table(lines, 'bits', '%.2f')}",
+        ]
     (out / "steps.md").write_text("\n\n".join(said) + "\n", encoding="utf-8")
     draw(lines, heldout, out / "steps.png")
 

@@ -87,7 +87,7 @@ wav = Declaration(
     options=SoundOptions,
 )
 pianoroll = Declaration(
-    summary="picture of the notes: pitch over beats and seconds, velocity as colour (.roll.png)",
+    summary="picture of the notes: pitch over bars and seconds, velocity or tracks as colours (.roll.png)",
     implementation="diffmidi_io.pianoroll:PianoRoll",
     options=PianoRollOptions,
     tiny={"dpi": 50, "height": 3, "max_width": 8},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,19 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from diffmidi.api.renderer import Notes, Renderer, Score, notes_of
+from diffmidi.api.renderer import (
+    BarLines,
+    Change,
+    Notes,
+    Renderer,
+    Score,
+    bar_lines,
+    named_tracks,
+    notes_of,
+    tempo_map,
+)
+from diffmidi.api.source import printable
+from diffmidi_io import change as changed
 from diffmidi_io.declarations import PianoRollOptions
 from diffmidi_io.picture import FAINT, INK, MARGINS, QUIET, heading, label_seconds, new_picture, said_length, save
 
@@ -23,6 +36,11 @@ VELOCITY_COLOURS = colors.LinearSegmentedColormap.from_list(
     "velocity", ["#b9d7ea", "#5fa8d3", "#3b6fb6", "#4b3f9e", "#8c2f7f", "#d1495b"]
 )
 """From soft to loud. Even the softest stands out from the paper."""
+TRACK_COLOURS = ("#3b6fb6", "#d1495b", "#8c2f7f")
+"""Of several tracks, in turn: hues of the same palette, paler where a note is soft."""
+_PALEST = 0.35
+_TRACK_NAMES = 12
+"""Names of tracks that have room beside the picture, and letters of each."""
 
 _NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 _BLACK = (1, 3, 6, 8, 10)
@@ -37,10 +55,15 @@ _LABEL_INCHES = 0.55
 """Room for a number below a bar line."""
 _COLOUR_BAR = 0.75
 """Inches at the right."""
+_LABEL: Mapping[str, Any] = {"size": 8.5, "color": QUIET, "labelpad": 6}
 
 
 class PianoRoll(Renderer):
-    """A .roll.png: a rectangle for each note, drums left out, over beats and seconds, with bar lines and key names."""
+    """A .roll.png: a rectangle for each note, drums left out, over bars and seconds, with bar lines and key names.
+
+    Bars are numbered where the score has a metre, an upbeat as 0; elsewhere quarter notes are counted. Colours tell the
+    velocities of one track, or several tracks apart.
+    """
 
     options: PianoRollOptions
     suffix = ".roll.png"
@@ -49,9 +72,14 @@ class PianoRoll(Renderer):
         """Write the picture, whole or not at all. Raises DiffmidiError where it cannot be written."""
         save(draw(score, self.options, title), path)
 
+    def render_change(self, change: Change, path: Path, *, title: str = "") -> bool:
+        """The bars round what is new, in three colours."""
+        save(changed.draw(change, self.options, title), path)
+        return True
+
 
 def draw(score: Score, options: PianoRollOptions, title: str = "") -> Figure:
-    """The picture as a figure; its notes are the collection labelled "notes"."""
+    """The picture as a figure; its notes are the collection labelled "notes", or one for each of several tracks."""
     notes = notes_of(score)
     beat = max(score.ticks_per_quarter, 1)
     beats = max(_LEAST_BEATS, _end(notes) / beat)
@@ -60,10 +88,17 @@ def draw(score: Score, options: PianoRollOptions, title: str = "") -> Figure:
     figure, axes = new_picture(width, options.height, options.dpi, right=MARGINS["right"] + _COLOUR_BAR)
     axes.set_xlim(0, beats)
     _draw_keys(axes, notes, beats)
-    _draw_bars(axes, bar_lines(score, beats), width - around)
-    _draw_notes(axes, notes, beat)
+    _draw_bars(axes, bar_lines(score, beats), width - around, numbered=len(score.time_signatures) > 0)
+    tracks = named_tracks(score)
+    if len(tracks) == 1:
+        _draw_notes(axes, notes, beat, array=notes.velocity, cmap=VELOCITY_COLOURS, norm=_velocities(), label="notes")
+        _draw_colours(figure, axes)
+    else:
+        for number, (name, track) in enumerate(tracks):
+            own = notes_of(track)
+            _draw_notes(axes, own, beat, facecolors=track_colours(number, own.velocity), label=f"notes of {name}")
+        _draw_names(figure, axes, [name for name, _ in tracks])
     _draw_seconds(axes, score, beats)
-    _draw_colours(figure, axes)
     heading(figure, title, _facts(score, notes))
     if not len(notes):
         axes.text(0.5, 0.5, "no notes", transform=axes.transAxes, ha="center", va="center", color=QUIET, size=11)
@@ -88,33 +123,6 @@ def rectangles(left: Any, right: Any, bottom: Any, top: Any) -> Floats:
     left, right, bottom, top = np.broadcast_arrays(left, right, bottom, top)
     corners = [(left, bottom), (right, bottom), (right, top), (left, top)]
     return np.stack([np.stack(corner, axis=-1) for corner in corners], axis=1).astype(np.float64)
-
-
-def bar_lines(score: Score, beats: float) -> Floats:
-    """Where bars start, in quarter notes, below `beats`; where there are thousands, every n-th. 4/4 unless said."""
-    said = {0: (4, 4)}
-    for each in score.time_signatures:
-        if each.numerator > 0 and each.denominator > 0:
-            said[max(0, each.time)] = (each.numerator, each.denominator)
-    starts = sorted(said)
-    ends = [start / max(score.ticks_per_quarter, 1) for start in (*starts[1:], np.inf)]
-    spans = []
-    for start, end in zip(starts, ends, strict=True):
-        numerator, denominator = said[start]
-        spans.append((start / max(score.ticks_per_quarter, 1), min(end, beats), 4 * numerator / denominator))
-    thin = max(1, int(sum((end - start) / bar for start, end, bar in spans if end > start) // 2000))
-    lines = [np.arange(start, end - 1e-6, bar * thin) for start, end, bar in spans if end > start]
-    return np.concatenate(lines)
-
-
-def tempo_map(score: Score) -> tuple[Floats, Floats]:
-    """Quarter notes and the seconds at which they come, both rising, to interpolate between. 120 bpm unless said."""
-    tempos = {0: 120.0, **{max(0, each.time): each.qpm for each in score.tempos if each.qpm > 0}}
-    ticks = np.array(sorted(tempos))
-    pace = 60 / np.array([tempos[tick] for tick in ticks.tolist()])
-    last = float(2**32)
-    beats = np.append(ticks / max(score.ticks_per_quarter, 1), last)
-    return beats, np.concatenate([[0.0], np.cumsum(np.diff(beats) * pace)])
 
 
 def _draw_keys(axes: Axes, notes: Notes, beats: float) -> None:
@@ -144,19 +152,27 @@ def _pitch_range(notes: Notes) -> tuple[int, int]:
     return max(0, low), min(_KEYBOARD - 1, high)
 
 
-def _draw_bars(axes: Axes, bars: Floats, inches: float) -> None:
-    """A line at each bar, as long as lines keep apart, and beats counted below as many of them as there is room for."""
+def _draw_bars(axes: Axes, bars: BarLines, inches: float, *, numbered: bool) -> None:
+    """A line at each bar, as long as lines keep apart, and below as many numbers as there is room for: the bars' where
+    they are `numbered`, else of quarter notes.
+    """
     beats = axes.get_xlim()[1]
     room = max(1, int(inches / _LABEL_INCHES))
-    every = _every(len(bars), room)
-    lines = bars[:: _every(len(bars), int(inches * 12))]
+    every = _every(len(bars.beats), room)
+    lines = bars.beats[:: _every(len(bars.beats), int(inches * 12))]
     if inches / beats > 0.15:
         counted = np.arange(1, beats)
         axes.vlines(counted, *axes.get_ylim(), color=FAINT, linewidth=0.5, alpha=0.6, zorder=1)
-    axes.vlines(lines, *axes.get_ylim(), color="#c3c8d2", linewidth=0.9, zorder=1)
-    numbered = np.arange(beats) if beats <= room else bars[::every]
-    axes.set_xticks(numbered, [f"{bar:,.6g}" if bar < 1e6 else f"{bar:,.0f}" for bar in numbered.tolist()])
-    axes.set_xlabel("beats (quarter notes), a line at each bar", size=8.5, color=QUIET, labelpad=6)
+    axes.vlines(lines, *axes.get_ylim(), color="#c3c8d2" if len(lines) > room else "#9aa2b1", linewidth=0.9, zorder=1)
+    if numbered:
+        # Every n-th, counted from bar 1: an upbeat has a number only where all have.
+        shown = (bars.numbers - 1) % every == 0
+        axes.set_xticks(bars.beats[shown], [f"{number:,}" for number in bars.numbers[shown].tolist()])
+        axes.set_xlabel("bars" if bars.numbers[:1].any() else "bars, the first an upbeat", **_LABEL)
+        return
+    at = np.arange(beats) if beats <= room else bars.beats[::every]
+    axes.set_xticks(at, [f"{beat:,.6g}" if beat < 1e6 else f"{beat:,.0f}" for beat in at.tolist()])
+    axes.set_xlabel("beats (quarter notes)", **_LABEL)
 
 
 def _every(count: int, room: int) -> int:
@@ -164,7 +180,14 @@ def _every(count: int, room: int) -> int:
     return 1 << max(0, int(np.ceil(np.log2(max(count, 1) / max(room, 1)))))
 
 
-def _draw_notes(axes: Axes, notes: Notes, beat: int) -> None:
+def track_colours(number: int, velocity: NDArray[np.int64]) -> Floats:
+    """[N, 3] the colour of each note of a track: its own hue, the paler the softer."""
+    share = _PALEST + (1 - _PALEST) * np.clip(velocity, 0, 127)[:, None] / 127
+    hue = np.array(colors.to_rgb(TRACK_COLOURS[number % len(TRACK_COLOURS)]))
+    return 1 - share * (1 - hue)
+
+
+def _draw_notes(axes: Axes, notes: Notes, beat: int, *, label: str, **coloured: Any) -> None:
     pixel = axes.get_xlim()[1] / axes.bbox.width
     left = notes.onset / beat
     right = np.maximum(left + notes.duration / beat, left + 2 * pixel)  # a note without length is seen, too
@@ -172,13 +195,11 @@ def _draw_notes(axes: Axes, notes: Notes, beat: int) -> None:
     axes.add_collection(
         PolyCollection(
             list(rectangles(left, right, notes.pitch - 0.42, notes.pitch + 0.42)),
-            array=notes.velocity,
-            cmap=VELOCITY_COLOURS,
-            norm=_velocities(),
             edgecolors="face" if fine else "white",
             linewidths=0 if fine else 0.6,
             zorder=2,
-            label="notes",
+            label=label,
+            **coloured,
         ),
         autolim=False,
     )
@@ -193,6 +214,25 @@ def _draw_seconds(axes: Axes, score: Score, beats: float) -> None:
     above.spines["top"].set_visible(False)
     above.tick_params(length=2, labelsize=8, labelcolor=QUIET, color=FAINT, pad=2)
     label_seconds(above.xaxis, float(np.interp(beats, at, seconds)), axes)
+
+
+def _draw_names(figure: Figure, axes: Axes, names: Sequence[str]) -> None:
+    """The tracks' names in their colours at the right, as many as have room, the first one on top."""
+    width, height = figure.get_size_inches()
+    where = axes.get_position()
+    for number, name in enumerate(names[:_TRACK_NAMES]):
+        name = printable(name) or f"track {number + 1}"
+        name = name if len(name) <= _TRACK_NAMES else name.rpartition(", ")[2]  # "Piano, left hand"
+        axes.figure.text(
+            where.x1 + 0.12 / width,
+            where.y1 - (0.1 + 0.2 * number) / height,
+            name if len(name) <= _TRACK_NAMES else name[: _TRACK_NAMES - 1] + "…",
+            size=8.5,
+            weight="bold",
+            color=TRACK_COLOURS[number % len(TRACK_COLOURS)],
+            va="center",
+            parse_math=False,
+        )
 
 
 def _draw_colours(figure: Figure, axes: Axes) -> None:

@@ -140,3 +140,48 @@ originality = MetricDeclaration(
     title="match with training music",
     implementation="diffmidi_metrics.originality:Originality",
 )
+obedience = MetricDeclaration(
+    summary="share of pieces that have the label asked for (sample --want), or a bin next to it, and their correlation",
+    title="labels obeyed",
+    better="higher",
+    implementation="diffmidi_metrics.obedience:Obedience",
+)
+
+
+class JudgeOptions(Options):
+    """What can be set for `judge`."""
+
+    model: str = Field("", description="the judge: a run, an exported folder, or the name of an installed model")
+    exact: bool = Field(False, description="the judge's likelihood itself where it else has a bound; takes long")
+    levels: int = Field(4, ge=1, description="noise levels drawn for each window, where the judge has a bound")
+
+
+judge = MetricDeclaration(
+    summary="what another model charges for the samples, and entropy and overlap, to be read with it",
+    title="under a judge",
+    implementation="diffmidi_metrics.judge:Judge",
+    options=JudgeOptions,
+)
+
+
+class FrechetOptions(Options):
+    """What can be set for `frechet`."""
+
+    model: str = Field(
+        "", description="whose features are compared: a run, an exported folder, or the name of an installed model"
+    )
+
+
+frechet = MetricDeclaration(
+    summary="Fréchet distance from music that was not trained on, over features of a model",
+    title="Fréchet distance",
+    better="lower",
+    implementation="diffmidi_metrics.frechet:Frechet",
+    options=FrechetOptions,
+)
+exact_bits = MetricDeclaration(
+    summary="the exact likelihood in bits per note, in a fixed order of revealing (`evaluate --exact`)",
+    title="bits per note",
+    better="lower",
+    implementation="diffmidi_metrics.likelihood:ExactBits",
+)

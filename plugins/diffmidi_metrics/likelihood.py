@@ -16,6 +16,7 @@ from diffmidi.api.metric import ABOVE, BELOW, Metric, Row, Sample, Summary, Wind
 
 NOT_A_LIKELIHOOD = 0.5
 WINDOWS = "windows"
+BOUND = "bound"
 
 
 class _Bits(Metric):
@@ -119,6 +120,41 @@ class BitsByType(_Bits):
             figure = ratio_figure(here, f"bits per {name} token", WINDOWS)
             if figure is not None:
                 figures[name] = figure
+        return figures or None
+
+
+class ExactBits(_Bits):
+    """exact_bits: −log₂ p itself over the number of notes, by the order in which tokens are revealed; and the bound.
+
+    All of it on the windows that the exact likelihood was asked of (`evaluate --exact`).
+    """
+
+    unit = "bits per note"
+
+    def bits(self, window: WindowBits) -> Row:
+        """Bits by order, those of the bound, notes and tokens; nothing of other windows."""
+        if not window.exact:
+            return {}
+        bits = {**{order: float(each.sum()) for order, each in window.exact.items()}, BOUND: window.bits}
+        return {
+            **{f"{ABOVE} {name}": value for name, value in bits.items()},
+            BELOW: window.notes,
+            "tokens": window.tokens,
+        }
+
+    def summarise(self, rows: Sequence[Row], reference: Sequence[Row] = ()) -> Summary:
+        """A figure for each order, and the bound."""
+        measured = [row for row in rows if row]
+        figures = {}
+        for key in measured[0] if measured else ():
+            name = key.removeprefix(f"{ABOVE} ")
+            if name == key:
+                continue
+            figure = ratio_figure([{ABOVE: row[key], BELOW: row[BELOW]} for row in measured], self.unit, WINDOWS)
+            if figure is not None:
+                by_token = sum(row[key] for row in measured) / max(1, sum(row["tokens"] for row in measured))
+                kind = "at most, on the same windows" if name == BOUND else "exact"
+                figures[name] = replace(figure, note=f"{kind}; {by_token:.4g} bits per token")
         return figures or None
 
 

@@ -14,6 +14,7 @@ from diffmidi.api.process import (
     AutoregressiveProcess,
     Backbone,
     Groups,
+    Labelled,
     Neighbours,
     NoiseSchedule,
     NoteHead,
@@ -38,7 +39,7 @@ class _Read:
     count: int
 
 
-class Autoregressive(AutoregressiveProcess):
+class Autoregressive(Labelled, AutoregressiveProcess):
     """The backbone under a causal mask (Vaswani et al. 2017, section 3.2.3), with the embeddings and head of `masked`.
 
     Position j reads group j − 1 (one token, or those of a note), and says group j: its tokens one after the other,
@@ -71,6 +72,7 @@ class Autoregressive(AutoregressiveProcess):
         """Logits [B, L, V]: those of the tokens of group j from what the backbone made of the groups up to j − 1."""
         groups = self._grouped(ids)
         hidden, positions = self._entered(groups, self._stand(ids, places), 0)
+        hidden = self.with_labels(hidden, places.condition)
         features = self.backbone(hidden, self._causal(hidden, 0), positions)
         logits = self._said(features, groups).flatten(1, 2)[:, : ids.shape[1] - 1]
         return F.pad(logits, (0, 0, 1, 0))
@@ -82,6 +84,7 @@ class Autoregressive(AutoregressiveProcess):
         if read is None or read.count != count:
             before = read.count if read is not None and self.backbone.caches else 0
             hidden, positions = self._entered(groups, self._stand(ids, places), before)
+            hidden = self.with_labels(hidden, places.condition)
             sees = self._causal(hidden, before)
             if self.backbone.caches:
                 kept = None if read is None else read.past

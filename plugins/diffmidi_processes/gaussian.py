@@ -17,6 +17,7 @@ from diffmidi.api.process import (
     Backbone,
     Batch,
     GaussianDiffusion,
+    Labelled,
     Neighbours,
     NoiseSchedule,
     Places,
@@ -66,7 +67,7 @@ class Rounding(TokenHead):
         return super().forward(x * self.noise_scale**2)
 
 
-class Gaussian(GaussianDiffusion):
+class Gaussian(Labelled, GaussianDiffusion):
     """Tokens as learned embeddings in R^D; the backbone sees up(x_t) + time, and down(its answer) estimates x_start.
 
     Rounding is p(w | x) = softmax(E x + bias), its matrix the embeddings themselves (stored once). [PAD] and [MASK]
@@ -121,6 +122,7 @@ class Gaussian(GaussianDiffusion):
         hidden = self.up(seen) + time[:, None]  # [B, P, H]
         if self.neighbours is not None:
             hidden = self.neighbours(hidden, mask)
+        hidden = self.with_labels(hidden, places.condition)
         said: Tensor = self.down(self.backbone(hidden, mask)).to(x_t.dtype)
         return said if self.group == 1 else self._between_ends(said, x_t.shape[1], places)
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from diffmidi.api.process import (
     Backbone,
     Groups,
+    Labelled,
     MaskedDiffusion,
     Neighbours,
     NoiseSchedule,
@@ -28,7 +29,7 @@ HEAD_STD = 0.02
 """Of the head's matrix before training, as in BERT: nearly the same odds for every token."""
 
 
-class Masked(MaskedDiffusion):
+class Masked(Labelled, MaskedDiffusion):
     """Embeddings of the tokens and of [MASK] into the backbone, and BERT's head out of it (Devlin et al. 2019).
 
     No time goes in by default: how many tokens are hidden can be seen (Sahoo et al. 2024, MDLM).
@@ -74,6 +75,7 @@ class Masked(MaskedDiffusion):
             hidden = hidden + self.time(waves).view(len(hidden), -1, hidden.shape[-1])
         if self.neighbours is not None:
             hidden = self.neighbours(hidden, seen.real, seen.runs)
+        hidden = self.with_labels(hidden, seen.condition)
         features = self.backbone(hidden, seen.mask, seen.positions)
         logits: Tensor = self.tokens(self.groups.apart(features[:, : seen.asked]))
         return logits

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi.api.source import Score
+from diffmidi.api.renderer import Score, bar_lines, tempo_map
 
 WIDTH, HEIGHT, LEFT = 400.0, 160.0, 26.0
 """Of the drawing, and where its time begins: names of octaves stand left of it."""
 PASSAGE_HEIGHT = 80.0
 LEVELS = 4
 """Shades of velocity."""
+TRACKS = 3
+"""Colours of tracks, in turn."""
+MOST_BARS, MOST_NUMBERS = 64, 16
+"""Bar lines that keep apart, and numbers below them."""
 _LEAST_ROWS = 16
 _NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600)
 _FIELDS = ("time", "duration", "pitch", "velocity")
 
 Columns = Mapping[str, NDArray[Any]]
-"""Notes as columns, by onset, then pitch: time and duration in seconds, pitch and velocity."""
+"""Notes as columns, by onset, then pitch: time and duration in seconds, pitch, velocity, and the track's number."""
+Ticks = Sequence[tuple[float, str]]
+"""Seconds, and what is written below them."""
 Flags = NDArray[np.bool_]
 
 
@@ -31,14 +37,14 @@ class Roll:
     """What the template draws.
 
     Attributes:
-        shades: an SVG path of the notes of each velocity level, from soft to loud.
+        shades: a track's colour, a velocity level, from soft to loud, and an SVG path of the notes of both.
         marked: one of the notes that stand out.
         octaves: height and name of each C.
-        ticks: place and name of each second that is marked.
+        ticks: place and name of each bar or second that is marked; of some bars no name.
         said: the music in words.
     """
 
-    shades: list[str]
+    shades: list[tuple[int, int, str]]
     marked: str
     octaves: list[tuple[float, str]]
     ticks: list[tuple[float, str]]
@@ -50,8 +56,30 @@ def columns(score: Score) -> Columns:
     timed: Any = score.to("second")
     found = [track.notes.numpy() for track in timed.tracks if not track.is_drum and len(track.notes)]
     joined = {name: np.concatenate([each[name] for each in found]) if found else np.zeros(0) for name in _FIELDS}
+    joined["track"] = np.repeat(np.arange(len(found)), [len(each["time"]) for each in found])
     order = np.lexsort((joined["pitch"], joined["time"]))
     return {name: column[order] for name, column in joined.items()}
+
+
+def bars(score: Score, seconds: float) -> Ticks:
+    """When the bars of a score begin, and their numbers, of many only some; nothing where it has no metre.
+
+    Bar 0 is an upbeat.
+    """
+    if not len(score.time_signatures):
+        return []
+    beats, at = tempo_map(score)
+    lines = bar_lines(score, float(np.interp(seconds, at, beats)))
+    count = len(lines.beats)
+    thin, every = (max(1, -(-count // most)) for most in (MOST_BARS, MOST_NUMBERS))
+    every = -(-every // thin) * thin
+    begins = np.interp(lines.beats, beats, at)
+    marked = zip(begins.tolist(), lines.numbers.tolist(), strict=True)
+    return [
+        (when, f"{number:,}" if (number - 1) % every == 0 else "")
+        for when, number in marked
+        if (number - 1) % thin == 0
+    ]
 
 
 def around(notes: Columns, number: int, at: float, seconds: float) -> tuple[Columns, int]:
@@ -69,8 +97,15 @@ def ends(notes: Columns) -> float:
     return float((notes["time"] + notes["duration"]).max(initial=0))
 
 
-def draw(notes: Columns, seconds: float, *, marked: tuple[int, int] = (0, 0), height: float = HEIGHT) -> Roll:
-    """Notes over `seconds`; `marked` says from which one on how many stand out."""
+def draw(
+    notes: Columns,
+    seconds: float,
+    *,
+    marked: tuple[int, int] = (0, 0),
+    height: float = HEIGHT,
+    bars: Ticks = (),
+) -> Roll:
+    """Notes over `seconds`; `marked` says from which one on how many stand out. Below stand `bars`, or else seconds."""
     low, high = _range(notes["pitch"])
     scale = (WIDTH - LEFT) / max(seconds, 1e-9)
     row = height / (high - low + 1)
@@ -85,12 +120,18 @@ def draw(notes: Columns, seconds: float, *, marked: tuple[int, int] = (0, 0), he
     number = np.arange(len(left))
     stands_out: Flags = (number >= marked[0]) & (number < sum(marked))
     level = np.clip(notes["velocity"].astype(int) * LEVELS // 128, 0, LEVELS - 1)
+    track = notes["track"] % TRACKS
     step = next((each for each in _STEPS if seconds / each <= 8), seconds / 8)
+    ticks = bars or [(at, f"{at:g}") for at in np.arange(0, seconds, step).tolist()]
     return Roll(
-        shades=[path((level == shade) & ~stands_out) for shade in range(LEVELS)],
+        shades=[
+            (colour, shade, path((track == colour) & (level == shade) & ~stands_out))
+            for colour in range(TRACKS)
+            for shade in range(LEVELS)
+        ],
         marked=path(stands_out),
         octaves=[((high - pitch + 1) * row, f"C{pitch // 12 - 1}") for pitch in range(low, high) if pitch % 12 == 0],
-        ticks=[(LEFT + at * scale, f"{at:g}") for at in np.arange(0, seconds, step).tolist()],
+        ticks=[(LEFT + at * scale, name) for at, name in ticks],
         said=_said(notes),
     )
 

@@ -14,7 +14,7 @@ from diffmidi.api import DiffmidiError
 from diffmidi.api.hook import PieceRecord
 from diffmidi.api.metric import TrainingMusic
 from diffmidi.api.source import Score, printable, read_midi
-from diffmidi_report.roll import LEFT, PASSAGE_HEIGHT, WIDTH, Roll, around, columns, draw, ends
+from diffmidi_report.roll import LEFT, PASSAGE_HEIGHT, WIDTH, Roll, around, bars, columns, draw, ends
 from diffmidi_report.run import Draw
 from diffmidi_report.sound import Sound, small
 from diffmidi_report.words import placeless
@@ -81,7 +81,7 @@ def card(drawn: Draw, piece: PieceRecord, training: Training, *, most_bytes: int
         notes = columns(score)
         match = drawn.judged.pieces.get(piece.stem, {}).get("originality", {}) if drawn.judged else {}
         start, count = (int(match.get(each, 0)) for each in ("start", "match"))
-        made.roll = draw(notes, seconds, marked=(start, count))
+        made.roll = draw(notes, seconds, marked=(start, count), bars=bars(score, seconds))
         if match and 0 <= start < start + count <= len(notes["time"]):
             made.nearest = _nearest(match, training(), float(notes["time"][start]), seconds)
     if made.sound is not None:

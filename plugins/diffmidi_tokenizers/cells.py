@@ -14,11 +14,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffmidi.api import DiffmidiError, RefusedError
-from diffmidi.api.tokenizer import Encoded, Grammar, Ids, Notes, Role, Score, Timeline, Tokenizer
+from diffmidi.api.tokenizer import (
+    BarShape,
+    CellNotes,
+    Encoded,
+    Grammar,
+    Ids,
+    Notes,
+    Role,
+    Score,
+    Timeline,
+    Tokenizer,
+)
 from diffmidi_tokenizers import steps
+from diffmidi_tokenizers.cells_cell import cell_of
 from diffmidi_tokenizers.cells_layout import Cells, lay_out
 from diffmidi_tokenizers.cells_reading import GROUP, mistakes, parse, types_of
 from diffmidi_tokenizers.cells_score import score_from
+from diffmidi_tokenizers.cells_tracks import tokens_of
 from diffmidi_tokenizers.cells_words import (
     BAR,
     COUNT,
@@ -184,6 +197,22 @@ class CellTokens(Tokenizer):
         whole = np.full((int(size.sum()), GROUP), self.mask_id, dtype=np.int32)
         whole[size.cumsum() - size] = groups
         return whole.ravel()
+
+    def track_tokens(self, tracks: Sequence[tuple[str, int]]) -> list[str]:
+        """As in whole pieces."""
+        return tokens_of(tracks, self.options.same_tracks)
+
+    def cell(self, bar: BarShape, track: str, notes: CellNotes | None, *, first: bool) -> tuple[Ids, NDArray[np.int64]]:
+        """One cell of a bar that is known; see `cells_cell.cell_of`."""
+        return cell_of(bar, track, notes, first=first, words=self._words, grid=self.grid, written=self._written)
+
+    def _written(self, notes: Notes) -> tuple[Ids, Ids, Ids]:
+        """[N] tokens of pitch, velocity and duration; pitches that there are none for are not among the notes."""
+        return (
+            self._words.first[PITCH] + (notes.pitch - LOWEST).astype(np.int32),
+            self._velocity_ids.take(notes.velocity, mode="clip"),
+            self._duration_ids[notes.duration.clip(1, self.durations.longest)],
+        )
 
     def transposition(self, semitones: int) -> Ids:
         """Pitch tokens by their pitch; those that would leave 21..108 have none."""

@@ -54,13 +54,13 @@ def test_the_median_tempo_and_the_commonest_metre_are_those_of_the_training_piec
     assert dataset.report["typical"]["tempo"] == pytest.approx(median(qpm for qpm, _ in kept if qpm), abs=0.01)
     # A bar of one beat is no metre.
     assert dataset.report["typical"]["metre"] == [3, 4]
-    assert typical_of(dataset).metre == (3, 4)
+    assert typical_of(dataset, tokenizer).metre == (3, 4)
 
 
 def test_where_no_piece_names_any_the_tokenizer_decides(tokenizer, tmp_path):
     scores = {name: played(seed, None, None) for seed, name in enumerate("ab")}
     dataset = dataset_of(scores, tokenizer, tmp_path / "data", heldout=0.5, test=0.0)
     assert dataset.report["typical"] == {}
-    assert typical_of(dataset) == Typical()
+    assert typical_of(dataset, tokenizer) == Typical()
     assert Typical().timeline() == Timeline()
     assert told(tokenizer.decode(dataset.piece(0), Typical().timeline())) == told(tokenizer.decode(dataset.piece(0)))

@@ -41,7 +41,8 @@ class Model:
 
 
 def make_model(process="masked", *assignments, **flags):
-    given = ("tokenizer.layout=aligned", "backbone.size=tiny", *PROCESSES[process], *assignments)
+    layout = () if "tokenizer" in flags else ("tokenizer.layout=aligned",)
+    given = (*layout, "backbone.size=tiny", *PROCESSES[process], *assignments)
     config = resolve(None, {"process": process, "length": LENGTH, **flags}, given)
     request = Request(**config.sample.model_dump(), sampler=config.sampler)
     built = build_process(config, build_tokenizer(config)).eval()

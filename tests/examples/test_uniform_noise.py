@@ -66,6 +66,8 @@ class Words:
     pad_id, cls_id, sep_id, mask_id = range(4)
     vocab = ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "a1", "a2", "b")
     grammar = LITTLE
+    group = 1
+    plan = frozenset()
 
 
 def little(steps=4):

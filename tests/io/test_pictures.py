@@ -87,14 +87,42 @@ def test_bar_lines_follow_the_metre_and_seconds_the_tempo():
     score.time_signatures = type(score.time_signatures)()
     for change in ((0, 1, 4), (480, 3, 4), (480 * 7, 6, 8)):
         score.time_signatures.append(TimeSignatureTick(*change))
-    assert pianoroll.bar_lines(score, 16).tolist() == [0, 1, 4, 7, 10, 13]
+    lines = pianoroll.bar_lines(score, 16)
+    assert lines.beats.tolist() == [0, 1, 4, 7, 10, 13]
+    assert lines.numbers.tolist() == [0, 1, 2, 3, 4, 5], "a first bar that is shorter is an upbeat"
     score.tempos.append(TempoTick(480 * 8, qpm=60))
     beats, seconds = pianoroll.tempo_map(score)
     np.testing.assert_allclose(np.interp([0, 4, 8, 16], beats, seconds), [0, 2, 4, 12])
 
 
+def test_bars_are_numbered_where_there_is_a_metre_and_beats_where_not():
+    score = from_rows([(0, 16, 60, 80)])
+    axes = pianoroll.draw(score, PianoRollOptions()).axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "2", "3", "4"]
+    assert axes.get_xticks().tolist() == [0, 4, 8, 12]
+    score.time_signatures.clear()
+    axes = pianoroll.draw(score, PianoRollOptions()).axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "4", "8", "12"]
+    assert axes.get_xlabel() == "beats (quarter notes)"
+
+
+def test_tracks_have_colours_and_names_of_their_own():
+    score, other = from_rows([(0, 1, 72, 120), (1, 1, 74, 20)]), from_rows([(0, 2, 48, 80)])
+    score.tracks[0].name, other.tracks[0].name = "right", "left"
+    score.tracks.append(other.tracks[0])
+    figure = pianoroll.draw(score, PianoRollOptions())
+    right, left = (
+        next(each for each in figure.axes[0].collections if each.get_label() == f"notes of {name}").get_facecolors()
+        for name in ("right", "left")
+    )
+    assert (len(right), len(left)) == (2, 1)
+    assert right[0, :3].sum() < right[1, :3].sum(), "the softer, the paler"
+    assert abs(right[0] - left[0]).max() > 0.3
+    assert {"right", "left"} <= {text.get_text() for text in figure.texts}
+
+
 def test_hours_of_music_do_not_draw_millions_of_bars():
-    assert len(pianoroll.bar_lines(toy_scores()["late_in_time"], 2.0**31 / 480)) < 5000
+    assert len(pianoroll.bar_lines(toy_scores()["late_in_time"], 2.0**31 / 480).beats) < 5000
 
 
 def test_the_picture_grows_with_the_music_up_to_a_limit(tmp_path: Path):

@@ -28,7 +28,10 @@ TRAINED = shlex.split(
     "-o train.evaluate_every=3 -o train.save_every=2 -o train.draw=0"
 )
 """What of it `train` takes: six iterations of the default process."""
-GAUSSIAN = ("--process", "gaussian", "-o", "process.steps=20", "-o", "tokenizer.layout=aligned", "--length", "32")
+ALIGNED = ("-o", "tokenizer.layout=aligned")
+"""Tokens without bars."""
+NORMAL = ("--process", "gaussian", "-o", "process.steps=20", "--length", "32")
+GAUSSIAN = (*NORMAL, *ALIGNED)
 TINY = [*SMALL, *GAUSSIAN]
 
 
@@ -102,9 +105,9 @@ def starter(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def prepared(starter, music, tmp_path_factory):
-    """The folder of a run that has its data and is not trained."""
+    """The folder of a run that has its data, laid out note by note, and is not trained."""
     folder = tmp_path_factory.mktemp("runs")
-    starter.run("prepare", music, "--out", "prepared", folder=folder)
+    starter.run("prepare", music, "--out", "prepared", *ALIGNED, folder=folder)
     return folder / "prepared"
 
 

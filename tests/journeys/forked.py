@@ -22,8 +22,6 @@ MODEL = (
     "gaussian",
     "-o",
     "process.steps=20",
-    "-o",
-    "tokenizer.layout=aligned",
 )
 TRAIN = (
     *("-o", "train.warmup=0", "-o", "train.log_every=5", "-o", "train.evaluate_every=1000", "-o", "train.keep=2"),

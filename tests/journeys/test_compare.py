@@ -81,8 +81,8 @@ def test_what_differs_what_it_took_and_what_was_measured(diffmidi, leave):
     said = diffmidi("compare", one, two)
     assert said.code == 0, said.err
     assert said.out.split()[:2] == ["one", "two"]
-    assert cells(said, "backbone ") == ["bert", "electra"]
-    assert cells(said, "train.lr") == ["0.001", "0.5"]
+    assert cells(said, "backbone ") == ["modern", "electra"]
+    assert cells(said, "train.lr") == ["0.002", "0.5"]
     assert cells(said, "steps/s (median)")[-1] == "2"
     assert cells(said, "peak memory, MiB")[-1] == "512"
     assert cells(said, "lowest held-out bound")[-1] == "4"
@@ -117,13 +117,13 @@ def test_figures_are_of_the_newest_checkpoint_and_of_the_newest_draw_that_were_j
 
 
 def test_segments_are_what_the_run_was_asked_in_the_end(diffmidi, leave):
-    change = {"train.iterations": [400, 800]}
-    segments = [{"from": 0, "to": 400, "changed": {}}, {"from": 400, "to": 800, "changed": change}]
+    change = {"train.iterations": [300, 800]}
+    segments = [{"from": 0, "to": 300, "changed": {}}, {"from": 300, "to": 800, "changed": change}]
     began = {"run": "/home/me/runs/base", "step": 20, "iterations": 20, "weights": "w"}
     said = diffmidi("compare", leave("one"), leave("two", facts={"segments": segments, "began": began}))
     assert said.code == 0, said.err
-    assert cells(said, "train.iterations") == ["400", "800"]
-    assert cells(said, "segments") == ["-", "to 400, to 800 with train.iterations"]
+    assert cells(said, "train.iterations") == ["300", "800"]
+    assert cells(said, "segments") == ["-", "to 300, to 800 with train.iterations"]
     assert cells(said, "began from") == ["-", "base at 20"]
     assert "/home" not in said.out
 
@@ -167,7 +167,7 @@ def test_a_csv_has_a_line_a_run_with_the_numbers_as_they_were_measured(diffmidi,
     assert diffmidi("compare", one, two, "--csv", "table.csv").code == 0
     with open("table.csv", newline="") as file:
         first, second = csv.DictReader(file)
-    assert (first["run"], first["train.lr"], second["train.lr"]) == ("one", "0.001", "0.5")
+    assert (first["run"], first["train.lr"], second["train.lr"]) == ("one", "0.002", "0.5")
     assert float(first["x"]) == value
     assert (first["x.low"], first["x.high"], first["x.reference"], second["x"]) == ("0.25", "0.5", "0.3", "")
     assert (second["y"], second["y.error"]) == ("2.0", "0.1")

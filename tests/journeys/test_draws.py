@@ -30,7 +30,7 @@ def test_what_was_asked_and_what_came_lie_together(diffmidi, mine):
     assert [piece["number"] for piece in pieces] == [1, 2, 3]
     for piece in pieces:
         score = read_midi(draw / f"{piece['number']:03d}.mid")
-        assert piece["notes"] == len(notes_of(score)) == 5
+        assert piece["notes"] == len(notes_of(score)) >= 5, "whole bars"
     assert (draw / "001.wav").is_file()
     assert not (draw / "002.wav").exists()
     for shown in ("mine/draws/2/001{.mid,.roll.png,.wav,.wave.png}", "mine/draws/2/003.mid", "diffmidi report mine"):
@@ -150,13 +150,13 @@ def test_music_of_ones_own_runs_is_not_learned_from(diffmidi, music, tmp_path, m
     for number in (1, 2, 3):
         said = diffmidi("run", "--data", ".", *TRAINED, "--steps", "3", "--samples", "2")
         assert said.code == 0, said.err
-        assert json.loads(Path(f"runs/mmm-bert-{number}/data/data.json").read_text())["found"] == 12
+        assert json.loads(Path(f"runs/mmm-modern-{number}/data/data.json").read_text())["found"] == 12
         # An exported model has a sample beside it, and draws into ./draws; a killed draw has a piece without record.
-        assert diffmidi("export", f"runs/mmm-bert-{number}", "--to", f"model {number}").code == 0
+        assert diffmidi("export", f"runs/mmm-modern-{number}", "--to", f"model {number}").code == 0
         assert Path(f"model {number}/sample.mid").is_file()
         assert diffmidi("sample", f"model {number}", "--samples", "2", "--render", "none").code == 0
         Path(f"draws/{number}/record.jsonl").write_text("")
-    shutil.copytree("runs/mmm-bert-1", "of another name")
+    shutil.copytree("runs/mmm-modern-1", "of another name")
     assert diffmidi("run", "--data", ".", *TRAINED, "--steps", "3", "--samples", "1", "--out", "last").code == 0
     assert json.loads(Path("last/data/data.json").read_text())["found"] == 12
 

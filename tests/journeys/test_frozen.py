@@ -61,7 +61,7 @@ def test_drawing_judging_and_showing_change_nothing_of_what_trained_it(diffmidi,
         (("sample", "-o", "train.lr=5"), "-o train.lr: train belongs to `diffmidi train`."),
         (("evaluate", "-o", "prepare.heldout=0.3"), "-o prepare.heldout: prepare belongs to `diffmidi prepare`."),
         (("train", "--resume", "--seed", "3"), "was trained with seed 0, and what trained a run does not change"),
-        (("train", "--resume", "--lr", "5"), "was trained with train.lr 0.001"),
+        (("train", "--resume", "--lr", "5"), "was trained with train.lr 0.002"),
         (("train", "--resume", "-o", "backbone.size=small"), "was trained with backbone."),
         (("train", "--resume", "--iterations", "3"), "is to train for 6 iterations, and it can only be more"),
         (("train", "--resume", "--batch-size", "8"), "trains on 4 windows a step"),
@@ -79,7 +79,7 @@ def test_a_resumed_run_does_not_go_on_with_other_music(diffmidi, mine, tmp_path)
 
 
 def test_prepared_music_stays_as_it_was_prepared_and_the_rest_may_still_change(diffmidi, music):
-    assert diffmidi("prepare", music, "--out", "mine").code == 0
+    assert diffmidi("prepare", music, "--out", "mine", "-o", "tokenizer.layout=aligned").code == 0
     refused(
         diffmidi("prepare", "--resume", "mine", "-o", "tokenizer.grid=6"), "mine was prepared with tokenizer.grid 12"
     )
@@ -146,7 +146,7 @@ def test_help_shows_the_flags_of_one_stage(diffmidi, monkeypatch, command):
     foreign = {"sample": "--lr", "evaluate": "--iterations", "render": "--lr", "report": "--lr", "train": "--samples"}
     assert foreign.get(command, "--iterations") not in said.out
     if command in ("sample", "render", "report"):
-        assert len(said.out.splitlines()) <= 40
+        assert len(said.out.splitlines()) <= 50
 
 
 def test_a_run_that_somebody_works_on_is_left_to_him(diffmidi, mine, music):

@@ -12,6 +12,7 @@ METRICS = {part.name for part in default_parts("metric")}
 FEW = ("-o", "evaluate.windows=6", "-o", "evaluate.levels=2")
 RUN = (
     *("--iterations", "6", "--batch-size", "4", "--length", "32", "--precision", "fp32", "--process", "gaussian"),
+    *("-o", "tokenizer.layout=aligned"),
     *("-o", "process.steps=20", "-o", "backbone.size=tiny", "-o", "train.save_every=2", "-o", "train.evaluate_every=3"),
     *("-o", "prepare.test=0.3", "--steps", "3", "--samples", "2", "--seed", "5", "--no-renderer", "all"),
 )
@@ -103,3 +104,19 @@ def test_pieces_longer_than_any_other_are_compared_with_nothing(diffmidi, run):
     figures = read("mine/draws/2/figures.json")["figures"]
     assert figures["grammar_faults"]["reference"] is None
     assert figures["overlap_area"] is None
+
+
+def test_a_run_judges_the_pieces_of_another_and_any_files(diffmidi, run, music):
+    judge = ("--no-metric", "all", "--metric", "judge", "-o", "metric.judge.model=other")
+    how = ("--process", "autoregressive", "--iterations", "2", "--batch-size", "4", "--length", "32", "--samples", "1")
+    small = ("--tokenizer", "mmm", "-o", "tokenizer.layout=aligned", "-o", "backbone.size=tiny", "--precision", "fp32")
+    without = ("--no-metric", "all", "--no-renderer", "all", *FEW)
+    said = diffmidi("run", "--data", music, "--out", "other", *how, *small, *without)
+    assert said.code == 0, said.err
+    for asked in (("mine", *FEW), ("--samples", music, "--against", "mine", "--out", "judged.json")):
+        said = diffmidi("evaluate", *asked, *judge)
+        assert said.code == 0, said.err
+    for figures in ("mine/draws/1/figures.json", "judged.json"):
+        bits = read(figures)["figures"]["judge/bits"]
+        assert bits["value"] > 0 < bits["reference"]
+        assert "under other (exact)" in bits["note"]

@@ -10,7 +10,7 @@ from diffmidi.api import UsageError
 from diffmidi_core.draw.length import bars, seconds
 from diffmidi_core.registry import find
 
-from .conftest import GAUSSIAN, TRAINED, drawn
+from .conftest import ALIGNED, NORMAL, TRAINED, drawn
 
 MMM = find("tokenizer", "mmm").build({"layout": "aligned"})
 FEW = ("--steps", 3, "--samples", 2, "--render", "none")
@@ -21,10 +21,10 @@ def trained(request, music, tmp_path_factory):
     """A tiny run of windows of 24 notes."""
     from diffmidi_core.cli import main
 
-    words = [*TRAINED, "--length", "96", *(GAUSSIAN if request.param == "gaussian" else ("--process", request.param))]
+    words = [*TRAINED, *(NORMAL if request.param == "gaussian" else ("--process", request.param)), "--length", "96"]
     run = tmp_path_factory.mktemp("run") / "mine"
     with pytest.MonkeyPatch.context() as patch:
-        for stage in (["prepare", "--data", str(music), "--out", str(run)], ["train", str(run), *words]):
+        for stage in (["prepare", "--data", str(music), "--out", str(run), *ALIGNED], ["train", str(run), *words]):
             patch.setattr("sys.argv", ["diffmidi", *stage])
             with pytest.raises(SystemExit) as left:
                 main()

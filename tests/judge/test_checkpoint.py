@@ -1,5 +1,7 @@
 """Judging a checkpoint: on which windows, under which noise, and what is written where."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -93,3 +95,36 @@ def test_a_metric_that_fails_leaves_the_others_their_figures(work, model, refere
 @pytest.mark.parametrize("size", [1, 3, 6])
 def test_how_many_windows_are_judged_is_asked(work, model, reference, judging, size):
     assert judge_checkpoint(work, model, reference, judging("bound_bpw", windows=size))["windows"] == size
+
+
+@pytest.mark.parametrize("order", ["time", "types"])
+def test_a_few_windows_have_an_exact_likelihood_beside_their_bound(work, make_model, data, judging, order):
+    model = make_model("masked")
+    music = ReferenceMusic(data, model.tokenizer, length=LENGTH)
+    asked = judging("bound_bpw", "exact_bits")
+    options = asked.evaluate.model_copy(update={"exact": True, "exact_windows": 3, "order": order, "levels": 8})
+    found = judge_checkpoint(work, model, music, replace(asked, evaluate=options))["figures"]
+    assert found["bound_bpw"]["count"] == 6
+    exact = {name.partition("/")[2]: figure for name, figure in found.items() if name.startswith("exact_bits")}
+    assert (
+        list(exact)[::2] == ["as they stand", "bound"]
+        if order == "types"
+        else list(exact) == ["as they stand", "bound"]
+    )
+    if order == "types":
+        assert set(list(exact)[1].split(", ")) <= set(model.tokenizer.grammar.types)
+    for figure in exact.values():
+        assert (figure["count"], figure["unit"]) == (3, "bits per note")
+        # A model that was never trained charges much the same in any order, and the bound is the mean over all of them.
+        assert figure["value"] == pytest.approx(exact["bound"]["value"], rel=0.05)
+
+
+def test_without_being_asked_nothing_is_exact(work, model, reference, judging):
+    assert judge_checkpoint(work, model, reference, judging("exact_bits"))["figures"] == {"exact_bits": None}
+
+
+def test_a_bound_alone_is_not_exact(work, model, reference, judging):
+    asked = judging("bound_bpw")
+    asked = replace(asked, evaluate=asked.evaluate.model_copy(update={"exact": True}))
+    with pytest.raises(DiffmidiError, match="has a bound on its likelihood only: leave out --exact"):
+        judge_checkpoint(work, model, reference, asked)

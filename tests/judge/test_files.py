@@ -49,8 +49,10 @@ def test_every_metric_that_needs_no_model_judges_files_with_intervals(judge, sam
         "bits_per_note",
         "bits_by_type",
         "rounding_bpw",
+        "exact_bits",
         "grammar_faults",
         "grammar_changes",
+        "obedience",
     }
     assert judged == set(METRICS) - needs
     assert set(found["left_out"]) == needs
@@ -92,7 +94,7 @@ def test_what_is_copied_from_the_other_folder_is_found(judge, samples, against):
 @pytest.fixture
 def run(data, model, tmp_path):
     """A run as far as judging looks at one: its config and its data."""
-    config = resolve(None, {"process": "gaussian", "length": LENGTH}, ())
+    config = resolve(None, {"process": "gaussian", "length": LENGTH}, ("tokenizer.layout=aligned",))
     return RunFolder.new(tmp_path / "run", config), shutil.copytree(data, tmp_path / "run" / "data")
 
 
@@ -146,3 +148,9 @@ def test_stretches_tile_pieces_and_keep_chords_and_times():
     assert [notes.pitch.tolist() for notes in found] == [[60, 61, 62, 63, 64], [65, 66, 67]]
     assert found[1].onset.tolist() == [960, 1440, 1920]
     assert len(stretches([piece] * 9, 3, 4)) == 4
+
+
+def test_a_metric_that_asks_a_model_says_which_option_names_it(judge, samples, against, ears):
+    assert judge(samples, against, "judge")["figures"] == {}
+    assert "metric 'judge'" in ears.warnings[0]
+    assert "none is named: add -o metric.NAME.model=RUN" in ears.warnings[0]

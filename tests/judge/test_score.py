@@ -70,20 +70,35 @@ def test_a_file_has_the_bits_of_its_score(model, music, tmp_path):
     assert score(model, str(tmp_path / "piece.mid"), levels=2) == expected
 
 
-def test_exact_takes_every_level(model, music):
-    found = score(model, music, exact=True)
+def test_no_number_of_levels_takes_every_level(model, music):
+    found = score(model, music, levels=None)
     assert (found.levels, found.kind) == (None, "bound")
     estimated = score(model, music, levels=8)
     assert found.bits != estimated.bits
     assert estimated.bits == pytest.approx(found.bits, rel=0.3)
 
 
+def test_exact_is_the_likelihood_and_no_bound(make_model, music):
+    model = make_model("masked")
+    found = score(model, music, exact=True)
+    assert (found.levels, found.kind) == (None, "exact")
+    assert score(model, music, exact=True, order=("pitch", "shift")).bits != found.bits
+    # A model that was never trained charges much the same in any order, and the bound is the mean over all of them.
+    assert found.bits == pytest.approx(score(model, music, levels=None).bits, rel=0.05)
+
+
+def test_a_model_with_a_bound_only_has_no_exact_likelihood(model, music):
+    with pytest.raises(DiffmidiError, match="has a bound on its likelihood only"):
+        score(model, music, exact=True)
+
+
 def test_an_oracle_pays_for_nothing_but_being_sure(make_model, music, monkeypatch):
     model = make_model("masked")
     monkeypatch.setattr(type(model.process), "denoise", lambda self, z, m, places: 0)
     monkeypatch.setattr(type(model.process), "_nats", lambda self, ids, hidden, m, mask: hidden.float() * math.log(2))
-    found = score(model, music, exact=True)
-    # Each window costs, on average over the orders, one bit for each hidden token, weighted to one a token.
+    # Each token costs one bit when its turn comes; the bound has that on average over the orders.
+    assert score(model, music, exact=True).bits == pytest.approx(score(model, music, exact=True).tokens)
+    found = score(model, music, levels=None)
     assert found.bits == pytest.approx(found.tokens, rel=0.1)
 
 
@@ -104,7 +119,7 @@ TOKENS = {
 @pytest.mark.parametrize("name", TOKENS)
 def test_other_tokens_are_told_apart_by_note_too(name):
     kind, options = TOKENS[name]
-    config = resolve(None, {"process": "gaussian", "length": 64}, ("backbone.size=tiny", "process.steps=20"))
+    config = resolve(None, {"process": "gaussian", "length": 64}, ("tokenizer.layout=aligned", "backbone.size=tiny", "process.steps=20"))
     model = Model(build_process(config, find("tokenizer", kind).build(options)).eval(), length=64)
     found = score(model, toy_scores()["chords"], levels=2)
     assert len(found.by_note) == found.notes > 4

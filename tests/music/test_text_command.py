@@ -16,6 +16,7 @@ from diffmidi_core.music.toy import from_rows, toy_scores, tune
 from .test_reading import NOTE, NOTE_ON, header, track
 
 LAYOUTS = ("aligned", "run", "paper")
+ALIGNED = ("-o", "tokenizer.layout=aligned")
 
 
 @pytest.fixture
@@ -82,12 +83,13 @@ def test_tempo_metre_and_upbeat_come_back_and_can_be_edited(tmp_path: Path, toke
     score.tempos[0].mspq = 731_707
     score.time_signatures[0].numerator = 2
     write_midi(score, tmp_path / "a.mid")
-    words = text(tmp_path / "a.mid", "--tokenizer", tokenizer).stdout
+    chosen = ("--tokenizer", tokenizer, *(ALIGNED if tokenizer == "mmm" else ()))
+    words = text(tmp_path / "a.mid", *chosen).stdout
     (tmp_path / "a.txt").write_text(words, encoding="utf-8")
     (tmp_path / "b.txt").write_text(words.replace("# tempo: 82", "# tempo: 90"), encoding="utf-8")
     for name, mspq, said in (("a", 731_707, "at 82"), ("b", 666_667, "at 90")):
         new = tmp_path / f"{name}-back.mid"
-        told = text("--to-midi", tmp_path / f"{name}.txt", "--tokenizer", tokenizer, "--out", new).stdout
+        told = text("--to-midi", tmp_path / f"{name}.txt", *chosen, "--out", new).stdout
         assert f"24 notes, {said} quarter notes a minute in 2/4." in told
         back = read_midi(new)
         assert [(each.time, each.mspq) for each in back.tempos] == [(0, mspq)]
@@ -98,7 +100,8 @@ def test_tempo_metre_and_upbeat_come_back_and_can_be_edited(tmp_path: Path, toke
 
 def test_words_without_a_timeline_are_told_what_they_are_played_at(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("t0 p60 v8 d12")
-    assert "1 note, at 120 quarter notes a minute in 4/4." in text("--to-midi", tmp_path / "a.txt").stdout
+    told = text("--to-midi", tmp_path / "a.txt", *ALIGNED).stdout
+    assert "1 note, at 120 quarter notes a minute in 4/4." in told
 
 
 def test_a_comment_that_cannot_be_a_tempo_is_told(tmp_path: Path) -> None:
@@ -132,7 +135,7 @@ def test_words_may_stand_anywhere_and_comments_and_specials_are_passed_over(tmp_
     (tmp_path / "a.txt").write_text(
         "\ufeff# a chord\n\n[CLS] t0\tp60 v8\n d12 # t96 p21\nt0 p64 v8 d12 [SEP] [PAD]", encoding="utf-8"
     )
-    result = text("--to-midi", tmp_path / "a.txt")
+    result = text("--to-midi", tmp_path / "a.txt", *ALIGNED)
     assert notes_of(read_midi(tmp_path / "a.mid")).pitch.tolist() == [60, 64]
     assert result.stderr == ""
 
@@ -141,13 +144,13 @@ def test_words_may_stand_anywhere_and_comments_and_specials_are_passed_over(tmp_
 def test_what_shells_redirect_is_read(tmp_path: Path, encoding: str) -> None:
     """The > of Windows PowerShell writes UTF-16."""
     (tmp_path / "a.txt").write_bytes("# Für Elise.mid\r\nt0 p60 v8 d12\r\n".encode(encoding))
-    text("--to-midi", tmp_path / "a.txt")
+    text("--to-midi", tmp_path / "a.txt", *ALIGNED)
     assert notes_of(read_midi(tmp_path / "a.mid")).pitch.tolist() == [60]
 
 
 def test_misplaced_words_are_told(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("t0 p60 v8 d12 v3")
-    assert "1 of the 5 tokens" in text("--to-midi", tmp_path / "a.txt").stderr
+    assert "1 fault in the grammar of 5 tokens" in text("--to-midi", tmp_path / "a.txt", *ALIGNED).stderr
 
 
 def test_what_encoding_changed_is_told(tmp_path: Path) -> None:
@@ -171,13 +174,13 @@ def test_bad_text_is_one_sentence(tmp_path: Path, content: bytes | None, said: s
     if content is not None:
         (tmp_path / "a.txt").write_bytes(content)
     with pytest.raises(DiffmidiError, match=said):
-        text("--to-midi", tmp_path / "a.txt")
+        text("--to-midi", tmp_path / "a.txt", *ALIGNED)
     assert not (tmp_path / "a.mid").exists()
 
 
 def test_what_was_repaired_is_said(tmp_path: Path) -> None:
     (tmp_path / "held.mid").write_bytes(header(2) + track(NOTE, NOTE_ON))
-    said = text(tmp_path / "held.mid")
+    said = text(tmp_path / "held.mid", *ALIGNED)
     assert "2 notes" in said.stdout
     assert said.stderr == "Repaired: header of type 2 or 3 for a single track (1); keys that no note-off lets go (1).\n"
 

@@ -90,7 +90,7 @@ def test_show_prints_options_with_type_default_bounds_and_meaning():
     assert "diffmidi_backbones.bert:Bert" in output
     words = {line.split()[0]: " ".join(line.split()[1:]) for line in output.splitlines() if line.strip()}
     assert words["option"] == "type default bounds meaning"
-    assert words["size"].startswith("tiny | small | base small ")
+    assert words["size"].startswith("tiny | mini | small ")
     assert words["layers"].startswith("int 4 ≥ 1 ")
     assert words["dropout"].startswith("float 0.1 ≥ 0, < 1 ")
     assert words["pretrained"].startswith("path | null null ")

@@ -17,7 +17,7 @@ from diffmidi_core.judge.evaluate import evaluate
 from diffmidi_core.machine.session import Session
 from diffmidi_core.run.stages import prepare_data
 from diffmidi_core.saved.folder import RunFolder
-from diffmidi_core.train.loop import train
+from diffmidi_core.train.whole import train
 
 from .stand_in import Hub
 

@@ -95,8 +95,8 @@ def test_tensorboard_is_told_everything(tmp_path):
     (picture,) = events.Images("samples/1/001/roll")
     assert (picture.step, picture.width, picture.height) == (2, 6, 3)
     (asked,) = (run / "tensorboard").glob("*/hparams.yml")
-    assert "train.lr: 0.001" in asked.read_text()
-    assert "backbone: bert" in asked.read_text()
+    assert "train.lr: 0.002" in asked.read_text()
+    assert "backbone: modern" in asked.read_text()
 
 
 def test_a_resumed_training_takes_the_place_of_what_was_cut_off(tmp_path):
@@ -161,7 +161,7 @@ def test_without_a_tracker_nothing_happens(tmp_path):
 def test_the_config_is_flat_and_of_plain_values():
     config = resolve(flags={"hook.track.to": ["tensorboard"]}, assignments=["backbone.size=tiny"])
     values = dict(settings(config.model_dump(mode="json")))
-    assert values["backbone"] == "bert"
+    assert values["backbone"] == "modern"
     assert values["backbone.size"] == "tiny"
     assert values["train.lr"] == config.train.lr
     assert values["hooks"].endswith("track")
@@ -195,7 +195,8 @@ def test_a_whole_run_is_tracked(tmp_path, monkeypatch, music):
     monkeypatch.chdir(tmp_path)
     small = "-o backbone.size=tiny -o process.steps=20 -o train.log_every=1 -o evaluate.windows=2 -o evaluate.levels=2"
     asked = (
-        f"--process gaussian --iterations 2 --batch-size 2 --length 32 --steps 2 --samples 1 --precision fp32 {small}"
+        f"--process gaussian -o tokenizer.layout=aligned --iterations 2 --batch-size 2 --length 32 --steps 2 --samples 1 "
+        f"--precision fp32 {small}"
     )
     words = ["run", "--data", str(music), "--out", "mine", "--track", "tensorboard", *asked.split()]
     words += ["--no-metric", "all", "--metric", "bound_bpw", "--no-renderer", "all", "--renderer", "pianoroll"]

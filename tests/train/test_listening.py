@@ -16,7 +16,7 @@ from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.saved.manifest import Manifest
 from diffmidi_core.train import listening
 from diffmidi_core.train.listening import Listening, superfluous
-from diffmidi_core.train.loop import train
+from diffmidi_core.train.whole import train
 
 DRAW = ("train.iterations=6", "train.evaluate_every=2", "train.save_every=6", "train.log_every=6", "train.draw=2")
 FAST = ("sample.steps=5",)
@@ -177,7 +177,7 @@ def test_a_run_that_was_heard_needs_no_early_draw_when_it_is_resumed(trainer, mo
 )
 def test_every_process_trains_on_after_it_was_heard(music, tmp_path, process, options):
     flags = {"data": str(music), "process": process, "length": 16, "precision": "fp32", "train.batch_size": 2}
-    config = resolve(None, {**flags, "no_hook": ["all"]}, ("backbone.size=tiny", "train.warmup=0", *DRAW, *options))
+    config = resolve(None, {**flags, "no_hook": ["all"]}, ("tokenizer.layout=aligned", "backbone.size=tiny", "train.warmup=0", *DRAW, *options))
     session = Session(RunFolder.new(tmp_path / "run", config), config)
     session.hooks = Hooks()
     prepare_data(session)

@@ -9,8 +9,9 @@ from diffmidi_core.errors import UsageError
 from diffmidi_core.machine.session import Session
 from diffmidi_core.saved.manifest import Manifest
 from diffmidi_core.train import plan
-from diffmidi_core.train.loop import Trainer, train
+from diffmidi_core.train.loop import Trainer
 from diffmidi_core.train.plan import Plan, _fitted
+from diffmidi_core.train.whole import train
 
 FEW = ("train.save_every=2", "train.evaluate_every=4", "train.log_every=4", "train.warmup=2", "backbone.dropout=0.1")
 
@@ -59,7 +60,7 @@ def test_it_is_the_run_of_as_many_iterations(trainer, fits):
     assert curve(timed) == curve(counted)
     (segment,) = segments(timed)
     assert segment["plan"] == {"minutes": 3.0, "iterations": 6, "seconds_an_iteration": 0.5, "seconds_a_pass": 2.0}
-    assert segment["changed"] == {"train.iterations": [400, 6]}
+    assert segment["changed"] == {"train.iterations": [300, 6]}
     assert json.loads(timed.folder.config_file.read_text())["train"]["minutes"] == 3
     assert timed.folder.config().train.iterations == 6
     assert "plan" not in segments(counted)[0]

@@ -11,10 +11,11 @@ import numpy as np
 
 from diffmidi_core.contracts.metric import Figure, Metric, Row, Sample, TrainingMusic, WindowBits, named
 from diffmidi_core.contracts.tokenizer import Tokenizer
+from diffmidi_core.judge.by_model import ModelMetric
 from diffmidi_core.music.toy import toy_scores
 from diffmidi_core.testing.component import Component
 from diffmidi_core.testing.expect import expect, never_raises
-from diffmidi_core.testing.surroundings import toy_tokenizer
+from diffmidi_core.testing.surroundings import toy_model, toy_tokenizer
 from diffmidi_core.testing.variants import whatever_the_options
 
 RECORD = {"grammar_changes": 1, "seam_1": 128}
@@ -25,20 +26,21 @@ TERMS = {"prior": 0.25, "diffusion": 2.5, "rounding": 0.5}
 
 def use(metric: Metric) -> None:
     """What a run does with it."""
+    _asking(metric)
     rows = [metric.measure(item) for item in _items(metric)]
     metric.summarise(rows, rows if metric.subject == "samples" else ())
 
 
 def check_subject_is_known(component: Component) -> None:
     """`subject` says what it measures."""
-    subject = component.build().subject
+    subject = _built(component).subject
     expect(subject in ("likelihood", "samples"), f"subject is 'likelihood' or 'samples', not {subject!r}")
 
 
 @whatever_the_options
 def check_music_is_enough(component: Component) -> None:
     """Unless `needs_tokens` says otherwise, a sample's row follows from its music and the training music alone."""
-    metric: Metric = component.build()
+    metric: Metric = _built(component)
     if metric.subject != "samples" or metric.needs_tokens:
         return
     for item in _items(metric):
@@ -48,10 +50,18 @@ def check_music_is_enough(component: Component) -> None:
         expect(row == metric.measure(item), "an item's row depends on its tokens: set needs_tokens = True")
 
 
+def check_a_model_is_said(component: Component) -> None:
+    """A metric that asks a model is a ModelMetric, and has an option that names the model."""
+    metric = _built(component)
+    if metric.needs_model:
+        expect(isinstance(metric, ModelMetric), "needs_model = True is for metrics that inherit from ModelMetric")
+        expect("model" in component.options.model_dump(), "an option `model` names the model that it asks")
+
+
 @whatever_the_options
 def check_rows_are_numbers(component: Component) -> None:
     """measure gives names and finite numbers, which ranks can send to each other."""
-    for row in _rows(component.build()):
+    for row in _rows(_built(component)):
         expect(all(isinstance(name, str) for name in row), f"a row's names are text: {row}")
         with never_raises(f"sending the row {row} as JSON"):
             expect(json.loads(json.dumps(dict(row), allow_nan=False)) == dict(row), f"a row is plain numbers: {row}")
@@ -59,7 +69,7 @@ def check_rows_are_numbers(component: Component) -> None:
 
 def check_measuring_is_pure(component: Component) -> None:
     """Measured twice, before or after others, an item gives the same row, and is left as it was."""
-    metric: Metric = component.build()
+    metric: Metric = _built(component)
     items = _items(metric)
     untouched = copy.deepcopy([_content(item) for item in items])
     forth = [metric.measure(item) for item in items]
@@ -71,7 +81,7 @@ def check_measuring_is_pure(component: Component) -> None:
 @whatever_the_options
 def check_order_is_irrelevant(component: Component) -> None:
     """Rows in another order, as other ranks gather them, give the same figure."""
-    metric: Metric = component.build()
+    metric: Metric = _built(component)
     rows = _rows(metric)
     for reference in _references(metric, rows):
         forth, back = _figures(metric, rows, reference), _figures(metric, rows[::-1], reference[::-1])
@@ -89,7 +99,7 @@ def check_order_is_irrelevant(component: Component) -> None:
 
 def check_nothing_measured_is_no_figure(component: Component) -> None:
     """No rows: None or no figures, whatever the reference; not an exception and not a number."""
-    metric: Metric = component.build()
+    metric: Metric = _built(component)
     for reference in _references(metric, _rows(metric)):
         with never_raises("summarise([])"):
             expect(not metric.summarise([], reference), "summarise([]) is None: there is nothing to say")
@@ -97,7 +107,7 @@ def check_nothing_measured_is_no_figure(component: Component) -> None:
 
 def check_empty_items_are_measured(component: Component) -> None:
     """A window without notes and a sample without tokens can be measured, alone and among others."""
-    metric: Metric = component.build()
+    metric: Metric = _built(component)
     tokenizer = toy_tokenizer()
     empty = tokenizer.encode(toy_scores()["silence"])
     music = Sample(empty, tokenizer.decode(empty), tokenizer, _training(tokenizer))
@@ -112,7 +122,7 @@ def check_empty_items_are_measured(component: Component) -> None:
 @whatever_the_options
 def check_figure_can_be_quoted(component: Component) -> None:
     """Value, error and intervals are finite, and it says in what unit, over how many of what."""
-    metric: Metric = component.build()
+    metric: Metric = _built(component)
     rows = _rows(metric)
     found = [_figures(metric, rows, reference) for reference in _references(metric, rows)]
     expect(any(found), "the kit's toy items give no figure")
@@ -130,6 +140,17 @@ def check_figure_can_be_quoted(component: Component) -> None:
             f"skipped and counted are {len(rows)} items at most, not {figure.skipped} and {figure.count}",
         )
         expect("\n" not in figure.note, "the note is one line")
+
+
+def _built(component: Component) -> Metric:
+    """The metric; one that asks a model is given a small one, whatever its option `model` names."""
+    return _asking(component.build())
+
+
+def _asking(metric: Metric) -> Metric:
+    if isinstance(metric, ModelMetric):
+        metric.model = toy_model()
+    return metric
 
 
 def _figures(metric: Metric, rows: Sequence[Row], reference: Sequence[Row]) -> dict[str, Figure]:
@@ -163,6 +184,7 @@ def _items(metric: Metric) -> list[WindowBits | Sample]:
         WindowBits(
             {name: np.full(len(ids) + 2, bits + i / 8) for name, bits in TERMS.items()},
             Sample(ids, tokenizer.decode(ids), tokenizer, training),
+            {"the order of the text": np.full(len(ids) + 2, 3.0)},
         )
         for i, ids in enumerate(pieces[:6])
     ]

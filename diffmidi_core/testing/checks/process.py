@@ -10,6 +10,7 @@ from torch import Tensor
 
 from diffmidi_core.contracts.batch import Batch
 from diffmidi_core.contracts.process import Process
+from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.testing.component import Component
 from diffmidi_core.testing.expect import expect
 from diffmidi_core.testing.surroundings import close, generator, same_weights, toy_batch
@@ -47,6 +48,30 @@ def check_every_parameter_gets_a_gradient(component: Component) -> None:
     without = [name for name, parameter in process.named_parameters() if parameter.grad is None]
     expect(not without, f"no gradient: {', '.join(without)}")
     expect(not _not_finite(process), f"the gradient is not finite: {', '.join(_not_finite(process))}")
+
+
+@whatever_the_options
+def check_labels_change_nothing_where_none_is_said(component: Component) -> None:
+    """One that can be told labels (`conditions`) answers as before where none is said; others refuse to learn any."""
+    process, batch = _build(component)
+    if not process.conditions:
+        refused = False
+        try:
+            process.learn_labels({"key": 2})
+        except DiffmidiError:
+            refused = True
+        expect(refused, "a process that cannot be told labels raises DiffmidiError where it is to learn some")
+        return
+    found = process.loss(batch, generator())["loss"]
+    process.learn_labels({"key": 2, "a.b": 1})
+    without = process.loss(batch, generator())["loss"]
+    unsaid = {name: torch.zeros(len(batch.ids), dtype=torch.int64) for name in ("key", "a.b")}
+    torch.autograd.backward(process.loss(replace(batch, condition=unsaid), generator())["loss"])
+    said = process.loss(replace(batch, condition={name: unsaid[name] + 1 for name in unsaid}), generator())["loss"]
+    expect(bool(torch.isfinite(said)), f"the loss of labelled rows is finite, not {said}")
+    expect(torch.equal(found, without), "room for labels changes nothing where a batch has none")
+    rest = process.loss(replace(batch, condition=unsaid), generator())["loss"]
+    expect(close(found, rest), f"labels of which nothing is said change the loss: {found:.5f} to {rest:.5f}")
 
 
 @whatever_the_options

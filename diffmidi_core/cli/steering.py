@@ -1,0 +1,132 @@
+"""What `infill` and `continue` share: their flags, and from what is asked to the files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from diffmidi_core.cli.options import CHECKPOINT, Owned, collect, settings
+from diffmidi_core.cli.paths import UserPath
+from diffmidi_core.errors import UsageError
+
+if TYPE_CHECKING:
+    from diffmidi_core.steer.asked import Asked
+    from diffmidi_core.steer.user_file import UserFile
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+STEER = Owned("infill", ("seed", "precision"), ("sampler", "renderer", "hook"))
+
+
+def _upbeat(context: click.Context, parameter: click.Parameter, value: str | None) -> Fraction | None:
+    if value is None:
+        return None
+    try:
+        return Fraction(value)
+    except (ValueError, ZeroDivisionError):
+        raise click.BadParameter(f"an upbeat is a share of a whole note, such as 1/4 (given: {value!r}).") from None
+
+
+def steering(function: F) -> F:
+    """The flags of a command that draws into a user's file."""
+    options = (
+        click.option("--model", type=UserPath(), metavar="MODEL", help="A run, or a folder that `export` wrote."),
+        CHECKPOINT,
+        click.option("--candidates", type=click.IntRange(1), default=1, show_default=True, help="Write so many takes."),
+        click.option("--steps", type=click.IntRange(1), help="Steps for a window of bars (default: the model's)."),
+        click.option("--upbeat", callback=_upbeat, metavar="1/4", help="It begins with an upbeat so long, bar 0."),
+        click.option("--only-new", is_flag=True, help="Write the new notes alone as well, as NNN.new.mid."),
+        click.option("--dry-run", is_flag=True, help="Only say what would be drawn and what is kept."),
+        click.option("--name", metavar="NAME", help="Name of the draw (default: the next number)."),
+        click.option("--out", type=UserPath(), metavar="FILE.mid", help="Copy the takes there too."),
+        settings(STEER),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def in_regions(function: F) -> F:
+    """The flags that say where."""
+    options = (
+        click.option("--bars", metavar="5-8", help="Draw these bars anew. They count from 1; an upbeat is bar 0."),
+        click.option("--seconds", metavar="3.5-7", help="Draw what begins in this time."),
+        click.option("--pitch", metavar="C4-C6", help="Draw notes of these pitches (C4 is 60)."),
+        click.option("--track", metavar="2", help="Draw this track, by its number or name; --dry-run lists them."),
+        click.option("--hand", metavar="right|left", help="Draw this staff of a piano."),
+        click.option(
+            "--region", multiple=True, metavar="TEXT", help="One region more: 'bars 5-8, pitch C4-C6'. Repeatable."
+        ),
+        click.option("--except", "inverted", is_flag=True, help="Draw everything but that."),
+        click.option(
+            "--lock",
+            multiple=True,
+            metavar="rhythm|pitches|velocity|range",
+            help="Keep that of the notes there, and as many of them; range: new pitches stay in theirs. Repeatable.",
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def region_of(given: dict[str, Any]) -> tuple[tuple[str, ...], bool, tuple[str, ...], dict[str, str | None]]:
+    """Of the flags of `in_regions`, which are removed: texts of regions, whether all but they is meant, locks, and the
+    conditions of one region more.
+    """
+    conditions = {name: given.pop(name) for name in ("bars", "seconds", "pitch", "track", "hand")}
+    return given.pop("region"), given.pop("inverted"), given.pop("lock"), conditions
+
+
+def steered(
+    command: str, file: Path, ask: Callable[[UserFile, Fraction | None], Asked], given: Mapping[str, Any]
+) -> None:
+    """Draw what is asked of a file, by the flags of `steering`."""
+    options = dict(given)
+    assignments = options.pop("assignments")
+    model, out = options.pop("model"), options.pop("out")
+    flags = collect(options, assignments, STEER)
+    if out is not None and out.suffix.lower() not in (".mid", ".midi"):
+        raise UsageError(f"--out names a MIDI file, such as new.mid (given: {out}).")
+
+    from diffmidi_core.steer.user_file import UserFile
+
+    asked = ask(UserFile.read(file.expanduser()), options["upbeat"])
+    if options["dry_run"]:
+        click.echo(asked.describe())
+        return
+    if model is None:
+        raise UsageError("--model MODEL says what draws: a run, or a folder that `diffmidi export` wrote.")
+    flags["sample.count"] = options["candidates"]
+    if options["steps"] is not None:
+        flags["sample.steps"] = options["steps"]
+
+    from diffmidi_core.cli.drawing import plan, wrote
+    from diffmidi_core.cli.stopping import drawing
+    from diffmidi_core.config import default_parts
+    from diffmidi_core.draw.sample import copy_to
+    from diffmidi_core.machine.build import check_parts
+    from diffmidi_core.steer.draw import draw_takes
+
+    planned = plan(model, options["checkpoint"], flags, assignments)
+    # A run that draws no pictures as it goes shows what is new nonetheless.
+    renderers = planned.renderers or ([] if "no_renderer" in flags else default_parts("renderer"))
+    check_parts([("sampler", planned.request.sampler), *(("renderer", part) for part in renderers)])
+    draws = Path("draws")
+    with drawing(draws):
+        draw = draw_takes(
+            planned.work,
+            planned.open(),
+            asked,
+            planned.request,
+            draws,
+            command=command,
+            name=options["name"],
+            renderers=renderers,
+            alone=options["only_new"],
+        )
+    wrote(draw, copy_to(draw, out.expanduser()) if out else [], None)

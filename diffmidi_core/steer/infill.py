@@ -1,0 +1,129 @@
+"""infill and continue: a model, a user's file and what is to be new, to the same file with new notes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffmidi_core.contracts.tokenizer import Ids
+from diffmidi_core.diffusion.masked_diffusion import MaskedDiffusion
+from diffmidi_core.draw.bars import drawn_together
+from diffmidi_core.draw.model import Model
+from diffmidi_core.draw.pieces import Computing, Filling
+from diffmidi_core.errors import UsageError
+from diffmidi_core.files import whole_file
+from diffmidi_core.machine.build import blamed
+from diffmidi_core.machine.memory import Halves
+from diffmidi_core.music.notes import Score
+from diffmidi_core.music.reading import read_midi_bytes
+from diffmidi_core.request import Request
+from diffmidi_core.steer.asked import Asked
+from diffmidi_core.steer.cells import Laid, lay_out
+from diffmidi_core.steer.patching import NewNotes, Patched, patched
+from diffmidi_core.steer.rework import notes_of
+
+
+@dataclass(frozen=True)
+class Take:
+    """One answer.
+
+    Attributes:
+        patched: the user's file with it.
+        removed: [N] which notes of the file it takes out.
+        ids: the tokens of the cells that were drawn.
+        record: whole numbers that tell how it came about.
+    """
+
+    patched: Patched
+    removed: NDArray[np.bool_]
+    ids: Ids
+    record: Mapping[str, int]
+
+    @property
+    def score(self) -> Score:
+        """The whole piece."""
+        return read_midi_bytes(self.patched.data, "the take")
+
+    def save(self, path: Path | str) -> None:
+        """Write the whole piece as a MIDI file, whole or not at all. Raises DiffmidiError where that fails."""
+        with whole_file(Path(path)) as temporary:
+            temporary.write_bytes(self.patched.data)
+
+
+def takes(model: Model, asked: Asked, request: Request, computing: Computing) -> Iterator[Take]:
+    """`request.count` answers in their order, some computed together. Take i is a function of the seed and i.
+
+    Raises DiffmidiError where the model cannot hold the piece, BrokenPluginError where the sampler or the model fails.
+    """
+    if asked.masking.strength < 1 and not isinstance(model.process, MaskedDiffusion):
+        raise UsageError("--strength masks some tokens and draws them back, which only masked models do: choose one.")
+    filling, halves = Filling.of(model, request, computing), Halves("piece", computing.warn)
+    # Where it is drawn by lot what is masked, each take has its own.
+    size = request.batch_size if asked.masking.strength == 1 else 1
+    for begin in range(0, request.count, size):
+        batch = range(begin, min(begin + size, request.count))
+        laid = lay_out(
+            asked.file,
+            asked.bars,
+            asked.selection,
+            model.tokenizer,
+            length=model.length,
+            window=model.bars,
+            order=model.process.order,
+            masking=replace(asked.masking, seed=(request.seed << 16) + begin),
+        )
+
+        def some(first: int, last: int, _: object, batch: range = batch, laid: Laid = laid) -> list[Take]:
+            return _drawn(model, asked, laid, filling, batch[first:last], computing)
+
+        yield from halves(len(batch), some)
+
+
+def _drawn(
+    model: Model, asked: Asked, laid: Laid, filling: Filling, numbers: range, computing: Computing
+) -> list[Take]:
+    bars = len({bar for bar, _ in laid.hole.free})
+
+    def tell(done: int) -> None:
+        if computing.on_step is not None:
+            computing.on_step(done, bars)
+
+    with blamed("sampler", filling.request.sampler, "drawing"):
+        pieces = drawn_together([laid.hole.work() for _ in numbers], filling.by_portion(numbers), laid.hole, tell)
+    found = []
+    for piece in pieces:
+        new, removed, outside = _answer(asked, laid, piece.done, model)
+        answer = patched(asked.file, removed, new)
+        record = {
+            **piece.record,
+            "new_notes": len(answer.new),
+            "outside": outside,
+            "left_out": answer.left_out,
+            "shortened": answer.shortened,
+        }
+        found.append(Take(answer, removed, np.concatenate([*piece.done, np.zeros(0, np.int32)]), record))
+    return found
+
+
+def _answer(asked: Asked, laid: Laid, texts: Sequence[Ids], model: Model) -> tuple[NewNotes, NDArray[np.bool_], int]:
+    """The new notes, [N] which notes of the file are taken out, and how many new ones were outside of the region."""
+    rows = None
+    if laid.reworked:
+        new, rows = notes_of(laid.reworked, texts, asked.file, model.tokenizer)
+    else:
+        new = laid.notes(texts, model.tokenizer)
+    held = asked.selection.holds(new.part, new.onset, new.pitch)
+    removed = asked.removed
+    if rows is not None:
+        removed = np.zeros_like(asked.removed)
+        removed[rows[held]] = True
+    return new[held], removed, int(np.count_nonzero(~held))
+
+
+def only_new(asked: Asked, new: NewNotes) -> bytes:
+    """The user's file with the new notes alone."""
+    return patched(asked.file, np.ones(len(asked.file.notes), dtype=bool), new).data
