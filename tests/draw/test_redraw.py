@@ -1,8 +1,9 @@
 """redraw: some of what a piece's tokens tell is drawn anew, and everything else stays."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -34,6 +35,7 @@ class Model:
     defaults: Request
     parts: dict
     length: int = LENGTH
+    manifest: object = field(default_factory=lambda: SimpleNamespace(labels=()))
 
     @property
     def tokenizer(self):
