@@ -15,7 +15,7 @@ from diffmidi_core.cli import main
 from diffmidi_core.saved.draw import PieceRecord
 from diffmidi_core.saved.folder import RunFolder
 
-from .forked import MODEL, TRAIN, Starter
+from .forked import ALIGNED, MODEL, TRAIN, Starter
 
 SMALL = shlex.split(
     "--iterations 6 --batch-size 4 --length 96 --steps 3 --samples 2 --precision fp32 "
@@ -28,8 +28,10 @@ TRAINED = shlex.split(
     "-o train.evaluate_every=3 -o train.save_every=2 -o train.draw=0"
 )
 """What of it `train` takes: six iterations of the default process."""
-GAUSSIAN = ("--process", "gaussian", "-o", "process.steps=20", "-o", "tokenizer.layout=aligned", "--length", "32")
-TINY = [*SMALL, *GAUSSIAN]
+GAUSSIAN = ("--process", "gaussian", "-o", "process.steps=20", "--length", "32")
+"""What `train` takes of the gaussian process, which needs ALIGNED tokens or other ones without a plan."""
+UNPLANNED = [*SMALL, *GAUSSIAN]
+TINY = [*UNPLANNED, *ALIGNED]
 
 
 def drawn(run: Path | str, name: str | None = None) -> list[PieceRecord]:
@@ -104,7 +106,7 @@ def starter(tmp_path_factory):
 def prepared(starter, music, tmp_path_factory):
     """The folder of a run that has its data and is not trained."""
     folder = tmp_path_factory.mktemp("runs")
-    starter.run("prepare", music, "--out", "prepared", folder=folder)
+    starter.run("prepare", music, "--out", "prepared", *ALIGNED, folder=folder)
     return folder / "prepared"
 
 

@@ -11,6 +11,7 @@ from diffmidi import read_midi
 from diffmidi.api.tokenizer import notes_of
 
 from .conftest import GAUSSIAN, TINY, TRAINED
+from .forked import ALIGNED
 
 SELDOM = ("-o", "train.evaluate_every=150", "-o", "train.save_every=150")
 """Of a longer training no more than is needed."""
@@ -77,7 +78,7 @@ def test_the_log_has_a_line_for_every_look(mine):
 def test_the_stages_one_by_one_make_the_same_run(diffmidi, music):
     diffmidi("run", "--data", music, "--out", "whole", *TINY)
     for stage in (
-        ("prepare", music, "--out", "parts"),
+        ("prepare", music, "--out", "parts", *ALIGNED),
         ("train", "parts", *TRAINED, *GAUSSIAN),
         ("sample", "parts", "--steps", "3", "--samples", "2", "--render", "none"),
         ("evaluate", "parts", "-o", "evaluate.windows=6", "-o", "evaluate.levels=2"),
@@ -107,11 +108,11 @@ def test_a_saved_config_repeats_the_run(diffmidi, music):
 def test_runs_without_a_name_get_the_next_number(diffmidi, music):
     for _ in range(2):
         assert diffmidi("prepare", music).code == 0
-    assert sorted(path.name for path in Path("runs").iterdir()) == ["mmm-bert-1", "mmm-bert-2"]
+    assert sorted(path.name for path in Path("runs").iterdir()) == ["mmm-modern-1", "mmm-modern-2"]
 
 
 def test_training_lowers_the_bound_on_music_it_has_not_seen(diffmidi, music):
-    assert diffmidi("prepare", music, "--out", "mine").code == 0
+    assert diffmidi("prepare", music, "--out", "mine", *ALIGNED).code == 0
     longer = ("--iterations", "150", "--lr", "3e-3", *SELDOM)
     said = diffmidi("train", "mine", *TRAINED, *GAUSSIAN, *longer)
     assert said.code == 0, said.err

@@ -55,7 +55,7 @@ def test_the_overview_says_what_was_run_on_what(finished):
         *("3.55 M parameters", "104 k notes in 409 pieces", "1,000 iterations"),
         "9.9 times through the music, transposed by up to 5 semitones",
         *("22 of them held out, 41 kept for the test", "414,060 tokens"),
-        "masked diffusion on bert, loglinear schedule, mmm tokens in windows of 128",
+        "masked diffusion on modern, loglinear schedule, mmm tokens in windows of 1024",
         *("1 × cpu in fp32, 812 MB at most", "torch 2.13.0", "learning rate 0.002, seed 0"),
         *("1 option set otherwise than by default", "train.lr=0.002", "Preset best Training"),
     ):

@@ -126,7 +126,7 @@ def test_nothing_is_overwritten(run, tmp_path, diffmidi):
 
 
 def test_a_part_built_from_files_of_this_machine_is_refused():
-    config = resolve(None, {}, ("backbone.pretrained=/home/ann/bert",))
+    config = resolve(None, {"backbone": "bert"}, ("backbone.pretrained=/home/ann/bert",))
     with pytest.raises(DiffmidiError, match=r"cannot be exported: backbone\.pretrained is /home/ann/bert"):
         exporting._check_portable({"tokenizer": config.tokenizer, "backbone": config.backbone})
 
