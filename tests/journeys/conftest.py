@@ -15,7 +15,7 @@ from diffmidi_core.cli import main
 from diffmidi_core.saved.draw import PieceRecord
 from diffmidi_core.saved.folder import RunFolder
 
-from .forked import MODEL, TRAIN, Starter
+from .forked import ALIGNED, MODEL, TRAIN, Starter
 
 SMALL = shlex.split(
     "--iterations 6 --batch-size 4 --length 96 --steps 3 --samples 2 --precision fp32 "
@@ -32,6 +32,7 @@ ALIGNED = ("-o", "tokenizer.layout=aligned")
 """Tokens without bars."""
 NORMAL = ("--process", "gaussian", "-o", "process.steps=20", "--length", "32")
 GAUSSIAN = (*NORMAL, *ALIGNED)
+UNPLANNED = [*SMALL, *NORMAL]
 TINY = [*SMALL, *GAUSSIAN]
 
 
