@@ -195,7 +195,8 @@ def test_a_whole_run_is_tracked(tmp_path, monkeypatch, music):
     monkeypatch.chdir(tmp_path)
     small = "-o backbone.size=tiny -o process.steps=20 -o train.log_every=1 -o evaluate.windows=2 -o evaluate.levels=2"
     asked = (
-        f"--process gaussian -o tokenizer.layout=aligned --iterations 2 --batch-size 2 --length 32 --steps 2 --samples 1 "
+        "--process gaussian -o tokenizer.layout=aligned "
+        f"--iterations 2 --batch-size 2 --length 32 --steps 2 --samples 1 "
         f"--precision fp32 {small}"
     )
     words = ["run", "--data", str(music), "--out", "mine", "--track", "tensorboard", *asked.split()]
