@@ -28,8 +28,6 @@ TRAINED = shlex.split(
     "-o train.evaluate_every=3 -o train.save_every=2 -o train.draw=0"
 )
 """What of it `train` takes: six iterations of the default process."""
-ALIGNED = ("-o", "tokenizer.layout=aligned")
-"""Tokens without bars."""
 NORMAL = ("--process", "gaussian", "-o", "process.steps=20", "--length", "32")
 GAUSSIAN = (*NORMAL, *ALIGNED)
 UNPLANNED = [*SMALL, *NORMAL]
