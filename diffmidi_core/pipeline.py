@@ -137,7 +137,7 @@ class Pipeline(Steering):
         guidance: float | None = None,
     ) -> Request:
         """What `sample` would ask of the model, checked and with every default filled in."""
-        given = {"sample.count": count, "seed": seed, "sample.steps": steps, "sample.length": length}
+        given: dict[str, Any] = {"sample.count": count, "seed": seed, "sample.steps": steps, "sample.length": length}
         given |= {"want": want, "guidance": guidance}
         flags = {name: value for name, value in (given | {"sampler": sampler}).items() if value is not None}
         assignments = [f"sampler.{name}={json.dumps(value)}" for name, value in (options or {}).items()]

@@ -29,8 +29,8 @@ HERE = Path(__file__).parent
 PACKAGE = HERE.parents[1] / "models" / "diffmidi-starter"
 MODEL = PACKAGE / "diffmidi_starter" / "model"
 INSIDE = MODEL.relative_to(PACKAGE).as_posix()
-STEPS = 160
-"""Evaluations of the network for eight bars: ten for each part, the heads and the notes of each bar."""
+STEPS = 192
+"""Evaluations of the network for eight bars: twelve for each part, the heads and the notes of each bar."""
 METRICS = (
     *("bound_bpw", "bits_per_note", "baselines", "grammar_faults", "originality"),
     *("note_density", "pitch_class_entropy", "scale_consistency", "groove_consistency", "polyphony_rate"),

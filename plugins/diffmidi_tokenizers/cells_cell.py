@@ -28,8 +28,8 @@ def cell_of(
 ) -> tuple[Ids, Column]:
     """The tokens of a cell, and which notes they are.
 
-    Onsets go to the nearest step within the bar, whose metre is one of its length, or the next longer. Pitches that
-    have no token, and notes over the largest count, are left out.
+    Onsets go to the nearest step in the bar, whose metre is one of its length, or the next longer. Pitches that have
+    no token, and notes over the largest count, are left out.
 
     Raises DiffmidiError on a grid of milliseconds, which has no bars, and for a bar longer than any metre.
     """

@@ -5,12 +5,11 @@ from pathlib import Path
 
 from .conftest import SMALL, drawn
 
-CHOSEN = [*SMALL, "--process", "autoregressive"]
-LITTLE = ["--length", "32"]
+CHOSEN = [*SMALL, "--process", "autoregressive", "--length", "32"]
 
 
 def test_it_runs_from_a_folder_to_music_without_a_fault(diffmidi, music):
-    said = diffmidi("run", "--data", music, "--out", "mine", *CHOSEN, *LITTLE, "-o", "tokenizer.layout=run", "--steps", "32")
+    said = diffmidi("run", "--data", music, "--out", "mine", *CHOSEN, "-o", "tokenizer.layout=run", "--steps", "32")
     assert said.code == 0, said.err
     (judged,) = Path("mine/figures").iterdir()
     assert json.loads(judged.read_text())["figures"]["bound_bpw"]["value"] > 0
@@ -22,7 +21,7 @@ def test_it_runs_from_a_folder_to_music_without_a_fault(diffmidi, music):
 
 
 def test_too_few_steps_are_said_before_anything_is_done(diffmidi, music):
-    said = diffmidi("run", "--data", music, "--out", "mine", *CHOSEN, *LITTLE, "-o", "tokenizer.layout=aligned", "--steps", "31")
+    said = diffmidi("run", "--data", music, "--out", "mine", *CHOSEN, "-o", "tokenizer.layout=aligned", "--steps", "31")
     assert said.code == 2
     assert "takes one step a token, and 31 steps are fewer than the 32 tokens" in said.err
     assert not Path("mine").exists()

@@ -119,7 +119,11 @@ TOKENS = {
 @pytest.mark.parametrize("name", TOKENS)
 def test_other_tokens_are_told_apart_by_note_too(name):
     kind, options = TOKENS[name]
-    config = resolve(None, {"process": "gaussian", "length": 64}, ("tokenizer.layout=aligned", "backbone.size=tiny", "process.steps=20"))
+    config = resolve(
+        None,
+        {"process": "gaussian", "length": 64},
+        ("tokenizer.layout=aligned", "backbone.size=tiny", "process.steps=20"),
+    )
     model = Model(build_process(config, find("tokenizer", kind).build(options)).eval(), length=64)
     found = score(model, toy_scores()["chords"], levels=2)
     assert len(found.by_note) == found.notes > 4

@@ -23,7 +23,7 @@ from .stand_in import Hub
 
 SMALL = (
     *("tokenizer.layout=aligned", "backbone.size=tiny", "process.steps=20"),
-    *("train.iterations=4", "train.batch_size=4", "train.save_every=2"),
+    *("train.iterations=4", "train.batch_size=4", "train.save_every=2", "train.draw=0"),
     *("sample.count=3", "sample.steps=3", "sample.batch_size=2", "evaluate.windows=8", "evaluate.levels=2"),
 )
 
@@ -39,6 +39,7 @@ def trained(tmp_path_factory) -> Path:
     flags = {
         "data": str(folder / "my secret" / "music"),
         "process": "gaussian",
+        "backbone": "bert",
         "length": 32,
         "precision": "fp32",
         "no_hook": ["all"],

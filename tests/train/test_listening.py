@@ -177,7 +177,11 @@ def test_a_run_that_was_heard_needs_no_early_draw_when_it_is_resumed(trainer, mo
 )
 def test_every_process_trains_on_after_it_was_heard(music, tmp_path, process, options):
     flags = {"data": str(music), "process": process, "length": 16, "precision": "fp32", "train.batch_size": 2}
-    config = resolve(None, {**flags, "no_hook": ["all"]}, ("tokenizer.layout=aligned", "backbone.size=tiny", "train.warmup=0", *DRAW, *options))
+    config = resolve(
+        None,
+        {**flags, "no_hook": ["all"]},
+        ("tokenizer.layout=aligned", "backbone.size=tiny", "train.warmup=0", *DRAW, *options),
+    )
     session = Session(RunFolder.new(tmp_path / "run", config), config)
     session.hooks = Hooks()
     prepare_data(session)
