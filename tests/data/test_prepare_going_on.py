@@ -39,7 +39,8 @@ music, out = sys.argv[2:4]
 
 def make(slow=0.0, light=False):
     assert not (light and "torch" in sys.modules), "a worker imported torch"
-    source, tokenizer = find("source", "folder").build(data=music), find("tokenizer", "mmm").build({"layout": "aligned"})
+    source = find("source", "folder").build(data=music)
+    tokenizer = find("tokenizer", "mmm").build({"layout": "aligned"})
     read = source.read_counted
     source.read_counted = lambda piece: time.sleep(slow) or read(piece)
     return source, tokenizer
