@@ -41,7 +41,8 @@ from pathlib import Path
 from diffmidi_core.data.prepare import Choices, prepare
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.registry import find
-source, tokenizer = find("source", "folder").build(data=sys.argv[1]), find("tokenizer", "mmm").build({"layout": "aligned"})
+source = find("source", "folder").build(data=sys.argv[1])
+tokenizer = find("tokenizer", "mmm").build({"layout": "aligned"})
 begun = time.perf_counter()
 report = prepare(source, tokenizer, Path(sys.argv[1], "data"), Choices(heldout=0.1), hooks=Hooks())
 spent = time.perf_counter() - begun

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -28,16 +27,16 @@ from diffmidi_core.music.reading import read_midi
 from diffmidi_core.request import Request, requested
 from diffmidi_core.saved.installed import model_at
 from diffmidi_core.sections import EvaluateConfig
+from diffmidi_core.steer.steering import Steering
 
 if TYPE_CHECKING:
     from diffmidi_core.judge.score import PieceScore
     from diffmidi_core.saved.manifest import Which
     from diffmidi_core.steer.asked import Asked
     from diffmidi_core.steer.infill import Take
-    from diffmidi_core.steer.user_file import UserFile
 
 
-class Pipeline:
+class Pipeline(Steering):
     """A trained model and what draws from it.
 
     Args:
@@ -138,7 +137,7 @@ class Pipeline:
         guidance: float | None = None,
     ) -> Request:
         """What `sample` would ask of the model, checked and with every default filled in."""
-        given = {"sample.count": count, "seed": seed, "sample.steps": steps, "sample.length": length}
+        given: dict[str, Any] = {"sample.count": count, "seed": seed, "sample.steps": steps, "sample.length": length}
         given |= {"want": want, "guidance": guidance}
         flags = {name: value for name, value in (given | {"sampler": sampler}).items() if value is not None}
         assignments = [f"sampler.{name}={json.dumps(value)}" for name, value in (options or {}).items()]
@@ -190,67 +189,11 @@ class Pipeline:
         computing = Computing(self._autocast, on_step=on_step)
         return self.tokenizer.decode(redraw(self.model, encoded.ids, free, request, computing), encoded.timeline)
 
-    def infill(
-        self,
-        music: Score | str | Path,
-        *,
-        bars: str | None = None,
-        seconds: str | None = None,
-        pitch: str | None = None,
-        track: str | None = None,
-        hand: str | None = None,
-        region: Sequence[str] = (),
-        inverted: bool = False,
-        upbeat: Fraction | None = None,
-        candidates: int = 1,
-        seed: int = 0,
-        steps: int | None = None,
-        sampler: str | None = None,
-        options: Mapping[str, Any] | None = None,
-        on_step: OnStep | None = None,
-    ) -> list[Take]:
-        """A piece with some of its notes drawn anew, as `diffmidi infill` does it; all else stays, event by event.
+    def takes(self, asked: Asked, request: Request, on_step: OnStep | None = None) -> list[Take]:
+        """The answers to what is asked of a file of the user's; see `diffmidi_core.steer.asked`."""
+        from diffmidi_core.steer.infill import takes
 
-        Args:
-            music: a MIDI file, or a score, of which only what a score holds can be kept.
-            bars, seconds, pitch, track, hand: text such as "5-8" and "C4-C6"; they hold together, as one region.
-            region: more regions, such as "bars 5-8, pitch C4-C6".
-            inverted: draw everything but that.
-            upbeat: how long the upbeat is that the piece begins with, in whole notes; None: its metres tell.
-            candidates: how many takes: `take.save("new.mid")` writes one, `take.score` is it.
-            seed, steps, sampler, options, on_step: as in `sample`.
-
-        Raises UsageError for what the piece does not have, DiffmidiError where the file cannot be read, or the model
-        cannot hold it.
-        """
-        from diffmidi_core.steer.asked import Asked
-        from diffmidi_core.steer.regions import regions
-
-        conditions = {"bars": bars, "seconds": seconds, "pitch": pitch, "track": track, "hand": hand}
-        wanted = regions(region, inverted=inverted, **conditions)
-        asked = Asked.region(self._file(music), wanted, upbeat)
-        request = self.request(candidates, seed=seed, steps=steps, sampler=sampler, options=options)
-        return self._takes(asked, request, on_step)
-
-    def continue_(
-        self,
-        music: Score | str | Path,
-        bars: int = 8,
-        *,
-        upbeat: Fraction | None = None,
-        candidates: int = 1,
-        seed: int = 0,
-        steps: int | None = None,
-        sampler: str | None = None,
-        options: Mapping[str, Any] | None = None,
-        on_step: OnStep | None = None,
-    ) -> list[Take]:
-        """A piece with so many bars more, in its last metre and tempo, as `diffmidi continue` does it; see `infill`."""
-        from diffmidi_core.steer.asked import Asked
-
-        asked = Asked.behind(self._file(music), bars, upbeat)
-        request = self.request(candidates, seed=seed, steps=steps, sampler=sampler, options=options)
-        return self._takes(asked, request, on_step)
+        return list(takes(self.model, asked, request, Computing(self._autocast, on_step=on_step)))
 
     def score(
         self,
@@ -288,18 +231,6 @@ class Pipeline:
 
         which = self.model.step if is_run(self.model.path) else None
         return publish(self.model.path, name, which=which, private=private, license=license)
-
-    def _file(self, music: Score | str | Path) -> UserFile:
-        from diffmidi_core.steer.user_file import UserFile
-
-        if isinstance(music, Score):
-            return UserFile(music.dumps_midi(), "the score")
-        return UserFile.read(Path(music).expanduser())
-
-    def _takes(self, asked: Asked, request: Request, on_step: OnStep | None) -> list[Take]:
-        from diffmidi_core.steer.infill import takes
-
-        return list(takes(self.model, asked, request, Computing(self._autocast, on_step=on_step)))
 
     @cached_property
     def _precision(self) -> str:

@@ -8,11 +8,11 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from diffmidi_core.config import filled
+from diffmidi_core.data.known_labels import KnownLabel, wanted
 from diffmidi_core.errors import UsageError
 from diffmidi_core.fitting import check_sampler, steps_of
 from diffmidi_core.layers import assignments_of
 from diffmidi_core.registry import find
-from diffmidi_core.saved.known_labels import KnownLabel, wanted
 from diffmidi_core.sections import LARGEST_SEED, Part, SampleConfig
 from diffmidi_core.wording import describe_all
 

@@ -189,7 +189,7 @@ class TrainConfig(Section):
         BATCH,
         shown=False,
         ge=1,
-        description=f"windows per forward pass and per process; by default {BATCH}, or {BATCH // 2} where windows are long",
+        description=f"windows per forward pass and process; by default {BATCH}, or {BATCH // 2} where they are long",
     )
     accumulate: int = flagged(
         "--accumulate", 1, ge=1, description="forward passes per optimiser step; their gradients are averaged"
@@ -284,8 +284,8 @@ class EvaluateConfig(Section):
     exact_windows: int = Field(16, ge=1, description="windows that --exact measures")
     order: Literal["time", "types"] = Field(
         "time",
-        description="how --exact reveals tokens: 'time', as they stand in the text; 'types', that and by their types, in an "
-        "order chosen on training music",
+        description="how --exact reveals tokens: 'time', as they stand in the text; 'types', that and by their types, "
+        "in an order chosen on training music",
     )
 
 

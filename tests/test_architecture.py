@@ -85,6 +85,7 @@ ROOMS = (
     "machine",
     "saved",
     "draw",
+    "steer",
     "judge",
     "train",
     "publish",

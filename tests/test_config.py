@@ -133,8 +133,8 @@ def test_another_sampler_over_a_saved_config_brings_its_own_steps(quick):
 def test_steps_that_a_sampler_brings_are_no_change_of_the_settings():
     flags = {"process": "autoregressive"}
     assert "sample.steps" not in changed_options(resolve(flags=flags).model_dump(mode="json"))
-    chosen = resolve(flags=flags | {"sample.steps": 500}).model_dump(mode="json")
-    assert changed_options(chosen)["sample.steps"] == 500
+    chosen = resolve(flags=flags | {"sample.steps": 2000}).model_dump(mode="json")
+    assert changed_options(chosen)["sample.steps"] == 2000
 
 
 def test_data_chooses_the_folder_source_and_its_absence_the_chorales():

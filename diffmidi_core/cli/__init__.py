@@ -23,6 +23,7 @@ COMMANDS = {
     "sample": "Draw new music.",
     "labels": "List what a model can be asked for.",
     "infill": "Draw part of a MIDI file anew.",
+    "vary": "Draw some of what the notes of a MIDI file are anew.",
     "continue": "Write more bars behind a MIDI file.",
     "evaluate": "Measure the model and its music.",
     "render": "Make samples audible and visible.",

@@ -21,7 +21,18 @@ if TYPE_CHECKING:
 @LICENSE
 @click.option("--name", help="What its card tells others to load it by: user/name, or an installed model's name.")
 @click.option("--half", is_flag=True, help="Store weights in 16 bits: half as large, and hardly different.")
-def command(run: Path, to: Path | None, checkpoint: Which, license: str | None, name: str | None, half: bool) -> None:
+@click.option(
+    "--steps", type=click.IntRange(1), help="Steps it draws with unless asked otherwise (default: the run's)."
+)
+def command(
+    run: Path,
+    to: Path | None,
+    checkpoint: Which,
+    license: str | None,
+    name: str | None,
+    half: bool,
+    steps: int | None,
+) -> None:
     """Write the run's model as a folder that others can open: weights, tokenizer and a model card.
 
     In Python, `diffmidi.Pipeline.from_pretrained(FOLDER)` opens it.
@@ -32,5 +43,6 @@ def command(run: Path, to: Path | None, checkpoint: Which, license: str | None, 
 
     from diffmidi_core.publish.export import export
 
-    written = export(folder, to or run / "export", which=checkpoint, license=license, name=name, half=half, tell=warned)
+    to = to or run / "export"
+    written = export(folder, to, which=checkpoint, license=license, name=name, half=half, steps=steps, tell=warned)
     click.echo(f"Wrote {written}: README.md is its card, to be read before it is shared.")

@@ -13,7 +13,7 @@ from diffmidi_core.numbers import counted
 from diffmidi_core.wording import cut, printable
 
 if TYPE_CHECKING:
-    from diffmidi_core.saved.known_labels import KnownLabel
+    from diffmidi_core.data.known_labels import KnownLabel
     from diffmidi_core.saved.manifest import Which
 
 

@@ -50,6 +50,38 @@ def steering(function: F) -> F:
     return function
 
 
+def in_regions(function: F) -> F:
+    """The flags that say where."""
+    options = (
+        click.option("--bars", metavar="5-8", help="Draw these bars anew. They count from 1; an upbeat is bar 0."),
+        click.option("--seconds", metavar="3.5-7", help="Draw what begins in this time."),
+        click.option("--pitch", metavar="C4-C6", help="Draw notes of these pitches (C4 is 60)."),
+        click.option("--track", metavar="2", help="Draw this track, by its number or name; --dry-run lists them."),
+        click.option("--hand", metavar="right|left", help="Draw this staff of a piano."),
+        click.option(
+            "--region", multiple=True, metavar="TEXT", help="One region more: 'bars 5-8, pitch C4-C6'. Repeatable."
+        ),
+        click.option("--except", "inverted", is_flag=True, help="Draw everything but that."),
+        click.option(
+            "--lock",
+            multiple=True,
+            metavar="rhythm|pitches|velocity|range",
+            help="Keep that of the notes there, and as many of them; range: new pitches stay in theirs. Repeatable.",
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def region_of(given: dict[str, Any]) -> tuple[tuple[str, ...], bool, tuple[str, ...], dict[str, str | None]]:
+    """Of the flags of `in_regions`, which are removed: texts of regions, whether all but they is meant, locks, and the
+    conditions of one region more.
+    """
+    conditions = {name: given.pop(name) for name in ("bars", "seconds", "pitch", "track", "hand")}
+    return given.pop("region"), given.pop("inverted"), given.pop("lock"), conditions
+
+
 def steered(
     command: str, file: Path, ask: Callable[[UserFile, Fraction | None], Asked], given: Mapping[str, Any]
 ) -> None:

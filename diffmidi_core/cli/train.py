@@ -48,7 +48,7 @@ def command(
 
     from diffmidi_core.machine.stop import interruptible
     from diffmidi_core.show.render import render_first
-    from diffmidi_core.train.loop import train
+    from diffmidi_core.train.whole import train
 
     go_on = f"Stopped. What was done is kept. Go on with: diffmidi train {session.folder.path} --resume"
     with interruptible(lambda: go_on):

@@ -6,7 +6,7 @@ all of them at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +60,8 @@ def of_scores(scores: Sequence[Score], names: Iterable[str] = tuple(MEASURES)) -
     lasting = np.maximum(duration, 1)
 
     def total(values: NDArray[np.number]) -> Values:
-        return np.bincount(row, values, minlength=len(scores))
+        summed: Values = np.bincount(row, values, minlength=len(scores)).astype(np.float64)
+        return summed
 
     def mean(values: NDArray[np.number]) -> Values:
         return _by(total(values), counts)
@@ -70,7 +71,7 @@ def of_scores(scores: Sequence[Score], names: Iterable[str] = tuple(MEASURES)) -
     if len(onset):
         begin = (counts.cumsum() - counts)[some]
         first[some], last[some] = onset[begin], np.maximum.reduceat(onset + lasting, begin)
-    found = {
+    found: dict[str, Callable[[], Values]] = {
         "density": lambda: _by(counts * quarter, np.maximum(last - first, quarter * some)),
         "register": lambda: mean(pitch),
         "polyphony": lambda: _by(total(lasting), _sounding(row, onset, onset + lasting, len(scores))),
@@ -83,7 +84,8 @@ def of_scores(scores: Sequence[Score], names: Iterable[str] = tuple(MEASURES)) -
 
 def _by(above: Values, below: NDArray[np.number]) -> Values:
     """The ratio, NaN where nothing is below."""
-    return np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
+    ratio: Values = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
+    return ratio
 
 
 def _keys(row: NDArray[np.int64], pitch: NDArray[np.int64], weight: NDArray[np.int64], rows: int) -> Values:
@@ -100,7 +102,7 @@ def _sounding(row: NDArray[np.int64], onset: NDArray[np.int64], end: NDArray[np.
     begun = onset + row * far
     until = np.maximum.accumulate(end + row * far)
     before = np.concatenate([begun[:1], until[:-1]])
-    return np.bincount(row, until - np.maximum(begun, before), minlength=rows)
+    return np.bincount(row, until - np.maximum(begun, before), minlength=rows).astype(np.float64)
 
 
 def _tempo(score: Score, end: float) -> float:

@@ -15,12 +15,12 @@ from torch import Tensor
 from diffmidi_core.contracts.batch import Batch
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.data.dataset import TokenDataset, Window
+from diffmidi_core.data.known_labels import UNSAID, KnownLabel
 from diffmidi_core.data.labels import COMMONEST, Label
 from diffmidi_core.data.measures import MEASURES, measurable, measured, of_scores
 from diffmidi_core.errors import UsageError
 from diffmidi_core.music.key import KEYS
 from diffmidi_core.music.notes import Score
-from diffmidi_core.saved.known_labels import UNSAID, KnownLabel
 from diffmidi_core.wording import listed, printable
 
 WINDOW = "window"

@@ -84,7 +84,7 @@ class Guided:
     def __call__(self, *seen: Any, **more: Any) -> Tensor:
         """What the process's own denoiser is given and answers; `places` is the last that has no name."""
         *first, places = seen
-        said = self._with(*first, places, **more)
+        said: Tensor = self._with(*first, places, **more)
         if not places.condition:
             return said
         return guided(said, self._without(*first, _unsaid(places), **more), self.weight)

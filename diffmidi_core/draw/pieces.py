@@ -12,6 +12,7 @@ import torch
 from diffmidi_core.contracts.canvas import Canvas
 from diffmidi_core.contracts.draws import RowDraws
 from diffmidi_core.contracts.sampler import Sampler
+from diffmidi_core.data.known_labels import asked_of
 from diffmidi_core.diffusion.labels import Guided
 from diffmidi_core.draw.bar_goals import UNKNOWN, bar_goals
 from diffmidi_core.draw.bars import Fill, grow_bars
@@ -26,7 +27,6 @@ from diffmidi_core.machine.ranks import gathered
 from diffmidi_core.machine.seeds import generator_for
 from diffmidi_core.registry import find
 from diffmidi_core.request import Request
-from diffmidi_core.saved.known_labels import asked_of
 
 OnStep = Callable[[int, int | None], object]
 """Told (done, total) after each reverse step of a window; total is None where no one knows how many it takes."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from diffmidi_core.contracts.tokenizer import Ids
+from diffmidi_core.data.known_labels import asked_of
 from diffmidi_core.data.told import obtained
 from diffmidi_core.draw.long import Drawn
 from diffmidi_core.draw.model import Model
@@ -17,7 +18,6 @@ from diffmidi_core.music.reading import write_midi
 from diffmidi_core.numbers import counted
 from diffmidi_core.request import Request
 from diffmidi_core.saved.draw import DrawFolder, ModelReference, Outcome, PieceRecord
-from diffmidi_core.saved.known_labels import asked_of
 from diffmidi_core.saved.lock import hold
 
 MIDI = ".mid"

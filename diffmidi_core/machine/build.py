@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     # It brings torch, which reading music does not need.
     from diffmidi_core.config import RunConfig
     from diffmidi_core.contracts.process import Process
-    from diffmidi_core.saved.known_labels import KnownLabel
+    from diffmidi_core.data.known_labels import KnownLabel
     from diffmidi_core.saved.manifest import Manifest
 
     Parts = RunConfig | Manifest

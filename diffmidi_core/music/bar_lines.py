@@ -45,10 +45,11 @@ def bar_lines(score: Score, beats: float) -> BarLines:
     counts = [ceil((end - start) / length - _SLACK) for start, end, length in spans]
     number = 0 if len(spans) > 1 and counts[0] == 1 and spans[0][1] - spans[0][0] < spans[1][2] - _SLACK else 1
     thin = max(1, sum(counts) // MOST)
-    lines, numbers = [np.zeros(0)], [np.zeros(0, dtype=np.int64)]
+    lines: list[Floats] = [np.zeros(0)]
+    numbers = [np.zeros(0, dtype=np.int64)]
     for (start, _, length), count in zip(spans, counts, strict=True):
         every = np.arange(0, count, thin)
-        lines.append(start + every * length)
+        lines.append(start + every.astype(np.float64) * length)
         numbers.append(number + every)
         number += count
     return BarLines(np.concatenate(lines), np.concatenate(numbers))

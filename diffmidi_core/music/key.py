@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,7 +44,7 @@ def key_of(pitch: NDArray[np.int64], weight: NDArray[np.int64]) -> str | None:
     return None if number < 0 else KEYS[number]
 
 
-def keys_of(sounding: NDArray[np.float64]) -> NDArray[np.int64]:
+def keys_of(sounding: NDArray[np.number[Any]]) -> NDArray[np.int64]:
     """[B] the same as numbers into KEYS, from how long each pitch class sounds [B, 12]; -1 where there is none."""
     # Neither the mean nor the length of what sounds changes which correlation is highest.
     nearest = np.argmax(sounding @ _PROFILES.T, axis=-1)

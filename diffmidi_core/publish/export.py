@@ -46,6 +46,7 @@ def export(
     license: str | None = None,
     name: str | None = None,
     half: bool = False,
+    steps: int | None = None,
     tell: Tell = warnings.warn,
 ) -> Path:
     """Write the averaged weights of a checkpoint and all that is needed to draw from them into a new folder.
@@ -58,6 +59,7 @@ def export(
         name: what the card tells others to load it by; by default its place is left open.
         half: store the weights in 16 bits (fp16): half as large, and no longer those of the checkpoint to the bit. They
             are computed with as any others.
+        steps: how many it draws with unless it is asked otherwise; by default as the run does.
         tell: told where another checkpoint than the best is taken.
 
     Raises DiffmidiError where `to` holds something already, since nothing is ever overwritten, and where a part is
@@ -69,7 +71,8 @@ def export(
     _check_portable(model.parts)
     process = model.process
     with whole_folder(to) as temporary:
-        about = write_model(temporary, process, model.manifest, half=half)
+        settings = model.manifest.sample.model_copy(update={} if steps is None else {"steps": steps})
+        about = write_model(temporary, process, model.manifest.model_copy(update={"sample": settings}), half=half)
         # The card and its sample are no part of the model: whoever publishes it may edit them.
         draw = _draw_of(run, model)
         write_card(

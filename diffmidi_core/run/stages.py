@@ -91,7 +91,7 @@ def run(session: Session, *, resume: bool = False) -> DrawFolder | None:
     from diffmidi_core.show.render import render, render_first
     from diffmidi_core.show.report import report
     from diffmidi_core.train.beginning import remember_origin
-    from diffmidi_core.train.loop import train
+    from diffmidi_core.train.whole import train
 
     if session.begin_from is not None:
         remember_origin(session)

@@ -17,13 +17,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from diffmidi_core import __version__
 from diffmidi_core.checksums import sealed, verify
 from diffmidi_core.config import RunConfig
+from diffmidi_core.data.known_labels import KnownLabel
 from diffmidi_core.errors import DiffmidiError, UnreadableError, UsageError
 from diffmidi_core.files import MOST_JSON, read_json, write_json
 from diffmidi_core.installing import pip_install
 from diffmidi_core.registry import find
-from diffmidi_core.saved.known_labels import KnownLabel
 from diffmidi_core.saved.lengths import DataLengths
 from diffmidi_core.saved.tensor_file import check_size
+from diffmidi_core.saved.training import Training
 from diffmidi_core.saved.typical import Typical
 from diffmidi_core.sections import BARS, Part, SampleConfig
 from diffmidi_core.wording import first_mistake, printable
@@ -71,58 +72,7 @@ def _inside(files: dict[str, str]) -> dict[str, str]:
     return files
 
 
-class _Stored(BaseModel):
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
-
-
-class Began(_Stored):
-    """What a run began from, where it did not begin from nothing.
-
-    Attributes:
-        run: the other run's folder.
-        step: of its checkpoint.
-        iterations: that its weights had been trained for by then, in that run and those before it.
-        weights: their fingerprint.
-    """
-
-    run: str
-    step: int = Field(ge=0)
-    iterations: int = Field(ge=0)
-    weights: str
-
-
-class StoredBest(_Stored):
-    """The best validation pass so far (train/overfitting.py)."""
-
-    step: int = Field(ge=1)
-    bound_bpw: float
-    looks_since: int = Field(ge=0)
-    error: float | None = Field(None, ge=0)
-
-
-class Training(_Stored):
-    """What training alone goes on from, beside the tensors.
-
-    Attributes:
-        data_fingerprint: of the token dataset.
-        regular: saved at its time, not because it was the best or because training was stopped.
-        best: None before the first validation pass.
-        transpose: by how many semitones training windows are transposed at most, once that was decided.
-        scaler: state of the gradient scaler of fp16.
-        stateless: parameters that the optimiser has no state of, since they never had a gradient.
-        began: None for a run that began from nothing.
-    """
-
-    data_fingerprint: str
-    regular: bool
-    best: StoredBest | None
-    transpose: int
-    scaler: dict[str, int | float] | None = None
-    stateless: tuple[str, ...] = ()
-    began: Began | None = None
-
-
-class Manifest(_Stored):
+class Manifest(BaseModel):
     """All that is needed to open a model and to draw from it.
 
     Attributes:
@@ -136,6 +86,8 @@ class Manifest(_Stored):
         files: SHA-256 of every other file that the model opens from, by its path in the folder.
         training: what only a checkpoint has.
     """
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     library_name: Literal["diffmidi"] = "diffmidi"
     library_version: str = __version__

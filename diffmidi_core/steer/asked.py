@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 from diffmidi_core.errors import UsageError
 from diffmidi_core.numbers import counted
 from diffmidi_core.steer.bar_lines import BarLines
-from diffmidi_core.steer.regions import HIGHEST, Regions
+from diffmidi_core.steer.regions import HIGHEST, Region, Regions
+from diffmidi_core.steer.rework import LOCKS, RANGE, Masking
 from diffmidi_core.steer.selection import Box, Selection, select
 from diffmidi_core.steer.user_file import UserFile
 
@@ -29,18 +31,47 @@ class Asked:
         bars: its bars, and those that come behind it.
         selection: where new notes may begin; the notes there are taken out.
         told: the same in words.
+        masking: what of the notes there is drawn; by default they are taken out whole.
     """
 
     file: UserFile
     bars: BarLines
     selection: Selection
     told: str
+    masking: Masking = field(default_factory=Masking)
 
     @classmethod
-    def region(cls, file: UserFile, regions: Regions, upbeat: Fraction | None = None) -> Asked:
-        """Regions of a file. Raises UsageError where it does not have them."""
+    def region(
+        cls,
+        file: UserFile,
+        regions: Regions | None,
+        upbeat: Fraction | None = None,
+        *,
+        locks: Sequence[str] = (),
+        strength: float = 1.0,
+    ) -> Asked:
+        """Regions of a file, or with None all of it.
+
+        Args:
+            locks: what stays of the notes there: "rhythm", "pitches", "velocity", and "range".
+            strength: with which probability the rest of them is masked.
+
+        Raises UsageError where the file does not have such regions, where nothing would be kept, or all of it.
+        """
         bars = BarLines.of(file.score, int(file.notes.end.max()), upbeat)
-        return cls(file, bars, select(regions, file, bars), str(regions))
+        masking = Masking(frozenset(locks), strength)
+        if strange := sorted(masking.locks - {*LOCKS, RANGE}):
+            raise UsageError(f"--lock {strange[0]}: what can be locked is {', '.join([*LOCKS, RANGE])}.")
+        if masking.locks >= {*LOCKS}:
+            raise UsageError("--lock keeps rhythm, pitches and velocity, so nothing is left to be drawn: lock less.")
+        if not 0 < strength <= 1:
+            raise UsageError(f"--strength {strength:g}: it is a share, more than 0 and at most 1.")
+        whole = regions is None or masking.reworks
+        told = str(regions) if regions is not None else "all of it"
+        selection = select(regions or Regions((Region(),)), file, bars, whole=whole)
+        kept = f", keeping {' and '.join(sorted(masking.locks))}" if masking.locks else ""
+        share = f", {100 * strength:g} % of it" if strength < 1 else ""
+        return cls(file, bars, selection, f"{told}{kept}{share}", masking)
 
     @classmethod
     def behind(cls, file: UserFile, count: int, upbeat: Fraction | None = None) -> Asked:
@@ -78,7 +109,7 @@ class Asked:
         lines = [f"{self.file.name}: {first}bars up to {self.bars.last}, {counted(len(self.removed), 'note')}"]
         lines += [f"  track {part}: {counted(part.notes, 'note')}" for part in self.file.parts]
         lines += [
-            f"Drawn: {self.told}; that is in bars {ranges(self.touched)}, where {counted(gone, 'note')} stand now",
+            f"Drawn: {self.told}; that is in bars {ranges(self.touched)}, which have {counted(gone, 'such note')} now",
             f"Kept: {counted(kept, 'note')}, and everything in the file that is no note",
         ]
         return "\n".join(lines)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diffmidi_core.contracts.process import Order
 from diffmidi_core.contracts.tokenizer import FIRST_BAR, INNER_BAR, LAST_BAR, BarShape, CellNotes, Ids, Tokenizer
@@ -16,8 +17,12 @@ from diffmidi_core.music.clock import MINUTE
 from diffmidi_core.music.notes import Column
 from diffmidi_core.steer.bar_lines import BarLines, clock_of
 from diffmidi_core.steer.patching import NewNotes
-from diffmidi_core.steer.selection import Selection
+from diffmidi_core.steer.rework import RANGE, Masking, Reworked
+from diffmidi_core.steer.selection import PITCHES, Selection
 from diffmidi_core.steer.user_file import UserFile
+
+ALL_NEW = Masking()
+"""Notes are taken out, and as many are put in as the model says."""
 
 
 class Free(NamedTuple):
@@ -37,12 +42,14 @@ class Laid:
         free: the cells of `hole.free`.
         bars: the bars of the file.
         ticks: in a quarter note.
+        reworked: the cells of `hole.free` where notes stay as many as they are; there are none of `free` then.
     """
 
     hole: Hole
     free: Sequence[Free]
     bars: BarLines
     ticks: int
+    reworked: Sequence[Reworked] = ()
 
     def notes(self, texts: Sequence[Ids], tokenizer: Tokenizer) -> NewNotes:
         """The notes of drawn cells, in ticks of the file. Those past the end of their bar are left out."""
@@ -72,6 +79,7 @@ def lay_out(
     length: int,
     window: int,
     order: Order,
+    masking: Masking = ALL_NEW,
 ) -> Laid:
     """The bars of a file that are drawn anew, and those on both sides that the model sees beside them, as cells.
 
@@ -93,9 +101,9 @@ def lay_out(
         if any(selection.cell(part, int(bars.at[bar]), int(bars.at[bar + 1]))[0].any() for part in played)
     ]  # fmt: skip
     shown = range(max(0, touched[0] - window), min(len(bars), touched[-1] + window + 1))
-    writer = _Writer(file, bars, selection, tokenizer, tracks)
+    writer = _Writer(file, bars, selection, tokenizer, tracks, masking)
     rows: list[list[Cell]] = []
-    free: list[Free] = []
+    free: list[Free | Reworked] = []
     for bar in shown:
         try:
             cells, own = writer.bar(bar)
@@ -109,7 +117,13 @@ def lay_out(
         rows.append(cells)
         free += own
     sets = np.array(writer.sets, dtype=bool).reshape(-1, len(tokenizer.vocab))
-    return Laid(Hole(tokenizer, rows, length, window, order, sets), free, bars, file.ticks)
+    hole = Hole(tokenizer, rows, length, window, order, sets)
+    if masking.reworks and not free:
+        raise DiffmidiError(
+            "nothing of the notes there is left to be drawn: name a region with notes, lock less, or raise --strength."
+        )
+    new = [each for each in free if isinstance(each, Free)]
+    return Laid(hole, new, bars, file.ticks, [each for each in free if isinstance(each, Reworked)])
 
 
 class _Writer:
@@ -122,24 +136,52 @@ class _Writer:
         selection: Selection,
         tokenizer: Tokenizer,
         tracks: Sequence[tuple[int, str]],
+        masking: Masking,
     ) -> None:
+        self.masking = masking
         self.file, self.bars, self.selection = file, bars, selection
         self.tokenizer, self.tracks = tokenizer, tracks
-        self.sets: list[Column] = []
+        self.sets: list[NDArray[np.bool_]] = []
         self._known: dict[bytes, int] = {}
         self._gone = selection.notes(file)
         self._clock = clock_of(file.score)
         self._pitches: Column | None = None
 
-    def bar(self, bar: int) -> tuple[list[Cell], list[Free]]:
+    def bar(self, bar: int) -> tuple[list[Cell], Sequence[Free | Reworked]]:
         """The cells of a bar, and which of them are drawn."""
+        return (self._reworked if self.masking.reworks else self._new)(bar)
+
+    def _reworked(self, bar: int) -> tuple[list[Cell], list[Reworked]]:
+        """Cells with all their notes, of which some tokens are masked."""
+        shape = self._shape(bar)
+        begin, end = int(self.bars.at[bar]), int(self.bars.at[bar + 1])
+        cells: list[Cell] = []
+        found: list[Reworked] = []
+        for part, track in self.tracks:
+            rows = self._rows(part, begin, end)
+            ids, told = self.tokenizer.cell(shape, track, self._told(rows, begin), first=not cells)
+            rows = rows[told]
+            inside = self._gone[rows]
+            masked = self.masking.masked(ids, inside, self.tokenizer, (bar, part))
+            free = bool((masked == self.tokenizer.mask_id).any())
+            pitches = self.selection.cell(part, begin, end)[0] & self._range(part)
+            cells.append(Cell(masked, free, self._set(pitches) if free and not pitches.all() else None))
+            if free:
+                opening, _ = self.tokenizer.cell(shape, track, _none(), first=True)
+                found.append(Reworked(part, begin, rows, inside, ids, opening))
+        return cells, found
+
+    def _new(self, bar: int) -> tuple[list[Cell], list[Free]]:
+        """Cells that are drawn from their heads on, and beside them what is kept of them."""
         shape = self._shape(bar)
         begin, end = int(self.bars.at[bar]), int(self.bars.at[bar + 1])
         cells: list[Cell] = []
         free: list[Free] = []
         for part, track in self.tracks:
             pitches, whole = self.selection.cell(part, begin, end)
-            notes = self._notes(part, begin, end)
+            rows = self._rows(part, begin, end)
+            notes = self._told(rows[~self._gone[rows]], begin)
+            pitches = pitches & self._range(part)
             if not pitches.any() or (not whole and len(notes.onset)):
                 cells.append(Cell(self.tokenizer.cell(shape, track, notes, first=not cells)[0]))
             if pitches.any():
@@ -160,12 +202,22 @@ class _Writer:
             kind = FIRST_BAR
         return BarShape(length, MINUTE * length / max(lasting, 1.0), kind)
 
-    def _notes(self, part: int, begin: int, end: int) -> CellNotes:
-        """The kept notes of a cell."""
-        notes = self.file.notes
-        first, last = np.searchsorted(notes.onset, [begin, end])
+    def _range(self, part: int) -> NDArray[np.bool_]:
+        """[128] the pitches that new notes of a part may have by its lock."""
+        pitch = self.file.notes.pitch[self._gone & (self.file.notes.part == part)]
+        if RANGE not in self.masking.locks or not len(pitch):
+            return np.ones(PITCHES, dtype=bool)
+        every = np.arange(PITCHES)
+        return np.asarray((every >= pitch.min()) & (every <= pitch.max()))
+
+    def _rows(self, part: int, begin: int, end: int) -> Column:
+        """The notes of a cell."""
+        first, last = np.searchsorted(self.file.notes.onset, [begin, end])
         rows = np.arange(first, last)
-        rows = rows[(notes.part[rows] == part) & ~self._gone[rows]]
+        return np.asarray(rows[self.file.notes.part[rows] == part])
+
+    def _told(self, rows: Column, begin: int) -> CellNotes:
+        notes = self.file.notes
         return CellNotes(
             (notes.onset[rows] - begin) / self.file.ticks,
             notes.duration[rows] / self.file.ticks,
@@ -173,7 +225,7 @@ class _Writer:
             notes.velocity[rows],
         )
 
-    def _set(self, pitches: Column) -> int:
+    def _set(self, pitches: NDArray[np.bool_]) -> int:
         """The number of the set of tokens of these pitches [128]. Raises DiffmidiError where there is none."""
         key = pitches.tobytes()
         if key not in self._known:
@@ -202,4 +254,5 @@ class _Writer:
 
 
 def _none() -> CellNotes:
-    return CellNotes(*(np.zeros(0) for _ in range(2)), *(np.zeros(0, dtype=np.int64) for _ in range(2)))
+    times, numbers = np.zeros(0), np.zeros(0, dtype=np.int64)
+    return CellNotes(times, times, numbers, numbers)

@@ -91,10 +91,10 @@ def edit_of(asked: Asked, command: str) -> Edit:
 def change_of(asked: Asked, take: Take) -> Change:
     """Before and after."""
     notes, new = asked.file.notes, take.patched.new
-    kept = ~asked.removed
+    gone = take.removed
     before = Notes(notes.onset, notes.duration, notes.pitch, notes.velocity)
     added = Notes(new.onset, new.duration, new.pitch, new.velocity)
-    return Change(before[kept], before[asked.removed], added, asked.file.ticks, asked.bars.at, asked.bars.first)
+    return Change(before[~gone], before[gone], added, asked.file.ticks, asked.bars.at, asked.bars.first)
 
 
 def _write(draw: DrawFolder, stem: str, take: Take, asked: Asked, *, alone: bool) -> list[Path]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diffmidi_core.contracts.tokenizer import Ids
+from diffmidi_core.diffusion.masked_diffusion import MaskedDiffusion
 from diffmidi_core.draw.bars import drawn_together
 from diffmidi_core.draw.model import Model
 from diffmidi_core.draw.pieces import Computing, Filling
+from diffmidi_core.errors import UsageError
 from diffmidi_core.files import whole_file
 from diffmidi_core.machine.build import blamed
 from diffmidi_core.machine.memory import Halves
@@ -21,6 +24,7 @@ from diffmidi_core.request import Request
 from diffmidi_core.steer.asked import Asked
 from diffmidi_core.steer.cells import Laid, lay_out
 from diffmidi_core.steer.patching import NewNotes, Patched, patched
+from diffmidi_core.steer.rework import notes_of
 
 
 @dataclass(frozen=True)
@@ -29,11 +33,13 @@ class Take:
 
     Attributes:
         patched: the user's file with it.
+        removed: [N] which notes of the file it takes out.
         ids: the tokens of the cells that were drawn.
         record: whole numbers that tell how it came about.
     """
 
     patched: Patched
+    removed: NDArray[np.bool_]
     ids: Ids
     record: Mapping[str, int]
 
@@ -53,20 +59,25 @@ def takes(model: Model, asked: Asked, request: Request, computing: Computing) ->
 
     Raises DiffmidiError where the model cannot hold the piece, BrokenPluginError where the sampler or the model fails.
     """
-    laid = lay_out(
-        asked.file,
-        asked.bars,
-        asked.selection,
-        model.tokenizer,
-        length=model.length,
-        window=model.bars,
-        order=model.process.order,
-    )
+    if asked.masking.strength < 1 and not isinstance(model.process, MaskedDiffusion):
+        raise UsageError("--strength masks some tokens and draws them back, which only masked models do: choose one.")
     filling, halves = Filling.of(model, request, computing), Halves("piece", computing.warn)
-    for begin in range(0, request.count, request.batch_size):
-        batch = range(begin, min(begin + request.batch_size, request.count))
+    # Where it is drawn by lot what is masked, each take has its own.
+    size = request.batch_size if asked.masking.strength == 1 else 1
+    for begin in range(0, request.count, size):
+        batch = range(begin, min(begin + size, request.count))
+        laid = lay_out(
+            asked.file,
+            asked.bars,
+            asked.selection,
+            model.tokenizer,
+            length=model.length,
+            window=model.bars,
+            order=model.process.order,
+            masking=replace(asked.masking, seed=(request.seed << 16) + begin),
+        )
 
-        def some(first: int, last: int, _: object, batch: range = batch) -> list[Take]:
+        def some(first: int, last: int, _: object, batch: range = batch, laid: Laid = laid) -> list[Take]:
             return _drawn(model, asked, laid, filling, batch[first:last], computing)
 
         yield from halves(len(batch), some)
@@ -75,7 +86,7 @@ def takes(model: Model, asked: Asked, request: Request, computing: Computing) ->
 def _drawn(
     model: Model, asked: Asked, laid: Laid, filling: Filling, numbers: range, computing: Computing
 ) -> list[Take]:
-    bars = len({free.bar for free in laid.free})
+    bars = len({bar for bar, _ in laid.hole.free})
 
     def tell(done: int) -> None:
         if computing.on_step is not None:
@@ -85,18 +96,32 @@ def _drawn(
         pieces = drawn_together([laid.hole.work() for _ in numbers], filling.by_portion(numbers), laid.hole, tell)
     found = []
     for piece in pieces:
-        new = laid.notes(piece.done, model.tokenizer)
-        held = asked.selection.holds(new.part, new.onset, new.pitch)
-        answer = patched(asked.file, asked.removed, new[held])
+        new, removed, outside = _answer(asked, laid, piece.done, model)
+        answer = patched(asked.file, removed, new)
         record = {
             **piece.record,
             "new_notes": len(answer.new),
-            "outside": int(np.count_nonzero(~held)),
+            "outside": outside,
             "left_out": answer.left_out,
             "shortened": answer.shortened,
         }
-        found.append(Take(answer, np.concatenate([*piece.done, np.zeros(0, np.int32)]), record))
+        found.append(Take(answer, removed, np.concatenate([*piece.done, np.zeros(0, np.int32)]), record))
     return found
+
+
+def _answer(asked: Asked, laid: Laid, texts: Sequence[Ids], model: Model) -> tuple[NewNotes, NDArray[np.bool_], int]:
+    """The new notes, [N] which notes of the file are taken out, and how many new ones were outside of the region."""
+    rows = None
+    if laid.reworked:
+        new, rows = notes_of(laid.reworked, texts, asked.file, model.tokenizer)
+    else:
+        new = laid.notes(texts, model.tokenizer)
+    held = asked.selection.holds(new.part, new.onset, new.pitch)
+    removed = asked.removed
+    if rows is not None:
+        removed = np.zeros_like(asked.removed)
+        removed[rows[held]] = True
+    return new[held], removed, int(np.count_nonzero(~held))
 
 
 def only_new(asked: Asked, new: NewNotes) -> bytes:

@@ -68,11 +68,15 @@ class Selection:
         cuts = {begin, *(tick for box in self.boxes for tick in (box.begin, box.end) if begin < tick < end)}
         at, pitch = np.repeat(sorted(cuts), PITCHES), np.tile(np.arange(PITCHES), len(cuts))
         free = self.holds(np.full(len(at), part), at, pitch).reshape(-1, PITCHES)
-        return free.any(0), bool(free.all())
+        some: NDArray[np.bool_] = np.asarray(free.any(0))
+        return some, bool(free.all())
 
 
-def select(regions: Regions, file: UserFile, bars: BarLines) -> Selection:
-    """Regions on a file. Raises UsageError where they name what the piece does not have, or leave nothing to stand."""
+def select(regions: Regions, file: UserFile, bars: BarLines, *, whole: bool = False) -> Selection:
+    """Regions on a file, which may be all of it where `whole`.
+
+    Raises UsageError where they name what the piece does not have, or leave nothing to stand.
+    """
     drums = frozenset(place for place, part in enumerate(file.parts) if part.is_drum)
     boxes = tuple(_box(region, file, bars) for region in regions.any_of)
     found = Selection(boxes, regions.inverted, drums, int(bars.at[-1]))
@@ -84,7 +88,7 @@ def select(regions: Regions, file: UserFile, bars: BarLines) -> Selection:
     ]
     if not any(free.any() for free, _ in cells):
         raise UsageError(f"'{regions}' leaves nothing of {file.name} to be drawn anew.")
-    if not drums and all(whole for _, whole in cells):
+    if not whole and not drums and all(every for _, every in cells):
         raise UsageError(
             f"'{regions}' is all of {file.name}, so nothing would be kept: name fewer bars, or write new music with "
             "`diffmidi sample`."

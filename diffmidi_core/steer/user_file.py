@@ -171,13 +171,13 @@ class UserFile:
         found: list[list[Event]] = [[] for _ in self.tracks]
         events = self.scan.events
         rows = (events.track, ticks, events.delta, events.status, events.first, events.second)
-        for track, tick, place, *data in zip(*(row.tolist() for row in rows), strict=True):
-            found[track].append(Event(tick, place, bytes(data)))
+        for number, tick, place, *data in zip(*(row.tolist() for row in rows), strict=True):
+            found[number].append(Event(tick, place, bytes(data)))
         for number, (times, track) in enumerate(zip(others, self.scan.tracks, strict=True)):
             for tick, other in zip(times, track.others, strict=True):
-                if data := self._of_other(track, other.delta, other.event):
-                    found[number].append(Event(tick, other.delta, data))
-        return [sorted(track, key=lambda event: event.place) for track in found]
+                if event := self._of_other(track, other.delta, other.event):
+                    found[number].append(Event(tick, other.delta, event))
+        return [sorted(some, key=lambda event: event.place) for some in found]
 
     def _of_other(self, track: Track, place: int, event: bytes) -> bytes:
         if event or self.data[place + 1] < 0xF0:

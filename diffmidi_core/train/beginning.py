@@ -13,13 +13,14 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from diffmidi_core.data.dataset import TokenDataset
+from diffmidi_core.data.known_labels import KnownLabel
 from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.machine.ranks import done_by_main
 from diffmidi_core.machine.session import Session
 from diffmidi_core.saved import checkpoint
 from diffmidi_core.saved.folder import RunFolder
-from diffmidi_core.saved.known_labels import KnownLabel
-from diffmidi_core.saved.manifest import Began, Manifest, is_run, read_model
+from diffmidi_core.saved.manifest import Manifest, is_run, read_model
+from diffmidi_core.saved.training import Began
 from diffmidi_core.wording import first_mistake, printable
 
 

@@ -1,4 +1,4 @@
-"""train: the loop. Batch k is a function of (seed, k) alone, so a resumed run goes on as if it had never stopped."""
+"""Trainer: the loop. Batch k is a function of (seed, k) alone, so a resumed run goes on as if it had never stopped."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ import torch
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.data.augment import Augmentation, resolved
 from diffmidi_core.data.dataset import TokenDataset
-from diffmidi_core.data.report import check_files, figures
+from diffmidi_core.data.known_labels import KnownLabel
+from diffmidi_core.data.report import check_files
 from diffmidi_core.data.told import Told
 from diffmidi_core.draw.length import lengths_of, typical_of
 from diffmidi_core.errors import DiffmidiError
-from diffmidi_core.files import sweep
 from diffmidi_core.machine.build import build_process
-from diffmidi_core.machine.deterministic import deterministic
 from diffmidi_core.machine.memory import peak_memory_mb
 from diffmidi_core.machine.ranks import done_by_main, main_only
 from diffmidi_core.machine.seeds import seed_for
@@ -24,14 +23,12 @@ from diffmidi_core.machine.session import Session
 from diffmidi_core.machine.sharding import name_layers
 from diffmidi_core.machine.stop import Stop
 from diffmidi_core.saved import checkpoint
-from diffmidi_core.saved.folder import RunFolder
-from diffmidi_core.saved.known_labels import KnownLabel
-from diffmidi_core.saved.lock import hold
-from diffmidi_core.saved.manifest import ANOTHER, Began, Manifest, StoredBest, Training
+from diffmidi_core.saved.manifest import ANOTHER, Manifest
+from diffmidi_core.saved.training import Began, StoredBest, Training
 from diffmidi_core.sections import AugmentConfig
-from diffmidi_core.train import plan, segments
+from diffmidi_core.train import segments
 from diffmidi_core.train.agreement import Agreement
-from diffmidi_core.train.beginning import check_labels, check_prepared, open_origin, origin_of
+from diffmidi_core.train.beginning import check_labels, open_origin
 from diffmidi_core.train.clock import Clock
 from diffmidi_core.train.feed import Feed
 from diffmidi_core.train.listening import Aloud, Listening
@@ -41,9 +38,6 @@ from diffmidi_core.train.profile import profiled
 from diffmidi_core.train.step import Stepper
 from diffmidi_core.train.telling import bars_left_out, known_reason, not_finite, remarks_at_the_end, stopped
 from diffmidi_core.train.validation import WINDOWS, Bound, averaged, bounds
-
-OLD = 3600.0
-"""Seconds after which a half-written file of the run is a killed process's, and not one that is being written."""
 
 
 class Trainer:
@@ -289,53 +283,3 @@ class Trainer:
     def _log(self, values: dict[str, float]) -> None:
         self.session.folder.log(self.step, values)
         self.session.hooks.emit("scalars", step=self.step, values=values)
-
-
-def train(session: Session, *, resume: bool = False, aloud: Aloud | None = None) -> None:
-    """Train the run's process: from nothing, from another run's checkpoint, or on from its own newest one.
-
-    While it does, no other process can prepare or train this run (saved/lock.py). `aloud` renders what it draws.
-    """
-    with hold(session.folder.path, "train"), deterministic(session.config.train.deterministic):
-        _train(session, resume, aloud)
-
-
-def _train(session: Session, resume: bool, aloud: Aloud | None) -> None:
-    folder = session.folder
-    known = checkpoint.steps(folder.checkpoints)
-    if not resume and known:
-        raise DiffmidiError(
-            f"{folder.path} holds checkpoints already: go on from the newest with --resume, "
-            "or begin a new run in another folder."
-        )
-    segments.check_windows(session)
-    done_by_main(lambda: _sweep(folder))
-    asked = session.config
-    plan.settle(session, lambda: Trainer(session))
-    session.begin("train")
-    trainer = Trainer(session, aloud)
-    check_prepared(folder, trainer.dataset)
-    if resume and known:
-        trainer.resume()
-    elif (began := origin_of(folder)) is not None:
-        trainer.begin_from(began)
-    # What was logged after the checkpoint, or before there was any, will be logged again.
-    folder.truncate_log(trainer.step if trainer.step else -1)
-    folder.freeze(asked)
-    if trainer.goes_on:
-        if (remark := segments.remark(session.changed, session.config.train, trainer.step)) is not None:
-            session.hooks.warn(remark)
-        segments.begin(session, trainer.step)
-    folder.note(
-        parameters=sum(parameter.numel() for parameter in trainer.process.parameters()),
-        data=figures(trainer.dataset.report),
-        epochs=round(trainer.epochs, 2),
-        transpose=trainer.varied.transpose,
-    )
-    trainer.run()
-    session.end("train")
-
-
-def _sweep(folder: RunFolder) -> None:
-    sweep(folder.checkpoints)
-    sweep(folder.path, older=OLD)

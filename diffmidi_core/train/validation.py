@@ -9,11 +9,11 @@ import torch
 
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.data.dataset import TokenDataset, Window
+from diffmidi_core.data.known_labels import KnownLabel
 from diffmidi_core.judge.likelihood import bits_per_token, levels_for, window_bits
 from diffmidi_core.machine.build import build_process
 from diffmidi_core.machine.session import Session
 from diffmidi_core.machine.sharding import whole
-from diffmidi_core.saved.known_labels import KnownLabel
 from diffmidi_core.train.optimiser import Ema
 
 WINDOWS, LEVELS = 64, 2

@@ -29,6 +29,8 @@ HERE = Path(__file__).parent
 PACKAGE = HERE.parents[1] / "models" / "diffmidi-starter"
 MODEL = PACKAGE / "diffmidi_starter" / "model"
 INSIDE = MODEL.relative_to(PACKAGE).as_posix()
+STEPS = 192
+"""Evaluations of the network for eight bars: twelve for each part, the heads and the notes of each bar."""
 METRICS = (
     *("bound_bpw", "bits_per_note", "baselines", "grammar_faults", "originality"),
     *("note_density", "pitch_class_entropy", "scale_consistency", "groove_consistency", "polyphony_rate"),
@@ -69,7 +71,9 @@ def judged(run: Path, count: int) -> str:
     draw = DrawFolder(run / "draws" / name)
     rendered = ("--no-renderer", "all", "--renderer", "pianoroll", "--render", 1)
     if not draw.request_file.is_file():
-        diffmidi("sample", run, "--bars", 8, "--samples", count, "--seed", 1, "--name", name, *rendered)
+        diffmidi(
+            "sample", run, "--bars", 8, "--samples", count, "--seed", 1, "--steps", STEPS, "--name", name, *rendered
+        )
     elif not draw.is_complete:
         diffmidi("sample", run, "--resume", "--name", name, *rendered)
     if not draw.figures_file.is_file():
@@ -82,7 +86,7 @@ def export(run: Path) -> None:
     """Put the model into its package in place of the one that is there."""
     fresh = MODEL.with_name(".model")
     shutil.rmtree(fresh, ignore_errors=True)
-    diffmidi("export", run, "--to", fresh, "--license", "cc0-1.0", "--name", "starter", "--half")
+    diffmidi("export", run, "--to", fresh, "--license", "cc0-1.0", "--name", "starter", "--half", "--steps", STEPS)
     shutil.rmtree(MODEL, ignore_errors=True)
     fresh.rename(MODEL)
 
@@ -92,7 +96,11 @@ def figures(run: Path, name: str) -> dict[str, Any]:
     folder, step = RunFolder(run), read_model(run).step
     facts = folder.facts()
     drawn = Judged.of_draw(DrawFolder(run / "draws" / name))
-    known = {**Judged.of_checkpoint(folder.figures / f"step-{step:06d}.json").known, **(drawn.known if drawn else {})}
+    of_weights = folder.figures / f"step-{step:06d}.json"
+    known = {
+        **(Judged.of_checkpoint(of_weights).known if of_weights.exists() else {}),
+        **(drawn.known if drawn else {}),
+    }
     return {
         "step": step,
         "epochs": round(facts["epochs"] * step / facts["iterations"], 1),

@@ -184,7 +184,8 @@ def track_colours(number: int, velocity: NDArray[np.int64]) -> Floats:
     """[N, 3] the colour of each note of a track: its own hue, the paler the softer."""
     share = _PALEST + (1 - _PALEST) * np.clip(velocity, 0, 127)[:, None] / 127
     hue = np.array(colors.to_rgb(TRACK_COLOURS[number % len(TRACK_COLOURS)]))
-    return 1 - share * (1 - hue)
+    coloured: Floats = 1 - share * (1 - hue)
+    return coloured
 
 
 def _draw_notes(axes: Axes, notes: Notes, beat: int, *, label: str, **coloured: Any) -> None:

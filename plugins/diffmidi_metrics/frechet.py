@@ -68,4 +68,4 @@ def distance(x: Array, y: Array) -> float:
 def _table(rows: Sequence[Row]) -> Array:
     """[N, F] of the rows that hold something, in an order of their own."""
     found = np.array(sorted(list(row.values()) for row in rows if row), dtype=np.float64)
-    return found.reshape(len(found), -1)
+    return found if len(found) else found.reshape(0, 0)

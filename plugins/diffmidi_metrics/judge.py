@@ -25,7 +25,7 @@ from diffmidi.api.metric import (
     ratio_figure,
 )
 from diffmidi_metrics.declarations import JudgeOptions
-from diffmidi_metrics.distribution import OverlapArea, features
+from diffmidi_metrics.distribution import Indices, OverlapArea, features
 
 TOKEN, FEATURE = "token ", "feature "
 TOGETHER = "read bits, entropy and overlap together: music that repeats itself is cheap, and lacks the others"
@@ -69,7 +69,7 @@ class Judge(ModelMetric):
         return figures
 
     def _entropy(self, rows: Sequence[Row], reference: Sequence[Row]) -> Figure:
-        type_of = np.asarray(self.model.tokenizer.grammar.type_of)
+        type_of = self.model.tokenizer.grammar.type_of.astype(np.int64)
         counts, measured = _tokens(rows, len(type_of)), sum(map(bool, rows))
         figure = Figure(
             float(entropy(counts.sum(0), type_of)),
@@ -88,7 +88,7 @@ class Judge(ModelMetric):
         return replace(figure, reference=beside, reference_interval=_spread(theirs, type_of, beside)[1])
 
 
-def entropy(counts: Array, type_of: Array) -> Array:
+def entropy(counts: Array, type_of: Indices) -> Array:
     """[...] H(token | type) in bits of tokens that were counted [..., V], types [V]."""
     types = counts @ np.eye(int(type_of.max()) + 1)[type_of]
     total = np.maximum(counts.sum(-1), 1)
@@ -104,7 +104,7 @@ def _nats(counts: Array) -> Array:
     return found
 
 
-def _spread(counts: Array, type_of: Array, value: float) -> tuple[float | None, tuple[float, float] | None]:
+def _spread(counts: Array, type_of: Indices, value: float) -> tuple[float | None, tuple[float, float] | None]:
     """Error and interval of the entropy, from pieces drawn anew; none of a single one."""
     if len(counts) < 2:
         return None, None

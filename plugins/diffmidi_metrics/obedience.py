@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from diffmidi.api.metric import ABOVE, BELOW, Figure, Row, Sample, SampleMetric, Summary, ratio_figure
+from diffmidi.api.metric import ABOVE, BELOW, Array, Figure, Row, Sample, SampleMetric, Summary, ratio_figure
 
 OBEYED, ASKED, OBTAINED = "obeyed_", "asked_", "obtained_"
 
@@ -47,7 +47,7 @@ def _share(values: Sequence[float]) -> Figure | None:
     return ratio_figure([{ABOVE: value, BELOW: 1.0} for value in values], "% of pieces", "samples", scale=100)
 
 
-def _correlation(asked: np.ndarray, found: np.ndarray) -> Figure | None:
+def _correlation(asked: Array, found: Array) -> Figure | None:
     if np.ptp(asked) == 0 or np.ptp(found) == 0:
         return None
     value = float(np.corrcoef(asked, found)[0, 1])

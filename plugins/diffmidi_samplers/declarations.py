@@ -129,7 +129,7 @@ confidence = SamplerDeclaration(
     options=ConfidenceOptions,
     family="masked",
     steps=20,
-    steps_by_bars=64,
+    steps_by_bars=128,
 )
 
 remask = SamplerDeclaration(

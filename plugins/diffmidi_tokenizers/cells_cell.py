@@ -26,8 +26,10 @@ def cell_of(
     grid: Grid,
     written: Callable[[Notes], tuple[Ids, Ids, Ids]],
 ) -> tuple[Ids, Column]:
-    """The tokens of a cell, and which notes they are. Onsets go to the nearest step within the bar, whose metre is one of its length, or the next
-    longer. Pitches that have no token, and notes over the largest count, are left out.
+    """The tokens of a cell, and which notes they are.
+
+    Onsets go to the nearest step in the bar, whose metre is one of its length, or the next longer. Pitches that have
+    no token, and notes over the largest count, are left out.
 
     Raises DiffmidiError on a grid of milliseconds, which has no bars, and for a bar longer than any metre.
     """

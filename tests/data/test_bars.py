@@ -10,6 +10,7 @@ import pytest
 from diffmidi_core.data.cutting import width_of
 from diffmidi_core.data.dataset import TokenDataset
 from diffmidi_core.data.prepare import Choices, prepare
+from diffmidi_core.draw.length import lengths_of, typical_of
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.hooks import Hooks
 from diffmidi_core.music.notes import Notes, score_of
@@ -130,3 +131,10 @@ def test_rows_are_as_wide_as_the_longest_of_the_step(folder, tokenizer):
 )
 def test_widths_are_eight_groups_at_a_time(longest, group, length, width):
     assert width_of(longest, group=group, length=length) == width
+
+
+def test_a_model_knows_the_tracks_that_most_pieces_have_and_how_many_bars(folder, tokenizer):
+    dataset = TokenDataset(folder, tokenizer, length=1024)
+    assert typical_of(dataset, tokenizer).tracks == ("piano",)
+    bars = sorted(len(tokenizer.starts(dataset.piece(piece))) for piece in dataset.train_pieces)
+    assert set(lengths_of(dataset).bars) == set(bars)

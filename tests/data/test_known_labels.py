@@ -3,8 +3,8 @@
 import pytest
 
 from diffmidi.api import UsageError
+from diffmidi_core.data.known_labels import KnownLabel, asked_of, wanted
 from diffmidi_core.music.key import KEYS
-from diffmidi_core.saved.known_labels import KnownLabel, asked_of, wanted
 
 KEY = KnownLabel(name="key", values=(*KEYS, "none"), counts=(1,) * 24 + (0,))
 LEVELS = ("very low", "low", "medium", "high", "very high")

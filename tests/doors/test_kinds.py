@@ -15,7 +15,7 @@ from diffmidi import api
 from diffmidi_core.config import resolve
 from diffmidi_core.kinds import KINDS
 from diffmidi_core.registry import find
-from diffmidi_core.testing.component import checks_of, failures
+from diffmidi_core.testing.component import FURTHER, checks_of, failures
 
 KIND_NAMES = [kind.name for kind in KINDS.values() if kind.contract]
 WITHOUT_TORCH = ("tokenizer", "metric", "source", "renderer", "hook")
@@ -69,7 +69,8 @@ def test_a_door_has_the_contract_and_names_the_checks(kind):
     module, _, contract = KINDS[kind].contract.partition(":")
     assert module == "builtins" or contract in door(kind).__all__
     named = set(re.findall(r"\bcheck_\w+", door(kind).__doc__))
-    assert named == {name for name in vars(checks_of(kind)) if name.startswith("check_")}
+    modules = (checks_of(each) for each in (kind, *FURTHER.get(kind, ())))
+    assert named == {name for module in modules for name in vars(module) if name.startswith("check_")}
 
 
 def test_the_page_of_models_names_the_checks():

@@ -15,7 +15,7 @@ from diffmidi_core.cli import main
 from diffmidi_core.saved.draw import PieceRecord
 from diffmidi_core.saved.folder import RunFolder
 
-from .forked import MODEL, TRAIN, Starter
+from .forked import ALIGNED, MODEL, TRAIN, Starter
 
 SMALL = shlex.split(
     "--iterations 6 --batch-size 4 --length 96 --steps 3 --samples 2 --precision fp32 "
@@ -28,9 +28,10 @@ TRAINED = shlex.split(
     "-o train.evaluate_every=3 -o train.save_every=2 -o train.draw=0"
 )
 """What of it `train` takes: six iterations of the default process."""
-GAUSSIAN = ("--process", "gaussian", "-o", "process.steps=20", "--length", "32")
-ALIGNED = ("-o", "tokenizer.layout=aligned")
-TINY = [*SMALL, *GAUSSIAN, *ALIGNED]
+NORMAL = ("--process", "gaussian", "-o", "process.steps=20", "--length", "32")
+GAUSSIAN = (*NORMAL, *ALIGNED)
+UNPLANNED = [*SMALL, *NORMAL]
+TINY = [*SMALL, *GAUSSIAN]
 
 
 def drawn(run: Path | str, name: str | None = None) -> list[PieceRecord]:

@@ -23,6 +23,8 @@ MODEL = (
     "-o",
     "process.steps=20",
 )
+ALIGNED = ("-o", "tokenizer.layout=aligned")
+"""For `prepare`: tokens that the gaussian process can be trained on."""
 TRAIN = (
     *("-o", "train.warmup=0", "-o", "train.log_every=5", "-o", "train.evaluate_every=1000", "-o", "train.keep=2"),
     *("-o", "train.draw=0"),

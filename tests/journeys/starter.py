@@ -82,7 +82,7 @@ def serve():
 
     import diffmidi_core.draw.sample
     import diffmidi_core.run.stages
-    import diffmidi_core.train.loop  # noqa: F401
+    import diffmidi_core.train.whole  # noqa: F401
     from diffmidi_core.registry import find
 
     used = {"tokenizer": "mmm", "backbone": "bert", "schedule": "sqrt", "process": "gaussian", "sampler": "ddpm"}

@@ -108,10 +108,10 @@ def test_pieces_longer_than_any_other_are_compared_with_nothing(diffmidi, run):
 
 def test_a_run_judges_the_pieces_of_another_and_any_files(diffmidi, run, music):
     judge = ("--no-metric", "all", "--metric", "judge", "-o", "metric.judge.model=other")
-    small = ("--length", "32", "--precision", "fp32", "-o", "backbone.size=tiny", "-o", "train.save_every=2")
-    said = diffmidi(
-        "train", "--data", music, "--out", "other", "--process", "autoregressive", "--iterations", "2", *small
-    )
+    how = ("--process", "autoregressive", "--iterations", "2", "--batch-size", "4", "--length", "32", "--samples", "1")
+    small = ("--tokenizer", "mmm", "-o", "tokenizer.layout=aligned", "-o", "backbone.size=tiny", "--precision", "fp32")
+    without = ("--no-metric", "all", "--no-renderer", "all", *FEW)
+    said = diffmidi("run", "--data", music, "--out", "other", *how, *small, *without)
     assert said.code == 0, said.err
     for asked in (("mine", *FEW), ("--samples", music, "--against", "mine", "--out", "judged.json")):
         said = diffmidi("evaluate", *asked, *judge)

@@ -10,7 +10,7 @@ from diffmidi.api import UsageError
 from diffmidi_core.draw.length import bars, seconds
 from diffmidi_core.registry import find
 
-from .conftest import ALIGNED, GAUSSIAN, TRAINED, drawn
+from .conftest import ALIGNED, NORMAL, TRAINED, drawn
 
 MMM = find("tokenizer", "mmm").build({"layout": "aligned"})
 FEW = ("--steps", 3, "--samples", 2, "--render", "none")
@@ -21,7 +21,7 @@ def trained(request, music, tmp_path_factory):
     """A tiny run of windows of 24 notes."""
     from diffmidi_core.cli import main
 
-    words = [*TRAINED, *(GAUSSIAN if request.param == "gaussian" else ("--process", request.param)), "--length", "96"]
+    words = [*TRAINED, *(NORMAL if request.param == "gaussian" else ("--process", request.param)), "--length", "96"]
     run = tmp_path_factory.mktemp("run") / "mine"
     with pytest.MonkeyPatch.context() as patch:
         for stage in (["prepare", "--data", str(music), "--out", str(run), *ALIGNED], ["train", str(run), *words]):

@@ -27,7 +27,7 @@ def expect_complaint(said, text, code=1):
         (["run", "--tokenizer", "mnm"], "no tokenizer 'mnm' is installed. Did you mean 'mmm'? Installed: "),
         (["run", "--backbone", "brt"], "no backbone 'brt' is installed. Did you mean 'bert'?"),
         (["run", "-o", "backbone.sise=tiny"], "there is no option backbone.sise. Did you mean 'size'?"),
-        (["run", "-o", "backbone.size=huge"], "backbone.size: input should be 'tiny', 'small' or 'base'"),
+        (["run", "-o", "backbone.size=huge"], "backbone.size: input should be 'tiny', 'mini', 'small' or 'base'"),
         (["run", "-o", "train.lr=fast"], "train.lr: input should be a valid number"),
         (
             ["run", "--process", "gaussian", "-o", "process.steps=1"],
@@ -81,7 +81,8 @@ def test_a_run_that_is_not_there(diffmidi):
     expect_complaint(
         diffmidi("sample", "run/nowhere"), "there is no model in run/nowhere (no config.json): name a run or"
     )
-    expect_complaint(diffmidi("sample", "nowhere"), "there is no folder nowhere, and no model 'nowhere' is installed.")
+    complaint = "there is no folder nowhere, and no model 'nowhere' is installed."
+    expect_complaint(diffmidi("sample", "nowhere"), complaint, 2)
 
 
 def test_a_missing_checkpoint(diffmidi, music):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import TINY
+from .conftest import GAUSSIAN, NORMAL, SMALL
 
 
 @pytest.mark.parametrize("schedule", ["sqrt", "linear", "cosine"])
@@ -13,7 +13,8 @@ from .conftest import TINY
 @pytest.mark.parametrize("tokenizer", ["mmm", "remi"])
 def test_it_trains_samples_and_evaluates(diffmidi, music, tokenizer, backbone, schedule):
     parts = ("--tokenizer", tokenizer, "--backbone", backbone, "--schedule", schedule)
-    said = diffmidi("run", "--data", music, "--out", "mine", *TINY, *parts)
+    chosen = GAUSSIAN if tokenizer == "mmm" else NORMAL
+    said = diffmidi("run", "--data", music, "--out", "mine", *SMALL, *chosen, *parts)
     assert said.code == 0, said.err
     config = json.loads(Path("mine/config.json").read_text())
     assert [config[kind]["name"] for kind in ("tokenizer", "backbone", "schedule")] == [tokenizer, backbone, schedule]

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import miditok
 
-from .conftest import TINY, drawn
+from .conftest import NORMAL, SMALL, drawn
 
 
 def test_remi_runs_from_a_folder_to_sound_and_pictures(diffmidi, music):
-    said = diffmidi("run", "--data", music, "--out", "mine", *TINY, "--tokenizer", "remi", "--backbone", "bert")
+    said = diffmidi(
+        "run", "--data", music, "--out", "mine", *SMALL, *NORMAL, "--tokenizer", "remi", "--backbone", "bert"
+    )
     assert said.code == 0, said.err
     for suffix in ("mid", "wav", "roll.png", "wave.png"):
         assert Path(f"mine/draws/1/002.{suffix}").stat().st_size > 0
@@ -27,7 +29,7 @@ def test_a_run_goes_on_without_the_file_its_tokenizer_was_made_from(diffmidi, mu
     learned.train(vocab_size=len(learned) + 20, model="BPE", files_paths=sorted(music.glob("*.mid")))
     learned.save(Path("learned.json"))
     chosen = ("--tokenizer", "miditok", "-o", "tokenizer.pretrained=learned.json")
-    assert diffmidi("run", "--data", music, "--out", "mine", *TINY, *chosen).code == 0
+    assert diffmidi("run", "--data", music, "--out", "mine", *SMALL, *NORMAL, *chosen).code == 0
     Path("learned.json").unlink()
     said = diffmidi("sample", "mine", "--seed", "3")
     assert said.code == 0, said.err

@@ -10,7 +10,7 @@ import pytest
 from diffmidi import read_midi
 from diffmidi.api.tokenizer import notes_of
 
-from .conftest import GAUSSIAN, TINY, TRAINED
+from .conftest import ALIGNED, NORMAL, TINY, TRAINED
 
 SELDOM = ("-o", "train.evaluate_every=150", "-o", "train.save_every=150")
 """Of a longer training no more than is needed."""
@@ -77,8 +77,8 @@ def test_the_log_has_a_line_for_every_look(mine):
 def test_the_stages_one_by_one_make_the_same_run(diffmidi, music):
     diffmidi("run", "--data", music, "--out", "whole", *TINY)
     for stage in (
-        ("prepare", music, "--out", "parts"),
-        ("train", "parts", *TRAINED, *GAUSSIAN),
+        ("prepare", music, "--out", "parts", *ALIGNED),
+        ("train", "parts", *TRAINED, *NORMAL),
         ("sample", "parts", "--steps", "3", "--samples", "2", "--render", "none"),
         ("evaluate", "parts", "-o", "evaluate.windows=6", "-o", "evaluate.levels=2"),
         ("render", "parts"),
@@ -107,13 +107,13 @@ def test_a_saved_config_repeats_the_run(diffmidi, music):
 def test_runs_without_a_name_get_the_next_number(diffmidi, music):
     for _ in range(2):
         assert diffmidi("prepare", music).code == 0
-    assert sorted(path.name for path in Path("runs").iterdir()) == ["mmm-bert-1", "mmm-bert-2"]
+    assert sorted(path.name for path in Path("runs").iterdir()) == ["mmm-modern-1", "mmm-modern-2"]
 
 
 def test_training_lowers_the_bound_on_music_it_has_not_seen(diffmidi, music):
-    assert diffmidi("prepare", music, "--out", "mine").code == 0
+    assert diffmidi("prepare", music, "--out", "mine", *ALIGNED).code == 0
     longer = ("--iterations", "150", "--lr", "3e-3", *SELDOM)
-    said = diffmidi("train", "mine", *TRAINED, *GAUSSIAN, *longer)
+    said = diffmidi("train", "mine", *TRAINED, *NORMAL, *longer)
     assert said.code == 0, said.err
     before, after = (line["heldout/bound_bpw"] for line in lines("mine/metrics.jsonl") if "heldout/bound_bpw" in line)
     assert after < 0.8 * before

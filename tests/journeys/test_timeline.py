@@ -11,7 +11,7 @@ from diffmidi_core.draw.length import bars, seconds
 from diffmidi_core.publish.export import export
 from diffmidi_core.saved.folder import RunFolder
 
-from .conftest import TRAINED, drawn
+from .conftest import ALIGNED, TRAINED, drawn
 
 FEW = ("--steps", 3, "--samples", 2, "--render", "none")
 
@@ -34,10 +34,10 @@ def played(score):
 
 
 def test_new_pieces_are_played_as_the_training_music_is(diffmidi, slow):
-    assert diffmidi("prepare", slow, "--out", "mine").code == 0
-    assert diffmidi("train", "mine", *TRAINED, "--length", 96, "--process", "masked").code == 0
+    assert diffmidi("prepare", slow, "--out", "mine", *ALIGNED).code == 0
+    assert diffmidi("train", "mine", *TRAINED, "--process", "masked").code == 0
     (manifest,) = [json.loads(path.read_text()) for path in Path("mine/checkpoints").glob("*-000006/manifest.json")]
-    assert manifest["typical"] == {"tempo": 82.0, "metre": [3, 4]}
+    assert manifest["typical"] == {"tempo": 82.0, "metre": [3, 4], "tracks": ["piano"]}
     for flag, amount, times in (("--seconds", 20, seconds), ("--bars", 9, bars)):
         assert diffmidi("sample", "mine", flag, amount, *FEW).code == 0
         folder = sorted(Path("mine/draws").iterdir())[-1]

@@ -132,7 +132,7 @@ def test_specials_are_never_hidden_nor_said(process):
     torch.testing.assert_close(log_p.exp().sum(-1), torch.ones(2, 6))
 
 
-@pytest.fixture(params=[{}, {"layout": "run"}], ids=str)
+@pytest.fixture(params=[{"layout": "aligned"}, {"layout": "run"}], ids=str)
 def typed_and_not(request):
     context = context_of("process") | {"tokenizer": find("tokenizer", "mmm").build(request.param)}
     offer = find("process", "masked")

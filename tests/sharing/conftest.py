@@ -17,13 +17,13 @@ from diffmidi_core.judge.evaluate import evaluate
 from diffmidi_core.machine.session import Session
 from diffmidi_core.run.stages import prepare_data
 from diffmidi_core.saved.folder import RunFolder
-from diffmidi_core.train.loop import train
+from diffmidi_core.train.whole import train
 
 from .stand_in import Hub
 
 SMALL = (
     *("tokenizer.layout=aligned", "backbone.size=tiny", "process.steps=20"),
-    *("train.iterations=4", "train.batch_size=4", "train.save_every=2"),
+    *("train.iterations=4", "train.batch_size=4", "train.save_every=2", "train.draw=0"),
     *("sample.count=3", "sample.steps=3", "sample.batch_size=2", "evaluate.windows=8", "evaluate.levels=2"),
 )
 
@@ -39,6 +39,7 @@ def trained(tmp_path_factory) -> Path:
     flags = {
         "data": str(folder / "my secret" / "music"),
         "process": "gaussian",
+        "backbone": "bert",
         "length": 32,
         "precision": "fp32",
         "no_hook": ["all"],

@@ -17,6 +17,7 @@ from diffmidi_core.steer.asked import Asked
 from diffmidi_core.steer.cells import lay_out
 from diffmidi_core.steer.patching import patched
 from diffmidi_core.steer.regions import regions
+from diffmidi_core.steer.rework import notes_of
 from diffmidi_core.steer.user_file import UserFile
 
 ORDERS = ("window", "bars", "cells")
@@ -62,12 +63,24 @@ class Hand:
         return tokens[: self.most + 1] if name == "count" else tokens[:3] if name == "time" else tokens
 
 
-def filled(asked: Asked, order: str = "bars", window: int = 8, length: int = 1024, **hand):
+def texts(asked: Asked, order: str = "bars", window: int = 8, length: int = 1024, **hand):
     tokens = find("tokenizer", "mmm").build({"layout": "cells"})
-    laid = lay_out(asked.file, asked.bars, asked.selection, tokens, length=length, window=window, order=order)
+    limits = {"length": length, "window": window, "order": order}
+    laid = lay_out(asked.file, asked.bars, asked.selection, tokens, masking=asked.masking, **limits)
     fill = Hand(tokens, **hand)
     (drawn,) = drawn_together([laid.hole.work()], fill, laid.hole)
-    return laid, laid.notes(drawn.done, tokens), fill
+    return laid, drawn.done, fill
+
+
+def filled(asked: Asked, order: str = "bars", window: int = 8, length: int = 1024, **hand):
+    laid, done, fill = texts(asked, order, window, length, **hand)
+    return laid, laid.notes(done, fill.tokenizer), fill
+
+
+def reworked(asked: Asked, order: str = "bars"):
+    """The new notes, and which notes of the file each stands for."""
+    laid, done, fill = texts(asked, order)
+    return notes_of(laid.reworked, done, asked.file, fill.tokenizer)
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -197,3 +210,54 @@ def test_tokens_without_a_plan_are_refused() -> None:
     tokens = find("tokenizer", "mmm").build({"layout": "aligned"})
     with pytest.raises(DiffmidiError, match="layout=cells"):
         lay_out(wanted.file, wanted.bars, wanted.selection, tokens, length=128, window=8, order="bars")
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(
+    ("lock", "same"),
+    [("rhythm", ["onset", "duration"]), ("pitches", ["pitch"]), ("velocity", ["velocity"])],
+)
+def test_what_is_locked_stays_as_the_file_has_it(lock: str, same: list[str], order: str) -> None:
+    asked = Asked.region(piece(), regions(["bars 5-8"]), locks=[lock])
+    new, rows = reworked(asked, order)
+    assert len(rows)
+    assert asked.removed[rows].all()
+    for name in ("onset", "duration", "pitch", "velocity"):
+        there = getattr(asked.file.notes, name)[rows]
+        assert np.array_equal(getattr(new, name), there) == (name in same), name
+
+
+def test_new_pitches_stay_in_a_locked_range() -> None:
+    file = piece()
+    asked = Asked.region(file, regions(["bars 5-8, hand left"]), locks=["range"])
+    _, new, _ = filled(asked)
+    there = file.notes.pitch[asked.removed]
+    assert len(new)
+    assert there.min() <= new.pitch.min()
+    assert new.pitch.max() <= there.max()
+
+
+def test_the_weaker_the_fewer_notes_change() -> None:
+    file = piece()
+    changed = [len(reworked(Asked.region(file, None, strength=strength))[1]) for strength in (0.05, 0.3, 0.9)]
+    assert 0 < changed[0] < changed[1] < changed[2] <= len(file.notes)
+
+
+@pytest.mark.parametrize(
+    ("locks", "strength", "told"),
+    [(["tempo"], 1.0, "can be locked"), (["rhythm", "pitches", "velocity"], 1.0, "lock less"), ([], 0.0, "strength")],
+)
+def test_locks_that_cannot_be_are_one_sentence(locks: list[str], strength: float, told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        Asked.region(piece(), regions(["bars 5"]), locks=locks, strength=strength)
+
+
+def test_bars_that_stand_are_written_as_the_tokenizer_writes_whole_pieces() -> None:
+    asked = Asked.region(piece(), regions(["bars 5-6"]))
+    laid, _, fill = filled(asked, window=40)
+    tokens = fill.tokenizer
+    whole = np.split(tokens.encode(asked.file.as_score()), tokens.starts(tokens.encode(asked.file.as_score()))[1:])
+    shown = [np.concatenate([cell.ids for cell in cells]) for cells in laid.hole.bars]
+    assert len(shown) == len(whole) == 16
+    for bar, (one, other) in enumerate(zip(shown, whole, strict=True), start=1):
+        assert bar in (5, 6) or tokens.to_tokens(one) == tokens.to_tokens(other), bar

@@ -195,8 +195,8 @@ def test_a_whole_run_is_tracked(tmp_path, monkeypatch, music):
     monkeypatch.chdir(tmp_path)
     small = "-o backbone.size=tiny -o process.steps=20 -o train.log_every=1 -o evaluate.windows=2 -o evaluate.levels=2"
     asked = (
-        f"--process gaussian -o tokenizer.layout=aligned --iterations 2 --batch-size 2 --length 32 --steps 2 --samples 1 "
-        f"--precision fp32 {small}"
+        "--process gaussian -o tokenizer.layout=aligned --iterations 2 --batch-size 2 --length 32 --steps 2 "
+        f"--samples 1 --precision fp32 {small}"
     )
     words = ["run", "--data", str(music), "--out", "mine", "--track", "tensorboard", *asked.split()]
     words += ["--no-metric", "all", "--metric", "bound_bpw", "--no-renderer", "all", "--renderer", "pianoroll"]
@@ -208,7 +208,7 @@ def test_a_whole_run_is_tracked(tmp_path, monkeypatch, music):
     assert steps(events, "loss") == [1, 2]
     assert steps(events, "heldout/bound_bpw") == [0, 2]
     assert len(events.Scalars("figures/bound_bpw")) == 1
-    assert events.Tags()["images"] == ["samples/1/001/roll"]
+    assert events.Tags()["images"] == ["samples/training/001/roll", "samples/1/001/roll"]
     hooks = json.loads(Path("mine/config.json").read_text())["hooks"]
     assert hooks[-1]["options"]["to"] == ["tensorboard"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from diffmidi_core.errors import UsageError
 from diffmidi_core.sections import MANY_EPOCHS, SEMITONES
-from diffmidi_core.train.loop import train
+from diffmidi_core.train.whole import train
 
 
 def test_music_is_transposed_in_training_where_that_is_asked(trainer):

@@ -8,7 +8,8 @@ import pytest
 from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.saved.manifest import Manifest
 from diffmidi_core.train.beginning import origin_of, remember_origin
-from diffmidi_core.train.loop import Trainer, train
+from diffmidi_core.train.loop import Trainer
+from diffmidi_core.train.whole import train
 
 FEW = ("train.save_every=2", "train.evaluate_every=12", "train.log_every=12", "augment.transpose=0", "train.keep=9")
 

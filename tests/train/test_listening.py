@@ -16,7 +16,7 @@ from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.saved.manifest import Manifest
 from diffmidi_core.train import listening
 from diffmidi_core.train.listening import Listening, superfluous
-from diffmidi_core.train.loop import train
+from diffmidi_core.train.whole import train
 
 DRAW = ("train.iterations=6", "train.evaluate_every=2", "train.save_every=6", "train.log_every=6", "train.draw=2")
 FAST = ("sample.steps=5",)

@@ -9,8 +9,9 @@ from diffmidi_core.errors import UsageError
 from diffmidi_core.machine.session import Session
 from diffmidi_core.saved.manifest import Manifest
 from diffmidi_core.train import plan
-from diffmidi_core.train.loop import Trainer, train
+from diffmidi_core.train.loop import Trainer
 from diffmidi_core.train.plan import Plan, _fitted
+from diffmidi_core.train.whole import train
 
 FEW = ("train.save_every=2", "train.evaluate_every=4", "train.log_every=4", "train.warmup=2", "backbone.dropout=0.1")
 

@@ -10,7 +10,7 @@ from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.machine.session import Session
 from diffmidi_core.saved import checkpoint
 from diffmidi_core.saved.manifest import Manifest
-from diffmidi_core.train.loop import train
+from diffmidi_core.train.whole import train
 
 FEW = ("train.iterations=4", "train.save_every=2", "train.evaluate_every=4", "train.log_every=4")
 

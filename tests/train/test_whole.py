@@ -11,7 +11,8 @@ from diffmidi_core.checksums import digests
 from diffmidi_core.draw.model import open_model
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.saved import checkpoint
-from diffmidi_core.train.loop import Trainer, train
+from diffmidi_core.train.loop import Trainer
+from diffmidi_core.train.whole import train
 
 ANOTHER = r".*: .*use another one of the same run \(--checkpoint STEP\)"
 

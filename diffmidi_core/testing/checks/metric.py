@@ -18,7 +18,7 @@ from diffmidi_core.testing.expect import expect, never_raises
 from diffmidi_core.testing.surroundings import toy_model, toy_tokenizer
 from diffmidi_core.testing.variants import whatever_the_options
 
-RECORD = {"grammar_changes": 1, "seam_1": 128}
+RECORD = {"grammar_changes": 1, "seam_1": 128, "obeyed_density": 0, "asked_density": 2, "obtained_density": 1}
 """What samplers write down with a sample, where they have something to say."""
 TERMS = {"prior": 0.25, "diffusion": 2.5, "rounding": 0.5}
 """Bits a token of the toy windows."""

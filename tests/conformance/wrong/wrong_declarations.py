@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from diffmidi.api import (
     Declaration,
@@ -21,6 +21,10 @@ class Undescribed(Options):
     strength: int = 1
 
 
+class Aligned(find("tokenizer", "mmm").load().options):
+    layout: Literal["aligned", "run", "paper"] = Field("aligned", description="which tokens make a note")
+
+
 class Unfrozen(Options):
     model_config = {"frozen": False, "extra": "ignore"}  # noqa: RUF012
 
@@ -29,7 +33,8 @@ class Unfrozen(Options):
 
 def _declare(where: str, summary: str = "breaks one promise", like: tuple[str, str] | None = None, **more: Any) -> Any:
     declared = Declaration(summary=summary, implementation=f"wrong_parts:{where}", **more)
-    return replace(find(*like).load(), implementation=declared.implementation) if like else declared
+    changed = {"implementation": declared.implementation, **more}
+    return replace(find(*like).load(), **changed) if like else declared
 
 
 rising = _declare("Rising")
@@ -41,13 +46,13 @@ unfrozen = _declare("Falling", options=Unfrozen)
 seeds_the_world = _declare("SeedsTheWorld")
 abstract = _declare("Abstract")
 
-partial_decode = _declare("PartialDecode", like=("tokenizer", "mmm"))
-forgetful = _declare("Forgetful", like=("tokenizer", "mmm"))
-untimely = _declare("Untimely", like=("tokenizer", "mmm"))
-salted = _declare("Salted", like=("tokenizer", "mmm"))
-no_boundary = _declare("NoBoundary", like=("tokenizer", "mmm"))
-mistaken = _declare("Mistaken", like=("tokenizer", "mmm"))
-off_key = _declare("OffKey", like=("tokenizer", "mmm"))
+partial_decode = _declare("PartialDecode", like=("tokenizer", "mmm"), options=Aligned)
+forgetful = _declare("Forgetful", like=("tokenizer", "mmm"), options=Aligned)
+untimely = _declare("Untimely", like=("tokenizer", "mmm"), options=Aligned)
+salted = _declare("Salted", like=("tokenizer", "mmm"), options=Aligned)
+no_boundary = _declare("NoBoundary", like=("tokenizer", "mmm"), options=Aligned)
+mistaken = _declare("Mistaken", like=("tokenizer", "mmm"), options=Aligned)
+off_key = _declare("OffKey", like=("tokenizer", "mmm"), options=Aligned)
 
 peeks = _declare("Peeks")
 idle = _declare("Idle")
