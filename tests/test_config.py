@@ -17,7 +17,7 @@ def test_defaults_are_filled_in_down_to_every_option_of_every_part():
     assert config.backbone.options["width"] == 128
     assert config.process.options["typed"] is True
     assert config.tokenizer.options["layout"] == "cells"
-    assert (config.length, config.bars, config.train.batch_size, config.sample.steps) == (1024, 8, 16, 64)
+    assert (config.length, config.bars, config.train.batch_size, config.sample.steps) == (1024, 8, 16, 128)
 
 
 @pytest.mark.parametrize("backbone", ["bert", "electra"])
