@@ -43,12 +43,12 @@ def measure_training(
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     process, dtype = build(name, size, positions, device), DTYPES[precision]
-    step = our_step(process, made_up(batch, positions - 2, device), dtype)
+    step, made = our_step(process, dtype), made_up(batch, positions - 2, device)
     several, side = (1, 128) if tiny else (5, 8192)
 
     def steps() -> None:
         for _ in range(several):
-            step()
+            step(made)
 
     took = best({"step": steps, "matmul": matmul(dtype, device, side)}, 1 if tiny else 3)
     rate, count, tokens = 2 * side**3 / took["matmul"], parameters(process), batch * positions

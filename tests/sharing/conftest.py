@@ -39,7 +39,6 @@ def trained(tmp_path_factory) -> Path:
     flags = {
         "data": str(folder / "my secret" / "music"),
         "process": "gaussian",
-        "backbone": "bert",
         "length": 32,
         "precision": "fp32",
         "no_hook": ["all"],
