@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import ALIGNED, SMALL, TINY
+from .conftest import SMALL
+from .forked import ALIGNED
 
 PLAIN = ("--no-metric", "all", "--metric", "bound_bpw", "--no-renderer", "all")
 SCRIPT = Path(__file__).parents[2] / "examples" / "ablation" / "steps.py"
@@ -32,7 +33,7 @@ def steps(monkeypatch):
 
 def test_steps_are_measured_once_each_and_judged(diffmidi, music, steps):
     for name, process in (("masked", "masked"), ("judge", "autoregressive")):
-        chosen = (*SMALL, "--length", "32", *ALIGNED, "--process", process, *PLAIN, "--steps", "32")
+        chosen = (*SMALL, "--process", process, *PLAIN, *ALIGNED, "--length", "32", "--steps", "32")
         said = diffmidi("run", "--data", music, "--out", name, *chosen)
         assert said.code == 0, said.err
     asked = ("masked", "--judge", "judge", "--samples", "4", "--samplers", "ancestral", "confidence")
@@ -49,24 +50,5 @@ def test_steps_are_measured_once_each_and_judged(diffmidi, music, steps):
     assert more[:4] == rows
     assert len(more) == 6
     shown = Path("masked/steps/steps.md").read_text(encoding="utf-8")
-    assert "Bits per token under the judge (held-out music: " in shown
+    assert "Bits per note under the judge (held-out music: " in shown
     assert Path("masked/steps/steps.png").stat().st_size > 0
-
-
-def test_a_judge_has_an_exact_likelihood(diffmidi, music, steps):
-    said = diffmidi("run", "--data", music, "--out", "masked", *TINY, *PLAIN)
-    assert said.code == 0, said.err
-    with pytest.raises(SystemExit, match="--judge takes a run of process autoregressive"):
-        steps("masked", "--judge", "masked", "--steps", "2")
-
-
-def test_the_entropy_of_words_is_that_within_their_types(steps):
-    class Grammar:
-        type_of = steps.module.np.array([0, 0, 1, 1, 1, 1])
-
-    class Stub:
-        tokenizer = type("Tokenizer", (), {"vocab": tuple("abcdef"), "grammar": Grammar})
-
-    # Type 0 always says the same, one bit a word of type 1 (two words, equally often), half of all words.
-    rows = [steps.module.np.array([0, 2, 0, 3]), steps.module.np.array([0, 3, 0, 2])]
-    assert steps.module.Judge.entropy(Stub(), rows) == pytest.approx(0.5)
