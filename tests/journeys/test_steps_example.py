@@ -32,7 +32,7 @@ def steps(monkeypatch):
 
 def test_steps_are_measured_once_each_and_judged(diffmidi, music, steps):
     for name, process in (("masked", "masked"), ("judge", "autoregressive")):
-        chosen = (*SMALL, "--length", "32", *ALIGNED, "--process", process, *PLAIN, "--steps", "32")
+        chosen = (*SMALL, "--process", process, *PLAIN, *ALIGNED, "--length", "32", "--steps", "32")
         said = diffmidi("run", "--data", music, "--out", name, *chosen)
         assert said.code == 0, said.err
     asked = ("masked", "--judge", "judge", "--samples", "4", "--samplers", "ancestral", "confidence")
