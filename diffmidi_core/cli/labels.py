@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 @CHECKPOINT
 def command(model: Path, checkpoint: Which) -> None:
     """List the labels that MODEL can be asked for by `diffmidi sample MODEL --want NAME=VALUE`."""
+    from diffmidi_core.saved.installed import model_at
     from diffmidi_core.saved.manifest import read_model
 
-    folder = model.expanduser()
-    labels = read_model(folder, checkpoint, warned).labels
+    labels = read_model(model_at(model.expanduser()), checkpoint, warned).labels
     if not labels:
         click.echo(f"{model} was trained without labels. To train a model that has some: --condition window.")
         return

@@ -82,6 +82,12 @@ def test_a_draw_of_it_lies_where_one_is_and_goes_on_by_name(site, diffmidi, tmp_
     assert "acme_songs" not in sys.modules
 
 
+def test_its_labels_are_listed_by_its_name(site, diffmidi):
+    code, said = diffmidi("labels", "songs")
+    assert code == 0, said
+    assert "songs was trained without labels" in " ".join(said.split())
+
+
 def test_a_pipeline_opens_it_and_draws_what_its_folder_draws(site):
     named, folder = Pipeline.from_pretrained("songs"), Pipeline.from_pretrained(site / "acme_songs" / "model")
     request = named.request(1, seed=3)
