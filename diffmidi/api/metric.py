@@ -51,6 +51,7 @@ from diffmidi_core.judge.rows import (
     ratio_figure,
     ratio_interval,
 )
+from diffmidi_core.music.key import key_clarity, key_of
 from diffmidi_core.music.notes import Notes, Score, notes_of
 
 __all__ = [
@@ -76,6 +77,8 @@ __all__ = [
     "TrainingMusic",
     "WindowBits",
     "bootstrap",
+    "key_clarity",
+    "key_of",
     "normal_interval",
     "notes_of",
     "percentile_interval",

@@ -49,3 +49,11 @@ def keys_of(sounding: NDArray[np.number[Any]]) -> NDArray[np.int64]:
     # Neither the mean nor the length of what sounds changes which correlation is highest.
     nearest = np.argmax(sounding @ _PROFILES.T, axis=-1)
     return np.where(sounding.min(-1) == sounding.max(-1), -1, nearest)
+
+
+def key_clarity(pitch: NDArray[np.int64], weight: NDArray[np.int64]) -> float | None:
+    """The correlation by which `key_of` finds its key; None where it finds none."""
+    sounding = np.bincount(pitch % 12, weight, minlength=12).astype(np.float64)
+    if sounding.min() == sounding.max():
+        return None
+    return float((_standardised(sounding[None]) @ _PROFILES.T).max())

@@ -1,11 +1,13 @@
-"""Which upgrade of Diffusion-LM is worth what: each option alone, all together, and all together but for one.
+"""Which part is worth what, a table at a time: all rows alike but for the parts that their names say.
 
-    python examples/ablation/ablation.py [--config FILE] [--data FOLDER] [--out runs/ablation] [--seeds 0 1] [--jobs 2]
+    python examples/ablation/ablation.py [--table upgrades] [--data FOLDER] [--out FOLDER] [--seeds 0 1] [--jobs 2]
 
-It drives the `diffmidi` command, so that every row can be repeated by hand, and goes on where it was when started
-again. All rows have the same music, seeds, steps and network, and the bounds of one seed are measured on the same
-windows with the same noise: the standard error of a difference is less than that of either figure. It writes
-`table.csv`, a line for each run, and `table.md`, a line for each row, its figures the means over the seeds.
+`upgrades` of Diffusion-LM: each option alone, all together, and all together but for one. `bars`: layouts of tokens and
+orders of drawing. `backbones` of equal size. It drives the `diffmidi` command, so that every row can be repeated by
+hand, and goes on where it was when started again. All rows have the same music, seeds, steps and network, and the
+bounds of one seed are measured on the same windows with the same noise: the standard error of a difference is less than
+that of either figure. It writes `table.csv`, a line for each run, and `table.md`, a line for each row, its figures the
+means over the seeds.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import mean, median
-from typing import Any
+from typing import Any, NamedTuple
 
 HERE = Path(__file__).parent
 CDCD = ("process.objective=cross_entropy",)
@@ -28,7 +30,9 @@ SMALL = ("process.dim=32",)
 TOKENS = ("tokenizer.layout=aligned",)
 """A token at a time, without bars, as all processes take them; the presets say so themselves."""
 FAITHFUL, UPGRADED = ("--preset", "faithful"), ("--preset", "upgraded")
-ROWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+Rows = dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
+"""Name of a row: flags, and options set by -o."""
+UPGRADES: Rows = {
     "faithful": (FAITHFUL, ()),
     "+ typed": (FAITHFUL, ("process.typed=true",)),
     "+ anchor loss": (FAITHFUL, ("process.objective=anchor",)),
@@ -59,9 +63,53 @@ ROWS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "masked": (("--process", "masked"), (*TOKENS, "process.neighbours=8")),
     "autoregressive": (("--process", "autoregressive"), (*TOKENS, "sample.steps=128")),
 }
-"""Name of a row: flags, and options set by -o."""
-FIGURES = ("bound_bpw", "rounding_bpw", "grammar_changes")
-HEADER = ("row", "seed", *FIGURES, "error", "seconds", "parameters", "options")
+LEFT_TO_RIGHT = ("--process", "autoregressive")
+IN_A_BAR = ("process.neighbours=3",)
+GAUSSIAN = (
+    *("process.dim=128", "process.typed=true", "process.sphere=true", "process.times=warp"),
+    *("process.objective=cross_entropy", "process.output_prior=true", "process.notes=true"),
+)
+BARS: Rows = {
+    "cells, bars in order": ((), IN_A_BAR),
+    "cells, any order": ((), (*IN_A_BAR, "process.order=none")),
+    "cells, left to right": (LEFT_TO_RIGHT, ()),
+    "shifts, any order": ((), (*TOKENS, *IN_A_BAR)),
+    "shifts, normal noise": (("--process", "gaussian", "--schedule", "sqrt"), (*TOKENS, *GAUSSIAN)),
+    "shifts, left to right": (LEFT_TO_RIGHT, TOKENS),
+    "cells, bars in order, no neighbours": ((), ("process.neighbours=0",)),
+    "shifts, any order, a position a token": ((), (*TOKENS, "process.neighbours=12", "process.notes=false")),
+    "shifts, left to right, a position a token": (LEFT_TO_RIGHT, (*TOKENS, "process.notes=false")),
+}
+SIZE = ("backbone.width=128", "backbone.layers=4", "backbone.heads=4", "backbone.dropout=0")
+WIDER = (*SIZE, "backbone.feed_forward=512")
+BACKBONES: Rows = {
+    f"{process}, {name}": (("--backbone", name, *flags), (*options, *sizes))
+    for process, flags, options in (("bars in order", (), IN_A_BAR), ("left to right", LEFT_TO_RIGHT, ()))
+    for name, sizes in (
+        ("modern", (*SIZE, "backbone.feed_forward=344")),
+        ("bert", WIDER),
+        ("electra", (*WIDER, "backbone.hidden=128")),
+    )
+}
+
+
+class Grid(NamedTuple):
+    """A table: its rows, the file of what they share, and the figures shown, the first with its error."""
+
+    rows: Rows
+    config: str
+    figures: tuple[str, ...]
+
+
+OF_BARS = (
+    *("bits_per_note", "grammar_faults"),
+    *("scale_consistency", "groove_consistency", "note_density", "polyphony_rate"),
+)
+GRIDS = {
+    "upgrades": Grid(UPGRADES, "cpu.json", ("bound_bpw", "rounding_bpw", "grammar_changes")),
+    "bars": Grid(BARS, "bars.json", OF_BARS),
+    "backbones": Grid(BACKBONES, "bars.json", OF_BARS),
+}
 Row = dict[str, Any]
 
 
@@ -69,13 +117,17 @@ def folder_name(row: str, seed: int) -> str:
     return "".join(each if each.isalnum() else "-" for each in row).strip("-") + f"-{seed}"
 
 
-def trained(row: str, seed: int, out: Path, common: list[str], threads: int) -> Path:
+def words_of(grid: Grid, row: str) -> list[str]:
+    flags, options = grid.rows[row]
+    return [*flags, *(word for option in options for word in ("-o", option))]
+
+
+def trained(grid: Grid, row: str, seed: int, out: Path, common: list[str], threads: int) -> Path:
     """The run of a row, begun, gone on with or found finished."""
     run = out / folder_name(row, seed)
     if found(run) is not None:
         return run
-    flags, options = ROWS[row]
-    new = [*common, "--seed", str(seed), *flags, *(word for option in options for word in ("-o", option))]
+    new = [*common, "--seed", str(seed), *words_of(grid, row)]
     words = ["--resume", str(run)] if (run / "data").exists() else [*new, "--out", str(run)]
     print(f"{row}: diffmidi run", *words, flush=True)
     with (out / f"{run.name}.log").open("w", encoding="utf-8") as log:
@@ -101,7 +153,7 @@ def read(file: Path) -> dict[str, Any]:
     return said
 
 
-def measured(row: str, seed: int, run: Path) -> Row | None:
+def measured(grid: Grid, row: str, seed: int, run: Path) -> Row | None:
     """A line of the table; None where the run has not come so far."""
     figures = found(run)
     if figures is None:
@@ -112,20 +164,19 @@ def measured(row: str, seed: int, run: Path) -> Row | None:
     return {
         "row": row,
         "seed": seed,
-        **{name: (figures.get(name) or {}).get("value") for name in FIGURES},
-        "error": figures["bound_bpw"]["error"],
+        **{name: (figures.get(name) or {}).get("value") for name in grid.figures},
+        "error": figures[grid.figures[0]]["error"],
         "seconds": facts["iterations"] / median(speeds),
         "parameters": facts["parameters"],
-        "options": " ".join(word for words in ROWS[row] for word in words),
+        "options": " ".join(words_of(grid, row)),
     }
 
 
-def table(lines: list[Row]) -> str:
-    """In Markdown, a row for the runs of one name: the bound of each seed, and means over the seeds."""
-    shown = [
-        "| | `bound_bpw` | by seed | `rounding_bpw` | `grammar_changes`, % | seconds | parameters |",
-        "| --- | ---: | --- | ---: | ---: | ---: | ---: |",
-    ]
+def table(grid: Grid, lines: list[Row]) -> str:
+    """In Markdown, a row for the runs of one name: the first figure of each seed, and means over the seeds."""
+    first, *others = grid.figures
+    heads = ["", f"`{first}`", "by seed", *(f"`{name}`" for name in others), "seconds", "parameters"]
+    shown = [f"| {' | '.join(heads)} |", f"| --- | ---: | --- |{' ---: |' * (len(heads) - 3)}"]
     for row in dict.fromkeys(line["row"] for line in lines):
         mine = [line for line in lines if line["row"] == row]
 
@@ -135,10 +186,9 @@ def table(lines: list[Row]) -> str:
 
         cells = [
             row,
-            f"{mean_of('bound_bpw', '{:.3f}')} ± {mean_of('error', '{:.3f}')}",
-            " / ".join(f"{line['bound_bpw']:.2f}" for line in mine),
-            mean_of("rounding_bpw", "{:.5f}"),
-            mean_of("grammar_changes", "{:.2f}"),
+            f"{mean_of(first, '{:.3f}')} ± {mean_of('error', '{:.3f}')}",
+            " / ".join(f"{line[first]:.2f}" for line in mine),
+            *(mean_of(name, "{:.5f}" if name == "rounding_bpw" else "{:.2f}") for name in others),
             mean_of("seconds", "{:.0f}"),
             f"{mine[0]['parameters']:,}",
         ]
@@ -148,27 +198,32 @@ def table(lines: list[Row]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, default=HERE / "cpu.json")
+    parser.add_argument("--table", choices=GRIDS, default="upgrades")
+    parser.add_argument("--config", type=Path, help="what all rows share (default: the file of the table)")
     parser.add_argument("--data", help="folder of MIDI files (default: the chorales in music21)")
-    parser.add_argument("--out", type=Path, default=Path("runs/ablation"))
+    parser.add_argument("--out", type=Path, help="default: runs/ablation, or runs/TABLE")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--jobs", type=int, default=1, help="rows trained side by side, with the cores shared out")
-    parser.add_argument("--only", nargs="*", choices=ROWS, metavar="ROW", help="these rows alone")
+    parser.add_argument("--only", nargs="*", metavar="ROW", help="these rows alone")
     given = parser.parse_args()
-    given.out.mkdir(parents=True, exist_ok=True)
-    common = ["--config", str(given.config), *(("--data", given.data) if given.data else ())]
+    grid = GRIDS[given.table]
+    if unknown := set(given.only or ()) - set(grid.rows):
+        parser.error(f"there is no row {min(unknown)!r} in table {given.table}: it has {', '.join(grid.rows)}")
+    out = given.out or Path("runs") / ("ablation" if given.table == "upgrades" else given.table)
+    out.mkdir(parents=True, exist_ok=True)
+    common = ["--config", str(given.config or HERE / grid.config), *(("--data", given.data) if given.data else ())]
     threads = max(1, (os.cpu_count() or 1) // given.jobs)
-    chosen = [(row, seed) for seed in given.seeds for row in given.only or ROWS]
+    chosen = [(row, seed) for seed in given.seeds for row in given.only or grid.rows]
     with ThreadPoolExecutor(given.jobs) as pool:
-        runs = list(pool.map(lambda each: trained(*each, given.out, common, threads), chosen))
-    all_lines = (measured(*each, run) for each, run in zip(chosen, runs, strict=True))
+        runs = list(pool.map(lambda each: trained(grid, *each, out, common, threads), chosen))
+    all_lines = (measured(grid, *each, run) for each, run in zip(chosen, runs, strict=True))
     lines = [line for line in all_lines if line is not None]
-    with (given.out / "table.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, HEADER)
+    with (out / "table.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ("row", "seed", *grid.figures, "error", "seconds", "parameters", "options"))
         writer.writeheader()
         writer.writerows(lines)
-    text = table(lines)
-    (given.out / "table.md").write_text(text, encoding="utf-8")
+    text = table(grid, lines)
+    (out / "table.md").write_text(text, encoding="utf-8")
     print(text)
 
 

@@ -103,6 +103,26 @@ note_density = MetricDeclaration(
     title="note density",
     implementation="diffmidi_metrics.rhythm:NoteDensity",
 )
+onsets_on_beats = MetricDeclaration(
+    summary="the share of the notes that start on a beat, where there is a metre",
+    title="onsets on beats",
+    implementation="diffmidi_metrics.bars:OnsetsOnBeats",
+)
+notes_per_bar = MetricDeclaration(
+    summary="notes in a bar, where there is a metre",
+    title="notes a bar",
+    implementation="diffmidi_metrics.bars:NotesPerBar",
+)
+key_clarity = MetricDeclaration(
+    summary="how clear the key is: the correlation with the profile of the nearest key",
+    title="key clarity",
+    implementation="diffmidi_metrics.bars:KeyClarity",
+)
+ends_on_tonic = MetricDeclaration(
+    summary="the share of the pieces that end on the tonic of their key in the bass",
+    title="endings on the tonic",
+    implementation="diffmidi_metrics.bars:EndsOnTonic",
+)
 note_lengths = MetricDeclaration(
     summary="histogram of note lengths, 1/32 to longer than a whole note",
     title="note durations",

@@ -12,6 +12,7 @@ METRICS = (
     *("grammar_faults", "grammar_changes", "originality", "obedience"),
     *("pitch_class_entropy", "pitch_range", "scale_consistency", "polyphony"),
     *("groove_consistency", "empty_beat_rate", "note_density", "overlap_area"),
+    *("onsets_on_beats", "notes_per_bar", "key_clarity"),
 )
 """What a run is judged by unless it says otherwise; `diffmidi plugins` lists the others."""
 
