@@ -63,7 +63,7 @@ UPGRADES: Rows = {
     "masked": (("--process", "masked"), (*TOKENS, "process.neighbours=8")),
     "autoregressive": (("--process", "autoregressive"), (*TOKENS, "sample.steps=128")),
 }
-LEFT_TO_RIGHT = ("--process", "autoregressive")
+LEFT_TO_RIGHT = ("--process", "autoregressive", "--steps", "768")
 IN_A_BAR = ("process.neighbours=3",)
 GAUSSIAN = (
     *("process.dim=128", "process.typed=true", "process.sphere=true", "process.times=warp"),
