@@ -56,6 +56,15 @@ def check_process(tokenizer: Part, process: Part) -> None:
         )
 
 
+def check_kept(tokenizer: Part) -> None:
+    """Raises UsageError where windows cannot have notes that are kept: tokens have no plan of bars."""
+    if not without_plan(tokenizer):
+        raise UsageError(
+            f"condition.kept: tokenizer '{tokenizer.name}' as it is chosen lays out no bars, so no part of a bar can "
+            "be kept in training: choose --tokenizer mmm, or leave condition.kept at 0."
+        )
+
+
 def check_sampler(process: Part, sampler: Part, *, steps: int, length: int) -> None:
     """Raises UsageError where a sampler cannot draw from a process, or not in so few steps."""
     family, drawing = find("process", process.spec).process().family, find("sampler", sampler.spec).sampler()

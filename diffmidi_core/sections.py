@@ -158,6 +158,13 @@ class ConditionConfig(Section):
         lt=1,
         description="share of training windows of which no label is told; of the others some are, a random number of",
     )
+    kept: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of training windows of which some bars have notes that are kept, beside which the others "
+        "are drawn, as infilling a band of pitches does (tokens with a plan)",
+    )
 
     @field_validator("labels")
     @classmethod

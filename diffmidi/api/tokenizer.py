@@ -37,7 +37,7 @@ check_a_timeline_is_kept, check_faultless, check_grammar_fits_the_vocabulary, ch
 check_velocity_tokens_tell_velocities, check_transposed_words_are_transposed_music,
 check_scaled_velocities_leave_the_rest, check_stretched_time_leaves_the_rest,
 check_fingerprint_is_the_same_everywhere, check_groups_are_whole, check_types_are_told, check_notes_are_told_apart,
-check_time_adds_up, check_plans_are_laid_out, check_bars_stand_where_they_may.
+check_time_adds_up, check_plans_are_laid_out, check_cells_are_parted, check_bars_stand_where_they_may.
 """
 
 from diffmidi_core.contracts.grammar import Grammar

@@ -252,6 +252,21 @@ class Tokenizer(ABC):
         """
         raise DiffmidiError(f"{type(self).__name__} has no plan of bars, so no bar can be written: see `plan`.")
 
+    def parted(self, ids: Ids, kept: NDArray[np.bool_]) -> tuple[Ids, NDArray[np.bool_]]:
+        """A text of whole bars in which each cell with notes that are kept is two of one track, and what they are.
+
+        First comes a cell with the notes that are kept, then one with all others, if any. Cells of which nothing is
+        kept stay as they are.
+
+        Args:
+            ids: [N] the text.
+            kept: [notes] which notes are kept, numbered as in `note_of`.
+
+        Returns the text [M], and [M] bool the tokens of cells with what is kept. Raises DiffmidiError where the
+        tokenizer has no plan.
+        """
+        raise DiffmidiError(f"{type(self).__name__} has no plan of bars, so no cell can be in two: see `plan`.")
+
     def save(self, folder: Path) -> None:  # noqa: B027  (most have nothing to save)
         """Make `folder` and write there what rebuilding it needs beyond its options. By default nothing, and none."""
 

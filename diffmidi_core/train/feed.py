@@ -11,6 +11,7 @@ from typing import Self
 
 from diffmidi_core.contracts.batch import Batch, Share
 from diffmidi_core.data.dataset import TokenDataset, Window
+from diffmidi_core.data.given_notes import GivenNotes
 from diffmidi_core.data.told import Told
 from diffmidi_core.machine.seeds import seed_for
 
@@ -28,6 +29,7 @@ class Feed:
         rank: which process this is, of `ranks`.
         pin: put them in page-locked memory, for a GPU.
         told: what tells the labels of windows; None: none are.
+        kept: what writes some of them with notes that are kept; None: none are.
     """
 
     def __init__(
@@ -40,8 +42,9 @@ class Feed:
         ranks: int = 1,
         pin: bool = False,
         told: Told | None = None,
+        kept: GivenNotes | None = None,
     ) -> None:
-        self.told = told
+        self.told, self.kept = told, kept
         self.dataset, self.seed, self.rows, self.rank, self.ranks, self.pin = dataset, seed, rows, rank, ranks, pin
         self.waited = 0.0
         """Seconds spent waiting for a batch; whoever reads it may set it back."""
@@ -85,11 +88,13 @@ class Feed:
         first = self.rank * self.rows
         share = _share(windows, first, self.ranks)
         longest = max(window.end - window.start for window in windows)
-        batch = replace(self.dataset.batch(windows[first : first + self.rows], longest=longest), share=share)
+        own = slice(first, first + self.rows)
+        batch = replace(self.dataset.batch(windows[own], longest=longest), share=share)
         if self.told is not None:
             numbers = self.told.draws(len(windows), seed=seed_for(self.seed, "labels"), step=step)
-            own = slice(first, first + self.rows)
             batch = replace(batch, condition=self.told.condition(batch, windows[own], numbers[own]))
+        if self.kept is not None:
+            batch = self.kept.of(batch, self.kept.draws(len(windows), seed=seed_for(self.seed, "kept"), step=step)[own])
         return batch.pinned() if self.pin else batch
 
 

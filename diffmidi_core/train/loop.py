@@ -10,6 +10,7 @@ import torch
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.data.augment import Augmentation, resolved
 from diffmidi_core.data.dataset import TokenDataset
+from diffmidi_core.data.given_notes import GivenNotes
 from diffmidi_core.data.known_labels import KnownLabel
 from diffmidi_core.data.report import check_files
 from diffmidi_core.data.told import Told
@@ -46,6 +47,7 @@ class Trainer:
     def __init__(self, session: Session, aloud: Aloud | None = None) -> None:
         self.session, self.config, self.accelerator = session, session.config, session.accelerator
         config, device = session.config.train, session.accelerator.device
+        condition = session.config.condition
         done_by_main(lambda: check_files(session.folder.data))
         self.dataset = TokenDataset(
             session.folder.data, session.tokenizer, length=session.config.length, bars=session.config.bars
@@ -57,10 +59,12 @@ class Trainer:
             rank=self.accelerator.process_index,
             ranks=self.accelerator.num_processes,
             pin=device.type == "cuda",
+            kept=GivenNotes(session.tokenizer, session.config.condition.kept)
+            if session.config.condition.kept
+            else None,
         )
         self.epochs = config.iterations * self.feed.tokens_a_step / max(1, int(self.dataset.tokens_of_pieces().sum()))
         self._vary(resolved(session.config.augment, self.epochs))
-        condition = session.config.condition
         if condition.names:
             known = done_by_main(
                 lambda: Told.of(condition.names, self.dataset, session.tokenizer, dropped=condition.dropped).known

@@ -29,6 +29,7 @@ from diffmidi.api.tokenizer import (
 from diffmidi_tokenizers import steps
 from diffmidi_tokenizers.cells_cell import cell_of
 from diffmidi_tokenizers.cells_layout import Cells, lay_out
+from diffmidi_tokenizers.cells_parting import parted
 from diffmidi_tokenizers.cells_reading import GROUP, mistakes, parse, types_of
 from diffmidi_tokenizers.cells_score import score_from
 from diffmidi_tokenizers.cells_tracks import tokens_of
@@ -205,6 +206,10 @@ class CellTokens(Tokenizer):
     def cell(self, bar: BarShape, track: str, notes: CellNotes | None, *, first: bool) -> tuple[Ids, NDArray[np.int64]]:
         """One cell of a bar that is known; see `cells_cell.cell_of`."""
         return cell_of(bar, track, notes, first=first, words=self._words, grid=self.grid, written=self._written)
+
+    def parted(self, ids: Ids, kept: NDArray[np.bool_]) -> tuple[Ids, NDArray[np.bool_]]:
+        """Times count anew from the bar line in each of the two."""
+        return parted(ids, kept, self._words)
 
     def _written(self, notes: Notes) -> tuple[Ids, Ids, Ids]:
         """[N] tokens of pitch, velocity and duration; pitches that there are none for are not among the notes."""

@@ -9,6 +9,7 @@ import numpy as np
 from diffmidi_core.contracts.tokenizer import FIRST_BAR, LAST_BAR, SPECIALS, Ids, Tokenizer
 from diffmidi_core.declaration import WINDOW, TokenizerDeclaration
 from diffmidi_core.errors import RefusedError
+from diffmidi_core.music.notes import notes_of
 from diffmidi_core.music.toy import toy_scores
 from diffmidi_core.testing.component import Component
 from diffmidi_core.testing.expect import expect, refuses
@@ -115,6 +116,41 @@ def check_plans_are_laid_out(component: Component) -> None:
         heads = np.isin(np.array(tokenizer.grammar.types)[tokenizer.types(ids)], [*tokenizer.plan])
         unfolded = tokenizer.unfold(ids[heads])
         expect(np.array_equal(tokenizer.types(unfolded), tokenizer.types(ids)), f"{name}: heads unfold to other notes")
+
+
+@whatever_the_options
+def check_cells_are_parted(component: Component) -> None:
+    """parted keeps every note, those kept in cells that say so: all or none of them change nothing that is heard."""
+    tokenizer: Tokenizer = component.build()
+    if not tokenizer.plan:
+        with refuses("parted without a plan"):
+            tokenizer.parted(np.zeros(0, dtype=np.int32), np.zeros(0, dtype=bool))
+        return
+    random = np.random.default_rng(0)
+    for name, ids in _encoded(tokenizer):
+        notes = tokenizer.note_of(ids)
+        assert notes is not None
+        count = tokenizer.count_notes(ids)
+        alone, stands = tokenizer.parted(ids, np.zeros(count, dtype=bool))
+        expect(np.array_equal(alone, ids) and not stands.any(), f"{name}: where nothing is kept the text is as it was")
+        kept = random.random(count) < 0.5
+        text, stands = tokenizer.parted(ids, kept)
+        expect(stands.shape == text.shape, f"{name}: what stands is [M] as the text, not {stands.shape}")
+        told = tokenizer.note_of(text)
+        assert told is not None
+        expect(np.array_equal(tokenizer.unfold(text), text), f"{name}: the counts of cells in two are not their notes'")
+        pitches = _of_role(tokenizer, "pitch")
+        for which in (True, False):
+            before = ids[pitches[ids] & (kept[notes] == which)]
+            after = text[pitches[text] & (stands == which)]
+            expect(np.array_equal(np.sort(before), np.sort(after)), f"{name}: cells in two have other notes than one")
+        whole, again = ({*map(tuple, _notes(tokenizer, each))} for each in (ids, text))
+        expect(whole == again, f"{name}: notes in cells in two are not when and what they were")
+
+
+def _notes(tokenizer: Tokenizer, ids: Ids) -> list[list[int]]:
+    notes = notes_of(tokenizer.decode(ids))
+    return np.stack([notes.onset, notes.duration, notes.pitch, notes.velocity], -1).tolist()
 
 
 @whatever_the_options
