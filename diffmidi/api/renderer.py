@@ -17,20 +17,22 @@ check_replaces_whole, check_unwritable_is_said, check_any_title_will_do, check_s
 
 from diffmidi_core.contracts.renderer import Change, Renderer
 from diffmidi_core.files import whole_file
-from diffmidi_core.music.bar_lines import BarLines, bar_lines, named_tracks, tempo_map
+from diffmidi_core.music.bar_lines import Ruling, named_tracks, ruling
+from diffmidi_core.music.clock import SECOND, clock_of
 from diffmidi_core.music.notes import Notes, Score, notes_of
 from diffmidi_core.music.reading import write_midi
 
 __all__ = [
-    "BarLines",
+    "SECOND",
     "Change",
     "Notes",
     "Renderer",
+    "Ruling",
     "Score",
-    "bar_lines",
+    "clock_of",
     "named_tracks",
     "notes_of",
-    "tempo_map",
+    "ruling",
     "whole_file",
     "write_midi",
 ]

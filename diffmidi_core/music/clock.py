@@ -8,10 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from diffmidi_core.music.notes import Score
 from diffmidi_core.music.tempo import UNTOLD
 
 Float = NDArray[np.float64]
-MINUTE = 60_000_000
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
 """Microseconds."""
 
 
@@ -48,3 +50,10 @@ class Clock:
         last = np.maximum(np.searchsorted(self._elapsed, elapsed, side="right") - 1, 0)
         told: Float = self._at[last] + (elapsed - self._elapsed[last]) / self._mspq[last]
         return told
+
+
+def clock_of(score: Score) -> Clock:
+    """From quarter notes to microseconds through the tempi of a score."""
+    tempos = {0: 120.0, **{max(0, each.time): each.qpm for each in score.tempos if each.qpm > 0}}
+    quarter = max(score.ticks_per_quarter, 1)
+    return Clock([Tempo(tick / quarter, qpm) for tick, qpm in sorted(tempos.items())])

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffmidi_core.errors import UsageError
+from diffmidi_core.music.bar_lines import BarLines
 from diffmidi_core.numbers import counted
-from diffmidi_core.steer.bar_lines import BarLines
 from diffmidi_core.steer.regions import HIGHEST, Region, Regions
 from diffmidi_core.steer.rework import LOCKS, RANGE, Masking
 from diffmidi_core.steer.selection import Box, Selection, select

@@ -13,9 +13,9 @@ from diffmidi_core.contracts.process import Order
 from diffmidi_core.contracts.tokenizer import FIRST_BAR, INNER_BAR, LAST_BAR, BarShape, CellNotes, Ids, Tokenizer
 from diffmidi_core.draw.hole import Cell, Hole
 from diffmidi_core.errors import DiffmidiError
-from diffmidi_core.music.clock import MINUTE
+from diffmidi_core.music.bar_lines import BarLines
+from diffmidi_core.music.clock import MINUTE, clock_of
 from diffmidi_core.music.notes import Column
-from diffmidi_core.steer.bar_lines import BarLines, clock_of
 from diffmidi_core.steer.patching import NewNotes
 from diffmidi_core.steer.rework import RANGE, Masking, Reworked
 from diffmidi_core.steer.selection import PITCHES, Selection

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffmidi_core.errors import UsageError
+from diffmidi_core.music.bar_lines import BarLines
+from diffmidi_core.music.clock import clock_of
 from diffmidi_core.music.notes import INT32_MAX, Column
 from diffmidi_core.numbers import counted
-from diffmidi_core.steer.bar_lines import BarLines, clock_of
 from diffmidi_core.steer.regions import HIGHEST, Region, Regions
 from diffmidi_core.steer.user_file import Part, UserFile
 

@@ -15,15 +15,16 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from diffmidi.api.renderer import (
-    BarLines,
+    SECOND,
     Change,
     Notes,
     Renderer,
+    Ruling,
     Score,
-    bar_lines,
+    clock_of,
     named_tracks,
     notes_of,
-    tempo_map,
+    ruling,
 )
 from diffmidi.api.source import printable
 from diffmidi_io import change as changed
@@ -88,7 +89,7 @@ def draw(score: Score, options: PianoRollOptions, title: str = "") -> Figure:
     figure, axes = new_picture(width, options.height, options.dpi, right=MARGINS["right"] + _COLOUR_BAR)
     axes.set_xlim(0, beats)
     _draw_keys(axes, notes, beats)
-    _draw_bars(axes, bar_lines(score, beats), width - around, numbered=len(score.time_signatures) > 0)
+    _draw_bars(axes, ruling(score, beats), width - around, numbered=len(score.time_signatures) > 0)
     tracks = named_tracks(score)
     if len(tracks) == 1:
         _draw_notes(axes, notes, beat, array=notes.velocity, cmap=VELOCITY_COLOURS, norm=_velocities(), label="notes")
@@ -115,7 +116,7 @@ def _facts(score: Score, notes: Notes) -> list[str]:
     beats = _end(notes) / max(score.ticks_per_quarter, 1)
     counts = [(len(notes), "note"), (round(beats, 1), "beat")]
     said = [f"{number:,.10g} {name}{'' if number == 1 else 's'}" for number, name in counts]
-    return [*said, said_length(float(np.interp(beats, *tempo_map(score))))]
+    return [*said, said_length(float(clock_of(score).elapsed(np.array(beats))) / SECOND)]
 
 
 def rectangles(left: Any, right: Any, bottom: Any, top: Any) -> Floats:
@@ -152,7 +153,7 @@ def _pitch_range(notes: Notes) -> tuple[int, int]:
     return max(0, low), min(_KEYBOARD - 1, high)
 
 
-def _draw_bars(axes: Axes, bars: BarLines, inches: float, *, numbered: bool) -> None:
+def _draw_bars(axes: Axes, bars: Ruling, inches: float, *, numbered: bool) -> None:
     """A line at each bar, as long as lines keep apart, and below as many numbers as there is room for: the bars' where
     they are `numbered`, else of quarter notes.
     """
@@ -207,14 +208,14 @@ def _draw_notes(axes: Axes, notes: Notes, beat: int, *, label: str, **coloured: 
 
 
 def _draw_seconds(axes: Axes, score: Score, beats: float) -> None:
-    at, seconds = tempo_map(score)
+    clock = clock_of(score)
     above = axes.secondary_xaxis(
         "top",
-        functions=(lambda x: np.interp(np.asarray(x), at, seconds), lambda x: np.interp(np.asarray(x), seconds, at)),
+        functions=(lambda x: clock.elapsed(np.asarray(x)) / SECOND, lambda x: clock.quarters(np.asarray(x) * SECOND)),
     )
     above.spines["top"].set_visible(False)
     above.tick_params(length=2, labelsize=8, labelcolor=QUIET, color=FAINT, pad=2)
-    label_seconds(above.xaxis, float(np.interp(beats, at, seconds)), axes)
+    label_seconds(above.xaxis, float(clock.elapsed(np.array(beats))) / SECOND, axes)
 
 
 def _draw_names(figure: Figure, axes: Axes, names: Sequence[str]) -> None:

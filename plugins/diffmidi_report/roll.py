@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi.api.renderer import Score, bar_lines, tempo_map
+from diffmidi.api.renderer import SECOND, Score, clock_of, ruling
 
 WIDTH, HEIGHT, LEFT = 400.0, 160.0, 26.0
 """Of the drawing, and where its time begins: names of octaves stand left of it."""
@@ -68,12 +68,12 @@ def bars(score: Score, seconds: float) -> Ticks:
     """
     if not len(score.time_signatures):
         return []
-    beats, at = tempo_map(score)
-    lines = bar_lines(score, float(np.interp(seconds, at, beats)))
+    clock = clock_of(score)
+    lines = ruling(score, float(clock.quarters(np.array(seconds * SECOND))))
     count = len(lines.beats)
     thin, every = (max(1, -(-count // most)) for most in (MOST_BARS, MOST_NUMBERS))
     every = -(-every // thin) * thin
-    begins = np.interp(lines.beats, beats, at)
+    begins = clock.elapsed(lines.beats) / SECOND
     marked = zip(begins.tolist(), lines.numbers.tolist(), strict=True)
     return [
         (when, f"{number:,}" if (number - 1) % every == 0 else "")

@@ -87,12 +87,12 @@ def test_bar_lines_follow_the_metre_and_seconds_the_tempo():
     score.time_signatures = type(score.time_signatures)()
     for change in ((0, 1, 4), (480, 3, 4), (480 * 7, 6, 8)):
         score.time_signatures.append(TimeSignatureTick(*change))
-    lines = pianoroll.bar_lines(score, 16)
+    lines = pianoroll.ruling(score, 16)
     assert lines.beats.tolist() == [0, 1, 4, 7, 10, 13]
     assert lines.numbers.tolist() == [0, 1, 2, 3, 4, 5], "a first bar that is shorter is an upbeat"
     score.tempos.append(TempoTick(480 * 8, qpm=60))
-    beats, seconds = pianoroll.tempo_map(score)
-    np.testing.assert_allclose(np.interp([0, 4, 8, 16], beats, seconds), [0, 2, 4, 12])
+    seconds = pianoroll.clock_of(score).elapsed(np.array([0, 4, 8, 16])) / 1e6
+    np.testing.assert_allclose(seconds, [0, 2, 4, 12])
 
 
 def test_bars_are_numbered_where_there_is_a_metre_and_beats_where_not():
@@ -122,7 +122,7 @@ def test_tracks_have_colours_and_names_of_their_own():
 
 
 def test_hours_of_music_do_not_draw_millions_of_bars():
-    assert len(pianoroll.bar_lines(toy_scores()["late_in_time"], 2.0**31 / 480).beats) < 5000
+    assert len(pianoroll.ruling(toy_scores()["late_in_time"], 2.0**31 / 480).beats) < 5000
 
 
 def test_the_picture_grows_with_the_music_up_to_a_limit(tmp_path: Path):
