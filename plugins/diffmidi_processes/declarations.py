@@ -31,6 +31,11 @@ class GaussianOptions(Options):
         False,
         description="multiply the prediction of a token by what x_t itself tells of it (Plaid); needs cross_entropy",
     )
+    seen: Literal["noisy", "posterior"] = Field(
+        "noisy",
+        description="what the network is shown of each token: 'noisy', x_t; 'posterior', the mean embedding under what "
+        "x_t itself tells of the token, all tokens that may stand there being as likely before (as Bayesian flows do)",
+    )
     self_conditioning: bool = Field(
         False,
         description="the network is also shown its own last estimate (Analog Bits); every other row is trained so",

@@ -112,9 +112,9 @@ class Gaussian(Labelled, GaussianDiffusion):
 
     def network(self, x_t: Tensor, t: Tensor, places: Places, previous: Tensor | None = None) -> Tensor:
         """What the network says, [B, L, D]: a point whose rounding is what it thinks of the tokens."""
-        seen = x_t
+        seen = x_t if self.options.seen == "noisy" else self.mean_under(self._told_alone(x_t, t, places))
         if self.self_conditioned:
-            seen = torch.cat([x_t, torch.zeros_like(x_t) if previous is None else previous], -1)
+            seen = torch.cat([seen, torch.zeros_like(x_t) if previous is None else previous], -1)
         time = self.time(time_embedding(TIME_SCALE * t, self.options.time_width))  # [B, H]
         mask = places.mask
         if self.group > 1:
@@ -125,6 +125,20 @@ class Gaussian(Labelled, GaussianDiffusion):
         hidden = self.with_labels(hidden, places.condition)
         said: Tensor = self.down(self.backbone(hidden, mask)).to(x_t.dtype)
         return said if self.group == 1 else self._between_ends(said, x_t.shape[1], places)
+
+    def _told_alone(self, x_t: Tensor, t: Tensor, places: Places) -> Tensor:
+        """Logits [B, L, V] of each token by its own x_t alone, as likely as any that may stand there before it is seen.
+
+        At the levels where tokens are decided x_t is mostly noise, in all its D dimensions; what it says of the token
+        is in its products with the embeddings alone, and the network is spared to find them (Graves et al. 2023,
+        Bayesian Flow Networks, arXiv:2308.07037, whose networks see such a posterior).
+        """
+        never = torch.zeros(len(self.tokens.embedding), dtype=torch.bool, device=x_t.device)
+        never[[self.tokenizer.pad_id, self.tokenizer.mask_id]] = True
+        logits = self.evidence(x_t, t).masked_fill(never, -torch.inf)
+        if self.support is None:
+            return logits
+        return logits.masked_fill(~self._allowed(self.support, x_t.shape[-2], places.mask), -torch.inf)
 
     def _between_ends(self, said: Tensor, length: int, places: Places) -> Tensor:
         """[B, L, D] of groups [B, P, g · D], with the embeddings of [CLS] and [SEP] at the ends, which are known."""

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from diffmidi.api import DiffmidiError, UsageError
-from diffmidi.api.process import Batch
+from diffmidi.api.process import EVERYWHERE, Batch
 from diffmidi.api.sampler import Canvas, RowDraws
 from diffmidi_core.registry import find
 from diffmidi_core.testing.surroundings import context_of, toy_batch
@@ -21,6 +21,8 @@ SETTINGS = [
     {"self_conditioning": True},
     {"sphere": True},
     {"noise_scale": 2.0},
+    {"seen": "posterior"},
+    {"seen": "posterior", "typed": True, "self_conditioning": True},
     {"times": "importance"},
     {"times": "warp"},
     {**CDCD, "typed": True, "output_prior": True, "self_conditioning": True, "times": "warp"},
@@ -104,6 +106,25 @@ def test_an_output_prior_is_bayes_rule(make_process):
         distance = ((x_t[row, :, None] - signal.sqrt() * table) ** 2).sum(-1)
         expected = (-distance / (2 * variance)).softmax(-1) @ table
         torch.testing.assert_close(process.denoise(x_t, t)[row], expected)
+
+
+def test_the_network_sees_what_each_token_tells_of_itself(make_process):
+    """The mean embedding under q(w | x_t), all tokens alike before; and what it sees of one hangs on no other."""
+    process = make_process(words=8, steps=50, seen="posterior").double().eval()
+    shown = []
+    process.up.register_forward_pre_hook(lambda module, seen: shown.append(seen[0]))
+    x_t, t = torch.randn(2, 3, 16, generator=generator(), dtype=torch.float64), process.levels.times[[5, 30]]
+    process.network(x_t, t, EVERYWHERE)
+    table = process.embeddings()[[1, 2, *range(4, 12)]]
+    for row, index in enumerate((5, 30)):
+        signal = process.levels.alpha_bar[index]
+        variance = signal * process.start_std**2 + 1 - signal
+        distance = ((x_t[row, :, None] - signal.sqrt() * table) ** 2).sum(-1)
+        torch.testing.assert_close(shown[0][row], (-distance / (2 * variance)).softmax(-1) @ table)
+    x_t[:, 1] += 1
+    process.network(x_t, t, EVERYWHERE)
+    torch.testing.assert_close(shown[1][:, [0, 2]], shown[0][:, [0, 2]])
+    assert (shown[1][:, 1] - shown[0][:, 1]).abs().max() > 1e-3
 
 
 def test_an_output_prior_needs_probabilities_of_words():
