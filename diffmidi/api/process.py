@@ -8,8 +8,9 @@ below the backbone and the head above it. Three methods make it whole:
 - `bound(batch, generator, levels=n)`: a Bound, bits [B, L] by name, whose sum is an upper bound on -log2 p(tokens).
 - `oracle(ids)`: a denoiser that always knows the tokens, which samplers are tested with.
 
-Mostly one begins from a family that exists, and writes its network: MaskedDiffusion (absorbing), GaussianDiffusion
-(embeddings with normal noise) or AutoregressiveProcess. Its samplers then fit, and loss and bound are there already:
+Mostly one begins from a family that exists, and writes its network, or what goes into the backbone and what becomes of
+what comes out: MaskedDiffusion (absorbing), GaussianDiffusion (embeddings with normal noise) or AutoregressiveProcess.
+Its samplers then fit, and loss and bound are there already:
 
     class Small(MaskedDiffusion):
         def __init__(self, options, *, tokenizer, backbone, schedule):
@@ -18,16 +19,17 @@ Mostly one begins from a family that exists, and writes its network: MaskedDiffu
 
             self.groups = Groups(self.group, backbone.width, backbone.width)   # the maps of tokens into a position
 
-        def network(self, seen):
-            hidden = self.groups.together(self.tokens.embed(seen.ids))           # [B, N, g, H] to [B, N, H]
-            features = self.backbone(hidden, seen.mask, seen.positions)[:, :seen.asked]
+        def enter(self, seen):
+            return self.groups.together(self.tokens.embed(seen.ids))             # [B, N, g, H] to [B, N, H]
+
+        def leave(self, features):
             return self.tokens(self.groups.apart(features))                      # logits [B, N, g, V]
 
 A process of its own is put together from the same parts. `TokenDiffusion` corrupts tokens one by one: it takes a
 `Corruption` (q: drawn, its probabilities, its posterior), how times are drawn (`spread_times`), and an `objective`.
 `TokenHead` is what is round a backbone, `Support` what the grammar lets stand where. examples/uniform-noise is one.
 
-One that is `Labelled` too (first among its bases) can be trained with labels and asked for them: its network passes
+One that is `Labelled` too (first among its bases) can be trained with labels and asked for them: it passes
 what enters the backbone through `with_labels(hidden, seen.condition)`; nothing changes where there are no labels.
 
 It is declared by a ProcessDeclaration, whose `family` names the samplers that can draw from it.

@@ -43,6 +43,7 @@ from diffmidi_core.diffusion.categorical import exact, nucleus, restricted
 from diffmidi_core.diffusion.gaussian_diffusion import GaussianDiffusion
 from diffmidi_core.diffusion.levels import GaussianLevels
 from diffmidi_core.diffusion.masked_diffusion import MaskedDiffusion
+from diffmidi_core.diffusion.remembering import RowDenoiser
 from diffmidi_core.diffusion.steps import (
     ReverseStep,
     ddim_steps,
@@ -64,6 +65,7 @@ __all__ = [
     "Places",
     "Process",
     "ReverseStep",
+    "RowDenoiser",
     "RowDraws",
     "Sampled",
     "Sampler",

@@ -46,9 +46,19 @@ class BarTime(nn.Module):
             self.register_buffer(name, table, persistent=False)
 
     def draw(
-        self, log_p: Tensor, z: Tensor, laid: Laid, draws: RowDraws, *, wanted: Tensor, mask_id: int, top_p: float = 1.0
+        self,
+        log_p: Tensor,
+        number: Tensor,
+        z: Tensor,
+        laid: Laid,
+        draws: RowDraws,
+        *,
+        wanted: Tensor,
+        mask_id: int,
+        top_p: float = 1.0,
     ) -> Tensor:
-        """z [B, L] with the masked times drawn that are `wanted` [B, L] bool, from log_p [B, L, V].
+        """z [B, L] with the masked times drawn that are `wanted` [B, L] bool, from log_p [K, V] of masked places, which
+        are numbered in `number` [B, L].
 
         They are drawn jointly with what could stand at the others of their cells; what stands stays as it is. Where the
         bar is not known yet, it is taken for the longest. Raises DiffmidiError where no times are possible.
@@ -69,12 +79,15 @@ class BarTime(nn.Module):
         where = table[rows, cells]  # [M, R] places in z, -1 where there is none
         there, at = where >= 0, where.clamp(min=0)
         stands = z[rows[:, None], at] != mask_id
-        free = log_p[rows[:, None].to(log_p.device), at.to(log_p.device)][..., self.tokens.to(log_p.device)]
-        known = (z[rows[:, None], at][..., None] == self.tokens).double().log()
+        lengths = self._lengths(z, laid, shape)[rows, cells]
+        short = self.steps < int(lengths.max())  # no others fit into any of these bars
+        tokens, steps = self.tokens[short], self.steps[short]
+        free = log_p[number[rows[:, None], at].to(log_p.device)][..., tokens.to(log_p.device)]
+        known = (z[rows[:, None], at][..., None] == tokens).double().log()
         weights = torch.where(stands[..., None], known, exact(free).to(known.device))  # [M, R, T]
-        chosen = self._chosen(weights, there, self._lengths(z, laid, shape)[rows, cells], draws, rows, top_p)
+        chosen = self._chosen(weights, steps, there, lengths, draws, rows, top_p)
         asked = (there & ~stands & wanted[rows[:, None], at]).nonzero(as_tuple=True)
-        return z.index_put((rows[asked[0]], where[asked]), self.tokens[chosen[asked]])
+        return z.index_put((rows[asked[0]], where[asked]), tokens[chosen[asked]])
 
     def _lengths(self, z: Tensor, laid: Laid, shape: tuple[int, int]) -> Tensor:
         """[B, C] how long the bar of each cell is."""
@@ -85,15 +98,23 @@ class BarTime(nn.Module):
         return torch.where(lengths > 0, lengths, self.bars.max())
 
     def _chosen(
-        self, weights: Tensor, there: Tensor, lengths: Tensor, draws: RowDraws, rows: Tensor, top_p: float
+        self,
+        weights: Tensor,
+        steps: Tensor,
+        there: Tensor,
+        lengths: Tensor,
+        draws: RowDraws,
+        rows: Tensor,
+        top_p: float,
     ) -> Tensor:
         """[M, R] which time each note of M cells has, from log-weights [M, R, T], in bars of `lengths` [M].
 
-        `there` [M, R] says where a note is; `rows` [M], rising, to which row each cell belongs.
+        `steps` [T] is what the times pass. `there` [M, R] says where a note is; `rows` [M], rising, to which row each
+        cell belongs.
         """
         most = int(lengths.max())
         time = torch.arange(most + 1, device=weights.device)
-        after = (time[:, None] + self.steps).clamp(max=most)  # [U + 1, T]; no bar has so much time: U is too late
+        after = (time[:, None] + steps).clamp(max=most)  # [U + 1, T]; no bar has so much time: U is too late
         zero = weights.new_zeros(())
         ahead = [torch.where(time < lengths[:, None], zero, -torch.inf)]  # [M, U + 1] of all ways on from each time
         for note in reversed(range(weights.shape[1])):

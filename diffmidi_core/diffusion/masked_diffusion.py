@@ -38,11 +38,13 @@ from diffmidi_core.contracts.tokenizer import SPECIALS, Tokenizer
 from diffmidi_core.declaration import Options
 from diffmidi_core.diffusion.bar_time import BarTime
 from diffmidi_core.diffusion.bound import POSITIONS_AT_ONCE
-from diffmidi_core.diffusion.categorical import draw_uniform, exact, nucleus, restricted
+from diffmidi_core.diffusion.categorical import draw_uniform, exact
 from diffmidi_core.diffusion.corruption import Corruption
 from diffmidi_core.diffusion.groups import Seen, grouped, music_mask, ungrouped
+from diffmidi_core.diffusion.masked_drawing import draw_in_parts, draw_together
 from diffmidi_core.diffusion.parts import GIVEN, Laid, Plan, chosen_bars, seen_once, seen_twice
 from diffmidi_core.diffusion.parts import Order as PartOrder
+from diffmidi_core.diffusion.remembering import Remembering, RowDenoiser
 from diffmidi_core.diffusion.revealed import Revealed
 from diffmidi_core.diffusion.revealing import GOLDEN, Windows, counts_of, nats_of, numbers_hidden
 from diffmidi_core.diffusion.times import spread_times
@@ -94,8 +96,20 @@ class MaskedDiffusion(Revealed):
     """As the authors of MDLM have it: nearer 0 hardly a token is hidden, at a huge weight."""
 
     @abstractmethod
+    def enter(self, seen: Seen) -> Tensor:
+        """Features [B, N, H] for the backbone."""
+
+    @abstractmethod
+    def leave(self, features: Tensor) -> Tensor:
+        """Logits [B, N, g, V] of the tokens, from the backbone's features [B, N, H]."""
+
     def network(self, seen: Seen) -> Tensor:
         """Logits [B, N, g, V] of the tokens at the N positions that are asked about."""
+        return self.leave(self.backbone(self.enter(seen), seen.mask, seen.positions)[:, : seen.asked])
+
+    def denoiser(self) -> RowDenoiser:
+        """One that remembers what does not change while a canvas is filled bar by bar, where the backbone can."""
+        return Remembering(self) if self.plan is not None and self.backbone.caches else RowDenoiser(self)
 
     def denoise(self, z: Tensor, m: Tensor, places: Places = EVERYWHERE) -> Tensor:
         """Logits [B, L, V] of the hidden tokens of z [B, L], m [B] of which are hidden.
@@ -105,8 +119,8 @@ class MaskedDiffusion(Revealed):
         """
         length = z.shape[1]
         if self.plan is not None:
-            laid = self._laid(z, places)
-            level = self._share_hidden(grouped(z, self.group), laid)
+            laid = self.laid(z, places)
+            level = self.share_hidden(grouped(z, self.group), laid)
             return ungrouped(
                 self.network(seen_once(laid, grouped(z, self.group), level, self.backbone.length)), self.group, length
             )
@@ -161,26 +175,11 @@ class MaskedDiffusion(Revealed):
         is drawn now and what is left to be drawn can make one legal text; with a plan, so that times add up to less
         than their bar. `admitted` [B, L, V] bool leaves out what a canvas does not allow; `top_p` as in `Support.draw`.
         """
-        hidden = z == self.tokenizer.mask_id
-        wanted = wanted & hidden
-        laid = None if self.plan is None else self._laid(z, places)
-        types = None if laid is None else ungrouped(laid.types, self.group, z.shape[1])
-        log_p = self.log_probabilities(restricted(logits.float(), admitted) / temperature, types)
-        if admitted is not None:  # nothing may stand where the support leaves out all that the canvas allows
-            log_p = log_p.masked_fill(log_p.isnan(), -torch.inf)
-        if self.support is not None:
-            tokens = self.support.draw(log_p, z, ~hidden, draws, wanted=wanted, top_p=top_p)
-        else:
-            tokens, left = z, wanted
-            if laid is not None and self.bar_time is not None:
-                mask_id = self.tokenizer.mask_id
-                tokens = self.bar_time.draw(log_p, z, laid, draws, wanted=wanted, mask_id=mask_id, top_p=top_p)
-                left = wanted & (tokens == mask_id)
-            at = left.to(log_p.device)
-            drawn = draws.categorical(nucleus(log_p[at], top_p), row_of=at.nonzero()[:, 0])
-            tokens = tokens.masked_scatter(left, drawn.to(z.device))
-        chosen = log_p.gather(-1, tokens.to(log_p.device)[..., None]).squeeze(-1)
-        return tokens, chosen.to(z.device, torch.float32).masked_fill(~wanted, 0)
+        wanted = wanted & (z == self.tokenizer.mask_id)
+        how: dict[str, Any] = {"wanted": wanted, "admitted": admitted, "temperature": temperature, "top_p": top_p}
+        if self.plan is not None:
+            return draw_in_parts(self, logits, z, self.laid(z, places), draws, **how)
+        return draw_together(self, logits, z, draws, **how)
 
     def hidden_share(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """m = 1 − α_t and the weight −α'_t / (1 − α_t), at times t [...] float64 in (0, 1]."""
@@ -210,7 +209,7 @@ class MaskedDiffusion(Revealed):
         length, device = batch.ids.shape[1], batch.ids.device
         uniform = batch.rows_of(lambda rows: draw_uniform(generator, (rows, length), device))
         places = batch.places(self.type_of[batch.ids])
-        laid = self._laid(batch.ids, places)
+        laid = self.laid(batch.ids, places)
         shown = torch.zeros_like(base, dtype=torch.bool)
         if self.given:
             choice = batch.rows_of(lambda rows: draw_uniform(generator, (rows, 4), device))
@@ -257,17 +256,18 @@ class MaskedDiffusion(Revealed):
         places = batch.places(None if self.plan is None else self.type_of[batch.ids])
         if self.plan is None:
             return Windows(batch.ids, batch.loss_mask().long() - 1, batch.tokens[:, None], places)
-        laid = self._laid(batch.ids, places)
+        laid = self.laid(batch.ids, places)
         part = torch.where(laid.drawn, laid.part[..., None], -1)
         part = ungrouped(part + 1, self.group, batch.ids.shape[1]) - 1
         return Windows(batch.ids, part, counts_of(part), places)
 
-    def _laid(self, z: Tensor, places: Places) -> Laid:
+    def laid(self, z: Tensor, places: Places) -> Laid:
+        """Texts z [B, L] laid out in parts; there is a plan."""
         assert self.plan is not None
         types = self.plan.types(z) if places.types is None else places.types
         return replace(self.plan.laid(types, places.mask, places.given), condition=places.condition)
 
-    def _share_hidden(self, z: Tensor, laid: Laid) -> Tensor:
+    def share_hidden(self, z: Tensor, laid: Laid) -> Tensor:
         """[B, P] the share of the tokens of each group's part that are hidden in z [B, P, g]."""
         part = laid.part.clamp(min=0)
         hidden, drawn = (laid.drawn & (z == self.tokenizer.mask_id)).sum(-1), laid.drawn.sum(-1)
@@ -281,7 +281,7 @@ class MaskedDiffusion(Revealed):
         """[B, L] −log p where hidden, else 0, as `Nats` (`revealing.py`); m [B, M] by part."""
         if self.plan is None:
             return self._nats(ids, hidden, m[:, 0], places)
-        laid = self._laid(ids, places)
+        laid = self.laid(ids, places)
         level = m.gather(1, laid.part.clamp(min=0, max=m.shape[1] - 1))  # parts without hidden tokens have no m
         nats = self._nats_in_parts(ids, grouped(hidden, self.group), level, laid)
         return ungrouped(nats, self.group, ids.shape[1])

@@ -158,6 +158,29 @@ def seen_once(laid: Laid, ids: Tensor, level: Tensor, places: int) -> Seen:
     )
 
 
+def seen_of(laid: Laid, ids: Tensor, level: Tensor, some: Tensor, places: int) -> tuple[Seen, Tensor]:
+    """Those groups of windows [B, P, g] that `some` [B, P] bool says, as `seen_once` has them, by themselves.
+
+    And [B, N] which groups they are.
+    """
+    index, real = _kept(some & laid.real, exactly=True)
+    part, cells = laid.part.gather(1, index), laid.cells.gather(1, index)
+    stand = Stand(*(each.gather(1, index) for each in (laid.stand.bar, laid.stand.cell, laid.stand.rank)))
+    sees = (part[:, None, :] <= part[..., None]) & real[:, None, :]
+    seen = Seen(
+        laid.pick(ids, index),
+        level.gather(1, index),
+        real,
+        _with_itself(sees),
+        places_of(stand, places),
+        laid.pick(laid.types, index),
+        stand,
+        _runs(torch.stack([part, cells])),
+        condition=laid.condition,
+    )
+    return seen, index
+
+
 def seen_twice(laid: Laid, noisy: Tensor, clean: Tensor, level: Tensor, places: int) -> tuple[Seen, Tensor]:
     """A noisy and a clean copy of windows [B, P, g], and [B, N] which groups the positions asked about are.
 
@@ -206,11 +229,12 @@ def _runs(same: Tensor) -> Tensor:
     return torch.nn.functional.pad(new.cumsum(-1), (1, 0))
 
 
-def _kept(keep: Tensor) -> tuple[Tensor, Tensor]:
+def _kept(keep: Tensor, *, exactly: bool = False) -> tuple[Tensor, Tensor]:
     """[B, N] the places in a row where `keep` [B, P] is True, in order, and [B, N] which of them there are.
 
-    N is the most that a row has; where asking would wait for the device, P.
+    N is the most that a row has; where asking would wait for the device, P, unless `exactly` says to wait.
     """
-    most = int(keep.sum(-1).max()) if keep.device.type == "cpu" else keep.shape[1]
+    known = keep.device.type == "cpu" or (exactly and keep.device.type != "meta")
+    most = int(keep.sum(-1).max()) if known else keep.shape[1]
     index = (~keep).to(torch.uint8).argsort(dim=-1, stable=True)[:, :most]
     return index, keep.gather(1, index)

@@ -74,7 +74,8 @@ class KeyClarity(MeanOfSamples):
     def value(self, sample: Sample) -> float | None:
         """The correlation; None where no key is nearer than another."""
         notes = notes_of(sample.score)
-        return key_clarity(notes.pitch, notes.duration) if len(notes) else None
+        clarity: float | None = key_clarity(notes.pitch, notes.duration) if len(notes) else None
+        return clarity
 
 
 class EndsOnTonic(MeanOfSamples):

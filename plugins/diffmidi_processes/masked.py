@@ -62,8 +62,8 @@ class Masked(Labelled, MaskedDiffusion):
         """One for each group, and with a plan as many as its bars take."""
         return places_of_groups(tokenizer, length, bars, notes=options.notes)
 
-    def network(self, seen: Seen) -> Tensor:
-        """Logits [B, N, g, V] of the positions asked about."""
+    def enter(self, seen: Seen) -> Tensor:
+        """Features [B, N, H]: a group's embeddings together, and what is known of its place."""
         tokens = self.tokens.embed(seen.ids)  # [B, N, g, H]
         if self.types is not None and seen.types is not None:
             tokens = tokens + F.embedding(seen.types, self.types)
@@ -75,7 +75,9 @@ class Masked(Labelled, MaskedDiffusion):
             hidden = hidden + self.time(waves).view(len(hidden), -1, hidden.shape[-1])
         if self.neighbours is not None:
             hidden = self.neighbours(hidden, seen.real, seen.runs)
-        hidden = self.with_labels(hidden, seen.condition)
-        features = self.backbone(hidden, seen.mask, seen.positions)
-        logits: Tensor = self.tokens(self.groups.apart(features[:, : seen.asked]))
+        return self.with_labels(hidden, seen.condition)
+
+    def leave(self, features: Tensor) -> Tensor:
+        """Logits [B, N, g, V]."""
+        logits: Tensor = self.tokens(self.groups.apart(features))
         return logits

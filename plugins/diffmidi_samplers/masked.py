@@ -14,7 +14,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffmidi.api.sampler import Canvas, Denoise, MaskedDiffusion, OnStep, Places, RowDraws, Sampled, Sampler, Tokenizer
+from diffmidi.api.sampler import (
+    Canvas,
+    Denoise,
+    MaskedDiffusion,
+    OnStep,
+    Places,
+    RowDenoiser,
+    RowDraws,
+    Sampled,
+    Sampler,
+    Tokenizer,
+)
 from diffmidi_samplers.declarations import ConfidenceOptions, MaskedOptions, RemaskOptions
 
 
@@ -71,11 +82,12 @@ class MaskedSampler(Sampler):
             process.support.check_canvas(canvas)
         free, places = ~canvas.fixed, process.placed(canvas)
         z, admitted = canvas.ids.masked_fill(free, Tokenizer.mask_id), canvas.admitted()
+        own = process.denoiser()
         for done in range(steps):
             hidden = z == Tokenizer.mask_id
 
             def say(due: Tensor, z: Tensor = z) -> tuple[Tensor, Tensor]:
-                return self._say(process, places, admitted, denoise, z, due, draws)
+                return self._say(process, places, admitted, denoise or own, z, due, draws)
 
             z = self.advance(_Step(done / steps, (done + 1) / steps, z, hidden, free, say, draws))
             on_step(done + 1, steps)
@@ -86,7 +98,7 @@ class MaskedSampler(Sampler):
         process: MaskedDiffusion,
         places: Places,
         admitted: Tensor | None,
-        denoise: Denoise | None,
+        denoise: Denoise | RowDenoiser,
         z: Tensor,
         due: Tensor,
         draws: RowDraws,
@@ -95,8 +107,8 @@ class MaskedSampler(Sampler):
         rows = due.any(-1)
         if rows.any():
             m = process.hidden_now(z)
-            if denoise is None:
-                logits = process.denoise(z[rows], m[rows], places.rows(rows))
+            if isinstance(denoise, RowDenoiser):
+                logits = denoise.of_rows(rows, z, m, places)
             else:  # what replaces the process's own may know each row for itself
                 logits = denoise(z, m, places)[rows]
             options: dict[str, Any] = {"temperature": self.options.temperature, "top_p": self.options.top_p}
