@@ -24,7 +24,7 @@ const music = new Map(); // of takes
 
 const roll = new Roll(by("roll"), by("map"));
 const player = new Player({ moved, changed: transport });
-const takes = new Takes(by("takes"), { hear: (take) => choose(take, true), keep });
+const takes = new Takes(by("takes"), { hear: (take) => choose(take, true), keep: (take) => keep(take) });
 const form = new Form({ changed: () => plan(), painted: (boxes) => paint(boxes) });
 new Brush(roll, { changed: (boxes) => (paint(boxes), form.show(boxes)), placed: (seconds) => player.seek(seconds) });
 
