@@ -12,9 +12,9 @@ export function listen(does) {
       return;
     }
     if (typing) return;
-    if (key === " " && target.matches("button, a, summary, input")) return; // theirs
+    if (key === " " && target.matches("button, a, summary, [type=checkbox]")) return; // theirs
     const call = /^[1-9]$/.test(key) ? () => does.take(Number(key)) : does[key];
-    if (!call) return;
+    if (!call) return void (target === document.body && does.other(event));
     event.preventDefault();
     call();
   });

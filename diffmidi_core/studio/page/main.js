@@ -7,6 +7,7 @@ import { Music, clock, counted } from "./music.js";
 import { Brush } from "./paint.js";
 import { Player } from "./player.js";
 import { Roll } from "./roll.js";
+import { parse } from "./regions.js";
 import { Takes, element } from "./takes.js";
 
 const by = (id) => document.getElementById(id);
@@ -20,13 +21,14 @@ let draws = []; // of this piece, the newest first
 let chosen = null; // the address of a take
 let busy = null; // {draw, end}: what is drawn for this tab
 let planning = 0;
+let choosing = 0;
 const music = new Map(); // of takes
 
 const roll = new Roll(by("roll"), by("map"));
 const player = new Player({ moved, changed: transport });
-const takes = new Takes(by("takes"), { hear: (take) => choose(take, true), keep: (take) => keep(take) });
+const takes = new Takes(by("takes"), { hear: (take) => (take === chosen && player.playing ? player.pause() : choose(take, true)), keep: (take) => keep(take) });
 const form = new Form({ changed: () => plan(), painted: (boxes) => paint(boxes) });
-new Brush(roll, { changed: (boxes) => (paint(boxes), form.show(boxes)), placed: (seconds) => player.seek(seconds) });
+const brush = new Brush(roll, { changed: (boxes) => (paint(boxes), form.show(boxes)), placed: (seconds) => player.seek(seconds) });
 
 // Telling
 
@@ -155,7 +157,9 @@ async function enter(sound, boxes) {
   player.side = "a";
   player.seek(0);
   roll.resize();
+  roll.active.clear();
   if (original) show(original);
+  moved(0);
   paint(boxes);
   form.show(boxes);
 }
@@ -163,6 +167,11 @@ async function enter(sound, boxes) {
 /** Show draws and their takes, and go on listening to what is still being drawn. */
 async function gather(found, take) {
   draws = [...found].reverse();
+  const region = draws[0]?.request.region || [];
+  if (piece && region.length && !roll.boxes.length) {
+    paint(region.map(parse)); // what was painted last
+    form.show(roll.boxes);
+  }
   resume(found);
   refresh();
   const wanted = draws.flatMap((draw) => draw.takes);
@@ -185,17 +194,17 @@ async function fetchTake(id) {
 
 function show(found) {
   const stay = roll.music !== null && Math.abs(roll.music.seconds - found.seconds) < found.seconds;
-  const range = roll.music?.range;
-  if (original && found !== original) { // the rows stay where they are while one goes to and fro
-    found.range = [Math.min(found.range[0], original.range[0]), Math.max(found.range[1], original.range[1])];
-  }
-  if (!stay || String(range) !== String(found.range) || !roll.active.size) chips(found);
+  // Rows stay where they are while one goes to and fro between takes.
+  const seen = [original, ...draws.flatMap((draw) => draw.takes.map((take) => music.get(take))), found].filter(Boolean);
+  const range = [Math.min(...seen.map((each) => each.range[0])), Math.max(...seen.map((each) => each.range[1]))];
+  for (const each of seen) each.range = range;
+  chips(found);
   roll.show(found, stay);
 }
 
 function chips(found) {
   const same = by("tracks").children.length === found.tracks.length;
-  if (same && roll.active.size) return;
+  if (same && roll.active.size) return; // the user's choice stays
   roll.active = new Set(found.tracks.map((_, place) => place).filter((place) => !found.tracks[place].drums));
   const made = found.tracks.map((track, place) => {
     const line = element("li", {});
@@ -307,6 +316,7 @@ function attend(draw) {
       draw.takes.push(told.take);
       say(`Take ${draw.takes.length} is there.`);
       if (!draw.request.piece) return;
+      draws.includes(draw) || draws.unshift(draw);
       refresh();
       await fetchTake(told.take);
       if (draw.takes.length === 1) await choose(told.take, false);
@@ -343,20 +353,20 @@ function refresh() {
 
 /** Look at and listen to a take, or with null the original; the clock goes on from where it is. */
 const choose = safely(async (take, play) => {
+  const mine = ++choosing;
   const found = take ? await fetchTake(take) : original;
-  if (!found) return;
+  if (!found || mine !== choosing) return; // another was chosen meanwhile
   const again = take === chosen;
   chosen = take;
   if (take) {
     const was = { playing: player.playing, seconds: player.seconds };
-    if (!again && player.side === "b") player.sound.pause();
     player.load("b", `/api/takes/${take}.wav`);
     if (player.side === "b" && !again) {
       player.seek(was.seconds);
       if (was.playing) player.play();
     }
-    if (play && !player.playing && !again) player.seek(passage(found, player.seconds));
     player.hear("b");
+    if (play && !player.playing) player.seek(passage(found, player.seconds));
     if (play && !player.playing) player.play();
   } else {
     player.hear("a");
@@ -367,12 +377,13 @@ const choose = safely(async (take, play) => {
   transport();
 });
 
-/** Where to begin to hear a take: a bar before the first new note, unless the playhead stands in what is new. */
+/** Where to begin to hear a take: a bar before the first new note, unless the playhead stands between it and the last. */
 function passage(found, now) {
-  const news = [...found.notes.begin].filter((_, i) => found.notes.isNew[i]);
-  if (!news.length || (now > 0 && now >= news[0] && now <= news.at(-1))) return now;
+  const news = found.notes.begin.filter((_, i) => found.notes.isNew[i]);
+  if (!news.length) return now;
   const before = Math.max(found.first, found.barAt(news[0]) - 1);
-  return found.timeOf(before, before)[0];
+  const [begin] = found.timeOf(before, before);
+  return now >= begin && now <= news.at(-1) ? now : begin;
 }
 
 const keep = safely(async (take) => {
@@ -466,6 +477,12 @@ function files() {
 
 // Wiring
 
+/** Emptying takes a second press. */
+function spare() {
+  delete by("empty").dataset.sure;
+  by("empty").textContent = "Empty";
+}
+
 const on = (id, call) => by(id).addEventListener("click", call);
 on("begin", safely(showStart));
 on("help", () => by("keys").showModal());
@@ -475,6 +492,13 @@ on("play", toggle);
 on("in", () => roll.zoom(1.5));
 on("out", () => roll.zoom(1 / 1.5));
 on("empty", safely(async () => {
+  if (!by("empty").dataset.sure) {
+    by("empty").dataset.sure = "yes";
+    by("empty").textContent = piece ? "Remove all but this piece?" : "Remove all?";
+    setTimeout(spare, 5000);
+    return;
+  }
+  spare();
   const told = await post("/api/empty", { open: piece ? [piece.id] : [] });
   say("Emptied: pieces that are open stay.");
   if (told.bytes !== undefined) await look();
@@ -507,6 +531,7 @@ listen({
   "=": () => roll.zoom(1.5),
   "-": () => roll.zoom(1 / 1.5),
   "?": () => by("keys").showModal(),
+  other: (event) => brush.key(event),
   take: (number) => {
     const wanted = current()?.takes[number - 1];
     if (wanted) choose(wanted, true);

@@ -63,7 +63,10 @@ export class Brush {
     const { from } = this;
     const made = this.shape(this.place(event));
     this.stop();
-    if (!from.moved && from.x >= LEFT && (from.y < TOP || from.where !== "notes")) this.placed(this.roll.music.timeOf(...Array(2).fill(this.roll.music.barAt(this.roll.seconds(from.x))))[0]);
+    if (!from.moved && from.x >= LEFT && from.where === "bars") {
+      const bar = this.roll.music.barAt(this.roll.seconds(from.x));
+      this.placed(this.roll.music.timeOf(bar, bar)[0]);
+    }
     if (made.length) this.apply(made, from.how);
   }
 
@@ -92,8 +95,9 @@ export class Brush {
     const pitches = [roll.pitch(from.y), roll.pitch(Math.max(to.y, TOP))].sort((a, b) => a - b);
     const bars = { unit: "bars", from: music.barAt(times[0]), to: music.barAt(times[1]) };
     if (from.where === "notes" && !from.moved) return this.note(from);
-    const time = from.where === "band" ? null : from.where === "notes" ? { unit: "seconds", from: round(times[0]), to: round(times[1]) } : bars;
-    if (time && time.unit === "seconds" && time.to <= time.from) return [];
+    const seconds = { unit: "seconds", from: round(times[0]), to: round(times[1]) };
+    if (from.where === "notes" && seconds.to <= seconds.from) return [];
+    const time = { band: null, notes: seconds, bars, box: bars }[from.where];
     return this.tracked({ time, pitch: from.where === "bars" ? null : pitches, track: null });
   }
 
@@ -105,7 +109,8 @@ export class Brush {
     const begin = Math.floor(notes.begin[i] * 1000) / 1000; // never behind its onset
     const time = { unit: "seconds", from: begin, to: Math.max(begin + 0.002, Math.floor(notes.end[i] * 1000) / 1000) };
     const melodic = tracks.filter((track) => !track.drums);
-    return [{ time, pitch: [notes.pitch[i], notes.pitch[i]], track: melodic.length > 1 ? String(tracks[notes.track[i]].number) : null }];
+    const track = melodic.length > 1 ? String(tracks[notes.track[i]].number) : null;
+    return [{ time, pitch: [notes.pitch[i], notes.pitch[i]], track }];
   }
 
   tracked(box) {
@@ -151,11 +156,11 @@ export class Brush {
   key(event) {
     const { roll } = this;
     if (!roll.music || event.ctrlKey || event.metaKey || event.altKey) return;
-    const [bars, rows] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1], PageUp: [-4, 0], PageDown: [4, 0] }[event.key] || [0, 0];
-    const ends = { Home: -1e4, End: 1e4 }[event.key] || 0;
+    const bars = { ArrowLeft: -1, ArrowRight: 1, PageUp: -4, PageDown: 4, Home: -1e4, End: 1e4 }[event.key] || 0;
+    const rows = { ArrowUp: 1, ArrowDown: -1 }[event.key] || 0;
     if (event.key === "Delete" || event.key === "Backspace") this.changed([]);
     else if (event.key === "n") this.another();
-    else if (bars || rows || ends) this.shift(bars + ends, rows, event.shiftKey);
+    else if (bars || rows) this.shift(bars, rows, event.shiftKey);
     else return;
     event.preventDefault();
   }
@@ -163,9 +168,9 @@ export class Brush {
   shift(bars, rows, extend) {
     const { roll } = this;
     const last = roll.boxes.findLastIndex((box) => box.raw === undefined);
-    const boxes = last < 0 ? [this.begin()] : roll.boxes.map((box, place) => (place === last ? moved(box, bars, rows, extend, roll.music) : box));
-    this.changed(boxes);
-    roll.reveal(...span(boxes.at(last < 0 ? 0 : last), roll.music));
+    const made = last < 0 ? this.begin() : moved(roll.boxes[last], bars, rows, extend, roll.music);
+    this.changed(last < 0 ? [...roll.boxes, made] : roll.boxes.with(last, made));
+    roll.reveal(...span(made, roll.music));
   }
 
   begin() {

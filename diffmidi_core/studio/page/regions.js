@@ -63,8 +63,6 @@ function tracksOf(box, music) {
   return found.map((track) => String(track.number));
 }
 
-export const inTrack = (box, music, number) => tracksOf(box, music).includes(String(number));
-
 /** Boxes and one more: those that are in it go, and those that continue it in time become one with it. */
 export function add(boxes, box, music) {
   let one = box;

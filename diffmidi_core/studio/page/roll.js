@@ -1,7 +1,7 @@
 // The piano roll: tiles of notes that are drawn once, over them what moves (region, playhead), and a map of the whole.
 
 import { pitchName } from "./music.js";
-import { inTrack, span } from "./regions.js";
+import { span } from "./regions.js";
 
 export const LEFT = 44; // the keyboard
 export const TOP = 24; // the bar numbers
@@ -45,6 +45,7 @@ export class Roll {
     size(this.map, Math.max(this.map.clientWidth, 10), Math.max(this.map.clientHeight, 10), this.ratio);
     if (this.music) this.move(this.view.from, this.view.scale);
     this.redraw();
+    this.draw(); // a canvas is blank once it has another size
   }
 
   /** Show other music; the passage stays where `stay`. */
@@ -128,7 +129,7 @@ export class Roll {
   // Drawing
 
   draw() {
-    if (!this.music) return;
+    if (!this.music || !this.box.clientWidth) return;
     this.frames++;
     if (this.stale) this.drawBase();
     this.stale = false;
@@ -225,7 +226,7 @@ export class Roll {
       const colour = music.colour[music.notes.track[i]];
       if (colour < 0) return;
       if (music.notes.isNew[i]) return void news.push(i);
-      const faint = music.isTake ? 0.45 : shown && !shown.has(music.notes.track[i]) ? 0.25 : 1;
+      const faint = music.isTake ? 0.5 : shown && !shown.has(music.notes.track[i]) ? 0.25 : 1;
       context.globalAlpha = ALPHA[music.notes.shade[i]] * faint;
       context.fillStyle = colours[`track${colour}`];
       context.fillRect(...box(music.notes, i));
@@ -259,18 +260,18 @@ export class Roll {
   drawKeys(context) {
     const { colours, row } = this;
     const [low, high] = this.music.range;
-    context.fillStyle = colours.paper;
-    context.fillRect(0, 0, LEFT, this.height);
+    context.fillStyle = colours.card;
+    context.fillRect(0, 0, LEFT, TOP);
+    context.fillStyle = "#fdfdfd";
+    context.fillRect(0, TOP, LEFT, this.height);
     context.font = `${Math.min(11, Math.max(9, row + 2))}px system-ui, sans-serif`;
     for (let pitch = low; pitch <= high; pitch++) {
       const y = (high - pitch) * row + TOP;
       const black = BLACK.includes(pitch % 12);
-      context.fillStyle = black ? "#2a2e39" : "#fdfdfd";
-      context.fillRect(0, y, black ? LEFT * 0.6 : LEFT - 1, row);
-      if (!black) {
-        context.fillStyle = "#c3c8d3";
-        context.fillRect(0, y + row - 0.5, LEFT - 1, 0.5);
-      }
+      context.fillStyle = black ? "#2a2e39" : "#c3c8d3";
+      if (black) context.fillRect(0, y, LEFT * 0.6, row);
+      else if (pitch % 12 === 0 || pitch % 12 === 5) context.fillRect(0, y + row - 0.5, LEFT - 1, 0.5);
+      if (black) context.fillRect(0, y + row / 2 - 0.25, LEFT - 1, 0.5);
     }
     context.fillStyle = "#2a2e39";
     context.textAlign = "right";
@@ -300,7 +301,7 @@ export class Roll {
       const [x, y, width, height] = this.rectangle(box);
       if (!width || x > this.width) return;
       context.fillStyle = context.strokeStyle = colour;
-      context.globalAlpha = 0.16;
+      context.globalAlpha = this.music.isTake ? 0.08 : 0.16; // new notes keep their colour
       context.fillRect(x, y, width, height);
       context.globalAlpha = 0.5;
       context.fillRect(x, TOP - 4, width, 4);
@@ -396,10 +397,6 @@ export class Roll {
     this.drawNotes(context, music, { from, to, at, y: (pitch) => top + (high - pitch) * row, row });
   }
 
-  /** Whether a painted box is in a track that is switched on. */
-  isActive(box) {
-    return [...this.active].some((place) => inTrack(box, this.music, this.music.tracks[place].number));
-  }
 }
 
 function size(canvas, width, height, ratio) {
