@@ -29,13 +29,13 @@ def test_the_command_line_that_does_the_same_stands_beside_a_draw(page):
     draw = page.ask(piece, region=["bars 1-2, pitch C4-C5", "bars 5"], locks=["rhythm"], candidates=2, seed=3, steps=7)
     assert page.ended(draw)["command_line"] == (
         f"diffmidi infill {page.library.midi(piece)} --model model --region 'bars 1-2, pitch C4-C5' --region 'bars 5' "
-        "--lock rhythm --candidates 2 --seed 3 --steps 7"
+        "--lock rhythm --candidates 2 --seed 3 --steps 7 -o sample.batch_size=1"
     )
 
 
 def test_music_from_nothing_is_a_draw_whose_takes_are_kept_as_pieces(page):
     answer = page.post("/api/pieces", json={"bars": 4}).json()
-    assert answer["command_line"] == "diffmidi sample model --length '4 bars' --samples 1 --seed 0"
+    assert answer["command_line"] == "diffmidi sample model --bars 4 --samples 1 --seed 0"
     (take,) = page.ended(answer["draw"])["takes"]
     told = page.get(f"/api/takes/{take}").json()
     assert (len(told["new"]), told["removed"], told["parent"]) == (len(told["notes"]), [], None)

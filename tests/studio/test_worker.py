@@ -10,17 +10,22 @@ import pytest
 from click.testing import CliRunner
 
 from diffmidi_core.cli import group
+from diffmidi_core.config import resolve
+from diffmidi_core.machine.session import Session
 from diffmidi_core.music.notes import Notes, score_of
+from diffmidi_core.run.stages import prepare_data
 from diffmidi_core.saved.draw import DrawFolder
+from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.studio.app import application
 from diffmidi_core.studio.jobs import Jobs
 from diffmidi_core.studio.library import Library
+from diffmidi_core.train.whole import train
 
 from .conftest import HOST, TOKEN, Page
 
-TINY = shlex.split(
-    "--iterations 2 --batch-size 2 --length 96 --precision fp32 --no-hook all --no-metric all -o backbone.size=tiny "
-    "-o train.draw=0 -o evaluate.windows=2 -o evaluate.levels=1"
+SMALL = (
+    *("backbone.size=tiny", "train.iterations=2", "train.batch_size=2", "train.draw=0"),
+    *("evaluate.windows=2", "evaluate.levels=1"),
 )
 
 
@@ -37,8 +42,11 @@ def trained(tmp_path_factory) -> Path:
         path = folder / "music" / f"{seed}.mid"
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(score.dumps_midi())
-    command("prepare", "--data", folder / "music", "--out", folder / "run", *TINY)
-    command("train", folder / "run")
+    flags = {"data": str(folder / "music"), "length": 96, "precision": "fp32", "no_hook": ["all"], "no_metric": ["all"]}
+    config = resolve(None, flags, SMALL)
+    session = Session(RunFolder.new(folder / "run", config), config)
+    prepare_data(session)
+    train(session)
     return folder / "run"
 
 
