@@ -269,7 +269,7 @@ def application(
         yield
         await run_in_threadpool(jobs.close)
 
-    handlers: dict[Any, Any] = {DiffmidiError: _told, HTTPException: _http, TooLargeError: _large}
+    handlers: dict[Any, Any] = {DiffmidiError: _told, HTTPException: _http, TooLargeError: _large, Exception: _broken}
     studio = Studio(library, jobs, token, told or {})
     return Guard(Starlette(routes=studio.routes(), lifespan=lifespan, exception_handlers=handlers), token, hosts)
 
@@ -299,7 +299,8 @@ def _split(address: str) -> tuple[str, str]:
 
 async def _told(request: Request, error: Exception) -> Response:
     status = 404 if isinstance(error, NotThereError) else 422 if isinstance(error, RefusedError) else 400
-    return JSONResponse({"error": str(error)}, status)
+    sentence = str(error).encode("utf-8", "backslashreplace").decode("utf-8")
+    return JSONResponse({"error": sentence}, status)
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -312,3 +313,7 @@ async def _http(request: Request, error: Exception) -> Response:
 async def _large(request: Request, error: Exception) -> Response:
     assert isinstance(error, TooLargeError)
     return too_large(error.most)
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": "the studio has a mistake of its own here; where it runs, more is said of it."}, 500)

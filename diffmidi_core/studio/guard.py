@@ -63,6 +63,7 @@ class Guard:
         self.cookie = cookie_of(token)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse, or pass on with what the answer always has."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return

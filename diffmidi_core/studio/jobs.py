@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -106,13 +107,16 @@ class Jobs:
         return told[-1] if told else {"done": 0, "total": None, "sentence": ""}
 
     def _work(self) -> None:
-        while not self._closed:
+        while True:
             with self._changed:
-                worker = self._started()
-                self._changed.wait_for(lambda: self._queue or self._closed or self._worker is not worker)
-                if self._closed or self._worker is not worker or not self._queue:
+                if self._closed:
+                    self._dispose()
+                    return
+                self._started()  # the model is loaded while nothing is asked
+                self._changed.wait_for(lambda: self._queue or self._closed)
+                if self._closed:
                     continue
-                worker = self._started()  # one that died while nothing was asked is started anew
+                worker = self._started()  # one that died meanwhile is started anew
                 address = self._running = self._queue.popleft()
                 self.library.settle(address, "running")
             try:
@@ -131,11 +135,9 @@ class Jobs:
             job |= {"file": str(self.library.midi(wanted.piece)), "name": self.library.piece(wanted.piece).name}
         assert worker.stdin is not None
         assert worker.stdout is not None
-        try:
+        with contextlib.suppress(OSError):  # it is gone, and its output says so
             worker.stdin.write(json.dumps(job) + "\n")
             worker.stdin.flush()
-        except OSError:
-            pass  # it is gone, and its output says so
         for line in worker.stdout:
             message = json.loads(line)
             if message["kind"] in ENDED:
@@ -178,7 +180,8 @@ class Jobs:
 
     def _finish(self, address: str, state: State, error: str | None) -> None:
         with self._changed:
-            if self._running == address:
+            # What a closing studio cuts off is settled by the next one, as after a crash.
+            if self._running == address and not self._closed:
                 self._running = None
                 self._end(address, state, error)
 
@@ -188,7 +191,9 @@ class Jobs:
         self._events[address].append(_ending(state, error))
 
     def _started(self) -> subprocess.Popen[str]:
+        """The worker; a new one where there is none that lives. Only our thread calls it, which also reads of it."""
         if self._worker is None or self._worker.poll() is not None:
+            self._dispose()
             self._worker = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
@@ -203,7 +208,12 @@ class Jobs:
         if self._worker is not None:
             self._worker.kill()
             self._worker.wait()
-            self._worker = None
+
+    def _dispose(self) -> None:
+        for pipe in (self._worker.stdin, self._worker.stdout) if self._worker else ():
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
 
 
 def _ending(state: State, error: str | None) -> Event:

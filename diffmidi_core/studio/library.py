@@ -1,4 +1,4 @@
-"""Library: what a studio's folder holds. All of it lies on disk, so that a reload or a crash loses nothing. No torch."""
+"""Library: what a studio's folder holds. All of it lies on disk: a reload or a crash loses nothing."""
 
 from __future__ import annotations
 

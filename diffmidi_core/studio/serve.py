@@ -12,6 +12,7 @@ from typing import Any
 import uvicorn
 
 from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.files import WINDOWS
 from diffmidi_core.music.reading import bytes_of
 from diffmidi_core.saved.lock import hold
 from diffmidi_core.saved.manifest import Manifest
@@ -38,7 +39,8 @@ def serve(
         library = Library(folder)
         library.open()
         opened = f"#{library.add_once(bytes_of(file), file.name)}" if file else ""
-        token, listening = secrets.token_urlsafe(24), _socket(port)
+        token = secrets.token_urlsafe(24)
+        listening = _socket(port)
         port = listening.getsockname()[1]
         app = application(
             library,
@@ -53,7 +55,8 @@ def serve(
             webbrowser.open(address)
         config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, ws="none")
         config.timeout_graceful_shutdown = 2
-        uvicorn.Server(config).run(sockets=[listening])
+        with listening:
+            uvicorn.Server(config).run(sockets=[listening])
 
 
 def told(called: str, manifest: Manifest) -> dict[str, Any]:
@@ -68,10 +71,12 @@ def told(called: str, manifest: Manifest) -> dict[str, Any]:
 def _socket(port: int) -> socket.socket:
     """One that listens on this machine alone. Raises DiffmidiError."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if not WINDOWS:  # where it would let two programs have one port
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((HOST, port))
     except OSError as error:
+        listening.close()
         raise DiffmidiError(
             f"port {port} cannot be had ({error.strerror}): choose another --port, or leave it out."
         ) from None

@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 
 from diffmidi_core.music.bar_lines import BarLines
 from diffmidi_core.music.clock import SECOND, Clock, clock_of
+from diffmidi_core.music.metre import FOUR_FOUR
 from diffmidi_core.music.notes import Column
+from diffmidi_core.music.timeline import SHORTEST_NOTE_VALUE
 from diffmidi_core.steer.user_file import Part, UserFile
 
 Row = tuple[int, ...]
 """Where a note is in the list of tracks, and its pitch, onset, duration and velocity; times in ticks."""
+MOST_BEATS = 100_000
 _DIGITS = 4
 """Behind the point of seconds: a tenth of a millisecond."""
 
@@ -100,28 +103,34 @@ def _notes(
 
 def _bars(file: UserFile, bars: BarLines, clock: Clock) -> list[list[float]]:
     seconds = _seconds(clock, bars.at, file.ticks).tolist()
-    metres = [_metre(file, tick) for tick in bars.at[:-1].tolist()]
     return [
         [bars.number(place), begin, end, *metre]
-        for place, ((begin, end), metre) in enumerate(zip(pairwise(seconds), metres, strict=True))
+        for place, ((begin, end), metre) in enumerate(zip(pairwise(seconds), _metres(file, bars).tolist(), strict=True))
     ]
 
 
 def _beats(file: UserFile, bars: BarLines, clock: Clock) -> list[float]:
-    ticks: list[int] = []
-    for begin, end in pairwise(bars.at.tolist()):
-        ticks += range(begin, end, max(1, 4 * file.ticks // _metre(file, begin)[1]))
-    found: list[float] = _seconds(clock, np.array(ticks, dtype=np.int64), file.ticks).tolist()
+    """Where beats begin; where there are too many to be drawn, where bars do."""
+    lengths = np.maximum(1, 4 * file.ticks // _metres(file, bars)[:, 1])
+    if int((np.diff(bars.at) // lengths).sum()) > MOST_BEATS:
+        ticks = bars.at[:-1]
+    else:
+        each = zip(bars.at[:-1].tolist(), bars.at[1:].tolist(), lengths.tolist(), strict=True)
+        ticks = np.array([tick for begin, end, length in each for tick in range(begin, end, length)], dtype=np.int64)
+    found: list[float] = _seconds(clock, ticks, file.ticks).tolist()
     return found
 
 
-def _metre(file: UserFile, tick: int) -> tuple[int, int]:
-    """The metre of a bar that begins there, 4/4 until one is named."""
-    metre = (4, 4)
+def _metres(file: UserFile, bars: BarLines) -> NDArray[np.int64]:
+    """[B, 2] numerator and denominator of each bar, 4/4 until one is named."""
+    told = {0: FOUR_FOUR}
     for sign in file.score.time_signatures:
-        if sign.time <= tick and sign.numerator > 0 and sign.denominator > 0:
-            metre = (sign.numerator, sign.denominator)
-    return metre
+        if sign.numerator > 0 and 1 <= sign.denominator <= SHORTEST_NOTE_VALUE:
+            told[max(sign.time, 0)] = (sign.numerator, sign.denominator)
+    at = sorted(told)
+    metres = np.array([told[tick] for tick in at], dtype=np.int64)
+    found: NDArray[np.int64] = metres[np.searchsorted(np.array(at), bars.at[:-1], side="right") - 1]
+    return found
 
 
 def _seconds(clock: Clock, ticks: Column, quarter: int) -> NDArray[np.float64]:

@@ -80,7 +80,7 @@ class Wanted(BaseModel):
         """What to type to have the same."""
         words = ["diffmidi", self.command, model if path is None else str(path)]
         if path is None:
-            words += ["--length", f"{self.bars} bars", "--samples", str(self.candidates)]
+            words += ["--bars", str(self.bars), "--samples", str(self.candidates)]
             words += [word for name, value in self.want.items() for word in ("--want", f"{name}={value}")]
             words += [] if self.guidance is None or not self.want else ["--guidance", f"{self.guidance:g}"]
         else:
@@ -95,6 +95,8 @@ class Wanted(BaseModel):
             words += ["--candidates", str(self.candidates)]
         words += ["--seed", str(self.seed)]
         words += [] if self.steps is None else ["--steps", str(self.steps)]
+        # Computed together, takes are the same but for rounding, which a draw can hang on.
+        words += ["-o", "sample.batch_size=1"] if self.candidates > 1 else []
         return shlex.join(words)
 
 
