@@ -23,6 +23,10 @@ class Tab(Browser):
             )
             time.sleep(0.05)
 
+    def complaints(self) -> list[str]:
+        """The same, without requests that the page itself gave up, as a sound that is changed for another."""
+        return [told for told in super().complaints() if '"canceled": true' not in told]
+
     def press(self, key: str, *, shift: bool = False) -> None:
         """A key, to what has the focus."""
         told: dict[str, Any] = {"key": key, "modifiers": SHIFT if shift else 0}

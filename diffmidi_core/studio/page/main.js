@@ -22,6 +22,7 @@ let chosen = null; // the address of a take
 let busy = null; // {draw, end}: what is drawn for this tab
 let planning = 0;
 let choosing = 0;
+let opening = 0;
 const music = new Map(); // of takes
 
 const roll = new Roll(by("roll"), by("map"));
@@ -95,6 +96,7 @@ async function route() {
 }
 
 async function showStart() {
+  opening++;
   player.pause();
   [piece, original, chosen, draws] = [null, null, null, []];
   roll.music = null;
@@ -121,34 +123,42 @@ function entry(hash, name, note) {
 const when = (at) => (at ? new Date(at).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : "");
 
 async function openPiece(id, take = null) {
+  const mine = ++opening;
   const told = await get(`/api/pieces/${id}?tab=${TAB}`);
+  if (mine !== opening) return; // something else was opened meanwhile
   const boxes = piece?.id === id ? roll.boxes : [];
   [piece, original] = [told, new Music(told)];
   by("name").textContent = told.name;
   by("undo").disabled = !told.undo;
   by("redo").disabled = !told.redo;
-  await enter(`/api/pieces/${id}.wav`, boxes);
+  enter(`/api/pieces/${id}.wav`, boxes);
   const state = await look();
+  if (mine !== opening) return;
   await gather(state.draws.filter((draw) => draw.request?.piece === id), take);
 }
 
 /** Takes of nothing: there is no original beside them. */
 async function openDraw(id, take = null) {
+  const mine = ++opening;
   const draw = await get(`/api/draws/${id}`);
+  if (mine !== opening) return;
   if (draw.request?.piece) return openPiece(draw.request.piece, take);
   if (!draw.takes.length) throw new Error(draw.error || "This draw has no takes: write some music, or drop a file.");
-  [piece, original] = [null, null];
   const first = take && draw.takes.includes(take) ? take : draw.takes[0];
   await fetchTake(first);
+  if (mine !== opening) return;
+  [piece, original] = [null, null];
   by("name").textContent = "New music";
   by("undo").disabled = by("redo").disabled = true;
-  await enter(null, []);
+  enter(null, []);
   await gather([draw], first);
 }
 
-async function enter(sound, boxes) {
+function enter(sound, boxes) {
+  choosing++; // what was being chosen was of another piece
   player.pause();
-  chosen = null;
+  [chosen, draws] = [null, []];
+  if (piece) remember();
   by("start").hidden = true;
   by("studio").hidden = false;
   takes.clear();
@@ -274,7 +284,7 @@ async function start(asked) {
 /** Go on listening to what was being drawn when the page was left. */
 function resume(found) {
   const going = found.findLast((draw) => draw.state === "queued" || draw.state === "running");
-  if (busy && busy.draw.id !== going?.id) rest();
+  if (busy && (busy.draw.request.piece ?? null) !== (piece?.id ?? null)) rest(); // another piece's
   if (going && !busy) attend(draws.find((draw) => draw.id === going.id) || going);
 }
 
