@@ -91,6 +91,7 @@ ROOMS = (
     "publish",
     "show",
     "run",
+    "studio",
 )
 """Each imports what stands before it, and nothing behind it."""
 

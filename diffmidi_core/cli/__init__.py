@@ -25,6 +25,7 @@ COMMANDS = {
     "infill": "Draw part of a MIDI file anew.",
     "vary": "Draw some of what the notes of a MIDI file are anew.",
     "continue": "Write more bars behind a MIDI file.",
+    "studio": "Paint, hear and keep music on a local page.",
     "evaluate": "Measure the model and its music.",
     "render": "Make samples audible and visible.",
     "report": "Write the whole run as one page.",

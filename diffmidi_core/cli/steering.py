@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 STEER = Owned("infill", ("seed", "precision"), ("sampler", "renderer", "hook"))
+"""What has flags."""
+BY_NAME = replace(STEER, sections=("sample",))
+"""What `-o` sets: `sample.batch_size`, how many takes are computed together, has no flag."""
 
 
 def _upbeat(context: click.Context, parameter: click.Parameter, value: str | None) -> Fraction | None:
@@ -89,7 +93,7 @@ def steered(
     options = dict(given)
     assignments = options.pop("assignments")
     model, out = options.pop("model"), options.pop("out")
-    flags = collect(options, assignments, STEER)
+    flags = collect(options, assignments, BY_NAME)
     if out is not None and out.suffix.lower() not in (".mid", ".midi"):
         raise UsageError(f"--out names a MIDI file, such as new.mid (given: {out}).")
 

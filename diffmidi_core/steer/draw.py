@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ def draw_takes(
         reference = ModelReference(path=str(model.path), step=model.step, fingerprint=model.fingerprint)
         draw.begin(reference, request, work.asked_precision, edit_of(asked, command))
         paths = []
-        for number, take in enumerate((first, *found), start=1):
+        for number, take in enumerate(chain([first], found), start=1):
             record = PieceRecord(
                 number=number,
                 notes=len(take.patched.new),
