@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-STEER = Owned("infill", ("seed", "precision"), ("sampler", "renderer", "hook"))
+STEER = Owned("infill", ("seed", "precision"), ("sampler", "control", "renderer", "hook"))
 
 
 def _upbeat(context: click.Context, parameter: click.Parameter, value: str | None) -> Fraction | None:
@@ -115,7 +115,7 @@ def steered(
     planned = plan(model, options["checkpoint"], flags, assignments)
     # A run that draws no pictures as it goes shows what is new nonetheless.
     renderers = planned.renderers or ([] if "no_renderer" in flags else default_parts("renderer"))
-    check_parts([("sampler", planned.request.sampler), *(("renderer", part) for part in renderers)])
+    check_parts(planned.parts(renderers))
     draws = Path("draws")
     with drawing(draws):
         draw = draw_takes(
