@@ -1,8 +1,8 @@
 """The light half of a plugin: what it is called for, what can be set, and where its class is (imported when built).
 
 Every kind is declared by `Declaration`, but for some that have more to declare (`SourceDeclaration`,
-`ProcessDeclaration`, `SamplerDeclaration`, `ControlDeclaration`, `MetricDeclaration`) and presets, which are nothing but
-their declaration.
+`ProcessDeclaration`, `SamplerDeclaration`, `ControlDeclaration`, `MetricDeclaration`) and presets, which are nothing
+but their declaration.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ A Control is built as `Class(options)` and keeps no state. It has one, two or al
 says what it is:
 
 - `prepare(canvas, tokenizer)` gives the canvas with fewer tokens allowed: a rule that is always obeyed.
-  `allow_pitches(canvas, tokenizer, pitches)` does it for pitches, `canvas.narrowed(tokens)` for any tokens [V] bool, and
-  `where=` [B, L] bool at some positions. Which music comes of it is not the model's distribution under the rule.
+  `allow_pitches(canvas, tokenizer, pitches)` does it for pitches, `canvas.narrowed(tokens)` for any tokens [V] bool,
+  and `where=` [B, L] bool at some positions. Which music comes of it is not the model's distribution under the rule.
 - `score(pieces)` gives the loss of each score: 0 where the rule is kept, about 1 where it could hardly be less so. Each
   step of a sampler then goes on from the best of some candidates, and passages are drawn anew, of which the better stay
   (`--tries`, `--redraws`). No gradient is needed: any function of a score will do.

@@ -6,9 +6,9 @@ A rule gives a piece w a loss f(w); what is wanted is the model tilted by it,
 
 which at τ = 0 is the model's own distribution among the pieces of the least loss.
 
-1. **Best of k a step.** A sampler proposes k next states out of one, guesses from each which piece comes of it, and goes
-   on from one with odds exp(−f(guess) / τ). With normal noise and τ = 0 this is stochastic control guidance (Huang et
-   al. 2024, Symbolic Music Generation with Non-Differentiable Rule Guided Diffusion, arXiv:2402.14285, algorithm 1); of
+1. **Best of k a step.** A sampler proposes k next states out of one, guesses from each which piece comes of it, and
+   goes on from one with odds exp(−f(guess) / τ). With normal noise and τ = 0 this is stochastic control guidance (Huang
+   et al. 2024, Symbolic Music Generation with Non-Differentiable Rule Guided Diffusion, arXiv:2402.14285); of
    discrete chains it is one particle of Feynman-Kac steering a step (Singhal et al. 2025, arXiv:2501.06848). It is a
    heuristic: what it draws is not π.
 2. **Drawing passages anew.** Of a piece that stands, k candidates for one passage are drawn from p(passage | the rest),

@@ -41,9 +41,8 @@ class Controls:
         for part in request.controls:
             control: Control = build("control", part)
             if not isinstance(control, Prepares | Wraps | Scores):
-                raise BrokenPluginError(
-                    f"control '{part.label}' of {find('control', part.spec).origin} has neither prepare, wrap nor score."
-                )
+                origin = find("control", part.spec).origin
+                raise BrokenPluginError(f"control '{part.label}' of {origin} has neither prepare, wrap nor score.")
             built.append(control)
         return cls(request.controls, built)
 
@@ -76,8 +75,8 @@ class Controls:
             return  # a grammar's support finds out
         type_of = torch.from_numpy(tokenizer.grammar.type_of)
         named = canvas.allowed >= 0
-        pairs = torch.stack([canvas.allowed[named], canvas.types[named]], -1).unique(dim=0)
-        for row, kind in pairs.tolist():
+        pairs = zip(canvas.allowed[named].tolist(), canvas.types[named].tolist(), strict=True)
+        for row, kind in sorted(set(pairs)):
             if kind > 0 and not bool((canvas.sets[row] & (type_of == kind)).any()):
                 what = tokenizer.roles.get(tokenizer.grammar.types[kind], tokenizer.grammar.types[kind])
                 raise DiffmidiError(

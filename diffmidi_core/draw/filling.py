@@ -97,7 +97,7 @@ class Filling:
         return found.ids.cpu().numpy(), {name: values.tolist() for name, values in found.record.items()}
 
     def _choosable(self, canvas: Canvas) -> bool:
-        """Whether candidates for a canvas can be told apart by what controls say: it is of music, not of heads alone."""
+        """Whether controls can tell candidates for a canvas apart: notes are drawn, not heads alone."""
         if not self.guided or self.request.tries < 2 or not self.controls.judging(parts=not self.whole):
             return False
         tokenizer = self.model.tokenizer

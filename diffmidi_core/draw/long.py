@@ -30,7 +30,7 @@ PATIENCE = 8
 
 @dataclass(frozen=True)
 class Drawn:
-    """One piece: its tokens, without specials, whole numbers that tell how they came about, and what controls say of it."""
+    """One piece: its tokens, without specials, whole numbers that tell how they came about, and losses of controls."""
 
     ids: Ids
     record: Mapping[str, int]

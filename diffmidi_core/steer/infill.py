@@ -105,7 +105,7 @@ def _drawn(
     found = []
     controls = filling.controls
     for number, piece in zip(numbers, pieces, strict=True):
-        texts = piece.done
+        texts: Sequence[Ids] = piece.done
         if controls.scoring and request.redraws:
             texts = _redrawn(model, asked, laid, filling, number, texts)
         new, removed, outside = _answer(asked, laid, texts, model)
@@ -167,8 +167,8 @@ def stretch(score: Score, begin: int, end: int) -> Score:
     for track in part.tracks:
         notes = track.notes.numpy()
         inside = (notes["time"] >= begin) & (notes["time"] < end)
-        columns = {name: column[inside] for name, column in notes.items()}
-        track.notes = NoteTickList.from_numpy(**{**columns, "time": columns["time"] - np.int32(begin)})
+        time, duration, pitch, velocity = (notes[name][inside] for name in ("time", "duration", "pitch", "velocity"))
+        track.notes = NoteTickList.from_numpy(time - np.int32(begin), duration, pitch, velocity)
     for name in ("time_signatures", "tempos"):
         events = sorted((each for each in getattr(score, name) if each.time < end), key=lambda each: each.time)
         first = max((number for number, each in enumerate(events) if each.time <= begin), default=0)

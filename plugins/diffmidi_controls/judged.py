@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +67,7 @@ class Parallels(Control):
             for at in np.unique(notes.onset)
         ]
         moves = max(1, len(slices) - 1)
-        return sum(parallel(*pair) for pair in zip(slices[:-1], slices[1:], strict=True)) / moves
+        return sum(parallel(*pair) for pair in pairwise(slices)) / moves
 
 
 def parallel(before: NDArray[np.int64], after: NDArray[np.int64]) -> bool:

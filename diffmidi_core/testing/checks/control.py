@@ -220,7 +220,8 @@ def _canvases(tokenizer: Tokenizer) -> list[Canvas]:
     """One that is blank, and one of which half is kept and of which some sets are named."""
     batch = toy_batch(tokenizer)
     half = toy_canvas(batch, kept=0.5)
-    sets = torch.ones(2, len(tokenizer.vocab), dtype=torch.bool)
+    tokens = torch.arange(len(tokenizer.vocab))
+    sets = torch.stack([tokens % 3 != 0, tokens % 5 != 0])
     place = torch.arange(half.ids.shape[1]) % 2
     named = Canvas(half.ids, torch.where(half.fixed, half.allowed, place), half.attention_mask, sets)
     return [toy_canvas(batch), named]
