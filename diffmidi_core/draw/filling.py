@@ -78,33 +78,60 @@ class Filling:
         width: int = 0,
     ) -> Filled:
         """The same in so many steps; the numbers of a row decide its noise, and `width` is that of `RowDraws`."""
+        choosable = self._choosable(canvas)
+        if not choosable.any() or choosable.all():
+            return self._sampled(canvas, rows, steps, on_step, width, choosing=bool(choosable.any()))
+        # So that a row is the same whatever is beside it.
+        found = np.zeros(canvas.ids.shape, dtype=np.int64)
+        record: dict[str, list[int]] = {}
+        for which in (choosable, ~choosable):
+            numbers = which.nonzero()[:, 0].tolist()
+            some = [rows[number] for number in numbers]
+            ids, told = self._sampled(canvas.rows(which), some, steps, None, width, choosing=which is choosable)
+            found[numbers] = ids
+            for name, values in told.items():
+                for number, value in zip(numbers, values, strict=True):
+                    record.setdefault(name, [0] * len(rows))[number] = value
+        return found, record
+
+    def _sampled(
+        self,
+        canvas: Canvas,
+        rows: Sequence[tuple[int, ...]],
+        steps: int,
+        on_step: Callable[[int, int], object] | None,
+        width: int,
+        *,
+        choosing: bool,
+    ) -> Filled:
+        """`filled`, with a choice among candidates at each step or without."""
         process, seed = self.model.process, self.request.seed
         device = next(process.parameters()).device
         canvas, labelled = self._asked(self.controls.prepared(canvas, self.model.tokenizer), [row[0] for row in rows])
-        denoise = self.controls.wrapped(labelled, process)
+        canvas, denoise = canvas.to(device), self.controls.wrapped(labelled, process)
         streams = [generator_for(seed, "sample", *row, device=device) for row in rows]
-        choosing = Choosing(streams, width, self._losses, self.request.tries, self.request.tolerance)
-        choosable = self._choosable(canvas)
-        if choosable and isinstance(process, MaskedDiffusion):
+        chosen = Choosing(streams, width, self._losses, self.request.tries, self.request.tolerance)
+        if choosing and isinstance(process, MaskedDiffusion):
             denoise = Remembered(denoise or process.denoiser())
         asked: dict[str, Any] = {"steps": steps, "denoise": denoise, "on_step": on_step}
-        asked |= {"draws": choosing if choosable else RowDraws(streams, width)}
+        asked |= {"draws": chosen if choosing else RowDraws(streams, width)}
         # Not inference_mode: what a part keeps from it for later could not be trained with, and training draws as well.
         with torch.no_grad(), self.computing.autocast():
-            found = self.sampler.sample(process, canvas.to(device), **asked)
-            if choosable and not choosing.chose:  # a sampler whose steps leave nothing to choose
-                found = self._best(choosing, found, lambda: self.sampler.sample(process, canvas.to(device), **asked))
+            found = self.sampler.sample(process, canvas, **asked)
+            if choosing and not chosen.chose:  # a sampler whose steps leave nothing to choose
+                found = self._best(chosen, found, lambda: self.sampler.sample(process, canvas, **asked))
         return found.ids.cpu().numpy(), {name: values.tolist() for name, values in found.record.items()}
 
-    def _choosable(self, canvas: Canvas) -> bool:
-        """Whether controls can tell candidates for a canvas apart: notes are drawn, not heads alone."""
+    def _choosable(self, canvas: Canvas) -> torch.Tensor:
+        """[B] bool: in which rows controls can tell candidates apart: notes are drawn there, not heads alone."""
+        rows = len(canvas.ids)
         if not self.guided or self.request.tries < 2 or not self.controls.judging(parts=not self.whole):
-            return False
+            return torch.zeros(rows, dtype=torch.bool)
         tokenizer = self.model.tokenizer
         if not tokenizer.plan or canvas.types is None:
-            return True
+            return torch.ones(rows, dtype=torch.bool)
         heads = torch.tensor([name in tokenizer.plan for name in tokenizer.grammar.types])
-        return bool((~canvas.fixed & ~heads[canvas.types]).any())
+        return (~canvas.fixed & ~heads[canvas.types]).any(-1)
 
     def _losses(self, ids: torch.Tensor) -> torch.Tensor:
         """[B] what candidates [B, L] are chosen by."""
