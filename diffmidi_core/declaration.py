@@ -1,7 +1,8 @@
 """The light half of a plugin: what it is called for, what can be set, and where its class is (imported when built).
 
-Every kind is declared by `Declaration`, but for four that have more to declare (`SourceDeclaration`,
-`ProcessDeclaration`, `SamplerDeclaration`, `MetricDeclaration`) and presets, which are nothing but their declaration.
+Every kind is declared by `Declaration`, but for some that have more to declare (`SourceDeclaration`,
+`ProcessDeclaration`, `SamplerDeclaration`, `ControlDeclaration`, `MetricDeclaration`) and presets, which are nothing
+but their declaration.
 """
 
 from __future__ import annotations
@@ -144,6 +145,32 @@ class SamplerDeclaration(Declaration):
         for name in ("steps", "steps_by_bars"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise ValueError(f"{name} is 1 or more, or None, not {value!r}")
+
+
+TELL = ("pitch", "velocity", "duration", "time", "metre", "tempo", "count", "track", "bar")
+"""What tokens can tell of music: the roles of `Tokenizer.roles`."""
+
+
+@dataclass(frozen=True)
+class ControlDeclaration(Declaration):
+    """A control's declaration.
+
+    Args:
+        decides: what of the music hangs on it, as roles of tokens ("pitch", "time", ...): where a lock keeps all of
+            that, it is refused, for it could do nothing. () is all.
+        whole: its losses are of whole pieces only; by default those of a part of a piece, such as some bars, mean
+            something too, and drawing is guided by them step by step.
+
+    Raises ValueError for what is no role.
+    """
+
+    decides: tuple[str, ...] = ()
+    whole: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if strange := set(self.decides) - set(TELL):
+            raise ValueError(f"decides names roles of tokens ({', '.join(TELL)}), not {min(strange)!r}")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from diffmidi_core.declaration import (
+    ControlDeclaration,
     Declaration,
     Described,
     MetricDeclaration,
@@ -44,6 +45,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("schedule", "diffmidi.schedules", "diffmidi_core.contracts.schedule:NoiseSchedule"),
         Kind("process", "diffmidi.processes", "diffmidi_core.contracts.process:Process", ProcessDeclaration),
         Kind("sampler", "diffmidi.samplers", "diffmidi_core.contracts.sampler:Sampler", SamplerDeclaration),
+        Kind("control", "diffmidi.controls", "diffmidi_core.contracts.control:Control", ControlDeclaration),
         Kind("metric", "diffmidi.metrics", "diffmidi_core.contracts.metric:Metric", MetricDeclaration),
         Kind("source", "diffmidi.sources", "diffmidi_core.contracts.source:Source", SourceDeclaration),
         Kind("renderer", "diffmidi.renderers", "diffmidi_core.contracts.renderer:Renderer"),

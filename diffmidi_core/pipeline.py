@@ -24,7 +24,7 @@ from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.machine.precision import autocast, resolve_precision
 from diffmidi_core.music.notes import Score
 from diffmidi_core.music.reading import read_midi
-from diffmidi_core.request import Request, requested
+from diffmidi_core.request import Chosen, Request, control_options, requested
 from diffmidi_core.saved.installed import model_at
 from diffmidi_core.sections import EvaluateConfig
 from diffmidi_core.steer.steering import Steering
@@ -102,6 +102,7 @@ class Pipeline(Steering):
         options: Mapping[str, Any] | None = None,
         want: Mapping[str, str] | None = None,
         guidance: float | None = None,
+        controls: Chosen = (),
         on_step: OnStep | None = None,
     ) -> list[Score]:
         """Draw new music.
@@ -116,11 +117,12 @@ class Pipeline(Steering):
             options: of the sampler.
             want: labels that the pieces are asked to have, as `diffmidi labels` lists them: {"key": "D minor"}.
             guidance: how closely they are followed, 1 by default; 0: as the model learned them.
+            controls: rules that the pieces obey or come near to, by name; {"key": {"key": "D minor"}} with options.
             on_step: told (done, total) after each step; total is None where no one knows how many it takes.
 
         Raises UsageError for what cannot be.
         """
-        asked: dict[str, Any] = {"want": want, "guidance": guidance}
+        asked: dict[str, Any] = {"want": want, "guidance": guidance, "controls": controls}
         request = self.request(count, seed=seed, steps=steps, length=length, sampler=sampler, options=options, **asked)
         return [self.tokenizer.decode(ids, self.model.timeline) for ids in self.draw(request, on_step)]
 
@@ -135,12 +137,20 @@ class Pipeline(Steering):
         options: Mapping[str, Any] | None = None,
         want: Mapping[str, str] | None = None,
         guidance: float | None = None,
+        controls: Chosen = (),
+        tries: int | None = None,
+        redraws: int | None = None,
     ) -> Request:
-        """What `sample` would ask of the model, checked and with every default filled in."""
+        """What `sample` would ask of the model, checked and with every default filled in.
+
+        `tries` and `redraws` say how hard what controls judge is looked for, as in `diffmidi sample`.
+        """
         given: dict[str, Any] = {"sample.count": count, "seed": seed, "sample.steps": steps, "sample.length": length}
-        given |= {"want": want, "guidance": guidance}
+        given |= {"want": want, "guidance": guidance, "control": [*controls] or None}
+        given |= {"sample.tries": tries, "sample.redraws": redraws}
         flags = {name: value for name, value in (given | {"sampler": sampler}).items() if value is not None}
         assignments = [f"sampler.{name}={json.dumps(value)}" for name, value in (options or {}).items()]
+        assignments += control_options(controls)
         return requested(
             self.defaults,
             flags,

@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from diffmidi_core.declaration import (
+    ControlDeclaration,
     Declaration,
     Described,
     MetricDeclaration,
@@ -93,6 +94,10 @@ class Offer:
     def sampler(self) -> SamplerDeclaration:
         """The same of a sampler."""
         return self._as(SamplerDeclaration)
+
+    def control(self) -> ControlDeclaration:
+        """The same of a control."""
+        return self._as(ControlDeclaration)
 
     def preset(self) -> Preset:
         """The preset that this is."""

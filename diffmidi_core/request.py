@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,9 +17,12 @@ from diffmidi_core.registry import find
 from diffmidi_core.sections import LARGEST_SEED, Part, SampleConfig
 from diffmidi_core.wording import describe_all
 
+Chosen = Sequence[str] | Mapping[str, Mapping[str, Any]]
+"""Controls by their names, or by name what of them is asked: {"key": {"key": "D minor"}}."""
+
 
 class Request(SampleConfig):
-    """How many pieces, how long, by which sampler in how many steps, and from which seed."""
+    """How many pieces, how long, by which sampler in how many steps, from which seed, and what they are to obey."""
 
     seed: int = Field(0, ge=0, le=LARGEST_SEED, description="everything random follows from it")
     sampler: Part
@@ -26,6 +30,25 @@ class Request(SampleConfig):
     guidance: float = Field(
         1.0, ge=0, le=100, allow_inf_nan=False, description="how closely labels are followed; 0: as the model learned"
     )
+    controls: list[Part] = Field([], description="rules that pieces obey, or come near to")
+    tries: int = Field(
+        8, ge=1, description="candidates of each step and of each passage drawn anew, where a control judges music"
+    )
+    redraws: int = Field(
+        8, ge=0, description="passages of each piece drawn anew, of which the better stay, where a control judges music"
+    )
+    tolerance: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="0: the candidate of the least loss is kept; above, one with odds exp(-loss / tolerance)",
+    )
+
+
+def control_options(controls: Chosen) -> list[str]:
+    """The options of controls as `-o` takes them."""
+    chosen = controls.items() if isinstance(controls, Mapping) else ()
+    return [f"control.{name}.{key}={json.dumps(value)}" for name, options in chosen for key, value in options.items()]
 
 
 def requested(
@@ -42,8 +65,9 @@ def requested(
 
     Args:
         below: how the model draws unless it is asked otherwise.
-        flags: "seed", "sampler", and "sample.NAME", as `config.resolve` takes them; "want" and "guidance".
-        assignments: `sampler.option=value` and `sample.name=value` texts.
+        flags: "seed", "sampler", and "sample.NAME", as `config.resolve` takes them; "want" and "guidance"; "control",
+            names in a list.
+        assignments: `sampler.option=value`, `sample.name=value` and `control.NAME.option=value` texts.
         process: the model's, which the sampler must fit.
         window: tokens that the model sees at once.
         by_bars: whether its tokens are laid out in bars.
@@ -69,9 +93,32 @@ def requested(
         )
     values |= {name: flags[name] for name in ("seed", "guidance") if name in flags}
     values["want"] = wanted(flags.get("want", {}), labels)
+    if not flags.get("control") and (chosen := [name for name in ("tries", "redraws") if f"sample.{name}" in flags]):
+        raise UsageError(f"--{chosen[0]} is of candidates that a control chooses from: add --control NAME.")
+    values["controls"] = [
+        part.model_dump(mode="json") for part in _controls(flags.get("control", ()), given.get("control", {}))
+    ]
     try:
         request = Request.model_validate(values)
     except ValidationError as error:
         raise UsageError(describe_all(error, Request, "sample")) from None
     check_sampler(process, sampler, steps=request.steps, length=window)
     return request
+
+
+def _controls(names: Sequence[str], options: Mapping[str, Any]) -> list[Part]:
+    """The chosen controls with their options. Raises UsageError."""
+    chosen = {part.label: part for part in (filled("control", Part(name=name)) for name in names)}
+    if len(chosen) < len(names):
+        raise UsageError(f"--control {', '.join(names)}: each is chosen once; its options say what of it is asked.")
+    given: dict[str, dict[str, Any]] = {}
+    for dotted, value in options.items():
+        name, _, key = dotted.rpartition(".")
+        if name not in chosen:
+            known = f"where NAME is one of {', '.join(chosen)}" if chosen else "and choose it by --control NAME"
+            raise UsageError(f"-o control.{dotted}: write control.NAME.option=value, {known}.")
+        given.setdefault(name, {})[key] = value
+    for name, values in given.items():
+        merged = find("control", chosen[name].spec).load().options.merged(chosen[name].options, values)
+        chosen[name] = filled("control", chosen[name].model_copy(update={"options": merged}))
+    return list(chosen.values())

@@ -19,6 +19,7 @@ gives the part its name (`slope = "acme_midi.declarations:slope"` under `diffmid
 | schedule | diffmidi.schedules | diffmidi.api.schedule | Declaration |
 | process | diffmidi.processes | diffmidi.api.process | ProcessDeclaration |
 | sampler | diffmidi.samplers | diffmidi.api.sampler | SamplerDeclaration |
+| control | diffmidi.controls | diffmidi.api.control | ControlDeclaration |
 | metric | diffmidi.metrics | diffmidi.api.metric | MetricDeclaration |
 | source | diffmidi.sources | diffmidi.api.source | SourceDeclaration |
 | renderer | diffmidi.renderers | diffmidi.api.renderer | Declaration |
@@ -34,6 +35,7 @@ the checks of the conformance kit, whose names each kind's module lists.
 from pydantic import Field
 
 from diffmidi_core.declaration import (
+    ControlDeclaration,
     Declaration,
     MetricDeclaration,
     Options,
@@ -48,6 +50,7 @@ from diffmidi_core.errors import DiffmidiError, RefusedError, UsageError
 from diffmidi_core.hookspecs import hookimpl
 
 __all__ = [
+    "ControlDeclaration",
     "Declaration",
     "DiffmidiError",
     "Field",

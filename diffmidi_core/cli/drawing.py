@@ -62,6 +62,11 @@ class Plan:
 
         return Surroundings(self.hooks, precision=self.precision)
 
+    def parts(self, renderers: Sequence[Part]) -> list[tuple[str, Part]]:
+        """What is used to draw and to show."""
+        controls = [("control", part) for part in self.request.controls]
+        return [("sampler", self.request.sampler), *controls, *(("renderer", part) for part in renderers)]
+
     def open(self) -> Model:
         """The model itself."""
         from diffmidi_core.draw.model import open_model

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from diffmidi_core.cli.paths import UserPath
-from diffmidi_core.config import KINDS, SECTIONS, SINGLE, RunConfig
+from diffmidi_core.config import KINDS, PLURAL, SECTIONS, SINGLE, RunConfig
 from diffmidi_core.errors import UsageError
 from diffmidi_core.layers import assignments_of
 
@@ -91,7 +91,7 @@ TRAIN = Owned(
     ("backbone", "schedule", "process", "hook"),
     ("augment", "condition", "train"),
 )
-SAMPLE = Owned("sample", ("seed", "precision"), ("sampler", "renderer", "hook"), ("sample",))
+SAMPLE = Owned("sample", ("seed", "precision"), ("sampler", "control", "renderer", "hook"), ("sample",))
 EVALUATE = Owned("evaluate", ("data", "precision"), ("source", "metric", "hook"), ("evaluate",))
 RENDER = Owned("render", (), ("renderer", "hook"))
 REPORT = Owned("report", (), ("hook",))
@@ -158,6 +158,11 @@ def _parts(owned: Owned) -> list[Callable[[F], F]]:
         if kind in SINGLE:
             options.append(click.option(f"--{kind}", _parameter(kind), metavar="NAME", help=f"Choose the {kind}."))
             continue
+        if kind not in PLURAL:
+            text = f"Obey this {kind}, or come near to it (`diffmidi plugins`). Repeatable."
+            options.append(click.option(f"--{kind}", _parameter(kind), multiple=True, metavar="NAME", help=text))
+            options += _candidates()
+            continue
         for flag, target, text in (
             (f"--{kind}", kind, f"Add a {kind} to the default ones. Repeatable."),
             (f"--no-{kind}", f"no_{kind}", f"Leave out a default {kind}, or all. Repeatable."),
@@ -167,6 +172,16 @@ def _parts(owned: Owned) -> list[Callable[[F], F]]:
         text = "Tell an experiment tracker, such as tensorboard, wandb or mlflow. Repeatable."
         options.append(click.option("--track", _parameter(TRACK), multiple=True, metavar="NAME", help=text))
     return options
+
+
+def _candidates() -> list[Callable[[F], F]]:
+    """How hard what controls judge is looked for."""
+    number = click.IntRange
+    of = "where a control judges music (default 8)."
+    return [
+        click.option("--tries", _parameter("sample.tries"), type=number(1), help=f"Candidates of each step, {of}"),
+        click.option("--redraws", _parameter("sample.redraws"), type=number(0), help=f"Passages drawn anew, {of}"),
+    ]
 
 
 def _name(field: FieldInfo) -> str | None:

@@ -44,8 +44,8 @@ def show(kind: str, name: str) -> None:
     declaration = offer.described()
     console = new_console()
     console.print(Text.assemble((f"{offer.kind} {offer.name}", "bold"), f": {declaration.summary}"))
-    for name, value in _facts(offer, declaration):
-        console.print(Text(f"{name:<16}{value}"))
+    for fact, value in _facts(offer, declaration):
+        console.print(Text(f"{fact:<16}{value}"))
     if (problem := offer.problem()) is not None:
         raise BrokenPluginError(problem)
     if not isinstance(declaration, Declaration):
@@ -60,7 +60,7 @@ def show(kind: str, name: str) -> None:
     console.print()
     console.print(table)
     example, _, default, *_ = options[0]
-    where = f"{kind}.{name}.{example}" if kind in ("metric", "renderer", "hook") else f"{kind}.{example}"
+    where = f"{kind}.{name}.{example}" if kind in ("control", "metric", "renderer", "hook") else f"{kind}.{example}"
     console.print(Text(f"\nSet one with -o {where}={default or 'VALUE'}"))
 
 

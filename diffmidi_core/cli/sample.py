@@ -104,7 +104,7 @@ def command(
     from diffmidi_core.machine.build import check_parts
 
     renderers = [] if render == 0 else planned.renderers
-    check_parts([("sampler", planned.request.sampler), *(("renderer", part) for part in renderers)])
+    check_parts(planned.parts(renderers))
     with drawing(planned.draws):
         opened = planned.open()
         draw: DrawFolder = sample(planned.work, opened, planned.request, planned.draws, name=name, begun=begun)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-STEER = Owned("infill", ("seed", "precision"), ("sampler", "renderer", "hook"))
+STEER = Owned("infill", ("seed", "precision"), ("sampler", "control", "renderer", "hook"))
 """What has flags."""
 BY_NAME = replace(STEER, sections=("sample",))
 """What `-o` sets: `sample.batch_size`, how many takes are computed together, has no flag."""
@@ -119,7 +119,7 @@ def steered(
     planned = plan(model, options["checkpoint"], flags, assignments)
     # A run that draws no pictures as it goes shows what is new nonetheless.
     renderers = planned.renderers or ([] if "no_renderer" in flags else default_parts("renderer"))
-    check_parts([("sampler", planned.request.sampler), *(("renderer", part) for part in renderers)])
+    check_parts(planned.parts(renderers))
     draws = Path("draws")
     with drawing(draws):
         draw = draw_takes(

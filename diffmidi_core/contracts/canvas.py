@@ -76,6 +76,19 @@ class Canvas:
         # ANY and GIVEN count from the end.
         return torch.cat([self.sets, music[None], torch.ones_like(music)[None]])[self.allowed]
 
+    def narrowed(self, tokens: Tensor, where: Tensor | None = None) -> Canvas:
+        """The same canvas, on which only these `tokens` [V] bool may be drawn: at all positions, or those [B, L] bool.
+
+        What is fixed stays, and what was not allowed before is not now. Raises DiffmidiError where nothing is left.
+        """
+        device = self.ids.device
+        music = (torch.arange(len(tokens), device=device) >= len(SPECIALS))[None]
+        named = music[:0] if self.sets is None else self.sets
+        sets = torch.cat([named, torch.cat([named, music]) & tokens.to(device)])
+        narrower = torch.where(self.allowed == ANY, len(sets) - 1, self.allowed + len(named))
+        at = ~self.fixed if where is None else ~self.fixed & where.to(device)
+        return replace(self, allowed=torch.where(at, narrower, self.allowed), sets=sets)
+
     @classmethod
     def of(cls, ids: Tensor, fixed: Tensor, attention_mask: Tensor | None = None) -> Canvas:
         """Where `fixed` [B, L] bool, what stands in `ids` [B, L]; any token of music elsewhere."""

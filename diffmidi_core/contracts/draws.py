@@ -42,6 +42,14 @@ class RowDraws:
         streams = [each for each, wanted in zip(self._streams, rows.tolist(), strict=True) if wanted]
         return RowDraws(streams, self._width)
 
+    def chosen(self, propose: Callable[[RowDraws], Tensor], guess: Callable[[Tensor], Tensor]) -> Tensor:
+        """A random step of a sampler, [B, ...]: `propose(draws)`, or the best of several where something chooses.
+
+        `guess` says of such a state which tokens [B, L] the piece will probably have; it is only asked where something
+        chooses by them. A sampler whose steps go through here can be guided by any loss of a piece, without knowing it.
+        """
+        return propose(self)
+
     def normal(self, like: Tensor) -> Tensor:
         """Standard normal numbers in the shape [B, ...], dtype and device of `like`."""
         numbers = self._by_row(

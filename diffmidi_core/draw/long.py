@@ -30,10 +30,11 @@ PATIENCE = 8
 
 @dataclass(frozen=True)
 class Drawn:
-    """One piece: its tokens, without specials, and whole numbers that tell how they came about."""
+    """One piece: its tokens, without specials, whole numbers that tell how they came about, and losses of controls."""
 
     ids: Ids
     record: Mapping[str, int]
+    losses: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -3,47 +3,32 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 
-import torch
+import numpy as np
 
 from diffmidi_core.contracts.canvas import Canvas
-from diffmidi_core.contracts.draws import RowDraws
-from diffmidi_core.contracts.sampler import Sampler
-from diffmidi_core.data.known_labels import asked_of
-from diffmidi_core.diffusion.labels import Guided
+from diffmidi_core.contracts.tokenizer import Ids
+from diffmidi_core.diffusion.autoregressive_process import AutoregressiveProcess
 from diffmidi_core.draw.bar_goals import UNKNOWN, bar_goals
-from diffmidi_core.draw.bars import Fill, grow_bars
+from diffmidi_core.draw.bars import grow_bars
+from diffmidi_core.draw.controls import total
+from diffmidi_core.draw.filling import Computing as Computing
+from diffmidi_core.draw.filling import Filling
+from diffmidi_core.draw.filling import OnStep as OnStep
+from diffmidi_core.draw.hole import Hole
 from diffmidi_core.draw.length import goals_for
 from diffmidi_core.draw.long import Drawn, Filled, Frame, grow
 from diffmidi_core.draw.model import Model
 from diffmidi_core.draw.portions import Bars
+from diffmidi_core.draw.redrawing import Passage, bars_anew, cells_of, opened, redrawn
 from diffmidi_core.errors import DiffmidiError
-from diffmidi_core.machine.build import blamed, build
+from diffmidi_core.machine.build import blamed
 from diffmidi_core.machine.memory import Halves
 from diffmidi_core.machine.ranks import gathered
-from diffmidi_core.machine.seeds import generator_for
-from diffmidi_core.registry import find
 from diffmidi_core.request import Request
-
-OnStep = Callable[[int, int | None], object]
-"""Told (done, total) after each reverse step of a window; total is None where no one knows how many it takes."""
-
-
-@dataclass(frozen=True)
-class Computing:
-    """How a draw is computed: mixed precision, which rank this is of how many, and whom to tell.
-
-    `warn` is told that memory holds fewer pieces than a batch has, and how many are drawn together from then on.
-    """
-
-    autocast: Callable[[], AbstractContextManager[None]]
-    rank: int = 0
-    ranks: int = 1
-    on_step: OnStep | None = None
-    warn: Callable[[str], None] = lambda message: None
 
 
 def pieces(model: Model, request: Request, computing: Computing, *, after: int = 0) -> Iterator[list[Drawn]]:
@@ -64,73 +49,6 @@ def pieces(model: Model, request: Request, computing: Computing, *, after: int =
         yield some[max(0, after - begin * request.batch_size) :]
 
 
-@dataclass(frozen=True)
-class Filling:
-    """Fills the windows of pieces by the sampler of a request. A window follows from (seed, piece, window) alone."""
-
-    model: Model
-    request: Request
-    computing: Computing
-    sampler: Sampler
-
-    @classmethod
-    def of(cls, model: Model, request: Request, computing: Computing) -> Filling:
-        """With the request's sampler, built."""
-        return cls(model, request, computing, build("sampler", request.sampler))
-
-    def __call__(
-        self, canvas: Canvas, pieces: Sequence[int], window: int, on_step: Callable[[int, int], object]
-    ) -> Filled:
-        """The tokens [B, L] of a canvas whose rows are of these pieces, and what to record of each."""
-        return self.filled(canvas, [(piece, window) for piece in pieces], self.request.steps, on_step)
-
-    def filled(
-        self,
-        canvas: Canvas,
-        rows: Sequence[tuple[int, ...]],
-        steps: int,
-        on_step: Callable[[int, int], object] | None = None,
-        width: int = 0,
-    ) -> Filled:
-        """The same in so many steps; the numbers of a row decide its noise, and `width` is that of `RowDraws`."""
-        process, seed = self.model.process, self.request.seed
-        device = next(process.parameters()).device
-        canvas, denoise = self._asked(canvas, [row[0] for row in rows])
-        draws = RowDraws([generator_for(seed, "sample", *row, device=device) for row in rows], width)
-        # Not inference_mode: what a part keeps from it for later could not be trained with, and training draws as well.
-        with torch.no_grad(), self.computing.autocast():
-            found = self.sampler.sample(
-                process, canvas.to(device), steps=steps, draws=draws, denoise=denoise, on_step=on_step
-            )
-        return found.ids.cpu().numpy(), {name: values.tolist() for name, values in found.record.items()}
-
-    def _asked(self, canvas: Canvas, pieces: Sequence[int]) -> tuple[Canvas, Guided | None]:
-        """The canvas with what is asked of these pieces, and the denoiser that follows it."""
-        request, known = self.request, self.model.manifest.labels if self.request.want else ()
-        if not request.want:
-            return canvas, None
-        asked = [asked_of(request.want, known, piece) for piece in pieces]
-        condition = {
-            label.name: torch.tensor([label.number(each[label.name]) for each in asked])
-            for label in known
-            if label.name in request.want
-        }
-        guided = Guided(self.model.process, request.guidance) if request.guidance else None
-        return replace(canvas, condition=condition), guided
-
-    def by_portion(self, pieces: Sequence[int]) -> Fill:
-        """Fills portions of these pieces. The steps of a request are shared out over a window's portions."""
-        by_token = find("sampler", self.request.sampler.spec).sampler().step_per_token
-
-        def fill(canvas: Canvas, rows: Sequence[tuple[int, int, int]], portions: int) -> Filled:
-            numbers = [(pieces[row], window, part) for row, window, part in rows]
-            free = int((~canvas.fixed).any(0).sum())
-            steps = free if by_token else max(1, round(self.request.steps / portions))
-            return self.filled(canvas, numbers, max(1, steps), width=self.model.length + 2)
-
-        return fill
-
-
 class _Draw(ABC):
     """What the batches of a request share."""
 
@@ -144,7 +62,34 @@ class _Draw(ABC):
     def batch(self, index: int) -> list[Drawn]:
         """The pieces of a batch, together as far as memory holds them."""
         batch = self.batches[index]
-        return self.halves(len(batch), lambda begin, end, _: self.grown(batch[begin:end]))
+        grown = self.halves(len(batch), lambda begin, end, _: self.grown(batch[begin:end]))
+        if not self.filling.controls.scoring:
+            return grown
+        return [self._better(piece, drawn) for piece, drawn in zip(batch, grown, strict=True)]
+
+    def _better(self, piece: int, drawn: Drawn) -> Drawn:
+        """The piece after some passages were drawn anew, and what controls say of it."""
+        request, controls = self.request, self.filling.controls
+
+        def losses(ids: Ids) -> dict[str, float]:
+            return controls.losses([self.model.tokenizer.decode(ids, self.model.timeline)])[0]
+
+        ids = drawn.ids
+        if len(ids) and request.redraws:
+            ids = redrawn(
+                ids,
+                lambda some: total(losses(some)),
+                partial(self.proposed, piece),
+                rounds=request.redraws,
+                tolerance=request.tolerance,
+                seed=request.seed,
+                piece=piece,
+            )
+        return replace(drawn, ids=ids, losses=losses(ids))
+
+    @abstractmethod
+    def proposed(self, piece: int, ids: Ids, number: int, random: np.random.Generator) -> list[Ids]:
+        """A piece with one passage as it might be as well, the `number`-th time, in as many ways as there are tries."""
 
     @abstractmethod
     def grown(self, pieces: Sequence[int]) -> list[Drawn]:
@@ -167,6 +112,7 @@ class _InWindows(_Draw):
         self.frame = Frame.of(model.tokenizer, model.length, request.overlap)
         windows = [[self.frame.windows(self.goals[piece]) for piece in batch] for batch in self.batches]
         self.progress = _Progress(windows, request.steps, computing.on_step)
+        self.filling = replace(self.filling, whole=all(count == 1 for batch in windows for count in batch))
 
     def batch(self, index: int) -> list[Drawn]:
         """Its progress begins where that of the batches before it ends."""
@@ -182,6 +128,26 @@ class _InWindows(_Draw):
             return found
 
         return grow([self.goals[piece] for piece in pieces], fill, self.frame, first=self.first)
+
+    def proposed(self, piece: int, ids: Ids, number: int, random: np.random.Generator) -> list[Ids]:
+        """Some whole notes; pieces that come out too short are left out, and longer ones cut."""
+        length, goal, tries = self.model.length, self.goals[piece], self.request.tries
+        by_left = isinstance(self.model.process, AutoregressiveProcess)
+        passage = Passage.of(ids, self.model.tokenizer, length, random, to_end=by_left)
+        canvas = passage.canvas(ids, tries, length)
+        share = (passage.last - passage.first) / max(1, passage.end - passage.begin)
+        rows = [(piece, number, 1, place) for place in range(tries)]
+        filling = replace(self.filling, guided=False)
+        found, _ = filling.filled(canvas, rows, filling.steps_for(canvas, share))
+        short, candidates = goal.left(ids) > 0, []
+        for row in found:
+            middle = row[1 : 1 + passage.end - passage.begin].astype(np.int32)
+            text = np.concatenate([ids[: passage.begin], middle, ids[passage.end :]])
+            if short:
+                candidates.append(text)
+            elif goal.left(text) <= 0:
+                candidates.append(goal.cut(text))
+        return candidates
 
 
 class _InBars(_Draw):
@@ -213,6 +179,21 @@ class _InBars(_Draw):
                 self.computing.on_step(min(done, wanted), wanted if wanted < UNKNOWN else None)
 
         return grow_bars(goals, self.filling.by_portion(pieces), self.bars, tell)
+
+    def proposed(self, piece: int, ids: Ids, number: int, random: np.random.Generator) -> list[Ids]:
+        """A bar's notes, and how many they are."""
+        tokenizer, tries = self.model.tokenizer, self.request.tries
+        bars = cells_of(ids, tokenizer)
+        bar = int(random.integers(len(bars)))
+        cells = [[opened(cell, tokenizer) for cell in each] if at == bar else each for at, each in enumerate(bars)]
+        no_sets = np.zeros((0, len(tokenizer.vocab)), dtype=bool)
+        hole = Hole(tokenizer, cells, self.model.length, self.model.bars, self.model.process.order, no_sets)
+        fill = replace(self.filling, guided=False).by_portion(
+            [piece] * tries, [(number + 1, place) for place in range(tries)]
+        )
+        texts = bars_anew(hole, [cells[bar][place].ids for place in range(len(cells[bar]))], bar, fill, tries)
+        before, after = ([cell.ids for each in some for cell in each] for some in (bars[:bar], bars[bar + 1 :]))
+        return [np.concatenate([*before, *new, *after]).astype(np.int32) for new in texts]
 
 
 class _Progress:

@@ -11,8 +11,8 @@ import torch
 
 from diffmidi_core.contracts.canvas import GIVEN, Canvas
 from diffmidi_core.contracts.tokenizer import Ids, Role, Tokenizer
+from diffmidi_core.draw.filling import Computing, Filling
 from diffmidi_core.draw.model import Model
-from diffmidi_core.draw.pieces import Computing, Filling
 from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.machine.build import blamed
 from diffmidi_core.request import Request

@@ -123,6 +123,7 @@ def _written(
             number=number,
             notes=tokenizer.count_notes(piece.ids),
             record=dict(piece.record),
+            losses=dict(piece.losses),
             labels=_outcomes(model, want, piece.ids, number - 1),
             tokens=tokenizer.to_tokens(piece.ids),
         )

@@ -90,6 +90,7 @@ class PieceRecord(BaseModel):
         notes: how many notes they make.
         record: whole numbers that tell how it came about: `seam_1`, ... (tokens before a join of two windows),
             `short` (1: it did not get as far as was asked), and what the sampler tells.
+        losses: what each control that judges music says of it, by name; 0 where the rule is kept.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -97,6 +98,7 @@ class PieceRecord(BaseModel):
     number: int
     notes: int
     record: dict[str, int]
+    losses: dict[str, float] = {}
     labels: dict[str, Outcome] = {}
     tokens: list[str]
 

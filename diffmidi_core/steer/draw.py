@@ -65,6 +65,7 @@ def draw_takes(
                 number=number,
                 notes=len(take.patched.new),
                 record=dict(take.record),
+                losses=dict(take.losses),
                 tokens=model.tokenizer.to_tokens(take.ids),
             )
             paths += _write(draw, record.stem, take, asked, alone=alone)

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from symusic.core import NoteTickList
 
 from diffmidi_core.contracts.tokenizer import Ids
 from diffmidi_core.diffusion.masked_diffusion import MaskedDiffusion
 from diffmidi_core.draw.bars import drawn_together
+from diffmidi_core.draw.controls import Controls, total
+from diffmidi_core.draw.filling import Computing, Filling
 from diffmidi_core.draw.model import Model
-from diffmidi_core.draw.pieces import Computing, Filling
+from diffmidi_core.draw.redrawing import bars_anew, redrawn
 from diffmidi_core.errors import UsageError
 from diffmidi_core.files import whole_file
 from diffmidi_core.machine.build import blamed
 from diffmidi_core.machine.memory import Halves
 from diffmidi_core.music.notes import Score
 from diffmidi_core.music.reading import read_midi_bytes
+from diffmidi_core.registry import find
 from diffmidi_core.request import Request
 from diffmidi_core.steer.asked import Asked
 from diffmidi_core.steer.cells import Laid, lay_out
 from diffmidi_core.steer.patching import NewNotes, Patched, patched
-from diffmidi_core.steer.rework import notes_of
+from diffmidi_core.steer.rework import LOCKS, notes_of
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,14 @@ class Take:
         removed: [N] which notes of the file it takes out.
         ids: the tokens of the cells that were drawn.
         record: whole numbers that tell how it came about.
+        losses: what controls say of the bars in which something is drawn, by their names.
     """
 
     patched: Patched
     removed: NDArray[np.bool_]
     ids: Ids
     record: Mapping[str, int]
+    losses: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def score(self) -> Score:
@@ -61,6 +67,7 @@ def takes(model: Model, asked: Asked, request: Request, computing: Computing) ->
     """
     if asked.masking.strength < 1 and not isinstance(model.process, MaskedDiffusion):
         raise UsageError("--strength masks some tokens and draws them back, which only masked models do: choose one.")
+    check_controls(asked, request)
     filling, halves = Filling.of(model, request, computing), Halves("piece", computing.warn)
     # Where it is drawn by lot what is masked, each take has its own.
     size = request.batch_size if asked.masking.strength == 1 else 1
@@ -86,17 +93,22 @@ def takes(model: Model, asked: Asked, request: Request, computing: Computing) ->
 def _drawn(
     model: Model, asked: Asked, laid: Laid, filling: Filling, numbers: range, computing: Computing
 ) -> list[Take]:
+    request = filling.request
     bars = len({bar for bar, _ in laid.hole.free})
 
     def tell(done: int) -> None:
         if computing.on_step is not None:
             computing.on_step(done, bars)
 
-    with blamed("sampler", filling.request.sampler, "drawing"):
+    with blamed("sampler", request.sampler, "drawing"):
         pieces = drawn_together([laid.hole.work() for _ in numbers], filling.by_portion(numbers), laid.hole, tell)
     found = []
-    for piece in pieces:
-        new, removed, outside = _answer(asked, laid, piece.done, model)
+    controls = filling.controls
+    for number, piece in zip(numbers, pieces, strict=True):
+        texts: Sequence[Ids] = piece.done
+        if controls.scoring and request.redraws:
+            texts = _redrawn(model, asked, laid, filling, number, texts)
+        new, removed, outside = _answer(asked, laid, texts, model)
         answer = patched(asked.file, removed, new)
         record = {
             **piece.record,
@@ -105,8 +117,66 @@ def _drawn(
             "left_out": answer.left_out,
             "shortened": answer.shortened,
         }
-        found.append(Take(answer, removed, np.concatenate([*piece.done, np.zeros(0, np.int32)]), record))
+        ids = np.concatenate([*texts, np.zeros(0, np.int32)])
+        found.append(Take(answer, removed, ids, record, _losses(controls, asked, answer)))
     return found
+
+
+def _losses(controls: Controls, asked: Asked, answer: Patched) -> dict[str, float]:
+    if not controls.scoring:
+        return {}
+    score = read_midi_bytes(answer.data, "the take")
+    first, last = asked.touched[0], asked.touched[-1]
+    return controls.losses([stretch(score, *asked.bars.ticks(first, last))])[0]
+
+
+def _redrawn(
+    model: Model, asked: Asked, laid: Laid, filling: Filling, number: int, texts: Sequence[Ids]
+) -> Sequence[Ids]:
+    """The texts of the free cells after some bars were drawn anew, as controls find them better."""
+    request, bars = filling.request, sorted({bar for bar, _ in laid.hole.free})
+
+    def loss(some: Sequence[Ids]) -> float:
+        new, removed, _ = _answer(asked, laid, some, model)
+        return total(_losses(filling.controls, asked, patched(asked.file, removed, new)))
+
+    def propose(some: Sequence[Ids], once: int, random: np.random.Generator) -> list[Sequence[Ids]]:
+        marks = [(once + 1, place) for place in range(request.tries)]
+        fill = replace(filling, guided=False).by_portion([number] * request.tries, marks)
+        return [*bars_anew(laid.hole, some, bars[random.integers(len(bars))], fill, request.tries)]
+
+    how = {"rounds": request.redraws, "seed": request.seed, "piece": number}
+    return redrawn(texts, loss, propose, tolerance=request.tolerance, **how)
+
+
+def check_controls(asked: Asked, request: Request) -> None:
+    """Raises UsageError for a control that decides only what locks keep."""
+    kept = {role for lock in asked.masking.locks for role in LOCKS.get(lock, ())}
+    for part in request.controls:
+        decides = set(find("control", part.spec).control().decides)
+        if decides and decides <= kept:
+            locks = " and ".join(sorted(lock for lock in asked.masking.locks if decides & {*LOCKS.get(lock, ())}))
+            raise UsageError(
+                f"--control {part.label} decides what --lock {locks} keeps: leave out the control or the lock."
+            )
+
+
+def stretch(score: Score, begin: int, end: int) -> Score:
+    """The notes that begin in some ticks of a piece, and the metres and tempi there; time counts from `begin`."""
+    part = score.copy()
+    for track in part.tracks:
+        notes = track.notes.numpy()
+        inside = (notes["time"] >= begin) & (notes["time"] < end)
+        time, duration, pitch, velocity = (notes[name][inside] for name in ("time", "duration", "pitch", "velocity"))
+        track.notes = NoteTickList.from_numpy(time - np.int32(begin), duration, pitch, velocity)
+    for name in ("time_signatures", "tempos"):
+        events = sorted((each for each in getattr(score, name) if each.time < end), key=lambda each: each.time)
+        first = max((number for number, each in enumerate(events) if each.time <= begin), default=0)
+        kept = [each.copy() for each in events[first:]]
+        for each in kept:
+            each.time = max(0, each.time - begin)
+        setattr(part, name, type(getattr(part, name))(kept))
+    return part
 
 
 def _answer(asked: Asked, laid: Laid, texts: Sequence[Ids], model: Model) -> tuple[NewNotes, NDArray[np.bool_], int]:

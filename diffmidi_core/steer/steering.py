@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diffmidi_core.music.notes import Score
-from diffmidi_core.request import Request
+from diffmidi_core.request import Chosen, Request
 
 if TYPE_CHECKING:
     from diffmidi_core.draw.pieces import OnStep
@@ -31,6 +31,7 @@ class Steering(ABC):
         length: str | None = None,
         sampler: str | None = None,
         options: Mapping[str, Any] | None = None,
+        controls: Chosen = (),
     ) -> Request:
         """What is asked of the model; see `Pipeline`."""
 
@@ -56,6 +57,7 @@ class Steering(ABC):
         steps: int | None = None,
         sampler: str | None = None,
         options: Mapping[str, Any] | None = None,
+        controls: Chosen = (),
         on_step: OnStep | None = None,
     ) -> list[Take]:
         """A piece with some of its notes drawn anew, as `diffmidi infill` does it; all else stays, event by event.
@@ -69,7 +71,7 @@ class Steering(ABC):
                 or "range", in which new pitches stay.
             upbeat: how long the upbeat is that the piece begins with, in whole notes; None: its metres tell.
             candidates: how many takes: `take.save("new.mid")` writes one, `take.score` is it.
-            seed, steps, sampler, options, on_step: as in `sample`.
+            seed, steps, sampler, options, controls, on_step: as in `sample`.
 
         Raises UsageError for what the piece does not have, DiffmidiError where the file cannot be read, or the model
         cannot hold it.
@@ -80,7 +82,7 @@ class Steering(ABC):
         conditions = {"bars": bars, "seconds": seconds, "pitch": pitch, "track": track, "hand": hand}
         wanted = regions(region, inverted=inverted, **conditions)
         asked = Asked.region(_file(music), wanted, upbeat, locks=lock)
-        request = self.request(candidates, seed=seed, steps=steps, sampler=sampler, options=options)
+        request = self.request(candidates, seed=seed, steps=steps, sampler=sampler, options=options, controls=controls)
         return self.takes(asked, request, on_step)
 
     def vary(
@@ -95,6 +97,7 @@ class Steering(ABC):
         steps: int | None = None,
         sampler: str | None = None,
         options: Mapping[str, Any] | None = None,
+        controls: Chosen = (),
         on_step: OnStep | None = None,
     ) -> list[Take]:
         """A piece, or regions of it, with that share of what its notes are masked and drawn back; see `infill`.
@@ -106,7 +109,7 @@ class Steering(ABC):
 
         wanted = regions(region) if region else None
         asked = Asked.region(_file(music), wanted, locks=lock, strength=strength)
-        request = self.request(candidates, seed=seed, steps=steps, sampler=sampler, options=options)
+        request = self.request(candidates, seed=seed, steps=steps, sampler=sampler, options=options, controls=controls)
         return self.takes(asked, request, on_step)
 
     def continue_(
@@ -120,13 +123,14 @@ class Steering(ABC):
         steps: int | None = None,
         sampler: str | None = None,
         options: Mapping[str, Any] | None = None,
+        controls: Chosen = (),
         on_step: OnStep | None = None,
     ) -> list[Take]:
         """A piece with so many bars more, in its last metre and tempo, as `diffmidi continue` does it; see `infill`."""
         from diffmidi_core.steer.asked import Asked
 
         asked = Asked.behind(_file(music), bars, upbeat)
-        request = self.request(candidates, seed=seed, steps=steps, sampler=sampler, options=options)
+        request = self.request(candidates, seed=seed, steps=steps, sampler=sampler, options=options, controls=controls)
         return self.takes(asked, request, on_step)
 
 

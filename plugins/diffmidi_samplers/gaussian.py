@@ -63,6 +63,14 @@ class Estimates:
         self.on_step(self.done, self.evaluations)
         return torch.where(self.canvas.fixed[..., None], self.known, x0_hat)
 
+    def guess(self, x: Tensor, t: int) -> Tensor:
+        """[B, L] the tokens that x at level t is likeliest to become, by an evaluation that no step counts."""
+        before = self.previous
+        x0_hat = self._predicted(x, self.times[t].expand(len(x)))
+        self.previous = before
+        found = self.process.rounded(x0_hat, self.canvas.places(), self.admitted)
+        return torch.where(self.canvas.fixed, self.canvas.ids, found)
+
     def _predicted(self, x: Tensor, time: Tensor) -> Tensor:
         process, places, options = self.process, self.canvas.places(), self.options
         more = {"previous": self.previous} if process.self_conditioned else {}

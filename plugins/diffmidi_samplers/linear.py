@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
+from functools import partial
 
 from torch import Tensor
 
@@ -23,9 +25,16 @@ class LinearSampler(GaussianSampler):
         before: Tensor | None = None
         for t, step in reversed(list(enumerate(self.reverse_steps(levels)))):
             x0_hat = estimate(x, t)
-            x = step(x0_hat, x, draws.normal(x) if step.noise else None, before if step.change else None)
+            if step.noise and t > 0:
+                x = draws.chosen(_down(step, x0_hat, x, before), partial(estimate.guess, t=t - 1))
+            else:
+                x = step(x0_hat, x, draws.normal(x) if step.noise else None, before if step.change else None)
             before = x0_hat
         return x
+
+
+def _down(step: ReverseStep, x0_hat: Tensor, x: Tensor, before: Tensor | None) -> Callable[[RowDraws], Tensor]:
+    return lambda draws: step(x0_hat, x, draws.normal(x), before if step.change else None)
 
 
 class Ddpm(LinearSampler):

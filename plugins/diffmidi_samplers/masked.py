@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -83,13 +84,22 @@ class MaskedSampler(Sampler):
         free, places = ~canvas.fixed, process.placed(canvas)
         z, admitted = canvas.ids.masked_fill(free, Tokenizer.mask_id), canvas.admitted()
         own = process.denoiser()
+
+        def said(z: Tensor, due: Tensor, draws: RowDraws) -> tuple[Tensor, Tensor]:
+            return self._say(process, places, admitted, denoise or own, z, due, draws)
+
+        def guess(z: Tensor) -> Tensor:
+            return said(z, z == Tokenizer.mask_id, draws)[0]
+
         for done in range(steps):
-            hidden = z == Tokenizer.mask_id
 
-            def say(due: Tensor, z: Tensor = z) -> tuple[Tensor, Tensor]:
-                return self._say(process, places, admitted, denoise or own, z, due, draws)
+            def propose(draws: RowDraws, z: Tensor = z, done: int = done) -> Tensor:
+                say = partial(said, z, draws=draws)
+                return self.advance(
+                    _Step(done / steps, (done + 1) / steps, z, z == Tokenizer.mask_id, free, say, draws)
+                )
 
-            z = self.advance(_Step(done / steps, (done + 1) / steps, z, hidden, free, say, draws))
+            z = draws.chosen(propose, guess)
             on_step(done + 1, steps)
         return Sampled(z)
 

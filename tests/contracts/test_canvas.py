@@ -76,3 +76,19 @@ def test_full_rows_need_no_mask():
     canvas = Canvas.begun([[7], [7, 8]], [4, 4])
     assert canvas.attention_mask is None
     assert torch.equal(Canvas.begun([(), ()], [4, 4]).ids, Canvas.blank(2, 4).ids)
+
+
+def test_narrowing_leaves_less_everywhere_and_what_is_fixed():
+    allowed = torch.tensor([[GIVEN, 1, 0, ANY, GIVEN]])
+    canvas = Canvas(IDS, allowed, None, sets([4, 6], [4, 5, 7]))
+    tokens = torch.isin(torch.arange(8), torch.tensor([0, 4, 5, 6]))
+    narrow = canvas.narrowed(tokens).admitted()[0]
+    assert [row.nonzero().flatten().tolist() for row in narrow[1:4]] == [[4, 5], [4, 6], [4, 5, 6]]
+    here = canvas.narrowed(tokens, torch.tensor([[True, True, False, False, True]])).admitted()[0]
+    assert [row.nonzero().flatten().tolist() for row in here[1:4]] == [[4, 5], [4, 6], [4, 5, 6, 7]]
+    assert torch.equal(canvas.narrowed(tokens).fixed, canvas.fixed)
+
+
+def test_narrowing_to_nothing_is_refused():
+    with pytest.raises(DiffmidiError, match="a set of allowed tokens is empty"):
+        Canvas(IDS, torch.tensor([[GIVEN, GIVEN, 0, 0, GIVEN]]), None, sets([4, 6])).narrowed(sets([5])[0])

@@ -130,6 +130,7 @@ def test_plugins_lists_the_templates_parts_beside_ours(installed, tmp_path):
     assert theirs == {
         ("schedule", "diffmidi-plugin-template:sigmoid"): "ok",
         ("metric", "diffmidi-plugin-template:leap"): "ok",
+        ("control", "diffmidi-plugin-template:small_leaps"): "ok",
         ("hook", "diffmidi-plugin-template:csv"): "ok",
     }
 

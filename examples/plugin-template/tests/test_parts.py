@@ -39,3 +39,13 @@ def test_csv_has_one_line_a_figure(tmp_path):
     listener.run_started(tmp_path)
     listener.scalars(3, {"loss": 0.5, "lr": 1e-4})
     assert (tmp_path / "log.csv").read_text() == "3,loss,0.5\n3,lr,0.0001\n"
+
+
+def test_small_leaps_are_free_and_large_ones_cost_their_share():
+    control = find("control", "small_leaps").build({"most": 7})
+
+    def piece(*pitch):
+        at = np.arange(len(pitch))
+        return score_of(Notes(at * 480, np.full_like(at, 480), np.array(pitch), np.full_like(at, 64)))
+
+    assert control.score([piece(60, 67, 60), piece(60, 68, 69), piece(60)]) == [0, 0.5, 0]

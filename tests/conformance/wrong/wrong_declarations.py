@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from diffmidi.api import (
+    ControlDeclaration,
     Declaration,
     Field,
     MetricDeclaration,
@@ -66,6 +67,11 @@ overwrites = SamplerDeclaration("wrong", "wrong_parts:Overwrites", family="gauss
 homeless = SamplerDeclaration("wrong", "wrong_parts:Overwrites", family="no such family")
 chooses_freely = SamplerDeclaration("wrong", "wrong_parts:ChoosesFreely", family="gaussian")
 mixes_rows = SamplerDeclaration("wrong", "wrong_parts:MixesRows", family="gaussian")
+
+widens = ControlDeclaration("wrong", "wrong_parts:Widens")
+relative = ControlDeclaration("wrong", "wrong_parts:Relative")
+idle_rule = ControlDeclaration("wrong", "wrong_parts:IdleRule")
+first_row = ControlDeclaration("wrong", "wrong_parts:FirstRow")
 
 last_row = MetricDeclaration("wrong", "wrong_parts:LastRow")
 counts_tokens = MetricDeclaration("wrong", "wrong_parts:CountsTokens")

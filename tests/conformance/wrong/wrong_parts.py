@@ -12,6 +12,7 @@ from torch import nn
 
 from diffmidi.api import RefusedError, hookimpl
 from diffmidi.api.backbone import Backbone
+from diffmidi.api.control import ANY, Control, notes_of
 from diffmidi.api.metric import Figure, Metric
 from diffmidi.api.renderer import Renderer
 from diffmidi.api.sampler import Canvas, Sampled, Sampler
@@ -271,3 +272,33 @@ class Deaf:
 
     def run_started(self, folder):
         pass
+
+
+class Widens(Control):
+    """Allows everything that is not fixed, whatever the canvas said."""
+
+    def prepare(self, canvas, tokenizer):
+        return dataclasses.replace(canvas, allowed=canvas.allowed.where(canvas.fixed, torch.tensor(ANY)))
+
+
+class Relative(Control):
+    """Says how many more notes a piece has than the one with the fewest."""
+
+    def score(self, pieces):
+        counts = [len(notes_of(piece)) for piece in pieces]
+        return [float(count - min(counts)) for count in counts]
+
+
+class IdleRule(Control):
+    """Does nothing."""
+
+
+class FirstRow(Control):
+    """Answers every row with what is said of the first."""
+
+    def wrap(self, denoise, process):
+        def first(*seen, **more):
+            said = denoise(*seen, **more)
+            return said[:1].expand_as(said).clone()
+
+        return first

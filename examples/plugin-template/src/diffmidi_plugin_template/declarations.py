@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diffmidi.api import Declaration, Field, MetricDeclaration, Options
+from diffmidi.api import ControlDeclaration, Declaration, Field, MetricDeclaration, Options
 
 
 class SigmoidOptions(Options):
@@ -21,6 +21,20 @@ leap = MetricDeclaration(
     summary="how far notes leap: the mean distance in pitch from one note to the next, in semitones",
     title="leap to the next note",
     implementation="diffmidi_plugin_template.leap:Leap",
+)
+
+
+class SmallLeapsOptions(Options):
+    """What can be set for `small_leaps`."""
+
+    most: int = Field(12, ge=0, le=127, description="the largest leap that is none too large, in semitones")
+
+
+small_leaps = ControlDeclaration(
+    summary="no large leaps from one note to the next (as near as candidates come)",
+    implementation="diffmidi_plugin_template.small_leaps:SmallLeaps",
+    options=SmallLeapsOptions,
+    decides=("pitch", "time"),
 )
 
 

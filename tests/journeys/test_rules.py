@@ -1,0 +1,176 @@
+"""Rules as a person uses them: chosen by name, obeyed or come near to, recorded, and refused in a sentence."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from diffmidi import Pipeline
+from diffmidi.api.metric import notes_of
+from diffmidi.api.tokenizer import Notes, score_of
+from diffmidi_core.cli import main
+from diffmidi_core.music.reading import read_midi
+from diffmidi_core.registry import find
+from diffmidi_core.saved.draw import DrawFolder
+from diffmidi_core.saved.folder import RunFolder
+
+from .conftest import ALIGNED, SMALL, TINY, drawn
+
+D_MINOR = {2, 4, 5, 7, 9, 10, 0, 1}
+KEY = ("--control", "key", "-o", "control.key.key=D minor")
+FAMILIES = {
+    "bars": SMALL,
+    "masked": [*SMALL, "--process", "masked", *ALIGNED],
+    "gaussian": TINY,
+    "left to right": [*SMALL, "--process", "autoregressive", "--steps", "96"],
+}
+
+
+@pytest.fixture(scope="module")
+def trained(music, tmp_path_factory):
+    """A run of a family, each trained once."""
+    runs = {}
+
+    def run(family):
+        if family not in runs:
+            folder = runs[family] = tmp_path_factory.mktemp("rules") / "run"
+            words = ["run", "--data", str(music), "--out", str(folder), *FAMILIES[family], "--no-renderer", "all"]
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(sys, "argv", ["diffmidi", *words, "--no-metric", "all"])
+                with pytest.raises(SystemExit) as left:
+                    main()
+            assert not left.value.code
+        return runs[family]
+
+    return run
+
+
+@pytest.fixture
+def song(tmp_path):
+    onset = 480 * np.arange(48)
+    path = tmp_path / "song.mid"
+    path.write_bytes(score_of(Notes(onset, np.full(48, 400), 60 + np.arange(48) % 12, np.full(48, 70))).dumps_midi())
+    return path
+
+
+def classes(path):
+    return set((notes_of(read_midi(path)).pitch % 12).tolist())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_note_is_of_the_key_and_losses_are_recorded(diffmidi, trained, family):
+    run = trained(family)
+    rules = (*KEY, "--control", "parallels", "--control", "density", "-o", "control.density.curve=3 6")
+    how = ("--samples", 3, "--render", "none", "--tries", 2, "--redraws", 2, "--seed", 4)
+    steps = ("--steps", 96 if family == "left to right" else 3)
+    said = diffmidi("sample", run, *rules, *how, *steps)
+    assert said.code == 0, said.err
+    pieces, draw = drawn(run), RunFolder.open(run).draw(None)
+    assert all(piece.losses.keys() == {"parallels", "density"} for piece in pieces)
+    request = draw.request().request
+    assert [part.name for part in request.controls] == ["key", "parallels", "density"]
+    assert request.controls[0].options["key"] == "D minor"
+    assert (request.tries, request.redraws) == (2, 2)
+    assert all(classes(path) <= D_MINOR for path in draw.files(pieces, ".mid"))
+    assert any(piece.notes for piece in pieces)
+
+
+@pytest.mark.parametrize("family", ["bars", "masked", "gaussian"])
+def test_looking_harder_comes_nearer_and_repeats(trained, family):
+    pipeline = Pipeline.from_pretrained(trained(family), device="cpu")
+    density = find("control", "density").build({"curve": "4"})
+
+    def losses(**how):
+        request = pipeline.request(6, steps=6, controls={"density": {"curve": "4"}}, **how)
+        scores = [pipeline.tokenizer.decode(ids, pipeline.model.timeline) for ids in pipeline.draw(request)]
+        return list(density.score(scores))
+
+    plain, hard = losses(tries=1, redraws=0), losses(tries=6, redraws=6)
+    assert np.mean(hard) < np.mean(plain)
+    assert losses(tries=6, redraws=6) == hard
+
+
+@pytest.mark.parametrize("family", ["masked", "gaussian"])
+def test_a_piece_does_not_hang_on_those_beside_it(trained, family):
+    pipeline = Pipeline.from_pretrained(trained(family), device="cpu")
+
+    def some(count):
+        return pipeline.draw(pipeline.request(count, steps=4, tries=2, redraws=2, controls=["key", "parallels"]))
+
+    assert some(1)[0].tolist() == some(3)[0].tolist()
+
+
+def test_rules_regions_locks_and_candidates_go_together(diffmidi, trained, song, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = trained("bars")
+    how = ("--model", model, "--bars", "5-8", "--lock", "rhythm", "--candidates", 2, "--no-renderer", "all")
+    said = diffmidi("infill", song, *how, *KEY, "--control", "parallels", "--tries", 2, "--redraws", 2, "--steps", 3)
+    assert said.code == 0, said.err
+    draw = DrawFolder(tmp_path / "draws" / "1")
+    assert [piece.losses.keys() for piece in draw.pieces()] == [{"parallels"}] * 2
+    for path in draw.files(draw.pieces(), ".mid"):
+        before, after = notes_of(read_midi(song)), notes_of(read_midi(path))
+        assert np.array_equal(after.onset, before.onset)
+        inside = (after.onset >= 4 * 1920) & (after.onset < 8 * 1920)
+        assert np.array_equal(after.pitch[~inside], before.pitch[~inside])
+        changed = after.pitch[inside] != before.pitch[inside]
+        assert set((after.pitch[inside][changed] % 12).tolist()) <= D_MINOR
+
+
+def test_continue_takes_rules_too(diffmidi, trained, song, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    how = ("--model", trained("bars"), "--no-renderer", "all", "--steps", 3, "--redraws", 1, "--tries", 2)
+    said = diffmidi("continue", song, *how, *KEY, "--control", "chords")
+    assert said.code == 0, said.err
+    (piece,) = DrawFolder(tmp_path / "draws" / "1").pieces()
+    assert piece.losses.keys() == {"chords"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        (("--control", "kee"), "no control 'kee' is installed. Did you mean 'key'?"),
+        (("--control", "key", "--control", "key"), "each is chosen once"),
+        (("-o", "control.key.key=C major"), "choose it by --control NAME"),
+        (("--control", "key", "-o", "control.key.key=H major"), "a key is such as 'C major'"),
+        (("--control", "range", "-o", "control.range.low=C7"), "is not above high"),
+        (("--control", "chords", "-o", "control.chords.progression=C Hm"), "chords are such as"),
+        (("--tries", 3), "add --control NAME"),
+        (("--control", "range", "-o", "control.range.low=0", "-o", "control.range.high=3"), "has tokens for"),
+        (
+            (*KEY, "--control", "range", "-o", "control.range.low=63", "-o", "control.range.high=63"),
+            "controls 'key' and 'range' and what is asked besides leave no pitch",
+        ),
+    ],
+    ids=str,
+)
+def test_what_does_not_go_together_is_one_sentence(diffmidi, trained, asked, sentence):
+    said = diffmidi("sample", trained("bars"), *asked, "--render", "none")
+    assert said.code
+    assert sentence in " ".join(said.err.split())
+    assert "Traceback" not in said.err
+
+
+def test_a_rule_of_what_a_lock_keeps_is_refused(diffmidi, trained, song, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = diffmidi("infill", song, "--model", trained("bars"), "--bars", "5-8", "--lock", "pitches", *KEY)
+    assert "--control key decides what --lock pitches keeps" in " ".join(said.err.split())
+    assert not (tmp_path / "draws" / "1").exists()
+
+
+def test_the_table_of_rules_is_made(trained, tmp_path):
+    script = Path(__file__).parents[2] / "benchmarks" / "rules.py"
+    spec = importlib.util.spec_from_file_location("rules", script)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["rules"] = module
+    try:
+        spec.loader.exec_module(module)
+        rows = module.main([str(trained("bars")), "--tiny", "--out", str(tmp_path / "rows.json")])
+    finally:
+        del sys.modules["rules"]
+    obeyed = {row["rule"]: row for row in rows if row["way"] == "with"}
+    assert obeyed.keys() == {"key", "range", "chords", "density", "parallels"}
+    assert obeyed["key"]["loss"] == obeyed["range"]["loss"] == 0
+    assert (tmp_path / "rows.json").is_file()
