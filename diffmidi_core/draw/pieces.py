@@ -11,11 +11,13 @@ import torch
 
 from diffmidi_core.contracts.canvas import Canvas
 from diffmidi_core.contracts.draws import RowDraws
-from diffmidi_core.contracts.sampler import Sampler
+from diffmidi_core.contracts.sampler import Denoise, Sampler
 from diffmidi_core.data.known_labels import asked_of
+from diffmidi_core.diffusion.classifier_guidance import guide
 from diffmidi_core.diffusion.labels import Guided
 from diffmidi_core.draw.bar_goals import UNKNOWN, bar_goals
 from diffmidi_core.draw.bars import Fill, grow_bars
+from diffmidi_core.draw.classifiers import Asked, asked_for
 from diffmidi_core.draw.length import goals_for
 from diffmidi_core.draw.long import Drawn, Filled, Frame, grow
 from diffmidi_core.draw.model import Model
@@ -72,11 +74,12 @@ class Filling:
     request: Request
     computing: Computing
     sampler: Sampler
+    classifiers: Sequence[Asked] = ()
 
     @classmethod
     def of(cls, model: Model, request: Request, computing: Computing) -> Filling:
-        """With the request's sampler, built."""
-        return cls(model, request, computing, build("sampler", request.sampler))
+        """With the request's sampler and classifiers, built."""
+        return cls(model, request, computing, build("sampler", request.sampler), asked_for(request, model))
 
     def __call__(
         self, canvas: Canvas, pieces: Sequence[int], window: int, on_step: Callable[[int, int], object]
@@ -104,19 +107,25 @@ class Filling:
             )
         return found.ids.cpu().numpy(), {name: values.tolist() for name, values in found.record.items()}
 
-    def _asked(self, canvas: Canvas, pieces: Sequence[int]) -> tuple[Canvas, Guided | None]:
+    def _asked(self, canvas: Canvas, pieces: Sequence[int]) -> tuple[Canvas, Denoise | None]:
         """The canvas with what is asked of these pieces, and the denoiser that follows it."""
-        request, known = self.request, self.model.manifest.labels if self.request.want else ()
+        request = self.request
         if not request.want:
             return canvas, None
+        known = request.known(self.model.manifest.labels)
         asked = [asked_of(request.want, known, piece) for piece in pieces]
+        led = {classifier.label.name for classifier in request.classifiers}
         condition = {
             label.name: torch.tensor([label.number(each[label.name]) for each in asked])
             for label in known
-            if label.name in request.want
+            if label.name in request.want and label.name not in led
         }
-        guided = Guided(self.model.process, request.guidance) if request.guidance else None
-        return replace(canvas, condition=condition), guided
+        follows = bool(request.guidance and condition)
+        denoise: Denoise | None = Guided(self.model.process, request.guidance) if follows else None
+        if self.classifiers and request.guidance:
+            aims = [classifier.aim(asked) for classifier in self.classifiers]
+            denoise = guide(self.model.process, denoise, aims, request.guidance)
+        return replace(canvas, condition=condition), denoise
 
     def by_portion(self, pieces: Sequence[int]) -> Fill:
         """Fills portions of these pieces. The steps of a request are shared out over a window's portions."""

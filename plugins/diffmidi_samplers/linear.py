@@ -23,7 +23,9 @@ class LinearSampler(GaussianSampler):
         before: Tensor | None = None
         for t, step in reversed(list(enumerate(self.reverse_steps(levels)))):
             x0_hat = estimate(x, t)
-            x = step(x0_hat, x, draws.normal(x) if step.noise else None, before if step.change else None)
+            noise = draws.normal(x) if step.noise else None
+            x = step(x0_hat, x, noise, before if step.change else None)
+            x = estimate.led(x, x if noise is None else x - step.noise * noise, t)
             before = x0_hat
         return x
 
