@@ -36,7 +36,7 @@ COMMANDS = {
     "models": "List the installed models, which are taken by name.",
     "plugins": "List, show and check the installed parts.",
 }
-"""Name to one-liner; NAME itself is the function `command` in cli/NAME.py (_ for -; NAME_ where Python has NAME itself)."""
+"""Name to one-liner; NAME itself is the function `command` in cli/NAME.py (_ for -; NAME_ where Python has NAME)."""
 
 
 class _Lazy(click.Group):
