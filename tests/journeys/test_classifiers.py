@@ -40,11 +40,8 @@ def place(tmp_path_factory):
         columns = np.arange(64) * 240, np.full(64, 240), pitch, np.full(64, 80)
         write_midi(score_of(Notes(*columns)), folder / f"piece {seed}.mid")
     normal = ("--process", "gaussian", "-o", "process.steps=20", "--length", 32, *ALIGNED)
-    for name, words in {
-        "masked": (),
-        "gaussian": normal,
-        "left": ("--process", "autoregressive", "--steps", 96),
-    }.items():
+    left = ("--process", "autoregressive", "--steps", 96)
+    for name, words in {"masked": (), "gaussian": normal, "left": left}.items():
         call("run", "--data", place / "music", "--out", place / name, *SMALL, *words, *LAZY)
     for model in ("masked", "gaussian"):
         call("train-classifier", place / model, "--label", "folder", "--out", place / f"{model}-folder", *SHORT)
@@ -123,7 +120,7 @@ def test_a_classifier_goes_on_where_it_was(diffmidi, place, tmp_path):
         (("sample", "masked", "--classifier", "gaussian-folder", "--want", "folder=low"), "for another model"),
         (("sample", "left", "--classifier", "masked-folder", "--want", "folder=low"), "for another model"),
         (("sample", "masked", "--classifier", "masked", "--want", "folder=low"), "it is a model and no classifier"),
-        (("sample", "masked", "--classifier", "nowhere", "--want", "folder=low"), "there is no model in"),
+        (("sample", "masked", "--classifier", "nowhere", "--want", "folder=low"), "there is no folder nowhere"),
         (("sample", "masked", "--classifier", "masked-folder", "--want", "folder=middle"), "no such value"),
         (("sample", "masked", "--classifier", "masked-folder", "--want", "mood=sad"), "no label 'mood'"),
         (("sample", "masked", *["--classifier", "masked-folder"] * 2, "--want", "folder=low"), "name one of them"),
