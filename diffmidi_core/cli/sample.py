@@ -62,7 +62,7 @@ def _want(context: click.Context, parameter: click.Parameter, values: tuple[str,
     type=UserPath(),
     multiple=True,
     metavar="RUN",
-    help="Follow a classifier that `diffmidi train-classifier` trained for MODEL, to what --want asks. Repeatable.",
+    help="Follow a classifier of MODEL to what is wanted. Repeatable.",
 )
 @click.option(
     "--guidance",
