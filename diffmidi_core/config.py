@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from diffmidi_core.classifiers import ClassifierOf
 from diffmidi_core.declaration import WINDOW
 from diffmidi_core.errors import BrokenPluginError, UsageError
 from diffmidi_core.fitting import check_kept, check_process, check_sampler, steps_of, windows_of
@@ -80,6 +81,7 @@ class RunConfig(BaseModel):
     train: TrainConfig = TrainConfig()
     sample: SampleConfig = SampleConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+    classifier: ClassifierOf | None = Field(None, description="what the run is a classifier of; none: it is a model")
     origin: dict[str, str] = Field({}, description="dotted name to the layer of a value that is not the default")
 
     @field_validator("data")

@@ -8,6 +8,7 @@ scores = pipeline.sample(8, seed=0)
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
@@ -25,6 +26,7 @@ from diffmidi_core.machine.precision import autocast, resolve_precision
 from diffmidi_core.music.notes import Score
 from diffmidi_core.music.reading import read_midi
 from diffmidi_core.request import Chosen, Request, control_options, requested
+from diffmidi_core.saved.classifiers import asked_classifiers
 from diffmidi_core.saved.installed import model_at
 from diffmidi_core.sections import EvaluateConfig
 from diffmidi_core.steer.steering import Steering
@@ -103,6 +105,7 @@ class Pipeline(Steering):
         want: Mapping[str, str] | None = None,
         guidance: float | None = None,
         controls: Chosen = (),
+        classifiers: Sequence[str | Path] = (),
         on_step: OnStep | None = None,
     ) -> list[Score]:
         """Draw new music.
@@ -118,11 +121,12 @@ class Pipeline(Steering):
             want: labels that the pieces are asked to have, as `diffmidi labels` lists them: {"key": "D minor"}.
             guidance: how closely they are followed, 1 by default; 0: as the model learned them.
             controls: rules that the pieces obey or come near to, by name; {"key": {"key": "D minor"}} with options.
+            classifiers: runs of `diffmidi train-classifier` for this model, whose labels can then be asked for too.
             on_step: told (done, total) after each step; total is None where no one knows how many it takes.
 
         Raises UsageError for what cannot be.
         """
-        asked: dict[str, Any] = {"want": want, "guidance": guidance, "controls": controls}
+        asked: dict[str, Any] = {"want": want, "guidance": guidance, "controls": controls, "classifiers": classifiers}
         request = self.request(count, seed=seed, steps=steps, length=length, sampler=sampler, options=options, **asked)
         return [self.tokenizer.decode(ids, self.model.timeline) for ids in self.draw(request, on_step)]
 
@@ -140,6 +144,7 @@ class Pipeline(Steering):
         controls: Chosen = (),
         tries: int | None = None,
         redraws: int | None = None,
+        classifiers: Sequence[str | Path] = (),
     ) -> Request:
         """What `sample` would ask of the model, checked and with every default filled in.
 
@@ -159,6 +164,9 @@ class Pipeline(Steering):
             window=self.model.length,
             by_bars=bool(self.model.tokenizer.plan),
             labels=self.model.manifest.labels,
+            classifiers=asked_classifiers(
+                [Path(each) for each in classifiers], self.model.manifest, self.model.path, warnings.warn
+            ),
         )
 
     def draw(self, request: Request, on_step: OnStep | None = None) -> list[Ids]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
+from diffmidi_core.classifiers import AskedClassifier
 from diffmidi_core.config import filled
 from diffmidi_core.data.known_labels import KnownLabel, wanted
 from diffmidi_core.errors import UsageError
@@ -15,7 +16,7 @@ from diffmidi_core.fitting import check_sampler, steps_of
 from diffmidi_core.layers import assignments_of
 from diffmidi_core.registry import find
 from diffmidi_core.sections import LARGEST_SEED, Part, SampleConfig
-from diffmidi_core.wording import describe_all
+from diffmidi_core.wording import describe_all, printable
 
 Chosen = Sequence[str] | Mapping[str, Mapping[str, Any]]
 """Controls by their names, or by name what of them is asked: {"key": {"key": "D minor"}}."""
@@ -43,12 +44,23 @@ class Request(SampleConfig):
         allow_inf_nan=False,
         description="0: the candidate of the least loss is kept; above, one with odds exp(-loss / tolerance)",
     )
+    classifiers: tuple[AskedClassifier, ...] = Field((), description="classifiers that are followed, one a label")
+
+    def known(self, labels: Sequence[KnownLabel]) -> tuple[KnownLabel, ...]:
+        """What can be asked of a model with these labels: a classifier takes the place of the model's own label."""
+        return known_with(labels, self.classifiers)
 
 
 def control_options(controls: Chosen) -> list[str]:
     """The options of controls as `-o` takes them."""
     chosen = controls.items() if isinstance(controls, Mapping) else ()
     return [f"control.{name}.{key}={json.dumps(value)}" for name, options in chosen for key, value in options.items()]
+
+
+def known_with(labels: Sequence[KnownLabel], classifiers: Sequence[AskedClassifier]) -> tuple[KnownLabel, ...]:
+    """Labels of a model, and those that classifiers tell, each once."""
+    told = {classifier.label.name: classifier.label for classifier in classifiers}
+    return (*(label for label in labels if label.name not in told), *told.values())
 
 
 def requested(
@@ -60,6 +72,7 @@ def requested(
     window: int,
     by_bars: bool,
     labels: Sequence[KnownLabel] = (),
+    classifiers: Sequence[AskedClassifier] = (),
 ) -> Request:
     """A model's own request with flags and `-o` over it, checked whole.
 
@@ -72,6 +85,7 @@ def requested(
         window: tokens that the model sees at once.
         by_bars: whether its tokens are laid out in bars.
         labels: what it can be asked for.
+        classifiers: those that are to be followed.
 
     Raises UsageError in one sentence.
     """
@@ -92,12 +106,18 @@ def requested(
             "--guidance says how closely labels are followed, and none is asked for: add --want NAME=VALUE."
         )
     values |= {name: flags[name] for name in ("seed", "guidance") if name in flags}
-    values["want"] = wanted(flags.get("want", {}), labels)
+    values["want"] = wanted(flags.get("want", {}), known_with(labels, classifiers))
     if not flags.get("control") and (chosen := [name for name in ("tries", "redraws") if f"sample.{name}" in flags]):
         raise UsageError(f"--{chosen[0]} is of candidates that a control chooses from: add --control NAME.")
     values["controls"] = [
         part.model_dump(mode="json") for part in _controls(flags.get("control", ()), given.get("control", {}))
     ]
+    if idle := [each for each in classifiers if each.label.name not in values["want"]]:
+        name = printable(idle[0].label.name)
+        raise UsageError(
+            f"--classifier {printable(idle[0].path)}: it tells {name}, and none is asked for: add --want {name}=VALUE."
+        )
+    values["classifiers"] = [each.model_dump(mode="json") for each in classifiers]
     try:
         request = Request.model_validate(values)
     except ValidationError as error:

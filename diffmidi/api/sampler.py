@@ -40,6 +40,7 @@ from diffmidi_core.contracts.sampler import Denoise, OnStep, Sampled, Sampler
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.diffusion.autoregressive_process import AutoregressiveProcess
 from diffmidi_core.diffusion.categorical import exact, nucleus, restricted
+from diffmidi_core.diffusion.classifier_guidance import GaussianGuide
 from diffmidi_core.diffusion.gaussian_diffusion import GaussianDiffusion
 from diffmidi_core.diffusion.levels import GaussianLevels
 from diffmidi_core.diffusion.masked_diffusion import MaskedDiffusion
@@ -59,6 +60,7 @@ __all__ = [
     "Canvas",
     "Denoise",
     "GaussianDiffusion",
+    "GaussianGuide",
     "GaussianLevels",
     "MaskedDiffusion",
     "OnStep",

@@ -21,6 +21,7 @@ COMMANDS = {
     "prepare": "Turn music into a token dataset.",
     "train": "Train the run's model.",
     "sample": "Draw new music.",
+    "train-classifier": "Train what leads a model to a label of its music.",
     "labels": "List what a model can be asked for.",
     "infill": "Draw part of a MIDI file anew.",
     "vary": "Draw some of what the notes of a MIDI file are anew.",
@@ -36,7 +37,7 @@ COMMANDS = {
     "models": "List the installed models, which are taken by name.",
     "plugins": "List, show and check the installed parts.",
 }
-"""Name to one-liner; NAME itself is the function `command` in cli/NAME.py (NAME_ where Python has NAME for itself)."""
+"""Name to one-liner; NAME itself is the function `command` in cli/NAME.py (_ for -; NAME_ where Python has NAME)."""
 
 
 class _Lazy(click.Group):
@@ -48,7 +49,7 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        module = f"{name}_" if keyword.iskeyword(name) else name
+        module = f"{name}_" if keyword.iskeyword(name) else name.replace("-", "_")
         command = importlib.import_module(f"diffmidi_core.cli.{module}").command
         assert isinstance(command, click.Command)
         return command

@@ -18,6 +18,7 @@ from diffmidi_core.layers import assignments_of
 from diffmidi_core.numbers import counted
 from diffmidi_core.registry import find
 from diffmidi_core.request import Request, requested
+from diffmidi_core.saved.classifiers import asked_classifiers, check_no_classifier
 from diffmidi_core.saved.draw import DrawFolder
 from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.saved.installed import model_at
@@ -78,6 +79,7 @@ def plan(model: Path, which: Which, flags: Mapping[str, Any], assignments: Seque
     """What is to be drawn, checked before torch is imported. Raises DiffmidiError."""
     folder = model_at(model)
     manifest = read_model(folder, which, warned)
+    check_no_classifier(manifest, model)
     run = RunFolder(folder) if is_run(folder) else None
     below = Request(**manifest.sample.model_dump(), sampler=manifest.sampler)
     request = requested(
@@ -88,6 +90,7 @@ def plan(model: Path, which: Which, flags: Mapping[str, Any], assignments: Seque
         window=manifest.length,
         by_bars=bool(without_plan(manifest.tokenizer)),
         labels=manifest.labels,
+        classifiers=asked_classifiers(flags.get("classifier", ()), manifest, model, warned),
     )
     return Plan(
         folder,

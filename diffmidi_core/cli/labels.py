@@ -25,7 +25,8 @@ def command(model: Path, checkpoint: Which) -> None:
     from diffmidi_core.saved.installed import model_at
     from diffmidi_core.saved.manifest import read_model
 
-    labels = read_model(model_at(model.expanduser()), checkpoint, warned).labels
+    manifest = read_model(model_at(model.expanduser()), checkpoint, warned)
+    labels, of = manifest.labels, manifest.classifier
     if not labels:
         click.echo(f"{model} was trained without labels. To train a model that has some: --condition window.")
         return
@@ -38,7 +39,8 @@ def command(model: Path, checkpoint: Which) -> None:
         if unseen := [value for value in label.values if value not in label.seen]:
             click.echo(f"  never seen: {', '.join(printable(value) for value in unseen)}")
     first = labels[0]
-    click.echo(f'To ask for one: diffmidi sample {model} --want "{first.name}={first.seen[0]}"' if first.seen else "")
+    asked = f"{model}" if of is None else f"{printable(of.model)} --classifier {model}"
+    click.echo(f'To ask for one: diffmidi sample {asked} --want "{first.name}={first.seen[0]}"' if first.seen else "")
 
 
 def _range(label: KnownLabel, number: int) -> str:

@@ -91,6 +91,7 @@ TRAIN = Owned(
     ("backbone", "schedule", "process", "hook"),
     ("augment", "condition", "train"),
 )
+CLASSIFIER = Owned("train-classifier", ("seed", "precision"), ("backbone", "hook"), ("train",))
 SAMPLE = Owned("sample", ("seed", "precision"), ("sampler", "control", "renderer", "hook"), ("sample",))
 EVALUATE = Owned("evaluate", ("data", "precision"), ("source", "metric", "hook"), ("evaluate",))
 RENDER = Owned("render", (), ("renderer", "hook"))

@@ -54,8 +54,15 @@ def _want(context: click.Context, parameter: click.Parameter, values: tuple[str,
     multiple=True,
     callback=_want,
     metavar="NAME=VALUE",
-    help="Ask for a label that the model was trained with (`diffmidi labels MODEL`): key=Dminor; density=each goes "
+    help="Ask for a label of the model (`diffmidi labels MODEL`), or of a --classifier: key=Dminor; density=each goes "
     "through its values. Repeatable.",
+)
+@click.option(
+    "--classifier",
+    type=UserPath(),
+    multiple=True,
+    metavar="RUN",
+    help="Follow a classifier of MODEL to what is wanted. Repeatable.",
 )
 @click.option(
     "--guidance",
@@ -73,6 +80,7 @@ def command(
     model: Path,
     checkpoint: Which,
     want: dict[str, str],
+    classifier: tuple[Path, ...],
     guidance: float | None,
     name: str | None,
     resume: bool,
@@ -87,7 +95,9 @@ def command(
     draws/1 and so on where you are. `diffmidi models` lists what is installed.
     """
     flags = collect(given, assignments, SAMPLE)
-    flags |= ({"want": want} if want else {}) | ({} if guidance is None else {"guidance": guidance})
+    flags |= ({"want": want} if want else {}) | ({"classifier": classifier} if classifier else {})
+    if guidance is not None:
+        flags["guidance"] = guidance
     if out is not None and out.suffix.lower() not in (".mid", ".midi"):
         raise UsageError(f"--out names a MIDI file, such as new.mid (given: {out}).")
 

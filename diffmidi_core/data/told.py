@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -57,24 +58,43 @@ class Told:
     of_pieces: Mapping[str, Numbers] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, names: Iterable[str], dataset: TokenDataset, tokenizer: Tokenizer, *, dropped: float) -> Self:
+    def of(
+        cls,
+        names: Iterable[str],
+        dataset: TokenDataset,
+        tokenizer: Tokenizer,
+        *,
+        dropped: float,
+        flag: str = "--condition",
+    ) -> Self:
         """The labels of these names, with bins by the quantiles of some training windows, varied as training does.
 
-        Raises UsageError for a label that neither tokens nor pieces have.
+        Raises UsageError for a label that neither tokens nor pieces have, or no training piece; it names the `flag`.
         """
-        chosen = _chosen(names, dataset, tokenizer)
+        chosen = _chosen(names, dataset, tokenizer, flag)
         windows = [name for name in chosen if name in MEASURES]
         found = _looked_at(windows, dataset, tokenizer)
-        known = tuple(_of_windows(name, found[name]) if name in found else _of_pieces(name, dataset) for name in chosen)
+        known = tuple(
+            _of_windows(name, found[name]) if name in found else _of_pieces(name, dataset, flag) for name in chosen
+        )
         return cls.opened(known, dataset, tokenizer, dropped=dropped)
 
     @classmethod
     def opened(
-        cls, known: Sequence[KnownLabel], dataset: TokenDataset, tokenizer: Tokenizer, *, dropped: float
+        cls,
+        known: Sequence[KnownLabel],
+        dataset: TokenDataset,
+        tokenizer: Tokenizer,
+        *,
+        dropped: float,
+        pieces: Numbers | None = None,
     ) -> Self:
-        """The same of labels that are known."""
-        pieces = [label for label in known if label.of == "pieces"]
-        return cls(tuple(known), tokenizer, dropped, _numbers_of_pieces(pieces, dataset) if pieces else {})
+        """The same of labels that are known, for windows of these `pieces`; None: of those that are trained on."""
+        of_pieces = [label for label in known if label.of == "pieces"]
+        pieces = dataset.train_pieces if pieces is None else pieces
+        return cls(
+            tuple(known), tokenizer, dropped, _numbers_of_pieces(of_pieces, dataset, pieces) if of_pieces else {}
+        )
 
     def draws(self, rows: int, *, seed: int, step: int) -> NDArray[np.float64]:
         """[rows, 1 + labels] numbers in [0, 1) that decide what is told of a step's rows: of (seed, step) alone."""
@@ -103,6 +123,19 @@ class Told:
         return told
 
 
+def check_label(name: str, folder: Path, tokenizer: Tokenizer, *, length: int, bars: int) -> None:
+    """Raises UsageError where a prepared folder's windows have no such label, or only one value of it."""
+    if name in (WINDOW, "none"):
+        raise UsageError(f"--label {name}: it is one label, such as key or density.")
+    dataset = TokenDataset(folder, tokenizer, length=length, bars=bars)
+    (known,) = Told.of([name], dataset, tokenizer, dropped=0, flag="--label").known
+    if len(known.seen) < 2:
+        only = f"only {printable(known.seen[0])}" if known.seen else "none"
+        raise UsageError(
+            f"--label {printable(name)}: there are no two values to tell apart in the training music ({only} was met)."
+        )
+
+
 def obtained(known: Sequence[KnownLabel], score: Score) -> dict[str, str]:
     """What a piece turned out to be: of each label that can be measured and has a value."""
     numbers = _numbers(known, [score])
@@ -125,18 +158,17 @@ def _numbered(label: KnownLabel, values: NDArray[np.float64]) -> Numbers:
     return keys.astype(np.int64)
 
 
-def _chosen(names: Iterable[str], dataset: TokenDataset, tokenizer: Tokenizer) -> list[str]:
+def _chosen(names: Iterable[str], dataset: TokenDataset, tokenizer: Tokenizer, flag: str) -> list[str]:
     told, of_pieces = measurable(tokenizer), dataset.report["labels"]
     chosen = list(dict.fromkeys(one for name in names for one in (told if name == WINDOW else (name,))))
     for name in chosen:
         if name in MEASURES and name not in told:
             raise UsageError(
-                f"--condition {name}: the tokens of this tokenizer tell no {MEASURES[name]}. They tell "
-                f"{listed(list(told))}."
+                f"{flag} {name}: the tokens of this tokenizer tell no {MEASURES[name]}. They tell {listed(list(told))}."
             )
         if name not in MEASURES and name not in of_pieces:
             raise UsageError(
-                f"--condition {printable(name)}: neither windows nor pieces have such a label. There are "
+                f"{flag} {printable(name)}: neither windows nor pieces have such a label. There are "
                 f"{listed([*told, *(other for other in of_pieces if other not in MEASURES)])}."
             )
     return chosen
@@ -176,7 +208,7 @@ def _counted(label: KnownLabel, numbers: Numbers) -> KnownLabel:
     return label.model_copy(update={"counts": tuple(counts.tolist())})
 
 
-def _of_pieces(name: str, dataset: TokenDataset) -> KnownLabel:
+def _of_pieces(name: str, dataset: TokenDataset, flag: str) -> KnownLabel:
     """A label of pieces: its commonest texts, or bins of its numbers; by the training pieces."""
     values = [dataset.labels(piece).get(name) for piece in dataset.train_pieces]
     texts = Counter(value for value in values if isinstance(value, str))
@@ -185,18 +217,18 @@ def _of_pieces(name: str, dataset: TokenDataset) -> KnownLabel:
         return KnownLabel(name=name, values=tuple(known), counts=tuple(texts[text] for text in known), of="pieces")
     numbers = np.array([value for value in values if isinstance(value, int | float)], dtype=np.float64)
     if not len(numbers):
-        raise UsageError(f"--condition {printable(name)}: no training piece has this label.")
+        raise UsageError(f"{flag} {printable(name)}: no training piece has this label.")
     label = KnownLabel(
         name=name, values=LEVELS, counts=(0,) * len(LEVELS), edges=_edges(numbers, len(LEVELS)), of="pieces"
     )
     return _counted(label, _numbered(label, numbers))
 
 
-def _numbers_of_pieces(known: Sequence[KnownLabel], dataset: TokenDataset) -> dict[str, Numbers]:
-    """Of each label by the number of the piece, 0 at pieces that are not trained on."""
-    count = int(dataset.train_pieces.max(initial=-1)) + 1
+def _numbers_of_pieces(known: Sequence[KnownLabel], dataset: TokenDataset, pieces: Numbers) -> dict[str, Numbers]:
+    """Of each label by the number of the piece, 0 at pieces that are not among these."""
+    count = int(pieces.max(initial=-1)) + 1
     found = {label.name: np.zeros(count, dtype=np.int64) for label in known}
-    for piece in dataset.train_pieces.tolist():
+    for piece in pieces.tolist():
         labels = dataset.labels(piece)
         for label in known:
             found[label.name][piece] = _number_of(label, labels.get(label.name))

@@ -12,13 +12,15 @@ import torch
 
 from diffmidi_core.contracts.canvas import Canvas
 from diffmidi_core.contracts.draws import RowDraws
-from diffmidi_core.contracts.sampler import Sampled, Sampler
+from diffmidi_core.contracts.sampler import Denoise, Sampled, Sampler
 from diffmidi_core.contracts.tokenizer import SPECIALS
 from diffmidi_core.data.known_labels import asked_of
 from diffmidi_core.diffusion.choosing import Choosing, Remembered
+from diffmidi_core.diffusion.classifier_guidance import guide
 from diffmidi_core.diffusion.labels import Guided
 from diffmidi_core.diffusion.masked_diffusion import MaskedDiffusion
 from diffmidi_core.draw.bars import Fill
+from diffmidi_core.draw.classifiers import Asked, asked_for
 from diffmidi_core.draw.controls import Controls, total
 from diffmidi_core.draw.long import Filled
 from diffmidi_core.draw.model import Model
@@ -54,14 +56,16 @@ class Filling:
     computing: Computing
     sampler: Sampler
     controls: Controls
+    classifiers: Sequence[Asked] = ()
     guided: bool = True
     whole: bool = False
     """`guided`: candidates are chosen from where controls judge music. `whole`: rows are whole pieces."""
 
     @classmethod
     def of(cls, model: Model, request: Request, computing: Computing) -> Filling:
-        """With the request's sampler and controls, built."""
-        return cls(model, request, computing, build("sampler", request.sampler), Controls.of(request))
+        """With the request's sampler, controls and classifiers, built."""
+        sampler = build("sampler", request.sampler)
+        return cls(model, request, computing, sampler, Controls.of(request), asked_for(request, model))
 
     def __call__(
         self, canvas: Canvas, pieces: Sequence[int], window: int, on_step: Callable[[int, int], object]
@@ -150,19 +154,25 @@ class Filling:
         record = {name: torch.stack([each.record[name] for each in draws])[kept, rows] for name in first.record}
         return Sampled(torch.stack([each.ids for each in draws])[kept, rows], record)
 
-    def _asked(self, canvas: Canvas, pieces: Sequence[int]) -> tuple[Canvas, Guided | None]:
+    def _asked(self, canvas: Canvas, pieces: Sequence[int]) -> tuple[Canvas, Denoise | None]:
         """The canvas with what is asked of these pieces, and the denoiser that follows it."""
-        request, known = self.request, self.model.manifest.labels if self.request.want else ()
+        request = self.request
         if not request.want:
             return canvas, None
+        known = request.known(self.model.manifest.labels)
         asked = [asked_of(request.want, known, piece) for piece in pieces]
+        led = {classifier.label.name for classifier in request.classifiers}
         condition = {
             label.name: torch.tensor([label.number(each[label.name]) for each in asked])
             for label in known
-            if label.name in request.want
+            if label.name in request.want and label.name not in led
         }
-        guided = Guided(self.model.process, request.guidance) if request.guidance else None
-        return replace(canvas, condition=condition), guided
+        follows = bool(request.guidance and condition)
+        denoise: Denoise | None = Guided(self.model.process, request.guidance) if follows else None
+        if self.classifiers and request.guidance:
+            aims = [classifier.aim(asked) for classifier in self.classifiers]
+            denoise = guide(self.model.process, denoise, aims, request.guidance)
+        return replace(canvas, condition=condition), denoise
 
     def by_portion(self, pieces: Sequence[int], marks: Sequence[tuple[int, ...]] = ()) -> Fill:
         """Fills portions of these pieces. The steps of a request are shared out over a window's portions.

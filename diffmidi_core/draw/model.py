@@ -20,6 +20,7 @@ from diffmidi_core.music.timeline import Timeline
 from diffmidi_core.registry import find
 from diffmidi_core.request import Request
 from diffmidi_core.saved import checkpoint as checkpoints
+from diffmidi_core.saved.classifiers import check_no_classifier
 from diffmidi_core.saved.lengths import DataLengths
 from diffmidi_core.saved.manifest import AGAIN, ANOTHER, PARTS, Manifest, Tell, Which, model_folder
 from diffmidi_core.saved.manifest import CONFIG as CONFIG
@@ -74,8 +75,22 @@ def open_model(where: Path, checkpoint: Which = None, tell: Tell = warnings.warn
     """The model of a run, at a `checkpoint` as `choose` takes it, or of an exported folder, which has only one.
 
     Raises DiffmidiError in one sentence where the folder is neither, where a file of it is missing, damaged or not
-    finite, or where it needs a part that is not installed.
+    finite, or where it needs a part that is not installed; UsageError where it is a classifier.
     """
+    model = _opened(where, checkpoint, tell)
+    check_no_classifier(model.manifest, where)
+    return model
+
+
+def open_classifier(where: Path, checkpoint: Which = None, tell: Tell = warnings.warn) -> Model:
+    """The classifier of a run, as `open_model` opens a model: its process tells p(c | x_t), and draws nothing."""
+    model = _opened(where, checkpoint, tell)
+    if model.manifest.classifier is None:
+        raise DiffmidiError(f"{where} is a model and no classifier: name a run that `diffmidi train-classifier` made.")
+    return model
+
+
+def _opened(where: Path, checkpoint: Which, tell: Tell) -> Model:
     path = model_folder(where, checkpoint, tell)
     if is_run(where):
         manifest = checkpoints.opened(path)

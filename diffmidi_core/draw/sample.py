@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from diffmidi_core.contracts.tokenizer import Ids
@@ -69,7 +69,7 @@ def _draw(work: Surroundings, model: Model, request: Request, draw: DrawFolder, 
     written = draw.so_far() if main else []
     for some in pieces(model, request, computing, after=after):
         if main:
-            written += _written(draw, some, model, want=request.want, first=len(written) + 1)
+            written += _written(draw, some, model, request, first=len(written) + 1)
     if main:
         _warn_of_short(work, written, request)
         work.hooks.emit("samples_written", paths=draw.files(written, MIDI))
@@ -82,7 +82,7 @@ def draw_into(draw: DrawFolder, model: Model, request: Request, computing: Compu
     draw.begin(ModelReference(path=str(model.path), step=model.step, fingerprint=model.fingerprint), request)
     written: list[PieceRecord] = []
     for some in pieces(model, request, computing):
-        written += _written(draw, some, model, want=request.want, first=len(written) + 1)
+        written += _written(draw, some, model, request, first=len(written) + 1)
     return written
 
 
@@ -97,12 +97,12 @@ def copy_to(draw: DrawFolder, out: Path) -> list[Path]:
     return targets
 
 
-def _outcomes(model: Model, want: Mapping[str, str], ids: Ids, piece: int) -> dict[str, Outcome]:
-    """Of each label that the model knows: what was asked of a piece, and what it has."""
-    known = model.manifest.labels
+def _outcomes(model: Model, request: Request, ids: Ids, piece: int) -> dict[str, Outcome]:
+    """Of each label that the model or a classifier knows: what was asked of a piece, and what it has."""
+    known = request.known(model.manifest.labels)
     if not known:
         return {}
-    asked = asked_of(want, known, piece)
+    asked = asked_of(request.want, known, piece)
     found = obtained(known, model.tokenizer.decode(ids))  # without the timeline, as labels of training windows are
     outcomes = {}
     for label in known:
@@ -114,7 +114,7 @@ def _outcomes(model: Model, want: Mapping[str, str], ids: Ids, piece: int) -> di
 
 
 def _written(
-    draw: DrawFolder, some: Sequence[Drawn], model: Model, *, want: Mapping[str, str], first: int
+    draw: DrawFolder, some: Sequence[Drawn], model: Model, request: Request, *, first: int
 ) -> list[PieceRecord]:
     records, tokenizer = [], model.tokenizer
     for number, piece in enumerate(some, start=first):
@@ -124,7 +124,7 @@ def _written(
             notes=tokenizer.count_notes(piece.ids),
             record=dict(piece.record),
             losses=dict(piece.losses),
-            labels=_outcomes(model, want, piece.ids, number - 1),
+            labels=_outcomes(model, request, piece.ids, number - 1),
             tokens=tokenizer.to_tokens(piece.ids),
         )
         write_midi(score, draw.path / f"{record.stem}{MIDI}")

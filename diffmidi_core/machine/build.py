@@ -60,7 +60,10 @@ def build_tokenizer(parts: Parts, saved: Path | None = None) -> Tokenizer:
 
 
 def build_process(parts: Parts, tokenizer: Tokenizer, *, seed: int = 0, labels: Iterable[KnownLabel] = ()) -> Process:
-    """The process around its backbone, with weights that the seed decides, and room for the labels it is told."""
+    """The process around its backbone, with weights that the seed decides, and room for the labels it is told.
+
+    Where the run is one of a classifier, that, which is told the one label it is of.
+    """
     import torch
 
     # Weights start from torch's global generator; every other draw has a generator of its own.
@@ -77,5 +80,19 @@ def build_process(parts: Parts, tokenizer: Tokenizer, *, seed: int = 0, labels: 
         backbone = build("backbone", parts.backbone, length=places)
         schedule = build("schedule", parts.schedule)
         process: Process = build("process", parts.process, tokenizer=tokenizer, backbone=backbone, schedule=schedule)
+        if parts.classifier is not None:
+            return _classifier(parts, process, tuple(labels))
         process.learn_labels({label.name: len(label.values) for label in labels})
     return process
+
+
+def _classifier(parts: Parts, process: Process, labels: tuple[KnownLabel, ...]) -> Process:
+    """The classifier of the noised music of a process, with a backbone of its own."""
+    from diffmidi_core.diffusion.classifier import classifier_for
+
+    def backbone(length: int) -> Any:
+        return build("backbone", parts.backbone, length=length)
+
+    if len(labels) != 1:
+        raise DiffmidiError(f"a classifier is of one label, and this one has {len(labels)}: train it again.")
+    return classifier_for(process, backbone, parts.length, labels[0].name, len(labels[0].values))

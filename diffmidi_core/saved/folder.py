@@ -41,13 +41,13 @@ class RunFolder:
         self.figures = path / "figures"
 
     @classmethod
-    def claim(cls, path: Path | None, config: RunConfig) -> RunFolder:
-        """A folder for a new run: `path`, or the next free name under runs/ after the chosen parts.
+    def claim(cls, path: Path | None, config: RunConfig, name: str | None = None) -> RunFolder:
+        """A folder for a new run: `path`, or the next free one under runs/ after a `name`, or after the chosen parts.
 
         The name is taken by making the folder, so that two runs never choose the same.
         """
         if path is None:
-            path = _claimed(f"{config.tokenizer.label}-{config.backbone.label}".replace(":", "-"))
+            path = _claimed(name or f"{config.tokenizer.label}-{config.backbone.label}".replace(":", "-"))
         return cls(path)
 
     def begin(self, config: RunConfig) -> None:

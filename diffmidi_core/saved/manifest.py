@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from diffmidi_core import __version__
 from diffmidi_core.checksums import sealed, verify
+from diffmidi_core.classifiers import ClassifierOf
 from diffmidi_core.config import RunConfig
 from diffmidi_core.data.known_labels import KnownLabel
 from diffmidi_core.errors import DiffmidiError, UnreadableError, UsageError
@@ -82,6 +83,7 @@ class Manifest(BaseModel):
         lengths: of the music that it was trained on.
         typical: the tempo and the metre of that music, in which new pieces are played.
         labels: what it can be asked for.
+        classifier: what it is a classifier of; None: it is a model.
         weights: names the weights; an export has that of its checkpoint.
         files: SHA-256 of every other file that the model opens from, by its path in the folder.
         training: what only a checkpoint has.
@@ -106,6 +108,7 @@ class Manifest(BaseModel):
     lengths: Annotated[DataLengths, AfterValidator(_plausible)]
     typical: Annotated[Typical, AfterValidator(_playable)] = Typical()
     labels: tuple[KnownLabel, ...] = ()
+    classifier: ClassifierOf | None = None
     weights: str = ""
     files: Annotated[dict[str, str], AfterValidator(_inside)] = {}
     training: Training | None = None
@@ -138,6 +141,7 @@ class Manifest(BaseModel):
             typical=typical,
             training=training,
             labels=labels,
+            classifier=config.classifier,
         )
 
     @classmethod

@@ -16,7 +16,6 @@ from diffmidi_core.data.report import check_files
 from diffmidi_core.data.told import Told
 from diffmidi_core.draw.length import lengths_of, typical_of
 from diffmidi_core.errors import DiffmidiError
-from diffmidi_core.machine.build import build_process
 from diffmidi_core.machine.memory import peak_memory_mb
 from diffmidi_core.machine.ranks import done_by_main, main_only
 from diffmidi_core.machine.seeds import seed_for
@@ -27,7 +26,7 @@ from diffmidi_core.saved import checkpoint
 from diffmidi_core.saved.manifest import ANOTHER, Manifest
 from diffmidi_core.saved.training import Began, StoredBest, Training
 from diffmidi_core.sections import AugmentConfig
-from diffmidi_core.train import segments
+from diffmidi_core.train import classifying, segments
 from diffmidi_core.train.agreement import Agreement
 from diffmidi_core.train.beginning import check_labels, open_origin
 from diffmidi_core.train.clock import Clock
@@ -70,7 +69,7 @@ class Trainer:
                 lambda: Told.of(condition.names, self.dataset, session.tokenizer, dropped=condition.dropped).known
             )
             self._tell(known)
-        process = build_process(session.config, session.tokenizer, seed=self.config.seed, labels=self.labels).to(device)
+        process = classifying.built(session, self.labels).to(device)
         if config.checkpointing:
             process.backbone.checkpointing(True)
         if config.compile:
@@ -86,6 +85,7 @@ class Trainer:
         self.lengths, self.typical = lengths_of(self.dataset), typical_of(self.dataset, session.tokenizer)
         # Of the data and not of the run's seed: runs that differ by their seed validate on the same music.
         self.heldout = self.dataset.heldout(WINDOWS)
+        self.labelled = classifying.labelled_of(session, self.labels, self.dataset)
         self.trained_on = self.dataset.draw(len(self.heldout), seed=seed_for(0, "look"), step=0, plain=True)
 
     def _vary(self, how: AugmentConfig) -> None:
@@ -256,13 +256,17 @@ class Trainer:
         with averaged(self.session, self.process, self.ema, self.labels) as process:
             if self.heldout:
                 (heldout, error), (trained_on, _) = self._bounds(process)
-                self._log({HELDOUT: heldout, TRAIN: trained_on} | ({} if error is None else {ERROR: error}))
+                names = (HELDOUT, TRAIN, ERROR) if self.labelled is None else classifying.CURVES
+                values = dict(zip(names, (heldout, trained_on, error), strict=True))
+                self._log({name: value for name, value in values.items() if value is not None})
                 better = self.best.update(self.step, heldout, error)
             if self.step:
                 self.listening.draw(process, self._manifest())
         return better
 
     def _bounds(self, process: Process) -> tuple[Bound, Bound]:
+        if self.labelled is not None:
+            return classifying.both(self.session, process, self.labelled, self.heldout, self.trained_on)
         heldout, trained_on = bounds(self.session, process, self.dataset, (self.heldout, self.trained_on))
         return heldout, trained_on
 

@@ -78,6 +78,12 @@ class Console:
                 f"on held-out music, {figure_text(values['train/bound_bpw'])} on training music",
                 highlight=False,
             )
+        elif "heldout/label_bits" in values:
+            self.terminal.print(
+                f"  iteration {step}: the label costs {figure_text(values['heldout/label_bits'])} bits "
+                f"on held-out music, {figure_text(values['train/label_bits'])} on training music",
+                highlight=False,
+            )
         elif self.progress_bar is not None:
             speed = values.get("steps_per_second")
             shown = f"loss {figure_text(values['loss'])}" + (f", {figure_text(speed)} steps/s" if speed else "")

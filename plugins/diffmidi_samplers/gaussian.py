@@ -16,6 +16,7 @@ from diffmidi.api.sampler import (
     Canvas,
     Denoise,
     GaussianDiffusion,
+    GaussianGuide,
     GaussianLevels,
     OnStep,
     RowDraws,
@@ -41,6 +42,8 @@ class Estimates:
         known: [B, L, D] x_start at the fixed positions.
         evaluations: how many there will be.
         admitted: [B, L, V] bool, as the canvas gives it.
+        below: at each level t, the variance of p(x_{t−1} | x_t) and the time of t − 1.
+        guide: what leads x after each step, if anything does.
         previous: [B, L, D] the last answer, for processes that want to see it.
     """
 
@@ -53,6 +56,8 @@ class Estimates:
     evaluations: int
     on_step: OnStep
     admitted: Tensor | None
+    below: list[tuple[float, float]]
+    guide: GaussianGuide | None = None
     previous: Tensor | None = None
     done: int = 0
 
@@ -70,6 +75,13 @@ class Estimates:
         self.previous = before
         found = self.process.rounded(x0_hat, self.canvas.places(), self.admitted)
         return torch.where(self.canvas.fixed, self.canvas.ids, found)
+
+    def led(self, x: Tensor, mean: Tensor, t: int) -> Tensor:
+        """x [B, L, D] after the step down from level t, whose mean is `mean`, as the guide would have it."""
+        if self.guide is None or t == 0:
+            return x
+        moved = self.guide.moved(x, mean, *self.below[t], self.canvas.places())
+        return torch.where(self.canvas.fixed[..., None], x, moved)
 
     def _predicted(self, x: Tensor, time: Tensor) -> Tensor:
         process, places, options = self.process, self.canvas.places(), self.options
@@ -125,7 +137,13 @@ class GaussianSampler(Sampler):
         x = draws.normal(clean)
         x = torch.where(canvas.fixed[..., None], q_sample(levels, known, len(levels) - 1, x), x)
         times = levels.on(x).times
-        estimate = Estimates(process, canvas, known, times, self.options, denoise, steps, on_step, admitted)
+        below = list(zip(levels.posterior_variance.tolist(), [0.0, *levels.times.tolist()[:-1]], strict=True))
+        guide: GaussianGuide | None = None
+        if isinstance(denoise, GaussianGuide):
+            guide, denoise = denoise, denoise.inner
+        estimate = Estimates(
+            process, canvas, known, times, self.options, denoise, steps, on_step, admitted, below, guide
+        )
         return self._rounded(process, canvas, admitted, support, self.descend(levels, x, estimate, draws))
 
     def _rounded(

@@ -29,4 +29,5 @@ class Heun(GaussianSampler):
             x = euler[t](x0_hat, x)
             if t not in (0, alone):
                 x = x + corrections[t] * (estimate(x, t - 1) - x0_hat)
+            x = estimate.led(x, x, t)
         return x

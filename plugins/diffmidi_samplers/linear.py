@@ -25,10 +25,12 @@ class LinearSampler(GaussianSampler):
         before: Tensor | None = None
         for t, step in reversed(list(enumerate(self.reverse_steps(levels)))):
             x0_hat = estimate(x, t)
-            if step.noise and t > 0:
+            if step.noise and t > 0 and estimate.guide is None:
                 x = draws.chosen(_down(step, x0_hat, x, before), partial(estimate.guess, t=t - 1))
             else:
-                x = step(x0_hat, x, draws.normal(x) if step.noise else None, before if step.change else None)
+                noise = draws.normal(x) if step.noise else None
+                x = step(x0_hat, x, noise, before if step.change else None)
+                x = estimate.led(x, x if noise is None else x - step.noise * noise, t)
             before = x0_hat
         return x
 

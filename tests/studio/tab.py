@@ -7,7 +7,16 @@ from typing import Any
 
 from ..report.browser import PATIENCE, Browser
 
-CODES = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Escape": 27, "Delete": 46, "Tab": 9, " ": 32}
+CODES = {
+    "ArrowLeft": 37,
+    "ArrowUp": 38,
+    "ArrowRight": 39,
+    "ArrowDown": 40,
+    "Escape": 27,
+    "Delete": 46,
+    "Tab": 9,
+    " ": 32,
+}
 SHIFT, ALT = 8, 1
 
 

@@ -212,7 +212,10 @@ def test_music_from_nothing_is_kept_and_a_draw_is_cancelled(tab, tmp_path):
     tab.until(f"!({IDLE})")
     tab.press("Escape")
     tab.until(IDLE)
-    assert tab.ask("fetch('/api/state').then(answer => answer.json()).then(state => state.draws.at(-1).state)") == "cancelled"
+    assert (
+        tab.ask("fetch('/api/state').then(answer => answer.json()).then(state => state.draws.at(-1).state)")
+        == "cancelled"
+    )
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,0 +1,222 @@
+"""What a classifier gains: how often pieces are what was asked, and what they cost a judge, as Diffusion-LM's table 1.
+
+    python benchmarks/classifying.py MODEL CLASSIFIER [--judge RUN] [--targets 5] [--count 50] [--guidance 2 8 32]
+        [--best-of 8] [--steps N] [--iterations 300] [--out FILE.json]
+    python benchmarks/classifying.py --tiny
+
+`--targets` are the commonest values of the classifier's label, and of each so many pieces are drawn: without guidance,
+with each weight, and without guidance the best of N by the guiding classifier, on music without noise. A piece is a
+success where an examiner tells the value that was asked: a classifier of its own, trained here from another seed, on
+music without noise alone (how often it is right on test music is told beside). Fluency is bits per note under the
+judge, by default the model itself, which favours music that it finds likely: name another run. Intervals are of 95 %:
+Wilson's, and of bits by resampling pieces. `--tiny` makes its own music and runs, of which the figures mean nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from diffmidi import Pipeline
+from diffmidi.api.renderer import write_midi
+from diffmidi.api.tokenizer import Ids, Notes, score_of
+from diffmidi_core.contracts.batch import Batch
+from diffmidi_core.data.dataset import TokenDataset, Window
+from diffmidi_core.diffusion.classifier import Classifier
+from diffmidi_core.draw.model import Model, open_classifier
+from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.machine.build import build_process
+from diffmidi_core.train.classifying import Labelled
+
+ROWS, RATE, EXAMINER = 16, 1e-3, 1_000_003
+"""Windows of a step of the examiner, its learning rate, and its seed."""
+Row = dict[str, Any]
+
+
+def clean(classifier: Classifier, batch: Batch) -> torch.Tensor:
+    """[B, C] log p(c) of music as nearly without noise as the process has it."""
+    return classifier.noised(batch, torch.Generator().manual_seed(0), 0.0)()
+
+
+def examiner(opened: Model, labelled: Labelled, iterations: int) -> Classifier:
+    """A classifier of the same kind, from another seed, that has only seen music without noise."""
+    process = build_process(opened.manifest, opened.tokenizer, seed=EXAMINER, labels=opened.manifest.labels)
+    assert isinstance(process, Classifier)
+    if "table" in dict(process.named_buffers()):  # embeddings are the model's in any case
+        process.table.copy_(opened.process.table)
+    optimiser = torch.optim.AdamW(process.parameters(), RATE)
+    torch.manual_seed(EXAMINER)
+    process.train()
+    for step in range(iterations):
+        optimiser.param_groups[0]["lr"] = RATE * (1 - step / iterations)
+        batch = labelled.batch(labelled.dataset.draw(ROWS, seed=EXAMINER, step=step, plain=True))
+        number = batch.condition[process.label]
+        if not (number > 0).any():
+            continue
+        loss = F.nll_loss(clean(process, batch)[number > 0], number[number > 0] - 1)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return process.eval()
+
+
+@torch.no_grad()
+def told(classifier: Classifier, pieces: Sequence[Ids], length: int) -> torch.Tensor:
+    """[N, C] log p(c) of pieces, each by its first window."""
+    tokenizer, found = classifier.tokenizer, []
+    for ids in pieces:
+        ids = ids[: length - length % tokenizer.group]
+        row = torch.tensor([[tokenizer.cls_id, *ids.tolist(), tokenizer.sep_id]])
+        found.append(clean(classifier, Batch(row, None, torch.tensor([len(ids)])))[0])
+    return torch.stack(found)
+
+
+@torch.no_grad()
+def right(classifier: Classifier, labelled: Labelled, windows: Sequence[Window]) -> list[bool]:
+    """Of windows of music that have the label, whether the examiner tells it."""
+    hits: list[bool] = []
+    for begin in range(0, len(windows), ROWS):
+        batch = labelled.batch(windows[begin : begin + ROWS])
+        number = batch.condition[classifier.label]
+        hits += (clean(classifier, batch).argmax(-1) + 1 == number)[number > 0].tolist()
+    return hits
+
+
+def wilson(hits: int, count: int) -> tuple[float, float]:
+    """The interval of a share (Wilson 1927)."""
+    z, p = 1.96, hits / count
+    middle, half = p + z * z / 2 / count, z * math.sqrt(p * (1 - p) / count + (z / count) ** 2 / 4)
+    return tuple(round((middle + sign * half) / (1 + z * z / count), 3) for sign in (-1, 1))  # type: ignore[return-value]
+
+
+def fluency(judge: Pipeline, scores: Sequence[Any]) -> Row:
+    """Bits per note and their interval; pieces that the judge cannot read are counted."""
+    rows = []
+    for score in scores:
+        try:
+            found = judge.score(score)
+        except DiffmidiError:
+            continue
+        rows.append((found.bits, found.notes))
+    if not rows:
+        return {"bits per note": None, "bits interval": None, "judged": 0}
+    bits, notes = np.array(rows, dtype=float).T
+    drawn = np.random.default_rng(0).integers(len(rows), size=(1000, len(rows)))
+    low, high = np.quantile(bits[drawn].sum(1) / notes[drawn].sum(1), [0.025, 0.975])
+    return {
+        "bits per note": round(float(bits.sum() / notes.sum()), 3),
+        "bits interval": (round(float(low), 3), round(float(high), 3)),
+        "judged": len(rows),
+    }
+
+
+def measure(options: argparse.Namespace) -> list[Row]:
+    """A row for each way of drawing."""
+    pipeline = Pipeline.from_pretrained(options.model, device="cpu")
+    judge = pipeline if options.judge is None else Pipeline.from_pretrained(options.judge, device="cpu")
+    opened = open_classifier(options.classifier)
+    (label,) = opened.manifest.labels
+    guiding = opened.process
+    assert isinstance(guiding, Classifier)
+    dataset = TokenDataset(options.classifier / "data", opened.tokenizer, length=opened.length, bars=opened.bars)
+    labelled = Labelled.of([label], dataset, opened.tokenizer)
+    judging = examiner(opened, labelled, options.iterations)
+    hits = right(judging, labelled, dataset.test(256))
+    print(f"The examiner is right of {sum(hits)} of {len(hits)} test windows.", flush=True)
+    by_count = sorted(label.seen, key=lambda value: -label.counts[label.values.index(value)])
+    targets = by_count[: options.targets]
+    more: dict[str, Any] = {} if options.steps is None else {"steps": options.steps}
+
+    def drawn(number: int, weight: float, count: int) -> list[Ids]:
+        asked = {"want": {label.name: targets[number]}, "guidance": weight, "classifiers": [options.classifier]}
+        return pipeline.draw(pipeline.request(count, seed=options.seed + number, **asked, **more))
+
+    def best(number: int) -> list[Ids]:
+        some = drawn(number, 0.0, options.count * options.best_of)
+        value = label.number(targets[number]) - 1
+        likely = told(guiding, some, opened.length)[:, value].view(options.count, options.best_of)
+        return [some[row * options.best_of + int(one)] for row, one in enumerate(likely.argmax(-1))]
+
+    ways: dict[str, Any] = {
+        f"guidance {weight:g}": (lambda n, w=weight: drawn(n, w, options.count)) for weight in options.guidance
+    }
+    ways = {"no guidance": lambda n: drawn(n, 0.0, options.count), **ways, f"best of {options.best_of}": best}
+    rows = []
+    for way, draw in ways.items():
+        success, scores = {}, []
+        for number, target in enumerate(targets):
+            pieces = draw(number)
+            guessed = told(judging, pieces, opened.length).argmax(-1) + 1
+            success[target] = int((guessed == label.number(target)).sum())
+            scores += [pipeline.tokenizer.decode(ids, pipeline.model.timeline) for ids in pieces]
+        count = options.count * len(targets)
+        total = sum(success.values())
+        share = {"success": round(total / count, 3), "success interval": wilson(total, count), "pieces": count}
+        rows.append({"way": way, **share, **fluency(judge, scores), "by target": success})
+        print(rows[-1], flush=True)
+    return rows
+
+
+def tiny(folder: Path) -> tuple[Path, Path]:
+    """A model and a classifier of music that is high or low, trained for nothing."""
+    for seed in range(12):
+        rng, low = np.random.default_rng(seed), seed % 2 == 0
+        music = folder / "music" / ("low" if low else "high")
+        music.mkdir(parents=True, exist_ok=True)
+        pitch = (45 if low else 70) + rng.integers(0, 12, 64)
+        write_midi(
+            score_of(Notes(np.arange(64) * 240, np.full(64, 240), pitch, np.full(64, 80))), music / f"{seed}.mid"
+        )
+    model, classifier = folder / "model", folder / "classifier"
+    few = ["--batch-size", "4", "--precision", "fp32", "-o", "train.draw=0"]
+    small = ["--length", "96", "-o", "backbone.size=tiny", *few]
+    run = [sys.executable, "-m", "diffmidi_core"]
+    for words in (
+        ["prepare", "--data", str(folder / "music"), "--out", str(model)],
+        ["train", str(model), "--iterations", "4", *small],
+        ["train-classifier", str(model), "--label", "folder", "--out", str(classifier), "--iterations", "20", *few],
+    ):
+        subprocess.run([*run, *words], check=True, stdout=subprocess.DEVNULL)
+    return model, classifier
+
+
+def main() -> None:
+    """Print a row for each way, and write them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path, nargs="?")
+    parser.add_argument("classifier", type=Path, nargs="?")
+    parser.add_argument("--judge", type=Path)
+    parser.add_argument("--targets", type=int, default=5)
+    parser.add_argument("--count", type=int, default=50)
+    parser.add_argument("--guidance", type=float, nargs="*", default=[2.0, 8.0, 32.0])
+    parser.add_argument("--best-of", type=int, default=8)
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--iterations", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--tiny", action="store_true")
+    options = parser.parse_args()
+    if not options.tiny and options.classifier is None:
+        parser.error("name a model and a classifier of it, or --tiny")
+    with tempfile.TemporaryDirectory(prefix="diffmidi-") as temporary:
+        if options.tiny:
+            options.model, options.classifier = tiny(Path(temporary))
+            options.count, options.guidance, options.best_of, options.steps, options.iterations = 2, [4.0], 2, 4, 20
+        rows = measure(options)
+    if options.out is not None:
+        options.out.write_text(json.dumps(rows, indent=1))
+
+
+if __name__ == "__main__":
+    main()
