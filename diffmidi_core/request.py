@@ -16,6 +16,10 @@ from diffmidi_core.registry import find
 from diffmidi_core.sections import LARGEST_SEED, Part, SampleConfig
 from diffmidi_core.wording import describe_all
 
+BY_BOUND, BY_LABELS = "bound", "labels"
+"""What ranks takes beside metrics: what the model makes of them, and which labels they have of those that were asked.
+"""
+
 
 class Request(SampleConfig):
     """How many pieces, how long, by which sampler in how many steps, and from which seed."""
@@ -26,6 +30,7 @@ class Request(SampleConfig):
     guidance: float = Field(
         1.0, ge=0, le=100, allow_inf_nan=False, description="how closely labels are followed; 0: as the model learned"
     )
+    rank_by: str = Field(BY_BOUND, description="what puts several takes in order: bound, labels, or a metric's name")
 
 
 def requested(
@@ -69,9 +74,17 @@ def requested(
         )
     values |= {name: flags[name] for name in ("seed", "guidance") if name in flags}
     values["want"] = wanted(flags.get("want", {}), labels)
+    values["rank_by"] = _ranking(flags.get("rank_by", BY_BOUND), values["want"])
     try:
         request = Request.model_validate(values)
     except ValidationError as error:
         raise UsageError(describe_all(error, Request, "sample")) from None
     check_sampler(process, sampler, steps=request.steps, length=window)
     return request
+
+
+def _ranking(by: str, want: Mapping[str, str]) -> str:
+    """What ranks takes. Raises DiffmidiError where there is no such thing."""
+    if by == BY_LABELS and not want:
+        raise UsageError(f"--rank-by {BY_LABELS}: no label is asked for: add --want NAME=VALUE.")
+    return by if by in (BY_BOUND, BY_LABELS) else filled("metric", Part(name=by)).label

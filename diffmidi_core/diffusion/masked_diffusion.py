@@ -247,7 +247,7 @@ class MaskedDiffusion(Revealed):
             several = of.expand(n, -1, -1)
             hidden = (part >= 0) & (rank - before.expand(n, -1, -1).gather(-1, several) < some.gather(-1, several))
             ids, again = batch.ids.repeat(n, 1), places.repeated(n)
-            share = some / counts.clamp(min=1)
+            share = some / windows.sizes.clamp(min=1)
             nats = self.nats_at(ids, hidden.flatten(0, 1), share.flatten(0, 1), again)
             bits += (weights.gather(-1, several) * nats.view(hidden.shape)).sum(0) / LN2
         return Bound(terms={"diffusion": bits}, tokens=batch.tokens)
@@ -256,11 +256,16 @@ class MaskedDiffusion(Revealed):
         """The batch in parts."""
         places = batch.places(None if self.plan is None else self.type_of[batch.ids])
         if self.plan is None:
-            return Windows(batch.ids, batch.loss_mask().long() - 1, batch.tokens[:, None], places)
-        laid = self._laid(batch.ids, places)
-        part = torch.where(laid.drawn, laid.part[..., None], -1)
-        part = ungrouped(part + 1, self.group, batch.ids.shape[1]) - 1
-        return Windows(batch.ids, part, counts_of(part), places)
+            part = batch.loss_mask().long() - 1
+        else:
+            laid = self._laid(batch.ids, places)
+            part = torch.where(laid.drawn, laid.part[..., None], -1)
+            part = ungrouped(part + 1, self.group, batch.ids.shape[1]) - 1
+        if batch.given is None:
+            return Windows(batch.ids, part, counts_of(part), places)
+        free = part.masked_fill(batch.given, GIVEN)
+        counts = counts_of(free)
+        return Windows(batch.ids, free, counts, places, counts_of(part)[:, : counts.shape[1]])
 
     def _laid(self, z: Tensor, places: Places) -> Laid:
         assert self.plan is not None

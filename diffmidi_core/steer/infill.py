@@ -18,6 +18,7 @@ from diffmidi_core.errors import UsageError
 from diffmidi_core.files import whole_file
 from diffmidi_core.machine.build import blamed
 from diffmidi_core.machine.memory import Halves
+from diffmidi_core.machine.ranks import gathered
 from diffmidi_core.music.notes import Score
 from diffmidi_core.music.reading import read_midi_bytes
 from diffmidi_core.request import Request
@@ -54,8 +55,12 @@ class Take:
             temporary.write_bytes(self.patched.data)
 
 
-def takes(model: Model, asked: Asked, request: Request, computing: Computing) -> Iterator[Take]:
-    """`request.count` answers in their order, some computed together. Take i is a function of the seed and i.
+def takes(
+    model: Model, asked: Asked, request: Request, computing: Computing, *, after: int = 0
+) -> Iterator[list[Take]]:
+    """`request.count` answers in their order, some at a time, on every rank alike; the first `after` are left out.
+
+    Take i is a function of the seed and i: a batch of which some are left out is drawn whole.
 
     Raises DiffmidiError where the model cannot hold the piece, BrokenPluginError where the sampler or the model fails.
     """
@@ -64,23 +69,35 @@ def takes(model: Model, asked: Asked, request: Request, computing: Computing) ->
     filling, halves = Filling.of(model, request, computing), Halves("piece", computing.warn)
     # Where it is drawn by lot what is masked, each take has its own.
     size = request.batch_size if asked.masking.strength == 1 else 1
-    for begin in range(0, request.count, size):
-        batch = range(begin, min(begin + size, request.count))
-        laid = lay_out(
-            asked.file,
-            asked.bars,
-            asked.selection,
-            model.tokenizer,
-            length=model.length,
-            window=model.bars,
-            order=model.process.order,
-            masking=replace(asked.masking, seed=(request.seed << 16) + begin),
-        )
+    batches = [range(begin, min(begin + size, request.count)) for begin in range(0, request.count, size)]
 
-        def some(first: int, last: int, _: object, batch: range = batch, laid: Laid = laid) -> list[Take]:
+    def drawn(batch: range) -> list[Take]:
+        laid = laid_for(model, asked, request, batch.start)
+
+        def some(first: int, last: int, _: object) -> list[Take]:
             return _drawn(model, asked, laid, filling, batch[first:last], computing)
 
-        yield from halves(len(batch), some)
+        return halves(len(batch), some)
+
+    for first in range(after // size, len(batches), computing.ranks):
+        index = first + computing.rank
+        mine = [(index, drawn(batches[index]))] if index < len(batches) else []
+        found = gathered(mine) if computing.ranks > 1 else mine[0][1]
+        yield found[max(0, after - first * size) :]
+
+
+def laid_for(model: Model, asked: Asked, request: Request, number: int) -> Laid:
+    """What is asked, laid out for the take of a number, from 0 on. Raises DiffmidiError as `lay_out` does."""
+    return lay_out(
+        asked.file,
+        asked.bars,
+        asked.selection,
+        model.tokenizer,
+        length=model.length,
+        window=model.bars,
+        order=model.process.order,
+        masking=replace(asked.masking, seed=(request.seed << 16) + number),
+    )
 
 
 def _drawn(
