@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from diffmidi_core.cli.options import CHECKPOINT, Owned, collect, settings
+from diffmidi_core.cli.options import CHECKPOINT, Owned, collect, parameter, settings
 from diffmidi_core.cli.paths import UserPath
 from diffmidi_core.cli.wanting import asked_labels, asking_labels
 from diffmidi_core.errors import UsageError
@@ -166,7 +166,7 @@ def _check_asks_nothing(assignments: Sequence[str]) -> None:
     given = {
         name for name in context.params if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
     }
-    asked = given - {"file", "model", "resume", "name", "out", "assignments", *shown}
+    asked = given - {"file", "model", "resume", "name", "out", "assignments", *map(parameter, shown)}
     if asked or assignments_of(assignments).keys() - shown:
         raise UsageError(
             "--resume goes on with a draw as it was asked for: name its FILE and --model, and leave out all that says "

@@ -10,10 +10,38 @@ import pytest
 from diffmidi.api.tokenizer import Notes, score_of
 from diffmidi_core.saved.draw import DrawFolder
 
+from .conftest import TRAINED
 from .test_going_on_drawing import drawn, files
 
 ASKED = ("--model", "mine", "--bars", "5-6", "--steps", "4", "--seed", "3", "--candidates", "6", "--only-new")
-SIZE = ("-o", "sample.batch_size=2")
+
+
+@pytest.fixture(scope="module")
+def by_twos(starter, music, tmp_path_factory):
+    """A trained run that draws two takes at a time."""
+    folder = tmp_path_factory.mktemp("by twos")
+    words = (
+        "run",
+        "--data",
+        music,
+        "--out",
+        "mine",
+        *TRAINED,
+        "--steps",
+        "3",
+        "--samples",
+        "1",
+        "--no-renderer",
+        "all",
+    )
+    starter.run(*words, "-o", "sample.batch_size=2", folder=folder)
+    return folder / "mine"
+
+
+@pytest.fixture
+def mine(by_twos, diffmidi):
+    """A copy of it in the folder where `diffmidi` is called."""
+    return Path(shutil.copytree(by_twos, "mine"))
 
 
 @pytest.fixture
@@ -58,7 +86,7 @@ def test_the_order_is_another_by_a_metric_and_the_takes_are_the_same(diffmidi, m
 
 @pytest.mark.parametrize("after", [1, 4, 5])
 def test_an_interrupted_infill_goes_on_to_the_same_files(diffmidi, mine, song, monkeypatch, after):
-    assert diffmidi("infill", "song.mid", *ASKED, *SIZE, "--name", "whole").code == 0
+    assert diffmidi("infill", "song.mid", *ASKED, "--name", "whole").code == 0
     add = DrawFolder.add
 
     def interrupted(self, piece):
@@ -68,7 +96,7 @@ def test_an_interrupted_infill_goes_on_to_the_same_files(diffmidi, mine, song, m
 
     with monkeypatch.context() as patch:
         patch.setattr(DrawFolder, "add", interrupted)
-        assert diffmidi("infill", "song.mid", *ASKED, *SIZE, "--name", "halved").code == 130
+        assert diffmidi("infill", "song.mid", *ASKED, "--name", "halved").code == 130
     assert drawn(Path("draws/halved")) == after
     refused = diffmidi("infill", "song.mid", "--model", "mine", "--resume", "--bars", "5")
     assert refused.code == 2
@@ -98,7 +126,8 @@ def test_stopped_while_takes_are_numbered_it_goes_on(diffmidi, mine, song, monke
     ("command", "more"), [("vary", ("--strength", "0.5", "--bars", "5-6")), ("continue", ("--bars", "2"))]
 )
 def test_vary_and_continue_go_on_as_well(diffmidi, mine, song, monkeypatch, command, more):
-    words = (command, "song.mid", "--model", "mine", *more, "--steps", "4", "--candidates", "3", "--no-renderer", "all")
+    shown = ("--no-renderer", "all")
+    words = (command, "song.mid", "--model", "mine", *more, "--steps", "4", "--candidates", "3", *shown)
     assert diffmidi(*words, "--name", "whole").code == 0
     add = DrawFolder.add
 
@@ -125,19 +154,10 @@ def test_vary_and_continue_go_on_as_well(diffmidi, mine, song, monkeypatch, comm
 
 def test_two_ranks_write_what_one_does_and_go_on(diffmidi, mine, song, starter, tmp_path):
     for name, ranks in (("one", 1), ("two", 2)):
-        starter.run("infill", "song.mid", *ASKED, *SIZE, "--name", name, folder=tmp_path, ranks=ranks)
+        starter.run("infill", "song.mid", *ASKED, "--name", name, folder=tmp_path, ranks=ranks)
     assert files(Path("draws/one")) == files(Path("draws/two"))
     draw = Path("draws/killed")
-    assert starter.killed(
-        "infill",
-        "song.mid",
-        *ASKED,
-        *SIZE,
-        "--name",
-        "killed",
-        folder=tmp_path,
-        when=lambda: drawn(draw) >= 3,
-        within=0,
-    )
+    words = ("infill", "song.mid", *ASKED, "--name", "killed")
+    assert starter.killed(*words, folder=tmp_path, when=lambda: drawn(draw) >= 3, within=0)
     starter.run("infill", "song.mid", "--model", "mine", "--resume", folder=tmp_path, ranks=2)
     assert files(draw) == files(Path("draws/one"))
