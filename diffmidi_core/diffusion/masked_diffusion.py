@@ -261,11 +261,8 @@ class MaskedDiffusion(Revealed):
             laid = self._laid(batch.ids, places)
             part = torch.where(laid.drawn, laid.part[..., None], -1)
             part = ungrouped(part + 1, self.group, batch.ids.shape[1]) - 1
-        if batch.given is None:
-            return Windows(batch.ids, part, counts_of(part), places)
-        free = part.masked_fill(batch.given, GIVEN)
-        counts = counts_of(free)
-        return Windows(batch.ids, free, counts, places, counts_of(part)[:, : counts.shape[1]])
+        windows = Windows(batch.ids, part, counts_of(part), places)
+        return windows if batch.given is None else windows.giving(batch.given)
 
     def _laid(self, z: Tensor, places: Places) -> Laid:
         assert self.plan is not None

@@ -15,7 +15,7 @@ what is of no named type last; within a type they come as they stand in the text
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import NamedTuple
 
@@ -61,6 +61,12 @@ class Windows:
     def sizes(self) -> Tensor:
         """[B, M] of how many tokens of each part the hidden ones are a share."""
         return self.counts if self.whole is None else self.whole
+
+    def giving(self, given: Tensor) -> Windows:
+        """The same with tokens [B, L] bool that are never masked, whatever else of their part is."""
+        part = self.part.masked_fill(given, -1)
+        counts = counts_of(part)
+        return replace(self, part=part, counts=counts, whole=self.sizes[:, : counts.shape[1]])
 
     def ranks(self, key: Tensor) -> Tensor:
         """[B, L] the place of each token in its part by rising key [B, L] below 2**32; of those without a part, any."""

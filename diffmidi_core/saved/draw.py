@@ -14,7 +14,7 @@ from diffmidi_core import __version__
 from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.files import MOST_JSON, check_regular, read_json, sweep, whole_file, write_json
 from diffmidi_core.request import Request
-from diffmidi_core.saved.takes import Asking
+from diffmidi_core.saved.takes import Edit as Edit
 from diffmidi_core.saved.takes import Rank as Rank
 
 SAMPLE = "sample"
@@ -32,32 +32,6 @@ class ModelReference(BaseModel):
     path: str
     step: int
     fingerprint: str
-
-
-class Edit(BaseModel):
-    """What of a user's file was to be new, and what was kept of it.
-
-    Attributes:
-        command: `infill` or `continue`.
-        file, sha256: the file, and what names its content.
-        region: where new notes may begin, in the language of regions, or how many bars more.
-        bars: the numbers of the bars in which they may.
-        kept, removed: how many of its notes stay and how many do not; of all else in the file everything stays.
-        alone: whether the new notes are written by themselves as well.
-        asking: what was asked, to be asked again.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    command: str
-    file: str
-    sha256: str
-    region: str
-    bars: list[int]
-    kept: int
-    removed: int
-    alone: bool = False
-    asking: Asking = Asking()
 
 
 class StoredRequest(BaseModel):

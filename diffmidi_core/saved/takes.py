@@ -28,6 +28,32 @@ class Asking(BaseModel):
     behind: int | None = None
 
 
+class Edit(BaseModel):
+    """What of a user's file was to be new, and what was kept of it.
+
+    Attributes:
+        command: `infill`, `vary` or `continue`.
+        file, sha256: the file, and what names its content.
+        region: where new notes may begin, in the language of regions, or how many bars more.
+        bars: the numbers of the bars in which they may.
+        kept, removed: how many of its notes stay and how many do not; of all else in the file everything stays.
+        alone: whether the new notes are written by themselves as well.
+        asking: what was asked, to be asked again.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    command: str
+    file: str
+    sha256: str
+    region: str
+    bars: list[int]
+    kept: int
+    removed: int
+    alone: bool = False
+    asking: Asking = Asking()
+
+
 class Rank(BaseModel):
     """Why a take stands where it does: by what takes are ranked, its figure (None: it has none), and its number as it
     was drawn.
