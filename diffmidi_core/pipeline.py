@@ -208,10 +208,13 @@ class Pipeline(Steering):
         return self.tokenizer.decode(redraw(self.model, encoded.ids, free, request, computing), encoded.timeline)
 
     def takes(self, asked: Asked, request: Request, on_step: OnStep | None = None) -> list[Take]:
-        """The answers to what is asked of a file of the user's; see `diffmidi_core.steer.asked`."""
+        """The answers to what is asked of a file of the user's, the best first; see `diffmidi_core.steer.asked`."""
         from diffmidi_core.steer.infill import takes
+        from diffmidi_core.steer.order import best_first
 
-        return list(takes(self.model, asked, request, Computing(self._autocast, on_step=on_step)))
+        drawn = takes(self.model, asked, request, Computing(self._autocast, on_step=on_step))
+        found = [take for some in drawn for take in some]
+        return best_first(self.model, asked, request, found, self._autocast)
 
     def score(
         self,

@@ -21,6 +21,10 @@ from diffmidi_core.wording import describe_all, printable
 Chosen = Sequence[str] | Mapping[str, Mapping[str, Any]]
 """Controls by their names, or by name what of them is asked: {"key": {"key": "D minor"}}."""
 
+BY_BOUND, BY_LABELS = "bound", "labels"
+"""What ranks takes beside metrics: what the model makes of them, and which labels they have of those that were asked.
+"""
+
 
 class Request(SampleConfig):
     """How many pieces, how long, by which sampler in how many steps, from which seed, and what they are to obey."""
@@ -44,6 +48,7 @@ class Request(SampleConfig):
         allow_inf_nan=False,
         description="0: the candidate of the least loss is kept; above, one with odds exp(-loss / tolerance)",
     )
+    rank_by: str = Field(BY_BOUND, description="what puts several takes in order: bound, labels, or a metric's name")
     classifiers: tuple[AskedClassifier, ...] = Field((), description="classifiers that are followed, one a label")
 
     def known(self, labels: Sequence[KnownLabel]) -> tuple[KnownLabel, ...]:
@@ -118,6 +123,7 @@ def requested(
             f"--classifier {printable(idle[0].path)}: it tells {name}, and none is asked for: add --want {name}=VALUE."
         )
     values["classifiers"] = [each.model_dump(mode="json") for each in classifiers]
+    values["rank_by"] = _ranking(flags.get("rank_by", BY_BOUND), values["want"])
     try:
         request = Request.model_validate(values)
     except ValidationError as error:
@@ -142,3 +148,10 @@ def _controls(names: Sequence[str], options: Mapping[str, Any]) -> list[Part]:
         merged = find("control", chosen[name].spec).load().options.merged(chosen[name].options, values)
         chosen[name] = filled("control", chosen[name].model_copy(update={"options": merged}))
     return list(chosen.values())
+
+
+def _ranking(by: str, want: Mapping[str, str]) -> str:
+    """What ranks takes. Raises DiffmidiError where there is no such thing."""
+    if by == BY_LABELS and not want:
+        raise UsageError(f"--rank-by {BY_LABELS}: no label is asked for: add --want NAME=VALUE.")
+    return by if by in (BY_BOUND, BY_LABELS) else filled("metric", Part(name=by)).label

@@ -36,22 +36,22 @@ from diffmidi_core.contracts.pitches import allow_pitches, pitch_of_tokens
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.sampler import Denoise
 from diffmidi_core.contracts.tokenizer import Tokenizer
-from diffmidi_core.music.bar_lines import BarLines, bar_lines
+from diffmidi_core.music.bar_lines import Ruling, ruling
 from diffmidi_core.music.notes import Notes, Score, notes_of
 
 __all__ = [
     "ANY",
     "GIVEN",
-    "BarLines",
     "Canvas",
     "Control",
     "Denoise",
     "Notes",
     "Process",
+    "Ruling",
     "Score",
     "Tokenizer",
     "allow_pitches",
-    "bar_lines",
     "notes_of",
     "pitch_of_tokens",
+    "ruling",
 ]

@@ -19,7 +19,7 @@ from diffmidi_core.numbers import counted
 from diffmidi_core.registry import find
 from diffmidi_core.request import Request, requested
 from diffmidi_core.saved.classifiers import asked_classifiers, check_no_classifier
-from diffmidi_core.saved.draw import DrawFolder
+from diffmidi_core.saved.draw import SAMPLE, DrawFolder
 from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.saved.installed import model_at
 from diffmidi_core.saved.manifest import Which, is_run, read_model, steps
@@ -104,12 +104,16 @@ def plan(model: Path, which: Which, flags: Mapping[str, Any], assignments: Seque
 
 
 def going_on(
-    model: Path, name: str | None, flags: Mapping[str, Any], assignments: Sequence[str]
+    model: Path, name: str | None, flags: Mapping[str, Any], assignments: Sequence[str], command: str = SAMPLE
 ) -> tuple[Plan, DrawFolder]:
-    """What is left of a draw that was stopped: what was asked for then, of the very weights. Raises DiffmidiError."""
+    """What is left of a draw that a command was stopped at: what was asked for then, of the very weights.
+
+    Raises DiffmidiError.
+    """
     folder = model_at(model)
     run = RunFolder(folder) if is_run(folder) else None
-    draw = DrawFolder.unfinished(run.draws if run else Path("draws"), name)
+    in_run = run is not None and command == SAMPLE
+    draw = DrawFolder.unfinished(run.draws if run and in_run else Path("draws"), name, command)
     stored = draw.request()
     which = stored.model.step if run else None
     if run and which not in steps(run.checkpoints):
@@ -195,7 +199,8 @@ def wrote(draw: DrawFolder, copies: Sequence[Path], run: RunFolder | None, *, pa
     click.echo(f"Wrote {counted(len(pieces), 'piece')}:")
     for piece in pieces:
         files = sorted(path.name.removeprefix(piece.stem) for path in draw.path.glob(f"{piece.stem}.*"))
-        click.echo(f"  {draw.path / piece.stem}{files[0] if len(files) == 1 else '{' + ','.join(files) + '}'}")
+        rank = f"  {piece.rank.told()}" if piece.rank is not None else ""
+        click.echo(f"  {draw.path / piece.stem}{files[0] if len(files) == 1 else '{' + ','.join(files) + '}'}{rank}")
     for path in copies:
         click.echo(f"  {path}")
     if run and page and run.report_file.exists():

@@ -24,7 +24,7 @@ def command(file: Path, **given: Any) -> None:
     from diffmidi_core.steer.regions import regions
 
     texts, inverted, locks, conditions = region_of(given)
-    asked = regions(texts, inverted=inverted, **conditions)
+    asked = None if given["resume"] else regions(texts, inverted=inverted, **conditions)
 
     def ask(user_file: Any, upbeat: Any) -> Any:
         from diffmidi_core.steer.asked import Asked

@@ -147,7 +147,7 @@ def _sections(owned: Owned) -> list[Callable[[F], F]]:
         options += [_flag(f"{section}.{name}", field) for name, field in model.model_fields.items() if _name(field)]
         if section == "sample":
             options += [
-                click.option(f"--{unit}", _parameter(f"sample.length.{unit}"), type=amount, help=text)
+                click.option(f"--{unit}", parameter(f"sample.length.{unit}"), type=amount, help=text)
                 for unit, amount, text in LENGTHS
             ]
     return options
@@ -157,21 +157,21 @@ def _parts(owned: Owned) -> list[Callable[[F], F]]:
     options: list[Callable[[F], F]] = []
     for kind in owned.kinds:
         if kind in SINGLE:
-            options.append(click.option(f"--{kind}", _parameter(kind), metavar="NAME", help=f"Choose the {kind}."))
+            options.append(click.option(f"--{kind}", parameter(kind), metavar="NAME", help=f"Choose the {kind}."))
             continue
         if kind not in PLURAL:
             text = f"Obey this {kind}, or come near to it (`diffmidi plugins`). Repeatable."
-            options.append(click.option(f"--{kind}", _parameter(kind), multiple=True, metavar="NAME", help=text))
+            options.append(click.option(f"--{kind}", parameter(kind), multiple=True, metavar="NAME", help=text))
             options += _candidates()
             continue
         for flag, target, text in (
             (f"--{kind}", kind, f"Add a {kind} to the default ones. Repeatable."),
             (f"--no-{kind}", f"no_{kind}", f"Leave out a default {kind}, or all. Repeatable."),
         ):
-            options.append(click.option(flag, _parameter(target), multiple=True, metavar="NAME", help=text))
+            options.append(click.option(flag, parameter(target), multiple=True, metavar="NAME", help=text))
     if "hook" in owned.kinds and "train" in owned.sections:
         text = "Tell an experiment tracker, such as tensorboard, wandb or mlflow. Repeatable."
-        options.append(click.option("--track", _parameter(TRACK), multiple=True, metavar="NAME", help=text))
+        options.append(click.option("--track", parameter(TRACK), multiple=True, metavar="NAME", help=text))
     return options
 
 
@@ -180,8 +180,8 @@ def _candidates() -> list[Callable[[F], F]]:
     number = click.IntRange
     of = "where a control judges music (default 8)."
     return [
-        click.option("--tries", _parameter("sample.tries"), type=number(1), help=f"Candidates of each step, {of}"),
-        click.option("--redraws", _parameter("sample.redraws"), type=number(0), help=f"Passages drawn anew, {of}"),
+        click.option("--tries", parameter("sample.tries"), type=number(1), help=f"Candidates of each step, {of}"),
+        click.option("--redraws", parameter("sample.redraws"), type=number(0), help=f"Passages drawn anew, {of}"),
     ]
 
 
@@ -198,7 +198,7 @@ def _flag(target: str, field: FieldInfo) -> Callable[[F], F]:
     default = f" (default {_told(field.default)})" if told else ""
     return click.option(
         str(_name(field)),
-        _parameter(target),
+        parameter(target),
         cls=PresetOption if target == "preset" else None,
         type=click.Choice([str(choice) for choice in choices]) if choices else _TYPES[field.annotation],
         default=None,
@@ -223,7 +223,7 @@ def collect(given: dict[str, Any], assignments: tuple[str, ...], owned: Owned) -
                 f"-o {section}.{next(iter(values))}: {belongs}. `diffmidi {owned.command}` sets "
                 f"{', '.join(owned.names)}."
             )
-    prefix = _parameter("")
+    prefix = parameter("")
     values = {name: given.pop(name) for name in [name for name in given if name.startswith(prefix)]}
     flags = {name.removeprefix(prefix).replace("__", "."): value for name, value in values.items()}
     asked = {unit: amount for unit, _, _ in LENGTHS if (amount := flags.pop(f"sample.length.{unit}", None)) is not None}
@@ -235,7 +235,8 @@ def collect(given: dict[str, Any], assignments: tuple[str, ...], owned: Owned) -
     return {name: value for name, value in flags.items() if value is not None and value != ()}
 
 
-def _parameter(target: str) -> str:
+def parameter(target: str) -> str:
+    """What click calls the flag of a setting, so that no option of a command has its name."""
     return "set__" + target.replace(".", "__")
 
 

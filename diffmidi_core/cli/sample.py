@@ -10,6 +10,7 @@ import click
 
 from diffmidi_core.cli.options import CHECKPOINT, SAMPLE, collect, settings
 from diffmidi_core.cli.paths import UserPath
+from diffmidi_core.cli.wanting import asked_labels, asking_labels
 from diffmidi_core.errors import UsageError
 from diffmidi_core.layers import assignments_of
 
@@ -32,43 +33,17 @@ def _render(context: click.Context, parameter: click.Parameter, value: str) -> i
     raise click.BadParameter(f"it is all, none, or how many pieces (given: {value!r}).")
 
 
-def _want(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    """Labels by name."""
-    found: dict[str, str] = {}
-    for value in values:
-        name, equals, asked = (part.strip() for part in value.partition("="))
-        if not (name and equals and asked):
-            raise click.BadParameter(f"it is NAME=VALUE, such as key=Dminor (given: {value!r}).")
-        if name in found:
-            raise click.BadParameter(f"{name} is asked for twice, and a piece has one.")
-        found[name] = asked
-    return found
-
-
 @click.command("sample")
 @click.argument("model", type=UserPath(), metavar="MODEL")
 @settings(SAMPLE)
 @CHECKPOINT
-@click.option(
-    "--want",
-    multiple=True,
-    callback=_want,
-    metavar="NAME=VALUE",
-    help="Ask for a label of the model (`diffmidi labels MODEL`), or of a --classifier: key=Dminor; density=each goes "
-    "through its values. Repeatable.",
-)
+@asking_labels
 @click.option(
     "--classifier",
     type=UserPath(),
     multiple=True,
     metavar="RUN",
     help="Follow a classifier of MODEL to what is wanted. Repeatable.",
-)
-@click.option(
-    "--guidance",
-    type=click.FloatRange(0, 100),
-    metavar="W",
-    help="How closely --want is followed (default 1; 0: as the model learned it).",
 )
 @click.option("--name", metavar="NAME", help="Name of the draw (default: the next number).")
 @click.option("--resume", is_flag=True, help="Go on with a stopped draw (newest or NAME).")
@@ -95,9 +70,7 @@ def command(
     draws/1 and so on where you are. `diffmidi models` lists what is installed.
     """
     flags = collect(given, assignments, SAMPLE)
-    flags |= ({"want": want} if want else {}) | ({"classifier": classifier} if classifier else {})
-    if guidance is not None:
-        flags["guidance"] = guidance
+    flags |= asked_labels(want, guidance) | ({"classifier": classifier} if classifier else {})
     if out is not None and out.suffix.lower() not in (".mid", ".midi"):
         raise UsageError(f"--out names a MIDI file, such as new.mid (given: {out}).")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from diffmidi_core.cli.options import CHECKPOINT, Owned, collect, settings
+from diffmidi_core.cli.options import CHECKPOINT, Owned, collect, parameter, settings
 from diffmidi_core.cli.paths import UserPath
+from diffmidi_core.cli.wanting import asked_labels, asking_labels
 from diffmidi_core.errors import UsageError
+from diffmidi_core.layers import assignments_of
 
 if TYPE_CHECKING:
     from diffmidi_core.steer.asked import Asked
@@ -41,11 +43,18 @@ def steering(function: F) -> F:
         click.option("--model", type=UserPath(), metavar="MODEL", help="A run, or a folder that `export` wrote."),
         CHECKPOINT,
         click.option("--candidates", type=click.IntRange(1), default=1, show_default=True, help="Write so many takes."),
+        click.option(
+            "--rank-by",
+            metavar="bound|labels|METRIC",
+            help="Order takes by the model's bound (default), by what of --want they have, or by a metric.",
+        ),
+        asking_labels,
         click.option("--steps", type=click.IntRange(1), help="Steps for a window of bars (default: the model's)."),
         click.option("--upbeat", callback=_upbeat, metavar="1/4", help="It begins with an upbeat so long, bar 0."),
         click.option("--only-new", is_flag=True, help="Write the new notes alone as well, as NNN.new.mid."),
         click.option("--dry-run", is_flag=True, help="Only say what would be drawn and what is kept."),
         click.option("--name", metavar="NAME", help="Name of the draw (default: the next number)."),
+        click.option("--resume", is_flag=True, help="Go on with a stopped draw (newest or NAME)."),
         click.option("--out", type=UserPath(), metavar="FILE.mid", help="Copy the takes there too."),
         settings(STEER),
     )
@@ -99,24 +108,32 @@ def steered(
 
     from diffmidi_core.steer.user_file import UserFile
 
-    asked = ask(UserFile.read(file.expanduser()), options["upbeat"])
-    if options["dry_run"]:
-        click.echo(asked.describe())
-        return
+    user_file = UserFile.read(file.expanduser())
+    if options["resume"]:
+        _check_asks_nothing(assignments)
+        asked = None
+    else:
+        asked = ask(user_file, options["upbeat"])
+        flags |= _chosen(options)
+        if options["dry_run"]:
+            click.echo(asked.describe())
+            return
     if model is None:
         raise UsageError("--model MODEL says what draws: a run, or a folder that `diffmidi export` wrote.")
-    flags["sample.count"] = options["candidates"]
-    if options["steps"] is not None:
-        flags["sample.steps"] = options["steps"]
 
-    from diffmidi_core.cli.drawing import plan, wrote
+    from diffmidi_core.cli.drawing import going_on, plan, wrote
     from diffmidi_core.cli.stopping import drawing
     from diffmidi_core.config import default_parts
     from diffmidi_core.draw.sample import copy_to
     from diffmidi_core.machine.build import check_parts
-    from diffmidi_core.steer.draw import draw_takes
+    from diffmidi_core.steer.draw import asked_before, draw_takes
 
-    planned = plan(model, options["checkpoint"], flags, assignments)
+    if options["resume"]:
+        planned, begun = going_on(model, options["name"], flags, assignments, command)
+        asked, alone = asked_before(begun, user_file)
+    else:
+        assert asked is not None
+        planned, begun, alone = plan(model, options["checkpoint"], flags, assignments), None, options["only_new"]
     # A run that draws no pictures as it goes shows what is new nonetheless.
     renderers = planned.renderers or ([] if "no_renderer" in flags else default_parts("renderer"))
     check_parts(planned.parts(renderers))
@@ -131,6 +148,31 @@ def steered(
             command=command,
             name=options["name"],
             renderers=renderers,
-            alone=options["only_new"],
+            alone=alone,
+            begun=begun,
         )
+    if not planned.work.accelerator.is_main_process:
+        return
     wrote(draw, copy_to(draw, out.expanduser()) if out else [], None)
+
+
+def _chosen(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What is asked of the model, as `requested` takes it."""
+    flags = {"sample.count": options["candidates"], **asked_labels(options["want"], options["guidance"])}
+    flags |= {} if options["steps"] is None else {"sample.steps": options["steps"]}
+    return flags | ({} if options["rank_by"] is None else {"rank_by": options["rank_by"]})
+
+
+def _check_asks_nothing(assignments: Sequence[str]) -> None:
+    """A draw that goes on is the one that was asked for; how it is shown may be chosen anew."""
+    shown = {"renderer", "no_renderer", "hook", "no_hook"}
+    context = click.get_current_context()
+    given = {
+        name for name in context.params if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    }
+    asked = given - {"file", "model", "resume", "name", "out", "assignments", *map(parameter, shown)}
+    if asked or assignments_of(assignments).keys() - shown:
+        raise UsageError(
+            "--resume goes on with a draw as it was asked for: name its FILE and --model, and leave out all that says "
+            "what is drawn (--bars, --candidates, --seed, ...)."
+        )

@@ -246,7 +246,7 @@ class MaskedDiffusion(Revealed):
             several = of.expand(n, -1, -1)
             hidden = (part >= 0) & (rank - before.expand(n, -1, -1).gather(-1, several) < some.gather(-1, several))
             ids, again = batch.ids.repeat(n, 1), places.repeated(n)
-            share = some / counts.clamp(min=1)
+            share = some / windows.sizes.clamp(min=1)
             nats = self.nats_at(ids, hidden.flatten(0, 1), share.flatten(0, 1), again)
             bits += (weights.gather(-1, several) * nats.view(hidden.shape)).sum(0) / LN2
         return Bound(terms={"diffusion": bits}, tokens=batch.tokens)
@@ -255,11 +255,13 @@ class MaskedDiffusion(Revealed):
         """The batch in parts."""
         places = batch.places(None if self.plan is None else self.type_of[batch.ids])
         if self.plan is None:
-            return Windows(batch.ids, batch.loss_mask().long() - 1, batch.tokens[:, None], places)
-        laid = self.laid(batch.ids, places)
-        part = torch.where(laid.drawn, laid.part[..., None], -1)
-        part = ungrouped(part + 1, self.group, batch.ids.shape[1]) - 1
-        return Windows(batch.ids, part, counts_of(part), places)
+            part = batch.loss_mask().long() - 1
+        else:
+            laid = self.laid(batch.ids, places)
+            part = torch.where(laid.drawn, laid.part[..., None], -1)
+            part = ungrouped(part + 1, self.group, batch.ids.shape[1]) - 1
+        windows = Windows(batch.ids, part, counts_of(part), places)
+        return windows if batch.given is None else windows.giving(batch.given)
 
     def laid(self, z: Tensor, places: Places) -> Laid:
         """Texts z [B, L] laid out in parts; there is a plan."""

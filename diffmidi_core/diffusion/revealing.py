@@ -15,7 +15,7 @@ what is of no named type last; within a type they come as they stand in the text
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import NamedTuple
 
@@ -48,12 +48,25 @@ class Windows:
         part: [B, L] int64, the part of each token that is masked at all; −1 elsewhere.
         counts: [B, M] how many such tokens each part has.
         places: of the windows.
+        whole: [B, M] how many tokens each part has with those that are given; None: none is.
     """
 
     ids: Tensor
     part: Tensor
     counts: Tensor
     places: Places
+    whole: Tensor | None = None
+
+    @property
+    def sizes(self) -> Tensor:
+        """[B, M] of how many tokens of each part the hidden ones are a share."""
+        return self.counts if self.whole is None else self.whole
+
+    def giving(self, given: Tensor) -> Windows:
+        """The same with tokens [B, L] bool that are never masked, whatever else of their part is."""
+        part = self.part.masked_fill(given, -1)
+        counts = counts_of(part)
+        return replace(self, part=part, counts=counts, whole=self.sizes[:, : counts.shape[1]])
 
     def ranks(self, key: Tensor) -> Tensor:
         """[B, L] the place of each token in its part by rising key [B, L] below 2**32; of those without a part, any."""
@@ -71,7 +84,8 @@ class Windows:
 
     def rows(self, which: Tensor) -> Windows:
         """Those of some numbers [N]."""
-        return Windows(self.ids[which], self.part[which], self.counts[which], self.places.rows(which))
+        whole = None if self.whole is None else self.whole[which]
+        return Windows(self.ids[which], self.part[which], self.counts[which], self.places.rows(which), whole)
 
 
 def counts_of(part: Tensor) -> Tensor:
@@ -126,7 +140,7 @@ def nats_in_order(windows: Windows, rank: Tensor, nats: Nats) -> Tensor:
 def _revealed(windows: Windows, rank: Tensor, steps: Tensor, nats: Nats) -> Tensor:
     """[B, L] −log p of the token of each part whose turn it is at the step [B, M] of that part, 0 elsewhere."""
     now = steps.gather(1, windows.part.clamp(min=0))
-    share = (windows.counts - steps).clamp(min=0) / windows.counts.clamp(min=1)
+    share = (windows.counts - steps).clamp(min=0) / windows.sizes.clamp(min=1)
     found = nats(windows.ids, (windows.part >= 0) & (rank >= now), share, windows.places)
     return found.masked_fill(rank != now, 0)
 

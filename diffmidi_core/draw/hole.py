@@ -80,13 +80,13 @@ class Hole:
         waiting = sorted({bar for bar, _ in self.free})
         window = 0
         while waiting:
-            chunk = self._chunk(waiting)
+            chunk = self.chunk(waiting)
             done = yield from self._drawn(state, chunk, window)
             waiting = [bar for bar in waiting if bar not in done]
             window += 1
         return [state[bar][place].ids for bar, place in self.free]
 
-    def _chunk(self, waiting: Sequence[int]) -> range:
+    def chunk(self, waiting: Sequence[int]) -> range:
         """The next bars of the hole that are drawn in one window: such as stand together, shared out evenly."""
         run = 1
         while run < len(waiting) and waiting[run] == waiting[0] + run:
@@ -204,7 +204,7 @@ class Hole:
                     break
                 texts[bar, place] = cell.ids
         room = self.length - sum(map(len, texts.values()))
-        before, after = self._around(state, inner, room)
+        before, after = self.around(state, inner, room)
         for bar in (*before, *after):
             texts |= {(bar, place): cell.ids for place, cell in enumerate(state[bar])}
         ids, opens, slices, at = [], [], {}, 0
@@ -223,7 +223,7 @@ class Hole:
             opens[pitch[self.tokenizer.types(text)] & (text == self.tokenizer.mask_id)] = SETS + cell.pitches
         return opens
 
-    def _around(self, state: list[list[Cell]], inner: Sequence[int], room: int) -> tuple[list[int], list[int]]:
+    def around(self, state: list[list[Cell]], inner: Sequence[int], room: int) -> tuple[list[int], list[int]]:
         """Bars before and after that are shown as well, those next to the hole first, as far as there is room."""
         before, after = list[int](), list[int]()
         left, right = inner[0] - 1, inner[-1] + 1

@@ -14,7 +14,11 @@ from diffmidi_core import __version__
 from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.files import MOST_JSON, check_regular, read_json, sweep, whole_file, write_json
 from diffmidi_core.request import Request
+from diffmidi_core.saved.takes import Edit as Edit
+from diffmidi_core.saved.takes import Rank as Rank
 
+SAMPLE = "sample"
+"""The command that draws what begins from no file."""
 WHILE_TRAINING = "step-"
 """How the names of draws begin that training makes by itself; they are never the default of anything."""
 _NAME = re.compile(r"[\w][\w.-]*")
@@ -30,28 +34,6 @@ class ModelReference(BaseModel):
     fingerprint: str
 
 
-class Edit(BaseModel):
-    """What of a user's file was to be new, and what was kept of it.
-
-    Attributes:
-        command: `infill` or `continue`.
-        file, sha256: the file, and what names its content.
-        region: where new notes may begin, in the language of regions, or how many bars more.
-        bars: the numbers of the bars in which they may.
-        kept, removed: how many of its notes stay and how many do not; of all else in the file everything stays.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    command: str
-    file: str
-    sha256: str
-    region: str
-    bars: list[int]
-    kept: int
-    removed: int
-
-
 class StoredRequest(BaseModel):
     """request.json: what was asked, of what, when, and what it was to be computed in; `edit` where it was of a file."""
 
@@ -63,6 +45,11 @@ class StoredRequest(BaseModel):
     request: Request
     precision: str = "auto"
     edit: Edit | None = None
+
+    @property
+    def command(self) -> str:
+        """The command that drew."""
+        return SAMPLE if self.edit is None else self.edit.command
 
 
 class Outcome(BaseModel):
@@ -91,6 +78,7 @@ class PieceRecord(BaseModel):
         record: whole numbers that tell how it came about: `seam_1`, ... (tokens before a join of two windows),
             `short` (1: it did not get as far as was asked), and what the sampler tells.
         losses: what each control that judges music says of it, by name; 0 where the rule is kept.
+        rank: where several takes were ranked: numbers then count from the best one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -100,6 +88,7 @@ class PieceRecord(BaseModel):
     record: dict[str, int]
     losses: dict[str, float] = {}
     labels: dict[str, Outcome] = {}
+    rank: Rank | None = None
     tokens: list[str]
 
     @property
@@ -166,14 +155,24 @@ class DrawFolder:
         return asked[0]
 
     @classmethod
-    def unfinished(cls, draws: Path, name: str | None = None) -> DrawFolder:
-        """The draw to go on with: that of a name, or the newest that is not complete, or the newest where all are.
+    def unfinished(cls, draws: Path, name: str | None = None, command: str = SAMPLE) -> DrawFolder:
+        """The draw of a command to go on with: that of a name, or the newest that is not complete, or the newest where
+        all are.
 
         DiffmidiError where there is none.
         """
-        newest = cls.choose(draws, name, "there is nothing to go on with, so leave out --resume")
-        asked = [newest] if name is not None else [draw for draw in cls.all(draws) if not draw.while_training]
-        return next((draw for draw in asked if not draw.is_complete), newest)
+        if name is not None:
+            draw = cls.choose(draws, name, "")
+            if (other := draw.request().command) != command:
+                raise DiffmidiError(f"{draw.path} was drawn by `diffmidi {other}`: go on with it by that command.")
+            return draw
+        own = [draw for draw in cls.all(draws) if not draw.while_training and draw.request().command == command]
+        if not own:
+            raise DiffmidiError(
+                f"nothing has been drawn yet in {draws} by `diffmidi {command}`: there is nothing to go on with, so "
+                "leave out --resume."
+            )
+        return next((draw for draw in own if not draw.is_complete), own[0])
 
     @classmethod
     def all(cls, draws: Path) -> list[DrawFolder]:
@@ -227,10 +226,11 @@ class DrawFolder:
         """The pieces that came so far. Raises DiffmidiError where there is none, or where the record is damaged."""
         records = self.so_far()
         if not records:
-            model = self.run or "MODEL"
+            edit = self.request().edit
+            again = f"sample {self.run or 'MODEL'}" if edit is None else f"{edit.command} {edit.file} --model MODEL"
             raise DiffmidiError(
                 f"there is no piece in {self.path}: its drawing was stopped before the first was done. Go on by "
-                f"`diffmidi sample {model} --resume --name {self.path.name}`."
+                f"`diffmidi {again} --resume --name {self.path.name}`."
             )
         return records
 
@@ -255,8 +255,10 @@ class DrawFolder:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all pieces came that were asked for."""
-        return len(self.so_far()) >= self.request().request.count
+        """Whether all pieces came that were asked for, and takes of a file are ranked."""
+        pieces, stored = self.so_far(), self.request()
+        unranked = stored.edit is not None and stored.request.count > 1 and any(each.rank is None for each in pieces)
+        return len(pieces) >= stored.request.count and not unranked
 
     def in_order(self) -> list[PieceRecord]:
         """The pieces that came so far, none perhaps. Raises DiffmidiError unless they are the first ones, in order."""
@@ -267,6 +269,11 @@ class DrawFolder:
                 "cannot go on after them: draw anew, without --resume."
             )
         return records
+
+    def replace(self, pieces: Sequence[PieceRecord]) -> None:
+        """Write the record anew, whole or not at all."""
+        with whole_file(self.record_file) as temporary:
+            temporary.write_text("".join(piece.model_dump_json() + "\n" for piece in pieces), encoding="utf-8")
 
     def take_up(self) -> list[PieceRecord]:
         """The same, to go on after them: what a killed process left half-written is removed."""

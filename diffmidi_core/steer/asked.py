@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from diffmidi_core.errors import UsageError
 from diffmidi_core.music.bar_lines import BarLines
 from diffmidi_core.numbers import counted
+from diffmidi_core.saved.takes import Asking
 from diffmidi_core.steer.regions import HIGHEST, Region, Regions
+from diffmidi_core.steer.regions import regions as parsed
 from diffmidi_core.steer.rework import LOCKS, RANGE, Masking
 from diffmidi_core.steer.selection import Box, Selection, select
 from diffmidi_core.steer.user_file import UserFile
@@ -32,6 +34,7 @@ class Asked:
         selection: where new notes may begin; the notes there are taken out.
         told: the same in words.
         masking: what of the notes there is drawn; by default they are taken out whole.
+        asking: the words of it, by which `again` asks the same.
     """
 
     file: UserFile
@@ -39,6 +42,16 @@ class Asked:
     selection: Selection
     told: str
     masking: Masking = field(default_factory=Masking)
+    asking: Asking = field(default_factory=Asking)
+
+    @classmethod
+    def again(cls, file: UserFile, asking: Asking) -> Asked:
+        """What was asked of the file before."""
+        upbeat = None if asking.upbeat is None else Fraction(asking.upbeat)
+        if asking.behind is not None:
+            return cls.behind(file, asking.behind, upbeat)
+        regions = None if asking.regions is None else parsed(asking.regions, inverted=asking.inverted)
+        return cls.region(file, regions, upbeat, locks=asking.locks, strength=asking.strength)
 
     @classmethod
     def region(
@@ -71,7 +84,14 @@ class Asked:
         selection = select(regions or Regions((Region(),)), file, bars, whole=whole)
         kept = f", keeping {' and '.join(sorted(masking.locks))}" if masking.locks else ""
         share = f", {100 * strength:g} % of it" if strength < 1 else ""
-        return cls(file, bars, selection, f"{told}{kept}{share}", masking)
+        asking = Asking(
+            regions=None if regions is None else tuple(map(str, regions.any_of)),
+            inverted=regions is not None and regions.inverted,
+            locks=tuple(locks),
+            strength=strength,
+            upbeat=None if upbeat is None else str(upbeat),
+        )
+        return cls(file, bars, selection, f"{told}{kept}{share}", masking, asking)
 
     @classmethod
     def behind(cls, file: UserFile, count: int, upbeat: Fraction | None = None) -> Asked:
@@ -83,7 +103,8 @@ class Asked:
         drums = frozenset(place for place, part in enumerate(file.parts) if part.is_drum)
         box = Box(int(bars.at[-1]), int(longer.at[-1]), frozenset(range(len(file.parts))), 0, HIGHEST)
         selection = Selection((box,), inverted=False, drums=drums, end=int(longer.at[-1]))
-        return cls(file, longer, selection, f"{counted(count, 'bar')} more")
+        asking = Asking(behind=count, upbeat=None if upbeat is None else str(upbeat))
+        return cls(file, longer, selection, f"{counted(count, 'bar')} more", asking=asking)
 
     @cached_property
     def removed(self) -> NDArray[np.bool_]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from diffmidi_core.contracts.process import Order
 from diffmidi_core.contracts.tokenizer import FIRST_BAR, INNER_BAR, LAST_BAR, BarShape, CellNotes, Ids, Tokenizer
+from diffmidi_core.draw.filled import cells_of
 from diffmidi_core.draw.hole import Cell, Hole
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.music.bar_lines import BarLines
@@ -50,6 +51,10 @@ class Laid:
     bars: BarLines
     ticks: int
     reworked: Sequence[Reworked] = ()
+
+    def texts_of(self, ids: Ids) -> list[Ids]:
+        """The texts of drawn cells, from all of them one after the other."""
+        return cells_of(ids, self.hole.tokenizer)
 
     def notes(self, texts: Sequence[Ids], tokenizer: Tokenizer) -> NewNotes:
         """The notes of drawn cells, in ticks of the file. Those past the end of their bar are left out."""

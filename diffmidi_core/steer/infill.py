@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from symusic.core import NoteTickList
 
 from diffmidi_core.contracts.tokenizer import Ids
 from diffmidi_core.diffusion.masked_diffusion import MaskedDiffusion
@@ -21,12 +20,14 @@ from diffmidi_core.errors import UsageError
 from diffmidi_core.files import whole_file
 from diffmidi_core.machine.build import blamed
 from diffmidi_core.machine.memory import Halves
+from diffmidi_core.machine.ranks import gathered
 from diffmidi_core.music.notes import Score
 from diffmidi_core.music.reading import read_midi_bytes
 from diffmidi_core.registry import find
 from diffmidi_core.request import Request
 from diffmidi_core.steer.asked import Asked
 from diffmidi_core.steer.cells import Laid, lay_out
+from diffmidi_core.steer.excerpt import excerpt
 from diffmidi_core.steer.patching import NewNotes, Patched, patched
 from diffmidi_core.steer.rework import LOCKS, notes_of
 
@@ -60,8 +61,12 @@ class Take:
             temporary.write_bytes(self.patched.data)
 
 
-def takes(model: Model, asked: Asked, request: Request, computing: Computing) -> Iterator[Take]:
-    """`request.count` answers in their order, some computed together. Take i is a function of the seed and i.
+def takes(
+    model: Model, asked: Asked, request: Request, computing: Computing, *, after: int = 0
+) -> Iterator[list[Take]]:
+    """`request.count` answers in their order, some at a time, on every rank alike; the first `after` are left out.
+
+    Take i is a function of the seed and i: a batch of which some are left out is drawn whole.
 
     Raises DiffmidiError where the model cannot hold the piece, BrokenPluginError where the sampler or the model fails.
     """
@@ -71,23 +76,35 @@ def takes(model: Model, asked: Asked, request: Request, computing: Computing) ->
     filling, halves = Filling.of(model, request, computing), Halves("piece", computing.warn)
     # Where it is drawn by lot what is masked, each take has its own.
     size = request.batch_size if asked.masking.strength == 1 else 1
-    for begin in range(0, request.count, size):
-        batch = range(begin, min(begin + size, request.count))
-        laid = lay_out(
-            asked.file,
-            asked.bars,
-            asked.selection,
-            model.tokenizer,
-            length=model.length,
-            window=model.bars,
-            order=model.process.order,
-            masking=replace(asked.masking, seed=(request.seed << 16) + begin),
-        )
+    batches = [range(begin, min(begin + size, request.count)) for begin in range(0, request.count, size)]
 
-        def some(first: int, last: int, _: object, batch: range = batch, laid: Laid = laid) -> list[Take]:
+    def drawn(batch: range) -> list[Take]:
+        laid = laid_for(model, asked, request, batch.start)
+
+        def some(first: int, last: int, _: object) -> list[Take]:
             return _drawn(model, asked, laid, filling, batch[first:last], computing)
 
-        yield from halves(len(batch), some)
+        return halves(len(batch), some)
+
+    for first in range(after // size, len(batches), computing.ranks):
+        index = first + computing.rank
+        mine = [(index, drawn(batches[index]))] if index < len(batches) else []
+        found = gathered(mine) if computing.ranks > 1 else mine[0][1]
+        yield found[max(0, after - first * size) :]
+
+
+def laid_for(model: Model, asked: Asked, request: Request, number: int) -> Laid:
+    """What is asked, laid out for the take of a number, from 0 on. Raises DiffmidiError as `lay_out` does."""
+    return lay_out(
+        asked.file,
+        asked.bars,
+        asked.selection,
+        model.tokenizer,
+        length=model.length,
+        window=model.bars,
+        order=model.process.order,
+        masking=replace(asked.masking, seed=(request.seed << 16) + number),
+    )
 
 
 def _drawn(
@@ -126,8 +143,7 @@ def _losses(controls: Controls, asked: Asked, answer: Patched) -> dict[str, floa
     if not controls.scoring:
         return {}
     score = read_midi_bytes(answer.data, "the take")
-    first, last = asked.touched[0], asked.touched[-1]
-    return controls.losses([stretch(score, *asked.bars.ticks(first, last))])[0]
+    return controls.losses([excerpt(score, asked)])[0]
 
 
 def _redrawn(
@@ -159,24 +175,6 @@ def check_controls(asked: Asked, request: Request) -> None:
             raise UsageError(
                 f"--control {part.label} decides what --lock {locks} keeps: leave out the control or the lock."
             )
-
-
-def stretch(score: Score, begin: int, end: int) -> Score:
-    """The notes that begin in some ticks of a piece, and the metres and tempi there; time counts from `begin`."""
-    part = score.copy()
-    for track in part.tracks:
-        notes = track.notes.numpy()
-        inside = (notes["time"] >= begin) & (notes["time"] < end)
-        time, duration, pitch, velocity = (notes[name][inside] for name in ("time", "duration", "pitch", "velocity"))
-        track.notes = NoteTickList.from_numpy(time - np.int32(begin), duration, pitch, velocity)
-    for name in ("time_signatures", "tempos"):
-        events = sorted((each for each in getattr(score, name) if each.time < end), key=lambda each: each.time)
-        first = max((number for number, each in enumerate(events) if each.time <= begin), default=0)
-        kept = [each.copy() for each in events[first:]]
-        for each in kept:
-            each.time = max(0, each.time - begin)
-        setattr(part, name, type(getattr(part, name))(kept))
-    return part
 
 
 def _answer(asked: Asked, laid: Laid, texts: Sequence[Ids], model: Model) -> tuple[NewNotes, NDArray[np.bool_], int]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi.api.control import Control, Notes, Score, bar_lines, notes_of
+from diffmidi.api.control import Control, Notes, Score, notes_of, ruling
 from diffmidi_controls.declarations import ChordsOptions, DensityOptions, chords, numbers
 
 PERFECT = (0, 7)
@@ -87,6 +87,6 @@ def bars_of(piece: Score, notes: Notes) -> tuple[NDArray[np.int64], int]:
     """[N] in which bar each note begins, from 0 on, and how many bars there are up to the last one."""
     quarter = max(1, piece.ticks_per_quarter)
     beats = notes.onset / quarter
-    lines = bar_lines(piece, float(beats.max(initial=0)) + 1e-6).beats
+    lines = ruling(piece, float(beats.max(initial=0)) + 1e-6).beats
     bar = np.maximum(np.searchsorted(lines, beats + 1e-6, side="right") - 1, 0)
     return bar, max(1, int(bar.max(initial=0)) + 1)

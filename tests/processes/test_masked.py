@@ -183,3 +183,33 @@ def test_it_learns_a_fixed_melody(make_process):
     with torch.no_grad():
         after = process.bound(batch, generator(), levels=4).bits.mean()
     assert after < 0.7 * before
+
+
+def test_what_is_given_is_never_masked_and_costs_nothing(process):
+    """Given the first and the last token, the bound is that of the two between them alone."""
+    given = torch.tensor([[True, True, False, False, True, True]])
+    batch = Batch(torch.tensor([WINDOW]), None, torch.tensor([N]), given=given)
+    seen = []
+    denoise = process.denoise
+
+    def watched(z, m, *rest):
+        seen.append((z.clone(), m.clone()))
+        return denoise(z, m, *rest)
+
+    process.denoise = watched
+    with torch.no_grad():
+        bits = sum(process.bound(batch, generator(seed)).terms["diffusion"] for seed in range(200))[0] / 200
+    z, m = (torch.cat(each) for each in zip(*seen, strict=True))
+    assert not (z.masked_select(given) == 3).any()
+    assert torch.equal((z == 3).sum(-1) / N, m[:, 0] if m.dim() > 1 else m)
+    assert bits[[1, 4]].tolist() == [0, 0]
+
+    def nats(subset):
+        hidden = torch.tensor([WINDOW])
+        hidden[0, list(subset)] = 3
+        with torch.no_grad():
+            log_p = process.log_probabilities(denoise(hidden, torch.tensor([len(subset) / N])))
+        return -float(sum(log_p[0, place, WINDOW[place]] for place in subset))
+
+    exact = (0.5 * nats((2,)) + 0.5 * nats((3,)) + 0.5 * nats((2, 3))) / math.log(2)
+    assert float(bits.sum()) == pytest.approx(exact, rel=0.05)

@@ -261,3 +261,26 @@ def test_bars_that_stand_are_written_as_the_tokenizer_writes_whole_pieces() -> N
     assert len(shown) == len(whole) == 16
     for bar, (one, other) in enumerate(zip(shown, whole, strict=True), start=1):
         assert bar in (5, 6) or tokens.to_tokens(one) == tokens.to_tokens(other), bar
+
+
+@pytest.mark.parametrize("order", ["window", "bars"])
+def test_a_hole_longer_than_a_window_goes_window_by_window_and_sees_both_sides(order: str) -> None:
+    """The first window sees what stands before the hole, the next what was drawn, and the last what follows."""
+    file = piece(24)
+    laid, done, hand = texts(Asked.region(file, regions(["bars 6-15"])), order, window=6)
+    tokens = hand.tokenizer
+    bars = [np.concatenate([cell.ids for cell in cells]) for cells in laid.hole.bars]
+    first = next(bar for bar, cells in enumerate(laid.hole.bars) if cells[0].free)
+    count = len({bar for bar, _ in laid.hole.free})
+    drawn = [np.concatenate(done[2 * bar : 2 * bar + 2]) for bar in range(count)]
+
+    def stands(text: np.ndarray, bar: np.ndarray) -> bool:
+        return f" {' '.join(tokens.to_tokens(bar))} " in f" {' '.join(tokens.to_tokens(text))} "
+
+    assert stands(hand.seen[0], bars[first - 1])
+    assert stands(hand.seen[-1], bars[first + count])
+    assert any(stands(hand.seen[-1], text) for text in drawn)
+    assert not stands(hand.seen[0], bars[first + count])
+    masked = [int((text == tokens.mask_id).sum()) for text in hand.seen]
+    assert len(masked) >= 6  # three windows, heads and notes of each
+    assert all(masked)
