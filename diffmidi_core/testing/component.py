@@ -55,7 +55,11 @@ def checks_of(kind: str) -> ModuleType:
     return importlib.import_module(f"diffmidi_core.testing.checks.{kind}")
 
 
-FURTHER = {"tokenizer": ("tokenizer_plan",)}
+FURTHER = {
+    "process": ("process_bound", "process_noise"),
+    "sampler": ("sampler_odds",),
+    "tokenizer": ("tokenizer_plan",),
+}
 """Modules with more checks of a kind."""
 
 
