@@ -141,7 +141,7 @@ def check_prior_is_the_last_level_of_q(component: Component) -> None:
         mean, variance = math.sqrt(left) * process.embed(texts).double(), left * process.start_std**2 + 1 - left
         exact = 0.5 * (variance + mean**2 - 1 - math.log(variance)).sum(-1) / math.log(2)
     expect(
-        torch.allclose(found.double(), exact, rtol=1e-3, atol=1e-3),
+        torch.allclose(found.double(), exact, rtol=0.02, atol=1e-5),
         f"the term 'prior' is {float(found.sum(-1).mean()):.4f} bits a text, and {float(exact.sum(-1).mean()):.4f}"
         " follow from q at the noisiest level: look at its units and at alpha_bar there",
     )
