@@ -15,7 +15,7 @@ gives the part its name (`slope = "acme_midi.declarations:slope"` under `diffmid
 | kind | entry points | contract, helpers, an example | declared by |
 |---|---|---|---|
 | tokenizer | diffmidi.tokenizers | diffmidi.api.tokenizer | TokenizerDeclaration, or Declaration |
-| backbone | diffmidi.backbones | diffmidi.api.backbone | Declaration |
+| backbone | diffmidi.backbones | diffmidi.api.backbone | BackboneDeclaration, or Declaration |
 | schedule | diffmidi.schedules | diffmidi.api.schedule | Declaration |
 | process | diffmidi.processes | diffmidi.api.process | ProcessDeclaration |
 | sampler | diffmidi.samplers | diffmidi.api.sampler | SamplerDeclaration |
@@ -34,6 +34,7 @@ the checks of the conformance kit, whose names each kind's module lists.
 from pydantic import Field
 
 from diffmidi_core.declaration import (
+    BackboneDeclaration,
     Declaration,
     MetricDeclaration,
     Options,
@@ -48,6 +49,7 @@ from diffmidi_core.errors import DiffmidiError, RefusedError, UsageError
 from diffmidi_core.hookspecs import hookimpl
 
 __all__ = [
+    "BackboneDeclaration",
     "Declaration",
     "DiffmidiError",
     "Field",

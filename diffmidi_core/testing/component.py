@@ -58,7 +58,7 @@ def checks_of(kind: str) -> ModuleType:
 FURTHER = {
     "process": ("process_bound", "process_noise"),
     "sampler": ("sampler_odds",),
-    "tokenizer": ("tokenizer_plan",),
+    "tokenizer": ("tokenizer_notes", "tokenizer_plan"),
 }
 """Modules with more checks of a kind."""
 

@@ -130,6 +130,7 @@ masked = ProcessDeclaration(
     family="masked",
     goes_with={"sampler": "confidence", "schedule": "loglinear"},
     plans=True,
+    pairs="plan",
 )
 
 
@@ -158,4 +159,5 @@ autoregressive = ProcessDeclaration(
     family="autoregressive",
     goes_with={"sampler": "autoregressive"},
     plans=True,
+    pairs="always",
 )

@@ -24,7 +24,7 @@ from diffmidi_core.testing.toy_language import allowed_at, every_text, toy_proce
 
 SHARE = 0.7
 """How often the denoiser would have the first of the two tokens of a note's first place."""
-ROWS, STEPS = 600, 20
+ROWS, STEPS = 3000, 20
 ERRORS = 5
 COARSE = 0.06
 """What few steps through normal noise may add."""

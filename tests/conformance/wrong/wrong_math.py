@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from diffmidi.api import SamplerDeclaration
+from diffmidi.api import Options, SamplerDeclaration
 from diffmidi_core.registry import find
-from diffmidi_uniform_noise.declarations import uniform
+from diffmidi_uniform_noise.declarations import AncestralOptions, uniform
 
 OF = {
     "Halved": "masked",
@@ -43,7 +43,8 @@ def __getattr__(name):
         return replace(honest, implementation=f"wrong_processes:{name}", summary="wrong mathematics")
     if name in SAMPLERS:
         family, steps = SAMPLERS[name]
-        return SamplerDeclaration("wrong", f"wrong_samplers:{name}", family=family, step_per_token=steps)
+        options = AncestralOptions if family == "uniform" else Options
+        return SamplerDeclaration("wrong", f"wrong_samplers:{name}", options, family=family, step_per_token=steps)
     raise AttributeError(name)
 
 

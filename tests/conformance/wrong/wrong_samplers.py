@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from diffmidi.api import Options
 from diffmidi.api.sampler import Canvas, RowDraws, Sampled, Sampler
 from diffmidi_core.registry import find
-from diffmidi_uniform_noise.declarations import AncestralOptions
 from diffmidi_uniform_noise.sampler import UniformAncestral
 
 
@@ -100,9 +98,6 @@ class AsksTwice(Like):
 class WrongPosterior(UniformAncestral):
     """Takes the level that it goes to for half of it."""
 
-    def __init__(self, options):
-        super().__init__(AncestralOptions() if type(options) is Options else options)
-
     def draw(self, process, canvas, steps, draws, denoise, on_step):
         honest = process.corruption.posterior
         process.corruption.posterior = lambda z, m, before, p: honest(z, m, before * 0.3, p)
@@ -129,7 +124,6 @@ class SwappedMean(Like):
     locals().update(like("ddpm"))
 
     def draw(self, process, canvas, steps, draws, denoise, on_step):
-        from diffmidi_core.diffusion.steps import ReverseStep  # noqa: F401
         from diffmidi_samplers.linear import Ddpm
 
         class Swapped(Ddpm):
