@@ -39,7 +39,7 @@ def test_every_installed_part_is_listed():
     rows = as_list()
     assert set(rows) == {(kind, offer.spelling) for kind in KINDS for offer in offers(kind)}
     sqrt = rows["schedule", "sqrt"]
-    assert (sqrt["package"], sqrt["state"], sqrt["why"]) == ("diffmidi", "ok", None)
+    assert (sqrt["package"], sqrt["state"], sqrt["why"]) == ("diffmidi", "declared", None)
     assert sqrt["summary"]
 
 
@@ -49,7 +49,7 @@ def test_the_table_shows_kind_name_package_version_state_and_summary(install, go
     assert lines[0].split() == ["kind", "name", "package", "version", "state", "summary"]
     assert all(len(line) <= 80 for line in lines)
     row = next(line for line in lines if "acme-midi" in line)
-    assert row.split()[:4] == ["acme-midi:power", "acme-midi", "1.0", "ok"]
+    assert row.split()[:4] == ["acme-midi:power", "acme-midi", "1.0", "declared"]
 
 
 def test_a_broken_part_is_listed_with_the_reason_in_full_below(install):

@@ -58,9 +58,8 @@ def check_longer_notes_stay_longer(component: Component) -> None:
     expect(not wrong, f"a longer note comes back shorter than a short one (quarter notes): {wrong[:2]}")
 
 
-@whatever_the_options
 def check_notes_keep_their_distance(component: Component) -> None:
-    """Onsets come back in their order, and twice as far apart where they were twice as far apart."""
+    """Onsets come back in their order, and twice as far apart where they were twice as far apart; by its smallest options."""
     tokenizer: Tokenizer = component.build()
     onsets = (0.0, 0.5, 1.5, 2.0, 3.0)
     score = from_rows([(onset, 0.5, 60 + i, 80) for i, onset in enumerate(onsets)])
