@@ -134,7 +134,7 @@ def promise_of(offer: Offer, check: str) -> str:
 
 
 def where(offer: Offer, error: BaseException) -> str:
-    """file:line to look at: the deepest line of the part's own package that was running, else where its class begins."""
+    """file:line to look at: the deepest line of the part's own package that was running, else where its class is."""
     try:
         declared = offer.described()
     except BrokenPluginError:

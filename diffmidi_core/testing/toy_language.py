@@ -1,4 +1,4 @@
-"""A language so small that every text of it can be listed: what a process or a sampler does is then compared with sums."""
+"""A language so small that all its texts can be listed: what a process or a sampler does is compared with sums."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class ToyBackbone(Backbone):
 
 
 def toy_process_of(offer: Offer, options: Options, *, backbone: str | None = None, seed: int = 0) -> Process:
-    """A process over the toy language, in eval mode, with the kit's own backbone or an installed one at its smallest."""
+    """A process over the toy language, in eval mode, with the kit's own backbone or the smallest of an installed one."""
     length = 2 * NOTES + 2
     with same_weights(seed):
         network = smallest("backbone", backbone, length=length) if backbone else ToyBackbone(Options(), length=length)

@@ -151,3 +151,24 @@ def test_check_of_a_broken_part_says_so_once(install):
 def test_check_of_a_package_that_is_not_there():
     with pytest.raises(UsageError, match=r"no installed package 'difmidi' offers parts.* Did you mean 'diffmidi'"):
         run("check", "difmidi")
+
+
+def test_check_says_the_promise_and_file_and_line_and_knows_expected_failures(install, good):
+    noisy = WORKING.replace("(1 - t) ** self.options.power", "1 - 0.5 * t")
+    install(
+        "acme-midi",
+        {"diffmidi.schedules": {"power": "acme_ex:declared"}},
+        acme_ex=good("acme_ex"),
+        acme_ex_parts=noisy,
+    )
+    result = CliRunner().invoke(command, ["check", "acme-midi"], standalone_mode=False)
+    assert "promise: alpha_bar(1) is nearly 0" in result.output
+    assert "acme_ex_parts.py:4" in result.output.replace("\n", "")
+    name = "schedule-acme-midi:power-check_noise_at_one"
+    output = run("check", "acme-midi", "--expect", f"{name}=as published")
+    assert "xfail  check_noise_at_one (as published)" in output
+    assert "checks went as they should" in output
+    with pytest.raises(DiffmidiError, match="1 of"):
+        run("check", "acme-midi", "--expect", f"{name}=x", "--expect", "schedule-acme-midi:power-check_builds=y")
+    with pytest.raises(UsageError, match="names no check"):
+        run("check", "acme-midi", "--expect", f"{name}=x", "--expect", "schedule-other-check_builds=y")

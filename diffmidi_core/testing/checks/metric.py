@@ -121,15 +121,15 @@ def check_empty_items_are_measured(component: Component) -> None:
 
 @whatever_the_options
 def check_silence_gives_no_nonsense(component: Component) -> None:
-    """Music without notes, or with one, has a row of finite numbers, and no figure over such rows is NaN or infinite."""
+    """Music without notes, or with one, has a row of finite numbers, and no figure over such rows is NaN."""
     metric: Metric = _built(component)
     quiet = [metric.measure(item) for item in _quiet_items(metric)]
     for row in quiet:
         broken = [name for name, value in row.items() if not math.isfinite(value)]
         expect(
             not broken,
-            f"measured on music with no notes or one, {', '.join(broken)} of the row is not finite: leave out of the row"
-            " what cannot be measured",
+            f"measured on music with no notes or one, {', '.join(broken)} of the row is not finite: leave out of the"
+            " row what cannot be measured",
         )
     rows = _rows(metric)
     samples = metric.subject == "samples"

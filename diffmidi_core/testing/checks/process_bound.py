@@ -30,6 +30,8 @@ REPEATS = 16
 """How often each text is read for a mean, with other noise."""
 ERRORS = 5
 """Standard errors that a mean may be off by chance: once in a million."""
+LEFT = 0.75
+"""Of what the bound is above one bit, the share that may be left after a training; a slow network has 0.6."""
 SLACK = 0.02
 """Bits beside that, for float32."""
 LEVELS = 3
@@ -49,7 +51,7 @@ def check_bound_is_no_less_than_the_entropy(component: Component) -> None:
 
 
 def check_training_lowers_the_bound(component: Component) -> None:
-    """150 steps on two texts bring their bound most of the way to one bit, and not below."""
+    """150 steps on two texts bring their bound well down towards one bit, and not below."""
     process = _new(component)
     texts = _two(process.tokenizer)
     before, _ = _mean(process, texts)
@@ -60,7 +62,7 @@ def check_training_lowers_the_bound(component: Component) -> None:
         " factors and units of bound(), and whether the network sees the tokens that it is to predict",
     )
     expect(
-        after - 1 <= (before - 1) / 2 + ERRORS * error,
+        after - 1 <= LEFT * (before - 1) + ERRORS * error,
         f"{STEPS} steps on two texts bring their bound from {before:.3f} to {after:.3f} bits, which should come near 1:"
         " look at the sign of 'loss', and whether its gradient comes from the same prediction as the bound",
     )

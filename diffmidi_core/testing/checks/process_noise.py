@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -148,7 +149,7 @@ def check_prior_is_the_last_level_of_q(component: Component) -> None:
 
 
 def check_bound_is_the_entropy_where_the_network_is_right(component: Component) -> None:
-    """With p(w | z) by Bayes' rule in the network's place, the bound of all N texts is log2(N) bits, no more or less."""
+    """With p(w | z) by Bayes' rule in the network's place, the bound of all N texts is log2(N) bits, as it must."""
     process = _built(component)
     if not isinstance(process, TokenDiffusion):
         return
@@ -205,7 +206,7 @@ def q_of(process: TokenDiffusion, level: float, length: int) -> Tensor:
     return found.permute(1, 2, 0)
 
 
-def bayes(process: TokenDiffusion, shares: Tensor) -> object:
+def bayes(process: TokenDiffusion, shares: Tensor) -> Callable[..., Tensor]:
     """The denoiser that is right where tokens come with `shares` [L, V], each by itself."""
 
     def denoise(z: Tensor, m: Tensor, places: Places = EVERYWHERE) -> Tensor:

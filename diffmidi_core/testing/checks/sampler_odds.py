@@ -99,7 +99,9 @@ def check_any_legal_canvas_is_filled_legally(component: Component) -> None:
         admitted = canvas.admitted()
         if admitted is not None:
             inside = admitted.gather(-1, found[..., None])
-            expect(inside.all(), f"{name}: {int((~inside).sum())} tokens are drawn that are in none of the canvas's sets")
+            expect(
+                inside.all(), f"{name}: {int((~inside).sum())} tokens are drawn that are in none of the canvas's sets"
+            )
         faults = sum(process.tokenizer.faults(row.numpy()) for row in found)
         expect(not faults, f"{name}: {faults} of the tokens drawn are not legal: draw under the process's support")
 

@@ -81,7 +81,9 @@ def check_betas_are_the_same_again(component: Component) -> None:
     schedule = component.build()
     first = [schedule.betas(steps) for steps in CHAINS]
     again = [schedule.betas(steps) for steps in reversed(CHAINS)][::-1]
-    expect(all(torch.equal(*pair) for pair in zip(first, again, strict=True)), "betas(T) hangs on what was asked before")
+    expect(
+        all(torch.equal(*pair) for pair in zip(first, again, strict=True)), "betas(T) hangs on what was asked before"
+    )
 
 
 @whatever_the_options

@@ -1,4 +1,4 @@
-"""What becomes of the notes in the round trip through tokens: none is lost for nothing, and each keeps its own length."""
+"""What becomes of notes in the round trip through tokens: none is lost for nothing, and each keeps its length."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def check_longer_notes_stay_longer(component: Component) -> None:
 
 
 def check_notes_keep_their_distance(component: Component) -> None:
-    """Onsets come back in their order, and twice as far apart where they were twice as far apart; by its smallest options."""
+    """Onsets come back in order, as far apart as they were among each other; by its smallest options."""
     tokenizer: Tokenizer = component.build()
     onsets = (0.0, 0.5, 1.5, 2.0, 3.0)
     score = from_rows([(onset, 0.5, 60 + i, 80) for i, onset in enumerate(onsets)])

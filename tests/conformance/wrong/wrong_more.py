@@ -21,7 +21,13 @@ HOOKS = (
     "DividesByTotal",
     "WritesHere",
 )
-TOYS = {"WithToy": "write_own", "NoToy": "", "EmptyToy": "write_nothing", "SilentToy": "write_and_forget", "LostToy": "no"}
+TOYS = {
+    "WithToy": "write_own",
+    "NoToy": "",
+    "EmptyToy": "write_nothing",
+    "SilentToy": "write_and_forget",
+    "LostToy": "no",
+}
 
 
 class Aligned(find("tokenizer", "mmm").load().options):

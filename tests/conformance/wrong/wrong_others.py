@@ -131,7 +131,9 @@ class Marches(Changes):
 
     def other(self, score):
         quarter = score.ticks_per_quarter
-        return changed(score, onset=lambda own: np.cumsum(np.append(0, np.diff(own["onset"]) > 0))[: len(own["onset"])] * quarter)
+        return changed(
+            score, onset=lambda own: np.cumsum(np.append(0, np.diff(own["onset"]) > 0))[: len(own["onset"])] * quarter
+        )
 
 
 class OfNotes(Metric):

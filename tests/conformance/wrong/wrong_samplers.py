@@ -158,9 +158,7 @@ class MixesWhenThereAreMore(Like):
     def draw(self, process, canvas, steps, draws, denoise, on_step):
         own = denoise or process.denoise
         bias = torch.linspace(0, 6, len(process.tokenizer.vocab)) * (len(canvas.ids) > 2)
-        return super().draw(
-            process, canvas, steps, draws, lambda z, m, places: own(z, m, places) - bias, on_step
-        )
+        return super().draw(process, canvas, steps, draws, lambda z, m, places: own(z, m, places) - bias, on_step)
 
 
 class ForgetsLabels(Like):
