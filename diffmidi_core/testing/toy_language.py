@@ -126,7 +126,7 @@ class ToyBackbone(Backbone):
 
 
 def toy_process_of(offer: Offer, options: Options, *, backbone: str | None = None, seed: int = 0) -> Process:
-    """A process over the toy language, in eval mode, with the kit's own backbone or the smallest of an installed one."""
+    """A process over the toy language in eval mode, with the kit's own backbone or an installed one's smallest."""
     length = 2 * NOTES + 2
     with same_weights(seed):
         network = smallest("backbone", backbone, length=length) if backbone else ToyBackbone(Options(), length=length)

@@ -113,7 +113,7 @@ def _written_by(toy: str, folder: Path) -> str:
 
 
 def _expect_something(component: Component) -> None:
-    """A source that reads neither MIDI nor goes without --data has a format of its own, of which the kit has nothing."""
+    """A source that reads no MIDI and needs --data has a format of its own, of which the kit has nothing."""
     try:
         next(iter(component.build(data=None).pieces()))
     except (DiffmidiError, StopIteration) as error:
