@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from diffmidi_core.classifiers import ClassifierOf
 from diffmidi_core.declaration import WINDOW
 from diffmidi_core.errors import BrokenPluginError, UsageError
-from diffmidi_core.fitting import check_kept, check_process, check_sampler, steps_of, windows_of
+from diffmidi_core.fitting import check_backbone, check_kept, check_process, check_sampler, steps_of, windows_of
 from diffmidi_core.layers import Layers, assignments_of, one_end
 from diffmidi_core.presets import DEFAULT, Parts, began_from, chosen_parts, default_names, lay_under
 from diffmidi_core.registry import find, source_of
@@ -161,6 +161,8 @@ def resolve(
     config = _with_all_options(config, kinds)
     if {"tokenizer", "process"} <= set(kinds):
         check_process(config.tokenizer, config.process)
+        if "backbone" in kinds:
+            check_backbone(config.tokenizer, config.process, config.backbone)
         if config.condition.kept:
             check_kept(config.tokenizer)
     if {"process", "sampler"} <= set(kinds):

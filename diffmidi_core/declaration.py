@@ -82,9 +82,32 @@ class SourceDeclaration(Declaration):
     Args:
         takes: which data are its own, as patterns of what the user gives as --data ("*.parquet", "hub:*"; case does not
             count). A folder that is there ends in "/"; without --data, "" is given.
+        toy: of a format of its own, where the function is that writes some small pieces of it, as
+            "package.module:function": it is given an empty folder, a Path, and returns what --data is to be. The
+            conformance kit tries the source on it. "": MIDI files, or a Parquet table of them, will do.
+
+    Raises ValueError where `toy` is no such text.
     """
 
     takes: tuple[str, ...] = ()
+    toy: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.toy and not re.fullmatch(r"\w+(\.\w+)*:\w+", self.toy):
+            raise ValueError(f"toy is 'package.module:function', not {self.toy!r}")
+
+
+@dataclass(frozen=True)
+class BackboneDeclaration(Declaration):
+    """A backbone's declaration. A plain one will do for one that takes every mask.
+
+    Args:
+        pairs: whether it takes masks of pairs [B, L, L], which say who may see whom. Without them tokens cannot be
+            predicted from left to right, nor bars in one pass, and a run with such a process is refused.
+    """
+
+    pairs: bool = True
 
 
 WINDOW = 128
@@ -113,11 +136,21 @@ class ProcessDeclaration(Declaration):
         goes_with: the parts that a run takes with it unless it names others, kind to name, such as {"sampler": "ddpm"};
             a kind that is left out is the default run's.
         plans: whether it can do with tokens that have a plan of bars (`Tokenizer.plan`).
+        pairs: whether it asks its backbone with masks of pairs [B, L, L] (`BackboneDeclaration.pairs`): "never",
+            "plan" (of tokens that have a plan of bars), or "always".
+
+    Raises ValueError where `pairs` is none of these.
     """
 
     family: str | None = None
     goes_with: Mapping[str, str] = field(default_factory=dict)
     plans: bool = False
+    pairs: Literal["never", "plan", "always"] = "never"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.pairs not in ("never", "plan", "always"):
+            raise ValueError(f"pairs is 'never', 'plan' or 'always', not {self.pairs!r}")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from diffmidi_core.declaration import WINDOW, TokenizerDeclaration
+from diffmidi_core.declaration import WINDOW, BackboneDeclaration, TokenizerDeclaration
 from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.registry import find, offers
 from diffmidi_core.sections import Part, SampleConfig
@@ -53,6 +53,22 @@ def check_process(tokenizer: Part, process: Part) -> None:
         raise UsageError(
             f"process '{process.name}' does not take the bars that tokenizer '{tokenizer.name}' lays tokens out in: "
             f"choose -o {without}, or another --process ({fitting or 'none fits'})."
+        )
+
+
+def check_backbone(tokenizer: Part, process: Part, backbone: Part) -> None:
+    """Raises UsageError where a process needs masks of pairs, and a backbone does not take them."""
+    declared = find("backbone", backbone.spec).load()
+    if not isinstance(declared, BackboneDeclaration) or declared.pairs:
+        return
+    pairs, without = find("process", process.spec).process().pairs, without_plan(tokenizer)
+    if pairs == "always" or (pairs == "plan" and without):
+        usable = [offer for offer in offers("backbone") if offer.problem() is None]
+        fitting = ", ".join(offer.spelling for offer in usable if getattr(offer.load(), "pairs", True))
+        other = f", or -o {without}" if pairs == "plan" else ""
+        raise UsageError(
+            f"process '{process.name}' says which tokens may see which, and backbone '{backbone.name}' takes no such "
+            f"masks of pairs: choose another --backbone ({fitting or 'none fits'}){other}."
         )
 
 

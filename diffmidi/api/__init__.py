@@ -15,7 +15,7 @@ gives the part its name (`slope = "acme_midi.declarations:slope"` under `diffmid
 | kind | entry points | contract, helpers, an example | declared by |
 |---|---|---|---|
 | tokenizer | diffmidi.tokenizers | diffmidi.api.tokenizer | TokenizerDeclaration, or Declaration |
-| backbone | diffmidi.backbones | diffmidi.api.backbone | Declaration |
+| backbone | diffmidi.backbones | diffmidi.api.backbone | BackboneDeclaration, or Declaration |
 | schedule | diffmidi.schedules | diffmidi.api.schedule | Declaration |
 | process | diffmidi.processes | diffmidi.api.process | ProcessDeclaration |
 | sampler | diffmidi.samplers | diffmidi.api.sampler | SamplerDeclaration |
@@ -35,6 +35,7 @@ the checks of the conformance kit, whose names each kind's module lists.
 from pydantic import Field
 
 from diffmidi_core.declaration import (
+    BackboneDeclaration,
     ControlDeclaration,
     Declaration,
     MetricDeclaration,
@@ -50,6 +51,7 @@ from diffmidi_core.errors import DiffmidiError, RefusedError, UsageError
 from diffmidi_core.hookspecs import hookimpl
 
 __all__ = [
+    "BackboneDeclaration",
     "ControlDeclaration",
     "Declaration",
     "DiffmidiError",

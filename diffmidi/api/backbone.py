@@ -22,6 +22,9 @@ stands: places [B, L] int64, 0 to L - 1, of which several may be the same; None:
             mean = seen @ self.others(hidden) / seen.sum(-1, keepdim=True).clamp(min=1)
             return (self.own(hidden) + mean).tanh()
 
+One that takes no masks [B, L, L] says `BackboneDeclaration(..., pairs=False)` and raises DiffmidiError for them: runs
+that need them are then refused before anything is prepared.
+
 One that can go on from where it was, for drawing from left to right, sets `caches = True` and gives `cached`; what it
 keeps is a `Past`, a tuple of tensors [B, ...].
 

@@ -23,7 +23,9 @@ measured, `read_facts(folder / "run.json")` what happened to the run, `log_line`
 every setting by its dotted name. `figure_text`, `count_text` and `counted` write numbers as
 all of diffmidi does.
 
-Checks of the conformance kit, besides those of every kind: check_listens, check_survives_a_run.
+Checks of the conformance kit, besides those of every kind: check_listens, check_survives_a_run,
+check_leaves_what_it_is_told, check_a_second_run_is_as_the_first, check_a_short_run_is_enough,
+check_writes_in_the_runs_folder.
 """
 
 from diffmidi_core.contracts.report import Picture, Section, Table

@@ -27,9 +27,10 @@ For ratios of sums, `SampleMetric` and `ratio_figure` do the same: rows of ABOVE
 A metric that asks a trained model is a `ModelMetric`, with an option `model`: `scored(sample)` is what the sample costs
 that model, `features(sample)` what its backbone makes of it, whoever made the sample.
 
-Checks of the conformance kit, besides those of every kind: check_subject_is_known, check_a_model_is_said,
-check_music_is_enough, check_rows_are_numbers, check_measuring_is_pure, check_order_is_irrelevant,
-check_nothing_measured_is_no_figure, check_empty_items_are_measured, check_figure_can_be_quoted.
+Checks of the conformance kit, besides those of every kind: check_subject_is_known, check_music_is_enough,
+check_a_model_is_said, check_rows_are_numbers, check_measuring_is_pure, check_order_is_irrelevant,
+check_nothing_measured_is_no_figure, check_empty_items_are_measured, check_silence_gives_no_nonsense,
+check_figure_can_be_quoted.
 """
 
 from diffmidi_core.contracts.grammar import Grammar

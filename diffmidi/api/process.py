@@ -38,7 +38,10 @@ Checks of the conformance kit, besides those of every kind: check_loss_is_a_scal
 check_every_parameter_gets_a_gradient, check_labels_change_nothing_where_none_is_said, check_loss_ignores_padding,
 check_a_step_may_be_cut, check_bound_ignores_padding, check_no_mask_is_a_full_mask, check_bound_is_finite_bits,
 check_same_generator_same_answer, check_exact_is_exact, check_trains_after_sampling, check_finite_in_bf16,
-check_weights_survive_a_file, check_backbone_is_a_submodule.
+check_weights_survive_a_file, check_backbone_is_a_submodule, check_bound_is_no_less_than_the_entropy,
+check_training_lowers_the_bound, check_few_levels_agree_with_all, check_what_is_not_seen_changes_nothing,
+check_q_is_a_distribution, check_posterior_follows_from_q, check_prior_is_the_last_level_of_q,
+check_bound_is_the_entropy_where_the_network_is_right, check_oracle_knows_the_tokens.
 """
 
 from diffmidi_core.contracts.backbone import Backbone, Past

@@ -26,10 +26,12 @@ Reveal one part of the masked positions at every step, in random order:
 admits. For Gaussian processes, `GaussianLevels` has the chain of levels and `ddpm_steps`, `ddim_steps`, `dpmpp_steps`
 the coefficients of a ReverseStep; `Support` draws tokens jointly over what the tokenizer's grammar allows.
 
-Checks of the conformance kit, besides those of every kind: check_oracle_gives_the_words_back,
-check_fixed_words_stay, check_only_what_is_allowed_is_drawn, check_specials_only_where_fixed,
-check_everything_random_is_drawn, check_a_row_is_the_same_whatever_is_beside_it, check_no_state_is_kept,
-check_steps_are_evaluations, check_impossible_steps_are_refused.
+Checks of the conformance kit, besides those of every kind: check_oracle_gives_the_words_back, check_fixed_words_stay,
+check_only_what_is_allowed_is_drawn, check_specials_only_where_fixed, check_everything_random_is_drawn,
+check_a_row_is_the_same_whatever_is_beside_it, check_no_state_is_kept, check_steps_are_evaluations,
+check_impossible_steps_are_refused, check_odds_are_those_of_the_denoiser, check_more_steps_are_more_evaluations,
+check_a_row_is_the_same_among_two_and_four, check_any_legal_canvas_is_filled_legally,
+check_the_condition_reaches_the_denoiser.
 """
 
 from diffmidi_core.contracts.canvas import Canvas

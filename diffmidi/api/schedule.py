@@ -10,7 +10,8 @@ t in [0, 1], elementwise, float64: 1 at 0, falling, nearly 0 at 1. That is all t
 A schedule that is defined by its betas also overrides `betas(steps)`, which never exceed MAX_BETA.
 
 Checks of the conformance kit, besides those of every kind: check_all_signal_at_zero, check_noise_at_one,
-check_signal_falls, check_alpha_bar_is_elementwise, check_betas_are_noise, check_betas_agree_with_alpha_bar.
+check_signal_falls, check_alpha_bar_is_elementwise, check_alpha_bar_is_the_same_alone, check_betas_are_the_same_again,
+check_betas_are_noise, check_betas_agree_with_alpha_bar.
 """
 
 from diffmidi_core.contracts.schedule import MAX_BETA, NoiseSchedule

@@ -2,7 +2,8 @@
 
 A Source is built as `Class(options, data=...)`; `data` is the text given as --data, or None. `pieces()` lists every
 Piece, in an order that repeats, and `read(piece)` gives it as a Score in ticks, or raises RefusedError, whose
-sentence names it. Its SourceDeclaration says which --data it `takes` ("*.zip", "hub:*").
+sentence names it. Its SourceDeclaration says which --data it `takes` ("*.zip", "hub:*"), and of
+a format of its own where the function is that writes some small pieces (`toy`), for the kit to read.
 
     class Flat(Source):
         def pieces(self):

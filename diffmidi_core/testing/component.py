@@ -5,8 +5,11 @@ from __future__ import annotations
 import difflib
 import functools
 import importlib
+import inspect
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -14,6 +17,7 @@ from diffmidi_core.declaration import Declaration, Options
 from diffmidi_core.errors import BrokenPluginError, UsageError
 from diffmidi_core.kinds import KINDS
 from diffmidi_core.registry import Offer, offers, same
+from diffmidi_core.testing.expect import ConformanceError
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,11 @@ def checks_of(kind: str) -> ModuleType:
     return importlib.import_module(f"diffmidi_core.testing.checks.{kind}")
 
 
-FURTHER = {"tokenizer": ("tokenizer_plan",)}
+FURTHER = {
+    "process": ("process_bound", "process_noise"),
+    "sampler": ("sampler_odds",),
+    "tokenizer": ("tokenizer_notes", "tokenizer_plan"),
+}
 """Modules with more checks of a kind."""
 
 
@@ -102,7 +110,7 @@ def installed_by(package: str) -> list[Offer]:
 def failures(offer: Offer) -> Iterator[tuple[str, Exception | None]]:
     """Run every check on an offer: its name, and what it raised, or None where it passed.
 
-    A broken offer fails check_builds, and nothing more is tried.
+    A broken offer fails check_builds, and nothing more is tried. A part that ends the program fails the check.
     """
     if (problem := offer.problem()) is not None:
         yield "check_builds", BrokenPluginError(problem)
@@ -110,7 +118,41 @@ def failures(offer: Offer) -> Iterator[tuple[str, Exception | None]]:
     for check in checks_for(offer.kind):
         try:
             check(Component(offer))
+        except SystemExit as error:
+            ended = ConformanceError(f"it ends the program (SystemExit: {error.code}): raise DiffmidiError instead")
+            yield check.__name__, ended.with_traceback(error.__traceback__)
         except Exception as error:
             yield check.__name__, error
         else:
             yield check.__name__, None
+
+
+def promise_of(offer: Offer, check: str) -> str:
+    """What a check is about: the first line of its docstring; "" where there is no such check."""
+    found = [each.__doc__ or "" for each in checks_for(offer.kind) if each.__name__ == check]
+    return found[0].strip().splitlines()[0] if found and found[0].strip() else ""
+
+
+def where(offer: Offer, error: BaseException) -> str:
+    """file:line to look at: the deepest line of the part's own package that was running, else where its class is."""
+    try:
+        declared = offer.described()
+    except BrokenPluginError:
+        return ""
+    if not isinstance(declared, Declaration):
+        return ""
+    try:
+        implementation = offer.implementation()
+        file = inspect.getsourcefile(implementation)
+        own = Path(file or "").parent
+        first = inspect.getsourcelines(implementation)[1]
+    except (BrokenPluginError, OSError, TypeError):
+        return ""
+    found = f"{file}:{first}"
+    seen: BaseException | None = error
+    while seen is not None:
+        lines = [each for each in traceback.extract_tb(seen.__traceback__) if Path(each.filename).is_relative_to(own)]
+        if lines:
+            found = f"{lines[-1].filename}:{lines[-1].lineno}"
+        seen = seen.__cause__
+    return found

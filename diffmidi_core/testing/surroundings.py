@@ -33,10 +33,10 @@ WIDE = 512
 
 
 @contextlib.contextmanager
-def same_weights() -> Iterator[None]:
-    """Weights are drawn from torch's global generator: from seed 0 here, and the generator is put back."""
+def same_weights(seed: int = 0) -> Iterator[None]:
+    """Weights are drawn from torch's global generator: from one seed here, and the generator is put back."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         yield
 
 
@@ -54,17 +54,18 @@ def smallest(kind: str, name: str, **context: Any) -> Any:
 
 def toy_tokenizer() -> Tokenizer:
     """The tokenizer that runs have by default, at its smallest."""
-    tokenizer: Tokenizer = smallest("tokenizer", _default("tokenizer"))
+    tokenizer: Tokenizer = smallest("tokenizer", default_name("tokenizer"))
     return tokenizer
 
 
 def toy_process(family: str | None = None) -> Process:
     """The smallest process of a family, ours before others', in eval mode. Fails the check where none is installed."""
-    process: Process = smallest("process", _of_family(family).spelling, **context_of("process"))
+    process: Process = smallest("process", of_family(family).spelling, **context_of("process"))
     return process.eval()
 
 
-def _of_family(family: str | None) -> Offer:
+def of_family(family: str | None) -> Offer:
+    """An installed process of a family, ours before others'. Fails the check where there is none."""
     found = [offer for offer in offers("process") if offer.problem() is None and offer.process().family == family]
     expect(bool(found), f"no installed process is of the family {family!r}")
     return found[0]
@@ -79,8 +80,8 @@ def context_of(kind: str) -> dict[str, Any]:
     if kind == "process":
         return {
             "tokenizer": toy_tokenizer(),
-            "backbone": smallest("backbone", _default("backbone"), length=LENGTH),
-            "schedule": smallest("schedule", _default("schedule")),
+            "backbone": smallest("backbone", default_name("backbone"), length=LENGTH),
+            "schedule": smallest("schedule", default_name("schedule")),
         }
     return {}
 
@@ -88,13 +89,14 @@ def context_of(kind: str) -> dict[str, Any]:
 def toy_model() -> Any:
     """A small model that was never trained, as metrics ask one."""
     process = toy_process("masked")
-    offer = _of_family("masked")
+    offer = of_family("masked")
     parts = {"process": Part(name=offer.name, package=offer.package)}
     length = WIDE if process.tokenizer.plan else LENGTH - 2
     return SimpleNamespace(process=process, tokenizer=process.tokenizer, length=length, bars=2, parts=parts)
 
 
-def _default(kind: str) -> str:
+def default_name(kind: str) -> str:
+    """The part of a kind that runs have by default."""
     return str(default_names()[kind]["name"])
 
 

@@ -135,6 +135,7 @@ masked = ProcessDeclaration(
     family="masked",
     goes_with={"sampler": "confidence", "schedule": "loglinear"},
     plans=True,
+    pairs="plan",
 )
 
 
@@ -163,4 +164,5 @@ autoregressive = ProcessDeclaration(
     family="autoregressive",
     goes_with={"sampler": "autoregressive"},
     plans=True,
+    pairs="always",
 )

@@ -125,13 +125,13 @@ def test_what_runs_is_what_the_wheels_hold(installed, tmp_path):
 def test_plugins_lists_the_templates_parts_beside_ours(installed, tmp_path):
     rows = json.loads(call(installed / "bin" / "diffmidi", "plugins", "--json", cwd=tmp_path))
     state = {(row["kind"], row["name"]): row["state"] for row in rows}
-    assert state["schedule", "sqrt"] == "ok"
+    assert state["schedule", "sqrt"] == "declared"
     theirs = {part: said for part, said in state.items() if part[1].startswith("diffmidi-plugin-template:")}
     assert theirs == {
-        ("schedule", "diffmidi-plugin-template:sigmoid"): "ok",
-        ("metric", "diffmidi-plugin-template:leap"): "ok",
-        ("control", "diffmidi-plugin-template:small_leaps"): "ok",
-        ("hook", "diffmidi-plugin-template:csv"): "ok",
+        ("schedule", "diffmidi-plugin-template:sigmoid"): "declared",
+        ("metric", "diffmidi-plugin-template:leap"): "declared",
+        ("control", "diffmidi-plugin-template:small_leaps"): "declared",
+        ("hook", "diffmidi-plugin-template:csv"): "declared",
     }
 
 

@@ -39,7 +39,7 @@ def test_every_installed_part_is_listed():
     rows = as_list()
     assert set(rows) == {(kind, offer.spelling) for kind in KINDS for offer in offers(kind)}
     sqrt = rows["schedule", "sqrt"]
-    assert (sqrt["package"], sqrt["state"], sqrt["why"]) == ("diffmidi", "ok", None)
+    assert (sqrt["package"], sqrt["state"], sqrt["why"]) == ("diffmidi", "declared", None)
     assert sqrt["summary"]
 
 
@@ -49,7 +49,7 @@ def test_the_table_shows_kind_name_package_version_state_and_summary(install, go
     assert lines[0].split() == ["kind", "name", "package", "version", "state", "summary"]
     assert all(len(line) <= 80 for line in lines)
     row = next(line for line in lines if "acme-midi" in line)
-    assert row.split()[:4] == ["acme-midi:power", "acme-midi", "1.0", "ok"]
+    assert row.split()[:4] == ["acme-midi:power", "acme-midi", "1.0", "declared"]
 
 
 def test_a_broken_part_is_listed_with_the_reason_in_full_below(install):
@@ -151,3 +151,24 @@ def test_check_of_a_broken_part_says_so_once(install):
 def test_check_of_a_package_that_is_not_there():
     with pytest.raises(UsageError, match=r"no installed package 'difmidi' offers parts.* Did you mean 'diffmidi'"):
         run("check", "difmidi")
+
+
+def test_check_says_the_promise_and_file_and_line_and_knows_expected_failures(install, good):
+    noisy = WORKING.replace("(1 - t) ** self.options.power", "1 - 0.5 * t")
+    install(
+        "acme-midi",
+        {"diffmidi.schedules": {"power": "acme_ex:declared"}},
+        acme_ex=good("acme_ex"),
+        acme_ex_parts=noisy,
+    )
+    result = CliRunner().invoke(command, ["check", "acme-midi"], standalone_mode=False)
+    assert "promise: alpha_bar(1) is nearly 0" in result.output
+    assert "acme_ex_parts.py:4" in result.output.replace("\n", "")
+    name = "schedule-acme-midi:power-check_noise_at_one"
+    output = run("check", "acme-midi", "--expect", f"{name}=as published")
+    assert "xfail  check_noise_at_one (as published)" in output
+    assert "checks went as they should" in output
+    with pytest.raises(DiffmidiError, match="1 of"):
+        run("check", "acme-midi", "--expect", f"{name}=x", "--expect", "schedule-acme-midi:power-check_builds=y")
+    with pytest.raises(UsageError, match="names no check"):
+        run("check", "acme-midi", "--expect", f"{name}=x", "--expect", "schedule-other-check_builds=y")

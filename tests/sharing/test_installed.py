@@ -63,7 +63,7 @@ def test_one_that_does_not_open_is_listed_with_the_reason(site, diffmidi):
 def test_plugins_lists_and_shows_it(site, diffmidi):
     rows = json.loads(diffmidi("plugins", "--json")[1])
     (row,) = (row for row in rows if row["name"] == "acme-songs:songs")
-    assert (row["kind"], row["state"], row["summary"]) == ("model", "ok", "songs of nobody")
+    assert (row["kind"], row["state"], row["summary"]) == ("model", "declared", "songs of nobody")
     code, said = diffmidi("plugins", "show", "model", "songs")
     assert code == 0
     assert "songs of nobody" in said

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from diffmidi_core.contracts.backbone import Backbone, Past
+from diffmidi_core.declaration import BackboneDeclaration
 from diffmidi_core.errors import UsageError
 from diffmidi_core.testing.component import Component
-from diffmidi_core.testing.expect import expect
+from diffmidi_core.testing.expect import expect, refuses
 from diffmidi_core.testing.surroundings import LENGTH, close, generator, same_weights
 from diffmidi_core.testing.variants import whatever_the_options
 
@@ -73,12 +74,21 @@ def check_no_mask_is_a_full_mask(component: Component) -> None:
     rows = torch.ones(ROWS, LENGTH, dtype=torch.bool)
     pairs = torch.ones(ROWS, LENGTH, LENGTH, dtype=torch.bool)
     expect(close(backbone(hidden, rows), found), "a mask [B, L] of True differs from no mask")
+    if not _takes_pairs(component):
+        with refuses("a mask of pairs, which the declaration says is not taken (pairs=False),"):
+            backbone(hidden, pairs)
+        return
     expect(close(backbone(hidden, pairs), found), "a mask [B, L, L] of True differs from no mask")
 
 
 @whatever_the_options
 def check_causal_mask_is_respected(component: Component) -> None:
-    """mask [B, L, L] says who sees whom: under a causal one, later positions never change earlier features."""
+    """mask [B, L, L] says who sees whom: under a causal one, later positions never change earlier features.
+
+    One whose declaration says `pairs=False` is not asked.
+    """
+    if not _takes_pairs(component):
+        return
     backbone = _build(component)
     causal = torch.ones(LENGTH, LENGTH, dtype=torch.bool).tril().expand(ROWS, -1, -1)
     hidden = _features(backbone)
@@ -112,7 +122,7 @@ def check_places_are_where_features_stand(component: Component) -> None:
 def check_cached_is_the_same(component: Component) -> None:
     """Where there is a cached forward it gives the features of a whole one, and leaves the past that it is given."""
     backbone = _build(component)
-    if not backbone.caches:
+    if not (backbone.caches and _takes_pairs(component)):
         return
     causal = torch.ones(LENGTH, LENGTH, dtype=torch.bool).tril().expand(ROWS, -1, -1)
     hidden, places = _features(backbone), torch.arange(LENGTH).expand(ROWS, -1)
@@ -180,6 +190,11 @@ def check_weights_survive_a_file(component: Component) -> None:
     again.load_state_dict(safetensors.torch.load(saved))
     hidden = _features(backbone)
     expect(torch.equal(again(hidden), backbone(hidden)), "saved and loaded weights give other features")
+
+
+def _takes_pairs(component: Component) -> bool:
+    declared = component.declaration
+    return not isinstance(declared, BackboneDeclaration) or declared.pairs
 
 
 def _build(component: Component) -> Backbone:

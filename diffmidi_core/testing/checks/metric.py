@@ -12,7 +12,7 @@ import numpy as np
 from diffmidi_core.contracts.metric import Figure, Metric, Row, Sample, TrainingMusic, WindowBits, named
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.judge.by_model import ModelMetric
-from diffmidi_core.music.toy import toy_scores
+from diffmidi_core.music.toy import from_rows, toy_scores
 from diffmidi_core.testing.component import Component
 from diffmidi_core.testing.expect import expect, never_raises
 from diffmidi_core.testing.surroundings import toy_model, toy_tokenizer
@@ -120,6 +120,33 @@ def check_empty_items_are_measured(component: Component) -> None:
 
 
 @whatever_the_options
+def check_silence_gives_no_nonsense(component: Component) -> None:
+    """Music without notes, or with one, has a row of finite numbers, and no figure over such rows is NaN."""
+    metric: Metric = _built(component)
+    quiet = [metric.measure(item) for item in _quiet_items(metric)]
+    for row in quiet:
+        broken = [name for name, value in row.items() if not math.isfinite(value)]
+        expect(
+            not broken,
+            f"measured on music with no notes or one, {', '.join(broken)} of the row is not finite: leave out of the"
+            " row what cannot be measured",
+        )
+    rows = _rows(metric)
+    samples = metric.subject == "samples"
+    for among in (quiet, [*quiet, *rows], [*rows, *quiet]):
+        for reference in ([], quiet, rows) if samples else ([],):
+            with never_raises("summarising rows of which some are of silence"):
+                figures = _figures(metric, among, reference)
+            for name, figure in figures.items():
+                said = [figure.value, figure.error, figure.reference, *(figure.interval or ())]
+                expect(
+                    all(value is None or math.isfinite(value) for value in said),
+                    f"with silence among the items {name or 'the figure'} is {figure.value} (error {figure.error},"
+                    f" reference {figure.reference}): skip rows in which nothing could be measured",
+                )
+
+
+@whatever_the_options
 def check_figure_can_be_quoted(component: Component) -> None:
     """Value, error and intervals are finite, and it says in what unit, over how many of what."""
     metric: Metric = _built(component)
@@ -187,6 +214,24 @@ def _items(metric: Metric) -> list[WindowBits | Sample]:
             {"the order of the text": np.full(len(ids) + 2, 3.0)},
         )
         for i, ids in enumerate(pieces[:6])
+    ]
+
+
+def _quiet_items(metric: Metric) -> list[WindowBits | Sample]:
+    """Silence, one note, and two at once."""
+    tokenizer = toy_tokenizer()
+    training = _training(tokenizer)
+    scores = [toy_scores()["silence"], toy_scores()["one_note"], from_rows([(0, 1, 60, 80), (0, 1, 64, 80)])]
+    samples = [Sample(tokenizer.encode(each), each, tokenizer, training, RECORD) for each in scores]
+    if metric.subject == "samples":
+        return list(samples)
+    return [
+        WindowBits(
+            {name: np.full(len(each.ids) + 2, bits) for name, bits in TERMS.items()},
+            each,
+            {"the order of the text": np.full(len(each.ids) + 2, 3.0)},
+        )
+        for each in samples
     ]
 
 

@@ -56,6 +56,37 @@ def check_alpha_bar_is_elementwise(component: Component) -> None:
 
 
 @whatever_the_options
+def check_alpha_bar_is_the_same_alone(component: Component) -> None:
+    """Any shape of t, of one number or none at all too, gives each t what it has alone, and again the second time."""
+    schedule = component.build()
+    whole = schedule.alpha_bar(TIMES)
+    for index in (0, 1, 250, 700, 1000):
+        for shape in ((), (1,), (1, 1, 1)):
+            alone = schedule.alpha_bar(TIMES[index].clone().view(shape))
+            expect(alone.shape == shape, f"alpha_bar of one t in shape {shape} has the shape {tuple(alone.shape)}")
+            expect(
+                abs(float(alone) - float(whole[index])) < 1e-9,
+                f"alpha_bar({float(TIMES[index])}) is {float(alone):.6f} alone and {float(whole[index]):.6f} among"
+                " others: no means, maxima or cumulative sums over t",
+            )
+    some = schedule.alpha_bar(TIMES[300:700])
+    expect(torch.allclose(some, whole[300:700], rtol=0, atol=1e-9), "alpha_bar of some t hangs on the others beside")
+    none = schedule.alpha_bar(TIMES[:0])
+    expect(none.shape == (0,), f"alpha_bar of no t at all is of shape (0,), not {tuple(none.shape)}")
+    expect(torch.equal(schedule.alpha_bar(TIMES), whole), "asked again, alpha_bar answers otherwise: keep no state")
+
+
+def check_betas_are_the_same_again(component: Component) -> None:
+    """betas(T) hangs on T alone, whatever was asked before."""
+    schedule = component.build()
+    first = [schedule.betas(steps) for steps in CHAINS]
+    again = [schedule.betas(steps) for steps in reversed(CHAINS)][::-1]
+    expect(
+        all(torch.equal(*pair) for pair in zip(first, again, strict=True)), "betas(T) hangs on what was asked before"
+    )
+
+
+@whatever_the_options
 def check_betas_are_noise(component: Component) -> None:
     """betas(T) is [T] float64 in (0, 0.999]."""
     schedule = component.build()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import itertools
 import tempfile
 from collections.abc import Iterator
@@ -12,11 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from diffmidi_core.contracts.source import Piece, Source
+from diffmidi_core.declaration import SourceDeclaration
 from diffmidi_core.errors import DiffmidiError, RefusedError
 from diffmidi_core.music.notes import Score
 from diffmidi_core.music.toy import toy_scores
 from diffmidi_core.testing.component import Component
-from diffmidi_core.testing.expect import expect, refuses
+from diffmidi_core.testing.expect import ConformanceError, expect, refuses
 
 TRIED = ("tune", "scale", "chords")
 READ = 3
@@ -75,8 +77,14 @@ def check_missing_data_is_said(component: Component) -> None:
 
 @contextlib.contextmanager
 def _data(component: Component) -> Iterator[str | None]:
-    """A folder of toy music, as MIDI files and as a Parquet table of them, where the source takes --data, else None."""
+    """What the source's declaration writes (`toy`); else a folder of toy music, as MIDI files and as a Parquet table of
+    them, where the source takes --data; else None.
+    """
+    declared = component.declaration
     with tempfile.TemporaryDirectory() as folder:
+        if isinstance(declared, SourceDeclaration) and declared.toy:
+            yield _written_by(declared.toy, Path(folder))
+            return
         for name in TRIED:
             toy_scores()[name].dump_midi(str(Path(folder) / f"{name}.mid"))
         table = pa.table({"midi": [toy_scores()[name].dumps_midi() for name in TRIED]})
@@ -84,6 +92,33 @@ def _data(component: Component) -> Iterator[str | None]:
         try:
             next(iter(component.build(data=folder).pieces()))
         except (DiffmidiError, StopIteration):
+            _expect_something(component)
             yield None
         else:
             yield folder
+
+
+def _written_by(toy: str, folder: Path) -> str:
+    """What --data is to be, by the function that a declaration names."""
+    module, _, name = toy.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)(folder)
+    except Exception as error:
+        raise ConformanceError(f"the declaration's toy={toy!r} raised {type(error).__name__}: {error}") from error
+    expect(
+        found is not None and str(found),
+        f"the declaration's toy={toy!r} returns what --data is to be, a path or a text, not {found!r}",
+    )
+    return str(found)
+
+
+def _expect_something(component: Component) -> None:
+    """A source that reads no MIDI and needs --data has a format of its own, of which the kit has nothing."""
+    try:
+        next(iter(component.build(data=None).pieces()))
+    except (DiffmidiError, StopIteration) as error:
+        raise ConformanceError(
+            "it reads no piece of a folder of MIDI files and none without --data: where it has a format of its own, say"
+            " toy='package.module:function' in its SourceDeclaration, which writes some small pieces into a folder that"
+            f" it is given and returns what --data is to be ({error or 'no pieces'})"
+        ) from error
