@@ -22,18 +22,8 @@ class Steering(ABC):
     """The methods of `Pipeline` that draw into music that is there."""
 
     @abstractmethod
-    def request(
-        self,
-        count: int = 1,
-        *,
-        seed: int = 0,
-        steps: int | None = None,
-        length: str | None = None,
-        sampler: str | None = None,
-        options: Mapping[str, Any] | None = None,
-        controls: Chosen = (),
-    ) -> Request:
-        """What is asked of the model; see `Pipeline`."""
+    def request(self, *args: Any, **settings: Any) -> Request:
+        """What is asked of the model; see `Pipeline.request`."""
 
     @abstractmethod
     def takes(self, asked: Asked, request: Request, on_step: OnStep | None = None) -> list[Take]:
@@ -82,8 +72,9 @@ class Steering(ABC):
         conditions = {"bars": bars, "seconds": seconds, "pitch": pitch, "track": track, "hand": hand}
         wanted = regions(region, inverted=inverted, **conditions)
         asked = Asked.region(_file(music), wanted, upbeat, locks=lock)
-        request = self.request(candidates, seed=seed, steps=steps, sampler=sampler, options=options, controls=controls)
-        return self.takes(asked, request, on_step)
+        return self._drawn(
+            asked, on_step, candidates, seed=seed, steps=steps, sampler=sampler, options=options, controls=controls
+        )
 
     def vary(
         self,
@@ -109,8 +100,9 @@ class Steering(ABC):
 
         wanted = regions(region) if region else None
         asked = Asked.region(_file(music), wanted, locks=lock, strength=strength)
-        request = self.request(candidates, seed=seed, steps=steps, sampler=sampler, options=options, controls=controls)
-        return self.takes(asked, request, on_step)
+        return self._drawn(
+            asked, on_step, candidates, seed=seed, steps=steps, sampler=sampler, options=options, controls=controls
+        )
 
     def continue_(
         self,
@@ -130,8 +122,13 @@ class Steering(ABC):
         from diffmidi_core.steer.asked import Asked
 
         asked = Asked.behind(_file(music), bars, upbeat)
-        request = self.request(candidates, seed=seed, steps=steps, sampler=sampler, options=options, controls=controls)
-        return self.takes(asked, request, on_step)
+        return self._drawn(
+            asked, on_step, candidates, seed=seed, steps=steps, sampler=sampler, options=options, controls=controls
+        )
+
+    def _drawn(self, asked: Asked, on_step: OnStep | None, candidates: int, **settings: Any) -> list[Take]:
+        """The answers of the model to a request with these settings."""
+        return self.takes(asked, self.request(candidates, **settings), on_step)
 
 
 def _file(music: Score | str | Path) -> UserFile:
