@@ -25,7 +25,7 @@ CONTRAST = """(() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), poor = [];
   while (walker.nextNode()) {
     const node = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || ["STYLE", "SCRIPT", "METADATA"].includes(node.tagName.toUpperCase())) continue;
+    if (!walker.currentNode.data.trim() || node.closest("style, script, metadata")) continue;
     const style = getComputedStyle(node), svg = node.closest("svg");
     const [a, b] = [light(parse(svg ? style.fill : style.color)), light(behind(node))].sort((x, y) => y - x);
     if ((a + .05) / (b + .05) < 4.5) poor.push(walker.currentNode.data.trim());
