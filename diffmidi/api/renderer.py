@@ -21,9 +21,12 @@ from diffmidi_core.music.bar_lines import Ruling, named_tracks, ruling
 from diffmidi_core.music.clock import SECOND, clock_of
 from diffmidi_core.music.notes import Notes, Score, notes_of
 from diffmidi_core.music.reading import write_midi
+from diffmidi_core.show.palette import TRACKS, VELOCITIES
 
 __all__ = [
     "SECOND",
+    "TRACKS",
+    "VELOCITIES",
     "Change",
     "Notes",
     "Renderer",

@@ -66,7 +66,8 @@ class Section:
         title: the heading.
         content: in order. A str is a paragraph, escaped; a `markupsafe.Markup` is HTML and put in as it is, so that it
             has to escape what it quotes (a jinja2 template with autoescape does); Table and Picture are drawn. The
-            report opens offline and runs nothing: pictures and sound in it are `data:` URLs, and scripts are dead.
+            report opens offline and runs nothing but its player: pictures and sound in it are `data:` URLs, and scripts
+            are dead.
 
     Raises ValueError for an empty title, TypeError for content of another type.
     """

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from diffmidi_core import __version__
 from diffmidi_core.contracts.metric import TrainingMusic
@@ -20,6 +22,8 @@ from diffmidi_core.hooks import Hooks
 from diffmidi_core.machine.session import Session
 from diffmidi_core.music.reading import printable
 from diffmidi_core.numbers import count_text, figure_text
+
+_PAGE, _PLAYER = "page", "player.js"
 
 
 def report(session: Session) -> Path | None:
@@ -70,11 +74,22 @@ def collect(hooks: Hooks, **asked: Any) -> list[Section]:
     return sections
 
 
-def write(path: Path, title: str, sections: Sequence[Section]) -> None:
-    """The page, whole or not at all, the same bytes for the same sections."""
+def write(
+    path: Path, title: str, sections: Sequence[Section], *, kind: str = "diffmidi run", script: str | None = None
+) -> None:
+    """The page, whole or not at all, the same bytes for the same sections.
+
+    `kind` stands above the title. `script` is one of the page's own that runs beside the player: its file's name.
+    """
     page = _environment().get_template("page.html")
     anchors = _anchors([section.title for section in sections])
-    html = page.render(title=title, sections=list(zip(anchors, sections, strict=True)), version=__version__)
+    html = page.render(
+        title=title,
+        kind=kind,
+        sections=list(zip(anchors, sections, strict=True)),
+        scripts=[_script(name) for name in (_PLAYER, script) if name],
+        version=__version__,
+    )
     with whole_file(path) as temporary:
         # A path may hold bytes that are no text; a page cannot.
         temporary.write_text(html, encoding="utf-8", errors="replace")
@@ -82,19 +97,29 @@ def write(path: Path, title: str, sections: Sequence[Section]) -> None:
 
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("diffmidi_core.show", "page"),
+        loader=PackageLoader("diffmidi_core.show", _PAGE),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"cell": _cell, "data_url": _data_url}
+    environment.filters |= {"cell": _cell, "data_url": _data_url, "digest": _digest}
     environment.tests |= {
         "table": lambda content: isinstance(content, Table),
         "picture": lambda content: isinstance(content, Picture),
     }
     environment.tests["html"] = lambda content: hasattr(content, "__html__")
     return environment
+
+
+def _script(name: str) -> Markup:
+    """A script of ours, to stand in the page as it is."""
+    return Markup((Path(__file__).parent / _PAGE / name).read_text(encoding="utf-8"))
+
+
+def _digest(script: str) -> str:
+    """What lets a browser run this script and no other."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 def _cell(value: Cell) -> str:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from diffmidi.api.renderer import (
     SECOND,
+    TRACKS,
+    VELOCITIES,
     Change,
     Notes,
     Renderer,
@@ -33,12 +35,7 @@ from diffmidi_io.picture import FAINT, INK, MARGINS, QUIET, heading, label_secon
 
 Floats = NDArray[np.float64]
 
-VELOCITY_COLOURS = colors.LinearSegmentedColormap.from_list(
-    "velocity", ["#b9d7ea", "#5fa8d3", "#3b6fb6", "#4b3f9e", "#8c2f7f", "#d1495b"]
-)
-"""From soft to loud. Even the softest stands out from the paper."""
-TRACK_COLOURS = ("#3b6fb6", "#d1495b", "#8c2f7f")
-"""Of several tracks, in turn: hues of the same palette, paler where a note is soft."""
+VELOCITY_COLOURS = colors.LinearSegmentedColormap.from_list("velocity", VELOCITIES)
 _PALEST = 0.35
 _TRACK_NAMES = 12
 """Names of tracks that have room beside the picture, and letters of each."""
@@ -184,7 +181,7 @@ def _every(count: int, room: int) -> int:
 def track_colours(number: int, velocity: NDArray[np.int64]) -> Floats:
     """[N, 3] the colour of each note of a track: its own hue, the paler the softer."""
     share = _PALEST + (1 - _PALEST) * np.clip(velocity, 0, 127)[:, None] / 127
-    hue = np.array(colors.to_rgb(TRACK_COLOURS[number % len(TRACK_COLOURS)]))
+    hue = np.array(colors.to_rgb(TRACKS[number % len(TRACKS)]))
     coloured: Floats = 1 - share * (1 - hue)
     return coloured
 
@@ -231,7 +228,7 @@ def _draw_names(figure: Figure, axes: Axes, names: Sequence[str]) -> None:
             name if len(name) <= _TRACK_NAMES else name[: _TRACK_NAMES - 1] + "…",
             size=8.5,
             weight="bold",
-            color=TRACK_COLOURS[number % len(TRACK_COLOURS)],
+            color=TRACKS[number % len(TRACKS)],
             va="center",
             parse_math=False,
         )

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi.api.renderer import SECOND, Score, clock_of, ruling
+from diffmidi.api.renderer import SECOND, TRACKS, Score, clock_of, ruling
 
-WIDTH, HEIGHT, LEFT = 400.0, 160.0, 26.0
-"""Of the drawing, and where its time begins: names of octaves stand left of it."""
+WIDTH, WIDE, HEIGHT, LEFT = 400.0, 880.0, 160.0, 26.0
+"""Of the drawing, of that of a long piece, and where its time begins: names of octaves stand left of it."""
+LONG = 12.0
+"""Seconds from which on a piece is long."""
 PASSAGE_HEIGHT = 80.0
 LEVELS = 4
 """Shades of velocity."""
-TRACKS = 3
-"""Colours of tracks, in turn."""
 MOST_BARS, MOST_NUMBERS = 64, 16
 """Bar lines that keep apart, and numbers below them."""
 _LEAST_ROWS = 16
@@ -42,6 +42,8 @@ class Roll:
         octaves: height and name of each C.
         ticks: place and name of each bar or second that is marked; of some bars no name.
         said: the music in words.
+        width: of the drawing.
+        tracks: how many there are.
     """
 
     shades: list[tuple[int, int, str]]
@@ -49,6 +51,8 @@ class Roll:
     octaves: list[tuple[float, str]]
     ticks: list[tuple[float, str]]
     said: str
+    width: float = WIDTH
+    tracks: int = 1
 
 
 def columns(score: Score) -> Columns:
@@ -104,10 +108,14 @@ def draw(
     marked: tuple[int, int] = (0, 0),
     height: float = HEIGHT,
     bars: Ticks = (),
+    across: float = WIDTH,
 ) -> Roll:
-    """Notes over `seconds`; `marked` says from which one on how many stand out. Below stand `bars`, or else seconds."""
+    """Notes over `seconds`; `marked` says from which one on how many stand out. Below stand `bars`, or else seconds.
+
+    `across` is the width of the drawing.
+    """
     low, high = _range(notes["pitch"])
-    scale = (WIDTH - LEFT) / max(seconds, 1e-9)
+    scale = (across - LEFT) / max(seconds, 1e-9)
     row = height / (high - low + 1)
     left = LEFT + notes["time"] * scale
     width = np.maximum(notes["duration"] * scale - 0.7, 1)  # a gap between notes that are struck again
@@ -120,19 +128,21 @@ def draw(
     number = np.arange(len(left))
     stands_out: Flags = (number >= marked[0]) & (number < sum(marked))
     level = np.clip(notes["velocity"].astype(int) * LEVELS // 128, 0, LEVELS - 1)
-    track = notes["track"] % TRACKS
-    step = next((each for each in _STEPS if seconds / each <= 8), seconds / 8)
+    track = notes["track"] % len(TRACKS)
+    step = next((each for each in _STEPS if seconds / each <= across / 50), 50 * seconds / across)
     ticks = bars or [(at, f"{at:g}") for at in np.arange(0, seconds, step).tolist()]
     return Roll(
         shades=[
             (colour, shade, path((track == colour) & (level == shade) & ~stands_out))
-            for colour in range(TRACKS)
+            for colour in range(len(TRACKS))
             for shade in range(LEVELS)
         ],
         marked=path(stands_out),
         octaves=[((high - pitch + 1) * row, f"C{pitch // 12 - 1}") for pitch in range(low, high) if pitch % 12 == 0],
         ticks=[(LEFT + at * scale, name) for at, name in ticks],
         said=_said(notes),
+        width=across,
+        tracks=len(set(track.tolist())),
     )
 
 

@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from diffmidi.api import DiffmidiError
-from diffmidi.api.hook import PieceRecord
+from diffmidi.api.hook import Judged, PieceRecord
 from diffmidi.api.metric import TrainingMusic
 from diffmidi.api.source import Score, printable, read_midi
-from diffmidi_report.roll import LEFT, PASSAGE_HEIGHT, WIDTH, Roll, around, bars, columns, draw, ends
+from diffmidi_report.roll import LEFT, LONG, PASSAGE_HEIGHT, WIDE, WIDTH, Roll, around, bars, columns, draw, ends
 from diffmidi_report.run import Draw
 from diffmidi_report.sound import Sound, small
 from diffmidi_report.words import placeless
@@ -23,6 +24,7 @@ WAVE_HEIGHT = 44.0
 MOST_TOKENS = 2000
 """Tokens of a piece that are shown; a long piece has more than anybody reads."""
 BASE64 = 4 / 3
+_ORIGINALITY = "originality"
 _TYPE = re.compile(r"\D*")
 """What a token's type is told by: all before its number."""
 
@@ -46,12 +48,18 @@ class Card:
         full_name: what it is called anywhere on the page.
         file: what it is saved as.
         wav: its sound file, where there is one.
+        links: names of the files beside the page, and where they are from there.
+        seconds: that the drawing spans.
+        width: of the drawing: a long piece's is wide.
     """
 
     name: str
     full_name: str
     file: str
     wav: Path | None = None
+    links: list[tuple[str, str]] = field(default_factory=list)
+    seconds: float = 0.0
+    width: float = WIDTH
     roll: Roll | None = None
     wave: str = ""
     sound: Sound | None = None
@@ -77,15 +85,17 @@ def card(drawn: Draw, piece: PieceRecord, training: Training, *, most_bytes: int
     made.sound, score = _sound(path / f"{piece.stem}.wav", most_bytes, made), _score(path / f"{piece.stem}.mid", made)
     # Notes and sound share one axis of time, so that they stand below each other.
     seconds = max(made.sound.seconds if made.sound else 0.0, ends(columns(score)) if score is not None else 0.0)
+    made.seconds, made.width = seconds, WIDE if seconds >= LONG else WIDTH
+    made.links = _links(drawn, piece)
     if score is not None:
         notes = columns(score)
-        match = drawn.judged.pieces.get(piece.stem, {}).get("originality", {}) if drawn.judged else {}
+        match = longer_than_held_out(drawn.judged, piece.stem) if drawn.judged else {}
         start, count = (int(match.get(each, 0)) for each in ("start", "match"))
-        made.roll = draw(notes, seconds, marked=(start, count), bars=bars(score, seconds))
+        made.roll = draw(notes, seconds, marked=(start, count), bars=bars(score, seconds), across=made.width)
         if match and 0 <= start < start + count <= len(notes["time"]):
-            made.nearest = _nearest(match, training(), float(notes["time"][start]), seconds)
+            made.nearest = _nearest(match, training(), float(notes["time"][start]), seconds, made.width)
     if made.sound is not None:
-        made.wave = _outline(made.sound, seconds)
+        made.wave = _outline(made.sound, seconds, made.width)
     return made
 
 
@@ -117,14 +127,40 @@ def _score(midi: Path, card: Card) -> Score | None:
     return found
 
 
-def _nearest(match: Mapping[str, float], music: TrainingMusic | None, at: float, seconds: float) -> Nearest:
+def _links(drawn: Draw, piece: PieceRecord) -> list[tuple[str, str]]:
+    """The piece's own files of sound and picture, in full, as they lie in the run's folder."""
+    folder = drawn.folder.path
+    pictures = sorted(folder.glob(f"{piece.stem}.*.png"), key=lambda path: ".roll." not in path.name)
+    found = [("WAV", folder / f"{piece.stem}.wav"), *(("PNG", path) for path in pictures[:1])]
+    below = f"{folder.parent.name}/{folder.name}"
+    return [(name, quote(f"{below}/{path.name}")) for name, path in found if path.is_file()]
+
+
+def longer_than_held_out(judged: Judged, stem: str) -> Mapping[str, float]:
+    """A piece's match with training music, if it is longer than that of any music that was not trained on.
+
+    Of how many pieces it is, `originality/copied` says; they are those with the longest. Without held-out music to
+    compare with, any match is shown.
+    """
+    match: Mapping[str, float] = judged.pieces.get(stem, {}).get(_ORIGINALITY, {})
+    copied = judged.known.get(f"{_ORIGINALITY}/copied")
+    if copied is None or "match" not in match:
+        return match
+    many = round(copied.value / 100 * copied.count)
+    lengths = sorted((found.get(_ORIGINALITY, {}).get("match", 0) for found in judged.pieces.values()), reverse=True)
+    return match if many and match["match"] >= lengths[min(many, len(lengths)) - 1] else {}
+
+
+def _nearest(
+    match: Mapping[str, float], music: TrainingMusic | None, at: float, seconds: float, across: float
+) -> Nearest:
     """The training passage drawn so that what it shares with the piece stands right below it, from second `at` on."""
     notes, piece, first = (int(match.get(each, 0)) for each in ("match", "piece", "note"))
     there = columns(music.read(piece)) if music is not None and piece < len(music) else None
     if music is None or there is None or first + notes > len(there["time"]):
         return Nearest(notes)
     shown, number = around(there, first, at, seconds)
-    roll = draw(shown, seconds, marked=(number, notes), height=PASSAGE_HEIGHT)
+    roll = draw(shown, seconds, marked=(number, notes), height=PASSAGE_HEIGHT, across=across)
     return Nearest(notes, printable(music.names[piece]), first + 1, roll)
 
 
@@ -147,9 +183,9 @@ def _type(token: str) -> str:
     return found[0].rstrip("_-") if found and found[0] else token
 
 
-def _outline(sound: Sound, seconds: float) -> str:
+def _outline(sound: Sound, seconds: float, across: float) -> str:
     """An SVG path round the extremes of the sound."""
-    width = (WIDTH - LEFT) * sound.seconds / seconds
+    width = (across - LEFT) * sound.seconds / seconds
     half = WAVE_HEIGHT / 2
     count = len(sound.outline)
     at = [LEFT + width * index / max(1, count - 1) for index in range(count)]

@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 from diffmidi.api.hook import Section, changed_options, departures, flat
 from diffmidi.api.metric import TrainingMusic
+from diffmidi.api.renderer import TRACKS, VELOCITIES
 from diffmidi_report.curves import chart
 from diffmidi_report.declarations import ReportOptions
 from diffmidi_report.figures import BY_TYPE, bars, of_checkpoint, of_draw
@@ -20,6 +21,7 @@ from diffmidi_report.room import FRAME, fitted
 from diffmidi_report.run import FEWEST_PASSES, HELDOUT, TRAIN, Draw, Run
 from diffmidi_report.samples import WAVE_HEIGHT, Card, tokens
 from diffmidi_report.story import story
+from diffmidi_report.verdict import verdict
 from diffmidi_report.words import number, placeless, short, told
 
 PARTS = ("source", "tokenizer", "backbone", "schedule", "process")
@@ -33,7 +35,7 @@ def sections(run: Run, training: Callable[[], TrainingMusic | None], options: Re
     """All that the run has something for."""
     template = _templates()
     found = [
-        Section("Overview", [template("style.html"), template("overview.html", run=run, **_overview(run))]),
+        Section("Overview", [template("overview.html", run=run, verdict=verdict(run), **_overview(run))]),
         Section("Figures", [template("figures.html", **_figures(run, template))]),
     ]
     if run.judged and (by_type := bars(run.judged)):
@@ -44,9 +46,10 @@ def sections(run: Run, training: Callable[[], TrainingMusic | None], options: Re
         first = run.newest.pieces[0]
         written = template("tokens.html", draw=run.newest, piece=first, **tokens(first))
         found.append(Section("Tokens", [written]))
-    taken = sum(len(str(content).encode()) for section in found for content in section.content)
+    style = template("style.html", velocities=VELOCITIES, tracks=TRACKS)
+    taken = len(style.encode()) + sum(len(str(content).encode()) for section in found for content in section.content)
     room = int(options.megabytes * 1e6) - FRAME - taken
-    found.insert(1, Section("Samples", [_samples(run, training, options, room, template)]))
+    found.insert(0, Section("Samples", [style, _samples(run, training, options, room, template)]))
     return found
 
 
@@ -63,9 +66,9 @@ def _templates() -> Template:
     environment.filters["pretty"] = lambda config: json.dumps(config, indent=2, ensure_ascii=False)
     environment.filters["told"] = told
     environment.globals |= {
-        "width": WIDTH,
         "height": HEIGHT,
         "left": LEFT,
+        "wide_from": WIDTH,
         "wave_height": WAVE_HEIGHT,
         "passage_height": PASSAGE_HEIGHT,
     }

@@ -1,5 +1,8 @@
 """The page: what listeners answer becomes sections, whatever they are."""
 
+import base64
+import hashlib
+
 import pytest
 from markupsafe import Markup
 
@@ -62,10 +65,13 @@ def test_sections_with_one_title_have_anchors_of_their_own(tmp_path):
         assert html.count(f'href="#{anchor}"') == html.count(f'<section id="{anchor}"') == 1
 
 
-def test_the_page_lets_nothing_in_and_runs_nothing(tmp_path):
+def test_the_page_lets_nothing_in_and_runs_only_its_own(tmp_path):
     html = page(tmp_path, Section("A", []))
     assert "default-src 'none'" in html
-    assert "<script" not in html
+    assert html.count("<script") == 1
+    script = html.split("<script>")[1].split("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'\"" in html
     assert "http:" not in html
     assert "https:" not in html
 

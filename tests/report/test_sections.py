@@ -290,7 +290,7 @@ def test_a_run_that_has_only_begun_gives_a_smaller_report(finished):
         if path.name != "config.json":
             path.rmdir() if path.is_dir() else path.unlink()
     found = {title: text(section) for title, section in html(finished).items()}
-    assert list(found) == ["Overview", "Samples", "Figures", "Training"]
+    assert list(found) == ["Samples", "Overview", "Figures", "Training"]
     assert "the run has not been trained yet" in found["Overview"]
     assert "There is no music yet: diffmidi sample RUN" in found["Samples"]
     assert "diffmidi evaluate RUN" in found["Figures"]
