@@ -233,8 +233,8 @@ def beside(told: dict[str, Any]) -> str:
         lines.append(f"| `{name}` | {theirs} | {ours} | {of['between']:.0%} |")
     ending = told["spread"][ENDING]
     text = "\n".join(lines) + (
-        f"\n\nWithin: between the 5 and 95 % of {told['spread'][SPREAD[0]]['windows']} windows of test songs, where 90 % "
-        f"of songs lie. In the bass {ending['drawn']:.0%} of the pieces end on the tonic of their key, and "
+        f"\n\nWithin: between the 5 and 95 % of {told['spread'][SPREAD[0]]['windows']} windows of test songs, where "
+        f"90 % of songs lie. In the bass {ending['drawn']:.0%} of the pieces end on the tonic of their key, and "
         f"{ending['test']:.0%} of the {ending['songs']} songs."
     )
     if "rival" in told:
