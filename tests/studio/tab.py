@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ..report.browser import PATIENCE, Browser
+from tests.report.browser import PATIENCE, Browser
 
 CODES = {
     "ArrowLeft": 37,
@@ -27,9 +27,9 @@ class Tab(Browser):
         """Wait for an expression to be true."""
         deadline = time.monotonic() + patience
         while not self.ask(f"Boolean({expression})"):
-            assert time.monotonic() < deadline, (
-                f"still not: {expression}; the page says {self.ask('document.body.innerText')!r}, and complains {self.complaints()}"
-            )
+            text = self.ask("document.body.innerText")
+            said = f"still not: {expression}; the page says {text!r}, and complains {self.complaints()}"
+            assert time.monotonic() < deadline, said
             time.sleep(0.05)
 
     def complaints(self) -> list[str]:

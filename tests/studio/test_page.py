@@ -1,4 +1,4 @@
-"""The studio in a real browser, with a real server and a tiny model: dropped, painted, drawn, heard, kept, downloaded."""
+"""The studio in a real browser, with a real server and a tiny model: painted, drawn, heard, kept, downloaded."""
 
 import os
 import shutil
@@ -12,8 +12,8 @@ import pytest
 from diffmidi.api.renderer import write_midi
 from diffmidi_core.music.reading import read_midi
 from diffmidi_core.music.toy import toy_scores, tune
+from tests.report.test_browser import CONTRAST
 
-from ..report.test_browser import CONTRAST
 from .tab import ALT, SHIFT, Tab
 from .test_worker import trained as trained
 
