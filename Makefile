@@ -6,13 +6,16 @@ STARTER := models/diffmidi-starter
 READY := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: run test lint clean help
+.PHONY: run test test-slow lint clean help
 
 run: $(READY)  ## train a small model on Bach chorales and let it play (ARGS="--data FOLDER" for your own MIDI)
 	$(BIN)/diffmidi run $(ARGS)
 
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile $(ARGS)
+
+test-slow: $(READY)  ## run the tests that take minutes: parts that are wrong on purpose, trained and caught
+	$(BIN)/python -m pytest -m slow --numprocesses logical --dist loadfile $(ARGS)
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .
@@ -23,7 +26,7 @@ clean:  ## remove the environment and what tools left
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
 
 help:  ## say what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 $(READY): pyproject.toml $(STARTER)/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

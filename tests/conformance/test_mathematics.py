@@ -13,6 +13,7 @@ from diffmidi_core.registry import Offer, find, offers
 from diffmidi_core.testing.checks import process_bound
 from diffmidi_core.testing.component import Component, checks_for, failures
 
+pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent
 EXAMPLE = HERE.parents[1] / "examples" / "uniform-noise"
 sys.path[:0] = [str(HERE / "wrong"), str(EXAMPLE / "src")]
