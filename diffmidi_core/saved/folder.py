@@ -21,8 +21,9 @@ from diffmidi_core.saved.log import MOST_LOG, log_line
 
 
 class RunFolder:
-    """`runs/NAME/{config.json, run.json, run.log, metrics.jsonl, report.html}`, and folders data, checkpoints, draws,
-    figures, and beside, where installed models play.
+    """`runs/NAME/{config.json, run.json, run.log, metrics.jsonl, report.html}`, and folders.
+
+    These are data, checkpoints, draws, figures, and beside, where installed models play.
 
     config.json holds what was asked for preparing and training. It is written when the run begins, and for the last
     time when training does. What changes afterwards is a segment in run.json. Every process may hold a RunFolder; only
