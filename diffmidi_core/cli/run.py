@@ -34,6 +34,14 @@ from diffmidi_core.errors import UsageError
     metavar="RUN[@STEP]",
     help="Begin a new run from the settings, weights and optimiser of another, at its newest checkpoint or STEP.",
 )
+@click.option(
+    "--beside",
+    default="starter",
+    envvar="DIFFMIDI_BESIDE",
+    show_envvar=True,
+    metavar="MODEL|none",
+    help="An installed model that plays on the page too, where it is installed (default starter).",
+)
 @PROFILE
 @EXPLAIN
 def command(
@@ -41,6 +49,7 @@ def command(
     out: Path | None,
     resume: Path | None,
     begin_from: str | None,
+    beside: str,
     profile: bool,
     explain_only: bool,
     assignments: tuple[str, ...],
@@ -72,7 +81,7 @@ def command(
 
     go_on = f"Stopped. What was done is kept. Go on with: diffmidi run --resume {session.folder.path}"
     with interruptible(lambda: go_on):
-        draw = run(session, resume=resume is not None)
+        draw = run(session, resume=resume is not None, beside=None if beside == "none" else beside)
     if draw is not None:
         wrote(draw, [], session.folder, page=True)
     return session.folder.path

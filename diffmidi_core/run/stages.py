@@ -75,8 +75,10 @@ def _source(config: RunConfig) -> Source:
     return Sustained(source) if config.prepare.sustain else source
 
 
-def run(session: Session, *, resume: bool = False) -> DrawFolder | None:
+def run(session: Session, *, resume: bool = False, beside: str | None = None) -> DrawFolder | None:
     """All stages, from prepare to report. With `resume`, what is done already is not done again.
+
+    `beside` is an installed model that plays on the page too, where there is one of that name.
 
     Returns the draw on the main process, None on the others.
     """
@@ -88,6 +90,7 @@ def run(session: Session, *, resume: bool = False) -> DrawFolder | None:
     from diffmidi_core.draw.model import open_model
     from diffmidi_core.draw.sample import sample
     from diffmidi_core.judge.evaluate import evaluate
+    from diffmidi_core.run.beside import play_beside
     from diffmidi_core.show.render import render, render_first
     from diffmidi_core.show.report import report
     from diffmidi_core.train.beginning import remember_origin
@@ -106,6 +109,8 @@ def run(session: Session, *, resume: bool = False) -> DrawFolder | None:
     evaluate(session, session.folder, model, draw, config.metrics, config.evaluate)
     if session.accelerator.is_main_process:
         render(session, draw, config.renderers)
+        if beside is not None:
+            play_beside(session, beside)
         report(session)
     session.accelerator.wait_for_everyone()
     session.end("run")

@@ -21,7 +21,9 @@ from diffmidi_core.saved.log import MOST_LOG, log_line
 
 
 class RunFolder:
-    """`runs/NAME/{config.json, run.json, run.log, metrics.jsonl, data/, checkpoints/, draws/, figures/, report.html}`.
+    """`runs/NAME/{config.json, run.json, run.log, metrics.jsonl, report.html}`, and folders.
+
+    These are data, checkpoints, draws, figures, and beside, where installed models play.
 
     config.json holds what was asked for preparing and training. It is written when the run begins, and for the last
     time when training does. What changes afterwards is a segment in run.json. Every process may hold a RunFolder; only
@@ -38,6 +40,7 @@ class RunFolder:
         self.data = path / "data"
         self.checkpoints = path / "checkpoints"
         self.draws = path / "draws"
+        self.beside = path / "beside"
         self.figures = path / "figures"
 
     @classmethod

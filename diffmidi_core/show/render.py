@@ -49,15 +49,18 @@ def render(work: Surroundings, draw: DrawFolder, renderers: Sequence[Part], *, m
     return paths
 
 
-def render_first(draw: DrawFolder, renderers: Sequence[Part]) -> list[Path]:
-    """The first piece with each renderer, telling nobody. Raises BrokenPluginError for one that fails."""
-    piece = draw.pieces()[0]
-    score = read_midi(draw.path / f"{piece.stem}.mid")
+def render_first(draw: DrawFolder, renderers: Sequence[Part], *, most: int = 1, title: str = "") -> list[Path]:
+    """The first `most` pieces with each renderer, telling nobody. Raises BrokenPluginError for one that fails.
+
+    `title` says whose they are; by default the draw's.
+    """
     paths = []
-    for part in renderers:
-        renderer: Renderer = build("renderer", part)
-        path = draw.path / f"{piece.stem}{renderer.suffix}"
-        with blamed("renderer", part, f"rendering piece {piece.number}"):
-            renderer.render(score, path, title=f"Draw {draw.path.name}, piece {piece.number}")
-        paths.append(path)
+    for piece in draw.pieces()[:most]:
+        score = read_midi(draw.path / f"{piece.stem}.mid")
+        for part in renderers:
+            renderer: Renderer = build("renderer", part)
+            path = draw.path / f"{piece.stem}{renderer.suffix}"
+            with blamed("renderer", part, f"rendering piece {piece.number}"):
+                renderer.render(score, path, title=f"{title or f'Draw {draw.path.name}'}, piece {piece.number}")
+            paths.append(path)
     return paths

@@ -88,6 +88,7 @@ class Run:
     Attributes:
         checkpoints: figures of each checkpoint that was judged, the newest first.
         draws: the newest first.
+        beside: pieces of installed models, which are not the run's.
     """
 
     folder: Path
@@ -97,6 +98,7 @@ class Run:
     checkpoints: list[Judged]
     draws: list[Draw]
     damaged: list[str]
+    beside: list[Draw]
 
     @classmethod
     def read(cls, folder: Path, config: Mapping[str, Any]) -> Run:
@@ -118,13 +120,15 @@ class Run:
                 checkpoints.append(Judged.of_checkpoint(file))
             except DiffmidiError as error:
                 damaged.append(named(error))
-        draws = []
-        for drawn in _all_draws(folder / "draws"):
-            try:
-                draws.append(_draw(drawn, named))
-            except DiffmidiError as error:
-                damaged.append(named(error))
-        return cls(folder, config, facts, _log(folder / "metrics.jsonl"), checkpoints, draws, damaged)
+        draws: list[Draw] = []
+        beside: list[Draw] = []
+        for name, found in (("draws", draws), ("beside", beside)):
+            for drawn in _all_draws(folder / name):
+                try:
+                    found.append(_draw(drawn, named))
+                except DiffmidiError as error:
+                    damaged.append(named(error))
+        return cls(folder, config, facts, _log(folder / "metrics.jsonl"), checkpoints, draws, damaged, beside)
 
     @cached_property
     def newest(self) -> Draw | None:

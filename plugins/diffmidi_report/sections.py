@@ -25,6 +25,8 @@ from diffmidi_report.verdict import verdict
 from diffmidi_report.words import number, placeless, short, told
 
 PARTS = ("source", "tokenizer", "backbone", "schedule", "process")
+_BESIDE = 0.35
+"""Share of the page for pieces that are not the run's."""
 MOST_NAMED = 50
 """Draws that are named where there is no room to show them, and checkpoints whose figures are folded."""
 
@@ -47,10 +49,28 @@ def sections(run: Run, training: Callable[[], TrainingMusic | None], options: Re
         written = template("tokens.html", draw=run.newest, piece=first, **tokens(first))
         found.append(Section("Tokens", [written]))
     style = template("style.html", velocities=VELOCITIES, tracks=TRACKS)
+    share = int(options.megabytes * _BESIDE * 1e6) // max(1, len(run.beside))
+    playing = [_beside(each, options, share, template) for each in run.beside if each.pieces and options.samples]
+    found = [*playing, *found]
     taken = len(style.encode()) + sum(len(str(content).encode()) for section in found for content in section.content)
     room = int(options.megabytes * 1e6) - FRAME - taken
     found.insert(0, Section("Samples", [style, _samples(run, training, options, room, template)]))
     return found
+
+
+def _beside(draw: Draw, options: ReportOptions, room: int, template: Template) -> Section:
+    """Pieces of an installed model, clearly told apart from the run's."""
+    shown, _, _ = fitted(
+        draw,
+        [],
+        lambda: None,
+        most=options.samples,
+        room=room,
+        write=lambda card: template("card.html", card=card),
+        below=lambda draw: Markup(),
+    )
+    assert shown is not None
+    return Section(f"The model {draw.name}", [template("beside.html", shown=shown, draw=draw)])
 
 
 def _templates() -> Template:
