@@ -60,7 +60,7 @@ class NotesPerBar(MeanOfSamples):
         spans = spans[spans[:, 0] <= onset[-1]]
         bars = sum(ceil((end - begin) / length - CLOSE) for begin, end, length, _ in spans[:-1].tolist())
         begin, _, length, _ = spans[-1].tolist() if len(spans) else (0.0, 0.0, 1.0, 1.0)
-        return len(onset) / (bars + int((onset[-1] - begin + CLOSE) // length) + 1)
+        return float(len(onset) / (bars + int((onset[-1] - begin + CLOSE) // length) + 1))
 
 
 class KeyClarity(MeanOfSamples):

@@ -150,7 +150,8 @@ def check_cells_are_parted(component: Component) -> None:
 
 def _notes(tokenizer: Tokenizer, ids: Ids) -> list[list[int]]:
     notes = notes_of(tokenizer.decode(ids))
-    return np.stack([notes.onset, notes.duration, notes.pitch, notes.velocity], -1).tolist()
+    rows: list[list[int]] = np.stack([notes.onset, notes.duration, notes.pitch, notes.velocity], -1).tolist()
+    return rows
 
 
 @whatever_the_options
