@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +27,8 @@ F64 = torch.float64
 
 # Tensors here are tiny: a second thread costs more than it brings, all the more when tests run side by side.
 torch.set_num_threads(1)
+# Runs are quicker without music of the installed starter.
+os.environ.setdefault("DIFFMIDI_BESIDE", "none")
 
 
 class Golden:

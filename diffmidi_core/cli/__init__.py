@@ -115,7 +115,7 @@ def _done() -> object:
         return 141
     except OSError as error:
         _end_where_lost(error)
-        _tell(f"Error: {_cannot(error)}")
+        _tell(f"Error: {_sentence(error)}")
         _close_output()
         return 1
     except MemoryError:
@@ -147,8 +147,8 @@ def _leave(code: int) -> None:
         peers.leave(code)
 
 
-def _cannot(error: OSError) -> str:
-    """What the system did not do, where nobody else said so: of no file, it is what is printed."""
+def _sentence(error: OSError) -> str:
+    """An error of the system that nothing else has reported; one that names no file is about standard output."""
     what = f"{printable(error.filename)} cannot be used" if error.filename else "what is printed cannot be written"
     return f"{what}: {error.strerror or error}."
 

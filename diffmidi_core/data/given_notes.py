@@ -92,7 +92,8 @@ class GivenNotes:
             return np.zeros(len(pitch), dtype=bool)
         if which < 0.5:
             band = np.sort(np.quantile(pitch[there], [low, high]))
-            return np.asarray(there & ((pitch < band[0]) | (pitch > band[1])))
+            outside: Flags = there & ((pitch < band[0]) | (pitch > band[1]))
+            return outside
         random = np.random.default_rng(int(low * 2**32))
         return np.asarray(there & (random.random(len(pitch)) < high))
 

@@ -84,7 +84,7 @@ class ArrowFile:
         return columns
 
     def damaged(self, name: str) -> DiffmidiError:
-        """What is said of a column that is not as `prepare` writes it."""
+        """The error for a column that is not as `prepare` writes it."""
         return DiffmidiError(f"{self.path} is damaged (its column '{name}'): prepare the data again.")
 
 

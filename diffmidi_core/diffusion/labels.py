@@ -1,7 +1,7 @@
 """Labels of a row in a network, and guidance by them.
 
-A label's value is a learned vector that is added to every feature that enters the backbone; a label of which nothing is
-said adds nothing. Training leaves labels out at random, so that one network answers with any of them, and without
+A label's value is a learned vector that is added to every feature that enters the backbone; a label that is not
+given adds nothing. Training leaves labels out at random, so that one network answers with any of them, and without
 (Ho & Salimans 2022, classifier-free diffusion guidance, arXiv:2207.12598).
 """
 
@@ -35,13 +35,13 @@ class LabelEmbedding(nn.Module):
         self.table = nn.Parameter(torch.zeros(sum(values.values()), width))
 
     def forward(self, condition: Mapping[str, Tensor]) -> Tensor:
-        """[B, width] the sum over the labels in `condition`, [B] int64 each: 1 the first value, 0 nothing is said."""
+        """[B, width] the sum over the labels in `condition`, [B] int64 each: 1 the first value, 0 none is given."""
         numbers = [
             torch.where(number > 0, number + self.before[name], 0)
             for name, number in condition.items()
             if name in self.before
         ]
-        # A row of zeros for what is not said.
+        # A row of zeros for labels that are not given.
         table = F.pad(self.table, (0, 0, 1, 0))
         return F.embedding(torch.stack(numbers, -1), table).sum(-2)
 
@@ -68,10 +68,10 @@ class Labelled(Process):
 
 
 class Guided:
-    """A denoiser that follows labels more closely than a process's own: (1 + w) said − w unsaid.
+    """A denoiser that follows labels more closely than a process's own: (1 + w) conditional − w unconditional.
 
-    `said` is what the process answers with the labels of `places`, `unsaid` what it answers without them: logits, or an
-    estimate of x0. At w = 0 it is the process's own.
+    The conditional prediction is that with the labels of `places`, the unconditional one that without them: logits, or
+    an estimate of x0. At w = 0 it is the process's own.
 
     Args:
         process: whose denoiser is asked, twice each time.
@@ -84,17 +84,17 @@ class Guided:
     def __call__(self, *seen: Any, **more: Any) -> Tensor:
         """What the process's own denoiser is given and answers; `places` is the last that has no name."""
         *first, places = seen
-        said: Tensor = self._with(*first, places, **more)
+        conditional: Tensor = self._with(*first, places, **more)
         if not places.condition:
-            return said
-        return guided(said, self._without(*first, _unsaid(places), **more), self.weight)
+            return conditional
+        return guided(conditional, self._without(*first, _unlabelled(places), **more), self.weight)
 
 
-def guided(said: Tensor, unsaid: Tensor, weight: float) -> Tensor:
-    """(1 + w) said − w unsaid; what is −∞ in either is never drawn, and stays as it is said."""
-    together = torch.lerp(unsaid, said, 1 + weight)
-    return torch.where(said.isfinite() & unsaid.isfinite(), together, said)
+def guided(conditional: Tensor, unconditional: Tensor, weight: float) -> Tensor:
+    """(1 + w) conditional − w unconditional; where either is −∞, nothing is drawn, and the conditional one stands."""
+    together = torch.lerp(unconditional, conditional, 1 + weight)
+    return torch.where(conditional.isfinite() & unconditional.isfinite(), together, conditional)
 
 
-def _unsaid(places: Places) -> Places:
+def _unlabelled(places: Places) -> Places:
     return replace(places, condition={})

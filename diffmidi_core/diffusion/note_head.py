@@ -10,7 +10,7 @@ class NoteHead(nn.Module):
     """Features of each of g tokens, into which those before it in the group are mixed: a small model inside a note.
 
     A layer for each place after the first takes the embeddings of all tokens before it, side by side. What follows (a
-    `TokenHead` with its transform) joins them with what the backbone said. One position of a backbone can so predict a
+    `TokenHead` with its transform) joins them with the backbone's features. One position of a backbone can so predict a
     whole group exactly, as p(time) p(pitch | time) p(velocity | time, pitch) ...
     """
 

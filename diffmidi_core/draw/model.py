@@ -60,6 +60,23 @@ class Model:
     path: Path
     manifest: Manifest
 
+    @classmethod
+    def of(cls, process: Process, manifest: Manifest, path: Path, defaults: Request) -> Model:
+        """A process as a model: what else is known of it, its manifest says."""
+        return cls(
+            process=process,
+            parts={kind: manifest.part(kind) for kind in PARTS},
+            length=manifest.length,
+            bars=manifest.bars,
+            precision=manifest.precision,
+            step=manifest.step,
+            lengths=manifest.lengths,
+            defaults=defaults,
+            fingerprint=manifest.weights,
+            path=path,
+            manifest=manifest,
+        )
+
     @property
     def tokenizer(self) -> Tokenizer:
         """Music to tokens and back, as the model was trained with it."""
@@ -101,19 +118,8 @@ def _opened(where: Path, checkpoint: Which, tell: Tell) -> Model:
         manifest.verify(path, (WEIGHTS,), AGAIN)
         process = _built(manifest, path)
         checkpoints.load_weights(path / WEIGHTS, process, remedy=_remedy(AGAIN, manifest))
-    return Model(
-        process=process.eval(),
-        parts={kind: manifest.part(kind) for kind in PARTS},
-        length=manifest.length,
-        bars=manifest.bars,
-        precision=manifest.precision,
-        step=manifest.step,
-        lengths=manifest.lengths,
-        defaults=Request(**dict(manifest.sample), sampler=manifest.sampler),
-        fingerprint=manifest.weights,
-        path=where,
-        manifest=manifest,
-    )
+    defaults = Request(**dict(manifest.sample), sampler=manifest.sampler)
+    return Model.of(process.eval(), manifest, where, defaults)
 
 
 def _remedy(remedy: str, manifest: Manifest) -> str:

@@ -28,6 +28,15 @@ class Strike:
     released: bool = False
 
 
+def end_of(strike: Strike, last: int, division: int) -> int:
+    """When a struck key ends. Where nothing lets it go, that is the `last` tick of its track, or a quarter note of
+    `division` ticks later where that leaves it no time.
+    """
+    if strike.end is not None:
+        return strike.end
+    return last if last > strike.tick else strike.tick + division
+
+
 @dataclass(frozen=True)
 class Release:
     """A note-off: when, and where in the file."""

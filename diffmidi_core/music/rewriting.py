@@ -14,7 +14,7 @@ import numpy as np
 from diffmidi_core.music.container import packed
 from diffmidi_core.music.events import NOTE_OFF, NOTE_ON
 from diffmidi_core.music.notes import Column
-from diffmidi_core.music.pairing import Release, Stream, Strike, settle
+from diffmidi_core.music.pairing import Release, Stream, Strike, end_of, settle
 from diffmidi_core.music.scan import END, Scan
 
 _OFF_FIRST, _AS_WRITTEN, _OFF_LAST = range(3)
@@ -58,9 +58,7 @@ def rewritten(scan: Scan, division: int) -> Rewritten:
             for strike in stream:
                 if isinstance(strike, Release):
                     continue
-                end = last[track] if strike.end is None else strike.end
-                if strike.end is None and end <= strike.tick:
-                    end = strike.tick + division
+                end = end_of(strike, last[track], division)
                 unreleased += not strike.released
                 on = bytes((NOTE_ON << 4 | channel, pitch, strike.velocity))
                 off = bytes((NOTE_OFF << 4 | channel, pitch, 64))

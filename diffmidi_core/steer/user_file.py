@@ -18,7 +18,7 @@ from symusic.core import NoteTickList, ScoreTick, TrackTick
 
 from diffmidi_core.music.container import MAX_BYTES, Header, header_of, unwrapped
 from diffmidi_core.music.notes import Column, Score
-from diffmidi_core.music.pairing import Release, Stream, Strike, settle
+from diffmidi_core.music.pairing import Release, Stream, Strike, end_of, settle
 from diffmidi_core.music.reading import bytes_of, printable, read_midi_bytes
 from diffmidi_core.music.rewriting import last_ticks, silences_of, streams_of
 from diffmidi_core.music.scan import END, Scan, Track, after_system
@@ -197,9 +197,7 @@ def _read(scan: Scan, division: int, events: Sequence[Sequence[Event]]) -> tuple
             for strike in stream:
                 if isinstance(strike, Release):
                     continue
-                end = last[track] if strike.end is None else strike.end
-                if strike.end is None and end <= strike.tick:
-                    end = strike.tick + division
+                end = end_of(strike, last[track], division)
                 off = releases.of(track, strike) if strike.released else NOWHERE
                 rows.append((track, channel, strike.tick, end, pitch, strike.velocity, strike.place, off))
     table = np.array(rows, dtype=np.int64).reshape(-1, 8)

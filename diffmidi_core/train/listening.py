@@ -21,7 +21,7 @@ from diffmidi_core.machine.ranks import done_by_main
 from diffmidi_core.machine.session import Session
 from diffmidi_core.request import Request
 from diffmidi_core.saved.draw import WHILE_TRAINING, DrawFolder
-from diffmidi_core.saved.manifest import PARTS, Manifest
+from diffmidi_core.saved.manifest import Manifest
 from diffmidi_core.sections import SampleConfig
 from diffmidi_core.train.plan import DRAWING
 
@@ -92,19 +92,7 @@ class Listening:
         config, folder = self.session.config, self.session.folder
         sampling = SampleConfig(count=self.count, batch_size=self.count, steps=config.sample.steps)
         request = Request(**sampling.model_dump(), seed=config.seed, sampler=config.sampler)
-        model = Model(
-            process=process,
-            parts={kind: manifest.part(kind) for kind in PARTS},
-            length=config.length,
-            bars=config.bars,
-            precision=config.precision,
-            step=manifest.step,
-            lengths=manifest.lengths,
-            defaults=request,
-            fingerprint="",
-            path=folder.path,
-            manifest=manifest,
-        )
+        model = Model.of(process, manifest, folder.path, request)
         draw = DrawFolder(folder.draws / f"{WHILE_TRAINING}{manifest.step}")
         with whole_folder(draw.path, inside=folder.path) as temporary:
             draw_into(DrawFolder(temporary), model, request, Computing(self.session.autocast, on_step=check))

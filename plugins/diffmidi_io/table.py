@@ -125,5 +125,5 @@ def row_of(piece_id: str) -> tuple[str, int]:
 
 
 def no_such_row(piece_id: str) -> RefusedError:
-    """What is said of a row that is not there (any more)."""
+    """The error for a row that is not there (any more)."""
     return RefusedError("missing", f"there is no row {printable(piece_id)}.")

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi.api import DiffmidiError, RefusedError
+from diffmidi.api import DiffmidiError
 from diffmidi.api.tokenizer import (
     BarShape,
     CellNotes,
@@ -24,7 +24,6 @@ from diffmidi.api.tokenizer import (
     Role,
     Score,
     Timeline,
-    Tokenizer,
 )
 from diffmidi_tokenizers import steps
 from diffmidi_tokenizers.cells_cell import cell_of
@@ -50,10 +49,11 @@ from diffmidi_tokenizers.cells_words import (
 )
 from diffmidi_tokenizers.declarations import WINDOWS, NoteTokensOptions
 from diffmidi_tokenizers.grids import grid_of
-from diffmidi_tokenizers.layouts import LOWEST, velocity_bins
+from diffmidi_tokenizers.layouts import LOWEST
+from diffmidi_tokenizers.varied import VariedTokens
 
 
-class CellTokens(Tokenizer):
+class CellTokens(VariedTokens):
     """Cells of a track and bar each.
 
     - Head, the first cell of a bar: where in the piece the bar stands and its metre (`bar4/4`; `up1/4` an upbeat,
@@ -72,6 +72,8 @@ class CellTokens(Tokenizer):
 
     options: NoteTokensOptions
     group, window = GROUP, WINDOWS["cells"]
+    pitch_type, velocity_type = PITCH, VELOCITY
+    _words: CellWords
 
     def __init__(self, options: NoteTokensOptions) -> None:
         super().__init__(options)
@@ -89,7 +91,6 @@ class CellTokens(Tokenizer):
         )
         self.plan = PLAN & {*self._words.types}
         self._grammar = self._words.grammar()
-        self._bin_of, self._velocity_of = velocity_bins(o.velocities)
         longest = np.arange(self.durations.longest + 1)
         self._velocity_ids = self._words.of(VELOCITY, self._bin_of - 1)
         self._duration_ids = self._words.of(DURATION, self.durations.word(longest))
@@ -219,18 +220,8 @@ class CellTokens(Tokenizer):
             self._duration_ids[notes.duration.clip(1, self.durations.longest)],
         )
 
-    def transposition(self, semitones: int) -> Ids:
-        """Pitch tokens by their pitch; those that would leave 21..108 have none."""
-        return self._words.saying({PITCH: self._words.said(PITCH) + semitones})
-
-    def velocity_scaling(self, factor: float) -> Ids:
-        """Velocity tokens by the middles of their bins."""
-        velocity = np.rint(self._velocity_of[self._words.said(VELOCITY)] * factor).astype(np.int64)
-        return self._words.saying({VELOCITY: self._bin_of[velocity.clip(1, 127)]})
-
     def _cells(self, score: Score) -> Cells:
-        if score.ticks_per_quarter <= 0:
-            raise RefusedError("zero_division", "the score says that a quarter note has no ticks, so it has no rhythm.")
+        steps.check_rhythm(score)
         return lay_out(score, self.grid, self._words, self.durations, self.options)
 
     def _write(self, cells: Cells) -> tuple[Ids, NDArray[np.int64]]:

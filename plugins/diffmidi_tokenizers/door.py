@@ -105,8 +105,7 @@ class MidiTokWords(Tokenizer):
         return score if timeline is None else timeline.onto(score, bars=not self._dialect.metred)
 
     def _laid_out(self, score: Score) -> tuple[bars.LaidOut, Mapping[str, int]]:
-        if score.ticks_per_quarter <= 0:
-            raise RefusedError("zero_division", "the score says that a quarter note has no ticks, so it has no rhythm.")
+        steps.check_rhythm(score)
         counts: dict[str, int] = {}
         lowest, highest = self._miditok.config.pitch_range
         laid_out = bars.lay_out(score, bars.playable(score, lowest, highest, counts), self._lattice, counts)

@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi.api import RefusedError
 from diffmidi.api.tokenizer import (
     SPECIALS,
     Encoded,
@@ -27,7 +26,6 @@ from diffmidi.api.tokenizer import (
     Role,
     Score,
     Timeline,
-    Tokenizer,
     deduplicated,
     notes_of,
     score_of,
@@ -46,8 +44,8 @@ from diffmidi_tokenizers.layouts import (
     VELOCITY,
     grammar_of,
     rows,
-    velocity_bins,
 )
+from diffmidi_tokenizers.varied import VariedTokens
 from diffmidi_tokenizers.vocabulary import Block, Vocabulary
 
 CHAIN = 16
@@ -65,7 +63,7 @@ class _Placed:
     moved: Moved | None
 
 
-class NoteTokens(Tokenizer):
+class NoteTokens(VariedTokens):
     """Tokens p21..p108, v1..vN, d1..dN and t0..tN (d10ms.., t0ms..) in one of three layouts.
 
     - `aligned`: `t p v d` for every note, so that the position in a window decides the type of a word. Rests longer
@@ -93,6 +91,7 @@ class NoteTokens(Tokenizer):
     """
 
     options: NoteTokensOptions
+    pitch_type, velocity_type = PITCH, VELOCITY
 
     def __init__(self, options: NoteTokensOptions) -> None:
         super().__init__(options)
@@ -113,7 +112,6 @@ class NoteTokens(Tokenizer):
             ]
         )
         self._type_of, self._number_of = self._words.type_of, self._words.number_of
-        self._bin_of, self._velocity_of = velocity_bins(o.velocities)
         # The ids of the words that say a pitch, a velocity, and numbers of steps.
         places = [np.arange(128).clip(LOWEST, HIGHEST) - LOWEST, self._bin_of - 1]
         places += [scale.word(np.arange(scale.longest + 1)) for scale in (self.durations, self.shifts)]
@@ -205,15 +203,6 @@ class NoteTokens(Tokenizer):
         """How many times `p v d` stand together, specials passed over."""
         return len(self._note_positions(ids)[1])
 
-    def transposition(self, semitones: int) -> Ids:
-        """Pitch words by their pitch; those that would leave 21..108 have none."""
-        return self._words.saying({PITCH: self._words.said(PITCH) + semitones})
-
-    def velocity_scaling(self, factor: float) -> Ids:
-        """Velocity words by the middles of their bins."""
-        velocity = np.rint(self._velocity_of[self._words.said(VELOCITY)] * factor).astype(np.int64)
-        return self._words.saying({VELOCITY: self._bin_of[velocity.clip(1, 127)]})
-
     def time_stretch(self, factor: float) -> Ids | None:
         """On a grid of milliseconds, words of time by the nearest length there is; none of them becomes no time."""
         if self.grid.unit != "ms":
@@ -243,8 +232,7 @@ class NoteTokens(Tokenizer):
         return notes[~empty] if o.zero_length == "drop" and counts["zero_length"] else notes
 
     def _placed(self, score: Score, notes: Notes) -> _Placed:
-        if score.ticks_per_quarter <= 0:
-            raise RefusedError("zero_division", "the score says that a quarter note has no ticks, so it has no rhythm.")
+        steps.check_rhythm(score)
         counts = {"drums": sum(len(track.notes) for track in score.tracks if track.is_drum)}
         notes, zero, moved = self._in_steps(self._playable(notes, counts), score, counts)
         return _Placed(notes, {what: count for what, count in counts.items() if count}, zero, moved)

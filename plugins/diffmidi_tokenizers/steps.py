@@ -8,7 +8,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from diffmidi.api import RefusedError
 from diffmidi.api.tokenizer import Notes, Score, microseconds, onset_phase
+
+
+def check_rhythm(score: Score) -> None:
+    """Raises RefusedError where a quarter note of the score has no ticks."""
+    if score.ticks_per_quarter <= 0:
+        raise RefusedError("zero_division", "the score says that a quarter note has no ticks, so it has no rhythm.")
 
 
 def on_grid(notes: Notes, ticks_per_quarter: int, grid: int) -> tuple[Notes, float]:

@@ -1,4 +1,4 @@
-"""Labels in a network, and guidance by them: what is not said changes nothing, and the formula is exact."""
+"""Labels in a network, and guidance by them: what is not conditional changes nothing, and the formula is exact."""
 
 from dataclasses import replace
 
@@ -100,9 +100,9 @@ def test_rows_of_a_plan_keep_their_labels():
 
 
 def test_guidance_is_its_formula():
-    said, unsaid = torch.tensor([1.0, 2, -torch.inf, 3]), torch.tensor([0.5, 4, -1, -torch.inf])
-    assert guided(said, unsaid, 2.0).tolist() == [2.0, -2.0, -torch.inf, 3]
-    assert guided(said, unsaid, 0.0).tolist() == said.tolist()
+    conditional, unconditional = torch.tensor([1.0, 2, -torch.inf, 3]), torch.tensor([0.5, 4, -1, -torch.inf])
+    assert guided(conditional, unconditional, 2.0).tolist() == [2.0, -2.0, -torch.inf, 3]
+    assert guided(conditional, unconditional, 0.0).tolist() == conditional.tolist()
 
 
 @pytest.mark.parametrize("weight", [0.5, 3.0])
@@ -111,11 +111,11 @@ def test_a_guided_denoiser_asks_with_and_without(process, weight):
     canvas = replace(toy_canvas(batch), condition=batch.condition)
     asked = Guided(process, weight)
     with torch.no_grad():
-        said, unsaid = answers(process, batch), answers(process, replace(batch, condition={}))
+        conditional, unconditional = answers(process, batch), answers(process, replace(batch, condition={}))
         if hasattr(process, "predict_next"):
             for length in (2, 3, 6):  # what it keeps of the tokens before is that of its own half
                 found = asked(batch.ids[:, :length], canvas.places().until(length))[:, -1]
-                expected = guided(said, unsaid, weight)[:, length - 1]
+                expected = guided(conditional, unconditional, weight)[:, length - 1]
                 assert torch.allclose(found, expected, atol=1e-3)
             return
         if hasattr(process, "embed"):
@@ -123,7 +123,7 @@ def test_a_guided_denoiser_asks_with_and_without(process, weight):
         else:
             z = batch.ids.masked_fill(batch.loss_mask(), process.tokenizer.mask_id)
             found = asked(z, torch.ones(6), batch.places())
-    assert torch.allclose(found, (1 + weight) * said - weight * unsaid, atol=1e-3)
+    assert torch.allclose(found, (1 + weight) * conditional - weight * unconditional, atol=1e-3)
 
 
 def test_without_labels_a_guided_denoiser_is_the_processes_own(process):

@@ -1,6 +1,5 @@
 """The program as a person uses it: a folder of music, and `diffmidi` with its words."""
 
-import os
 import shlex
 import shutil
 import sys
@@ -18,8 +17,6 @@ from diffmidi_core.saved.folder import RunFolder
 
 from .forked import ALIGNED, MODEL, TRAIN, Starter
 
-os.environ.setdefault("DIFFMIDI_BESIDE", "none")
-"""Runs are quicker without music of the installed starter."""
 SMALL = shlex.split(
     "--iterations 6 --batch-size 4 --length 96 --steps 3 --samples 2 --precision fp32 "
     "-o backbone.size=tiny -o train.log_every=2 -o train.evaluate_every=3 -o train.save_every=2 "

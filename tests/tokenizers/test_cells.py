@@ -301,26 +301,8 @@ def test_a_note_past_its_bar_begins_in_its_last_step() -> None:
 
 def test_heads_are_laid_out_and_their_notes_after_them() -> None:
     tokenizer = cells()
-    assert tokenizer.to_tokens(tokenizer.blank(2, ["right", "left"])) == (
-        [
-            "[MASK]",
-            "[MASK]",
-            "right",
-            "[MASK]",
-            "and",
-            "q=",
-            "left",
-            "[MASK]",
-            "[MASK]",
-            "[MASK]",
-            "right",
-            "[MASK]",
-            "and",
-            "q=",
-            "left",
-            "[MASK]",
-        ]
-    )
+    bar = ["[MASK]", "[MASK]", "right", "[MASK]", "and", "q=", "left", "[MASK]"]
+    assert tokenizer.to_tokens(tokenizer.blank(2, ["right", "left"])) == 2 * bar
     heads = tokenizer.to_ids(["bar4/4", "q120", "right", "c2", "t0", "p60", "v8", "d12", "and", "q=", "left", "c0"])
     mask = ["[MASK]"] * 4
     assert tokenizer.to_tokens(tokenizer.unfold(heads)) == (

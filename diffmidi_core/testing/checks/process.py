@@ -52,7 +52,7 @@ def check_every_parameter_gets_a_gradient(component: Component) -> None:
 
 @whatever_the_options
 def check_labels_change_nothing_where_none_is_said(component: Component) -> None:
-    """One that can be told labels (`conditions`) answers as before where none is said; others refuse to learn any."""
+    """One that can be told labels (`conditions`) answers as before where none is given; others refuse to learn any."""
     process, batch = _build(component)
     if not process.conditions:
         refused = False
@@ -65,13 +65,15 @@ def check_labels_change_nothing_where_none_is_said(component: Component) -> None
     found = process.loss(batch, generator())["loss"]
     process.learn_labels({"key": 2, "a.b": 1})
     without = process.loss(batch, generator())["loss"]
-    unsaid = {name: torch.zeros(len(batch.ids), dtype=torch.int64) for name in ("key", "a.b")}
-    torch.autograd.backward(process.loss(replace(batch, condition=unsaid), generator())["loss"])
-    said = process.loss(replace(batch, condition={name: unsaid[name] + 1 for name in unsaid}), generator())["loss"]
-    expect(bool(torch.isfinite(said)), f"the loss of labelled rows is finite, not {said}")
+    none_given = {name: torch.zeros(len(batch.ids), dtype=torch.int64) for name in ("key", "a.b")}
+    torch.autograd.backward(process.loss(replace(batch, condition=none_given), generator())["loss"])
+    labelled = process.loss(replace(batch, condition={name: none_given[name] + 1 for name in none_given}), generator())[
+        "loss"
+    ]
+    expect(bool(torch.isfinite(labelled)), f"the loss of labelled rows is finite, not {labelled}")
     expect(torch.equal(found, without), "room for labels changes nothing where a batch has none")
-    rest = process.loss(replace(batch, condition=unsaid), generator())["loss"]
-    expect(close(found, rest), f"labels of which nothing is said change the loss: {found:.5f} to {rest:.5f}")
+    rest = process.loss(replace(batch, condition=none_given), generator())["loss"]
+    expect(close(found, rest), f"labels that are not given change the loss: {found:.5f} to {rest:.5f}")
 
 
 @whatever_the_options
