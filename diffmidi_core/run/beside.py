@@ -8,6 +8,7 @@ from diffmidi_core.draw.model import Model, open_model
 from diffmidi_core.draw.pieces import Computing
 from diffmidi_core.draw.sample import draw_into
 from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.machine.precision import autocast, resolve_precision
 from diffmidi_core.machine.session import Session
 from diffmidi_core.numbers import counted
 from diffmidi_core.registry import find, offers
@@ -48,10 +49,11 @@ def _draw(session: Session, model: Model, name: str, draw: DrawFolder) -> None:
         f"Writing {counted(PIECES, 'piece')} of {LENGTH} by the installed model {name}, to be heard beside the run's"
     )
     session.begin("sample", about)
-    model.process.to(session.accelerator.device)
+    device, precision = session.accelerator.device, resolve_precision(model.precision)
+    model.process.to(device)
     what = "bars" if model.tokenizer.plan else "reverse steps"
     computing = Computing(
-        session.autocast,
+        lambda: autocast(precision, device),
         on_step=lambda done, total: session.hooks.emit("progress", what=what, done=done, total=total),
         warn=session.hooks.warn,
     )
