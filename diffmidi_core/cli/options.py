@@ -160,7 +160,7 @@ def _parts(owned: Owned) -> list[Callable[[F], F]]:
             options.append(click.option(f"--{kind}", parameter(kind), metavar="NAME", help=f"Choose the {kind}."))
             continue
         if kind not in PLURAL:
-            text = f"Obey this {kind}, or come near to it (`diffmidi plugins`). Repeatable."
+            text = "Obey a rule, or come near. Repeatable."
             options.append(click.option(f"--{kind}", parameter(kind), multiple=True, metavar="NAME", help=text))
             options += _candidates()
             continue
@@ -176,13 +176,9 @@ def _parts(owned: Owned) -> list[Callable[[F], F]]:
 
 
 def _candidates() -> list[Callable[[F], F]]:
-    """How hard what controls judge is looked for."""
-    number = click.IntRange
-    of = "where a control judges music (default 8)."
-    return [
-        click.option("--tries", parameter("sample.tries"), type=number(1), help=f"Candidates of each step, {of}"),
-        click.option("--redraws", parameter("sample.redraws"), type=number(0), help=f"Passages drawn anew, {of}"),
-    ]
+    """How hard what controls judge is looked for; kept out of the help, which has to fit on a page."""
+    tries = click.option("--tries", parameter("sample.tries"), type=click.IntRange(1), hidden=True)
+    return [tries, click.option("--redraws", parameter("sample.redraws"), type=click.IntRange(0), hidden=True)]
 
 
 def _name(field: FieldInfo) -> str | None:

@@ -43,7 +43,7 @@ def _render(context: click.Context, parameter: click.Parameter, value: str) -> i
     type=UserPath(),
     multiple=True,
     metavar="RUN",
-    help="Follow a classifier of MODEL to what is wanted. Repeatable.",
+    help="Follow a classifier of MODEL. Repeatable.",
 )
 @click.option("--name", metavar="NAME", help="Name of the draw (default: the next number).")
 @click.option("--resume", is_flag=True, help="Go on with a stopped draw (newest or NAME).")

@@ -30,8 +30,7 @@ def asking_labels(function: F) -> F:
         multiple=True,
         callback=_want,
         metavar="NAME=VALUE",
-        help="Ask for a label that the model was trained with (`diffmidi labels MODEL`): key=Dminor; density=each goes "
-        "through its values. Repeatable.",
+        help="Ask for a label (`diffmidi labels MODEL`): key=Dminor, density=each. Repeatable.",
     )
     guidance = click.option(
         "--guidance",

@@ -74,7 +74,7 @@ def in_turns(process, words, order):
     ids = torch.from_numpy(text(words))
     types = torch.from_numpy(TOKENIZER.grammar.type_of)[ids]
     full = batch_of([ids])
-    laid = process._laid(full.ids, full.places(torch.from_numpy(TOKENIZER.grammar.type_of)[full.ids]))
+    laid = process.laid(full.ids, full.places(torch.from_numpy(TOKENIZER.grammar.type_of)[full.ids]))
     part, drawn = laid.part[0].repeat_interleave(4), laid.drawn[0].flatten()
     turn = [order.index(TYPES[kind]) if TYPES[kind] in order else len(order) for kind in types.tolist()]
     total = 0.0

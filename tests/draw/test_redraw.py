@@ -35,6 +35,7 @@ class Model:
     defaults: Request
     parts: dict
     length: int = LENGTH
+    path: str = "model"
     manifest: object = field(default_factory=lambda: SimpleNamespace(labels=()))
 
     @property
