@@ -5,9 +5,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ..report.browser import PATIENCE, Browser
+from tests.report.browser import PATIENCE, Browser
 
-CODES = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Escape": 27, "Delete": 46, "Tab": 9, " ": 32}
+CODES = {
+    "ArrowLeft": 37,
+    "ArrowUp": 38,
+    "ArrowRight": 39,
+    "ArrowDown": 40,
+    "Escape": 27,
+    "Delete": 46,
+    "Tab": 9,
+    " ": 32,
+}
 SHIFT, ALT = 8, 1
 
 
@@ -18,9 +27,8 @@ class Tab(Browser):
         """Wait for an expression to be true."""
         deadline = time.monotonic() + patience
         while not self.ask(f"Boolean({expression})"):
-            assert time.monotonic() < deadline, (
-                f"still not: {expression}; the page says {self.ask('document.body.innerText')!r}, and complains {self.complaints()}"
-            )
+            shown = self.ask("document.body?.innerText") if time.monotonic() > deadline else None
+            assert shown is None, f"still not: {expression}; the page says {shown!r}, complains {self.complaints()}"
             time.sleep(0.05)
 
     def complaints(self) -> list[str]:

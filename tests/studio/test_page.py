@@ -1,4 +1,4 @@
-"""The studio in a real browser, with a real server and a tiny model: dropped, painted, drawn, heard, kept, downloaded."""
+"""The studio in a real browser, with a real server and a tiny model: a piece is painted, drawn, heard, kept."""
 
 import os
 import shutil
@@ -12,8 +12,8 @@ import pytest
 from diffmidi.api.renderer import write_midi
 from diffmidi_core.music.reading import read_midi
 from diffmidi_core.music.toy import toy_scores, tune
+from tests.report.test_browser import CONTRAST
 
-from ..report.test_browser import CONTRAST
 from .tab import ALT, SHIFT, Tab
 from .test_worker import trained as trained
 
@@ -212,7 +212,10 @@ def test_music_from_nothing_is_kept_and_a_draw_is_cancelled(tab, tmp_path):
     tab.until(f"!({IDLE})")
     tab.press("Escape")
     tab.until(IDLE)
-    assert tab.ask("fetch('/api/state').then(answer => answer.json()).then(state => state.draws.at(-1).state)") == "cancelled"
+    assert (
+        tab.ask("fetch('/api/state').then(answer => answer.json()).then(state => state.draws.at(-1).state)")
+        == "cancelled"
+    )
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

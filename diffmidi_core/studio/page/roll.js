@@ -296,9 +296,13 @@ export class Roll {
     const context = this.over.getContext("2d");
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.clearRect(0, 0, this.width, this.height);
+    const painted = new Set(); // one rectangle for a passage in several tracks
     const paint = (box, colour) => {
       if (box.raw !== undefined) return;
       const [x, y, width, height] = this.rectangle(box);
+      const key = String([x, y, width, height]);
+      if (painted.has(key)) return;
+      painted.add(key);
       if (!width || x > this.width) return;
       context.fillStyle = context.strokeStyle = colour;
       context.globalAlpha = this.music.isTake ? 0.08 : 0.16; // new notes keep their colour
@@ -350,9 +354,9 @@ export class Roll {
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.fillStyle = context.strokeStyle = colours.accent;
     context.globalAlpha = 0.25;
-    for (const box of this.boxes) {
-      if (box.raw !== undefined) continue;
-      const [from, to] = span(box, music);
+    const spans = new Set(this.boxes.filter((box) => box.raw === undefined).map((box) => span(box, music).join()));
+    for (const each of spans) {
+      const [from, to] = each.split(",").map(Number);
       context.fillRect(from * scale, 0, Math.max(1, (to - from) * scale), height);
     }
     context.globalAlpha = 1;
