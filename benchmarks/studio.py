@@ -34,8 +34,8 @@ MOVES = {
     "scrolling": "roll.move((count * 0.4) % (roll.music.seconds * 0.9))",
     "playhead, all in sight": "roll.zoom(0.0001); roll.playhead = count / 60; roll.touch()",
     "zooming": "roll.zoom(count % 240 < 120 ? 1.03 : 1 / 1.03)",
-    "painting": "roll.painted = {box: {time: {unit: 'bars', from: 1, to: 1 + count % 12}, "
-    "pitch: [50, 60 + count % 20], track: null}, how: 'new'}; roll.touch()",
+    "painting": "roll.painted = {how: 'new', box: {time: {unit: 'bars', from: 1, to: 1 + count % 12}, "
+    "pitch: [50, 60 + count % 20], track: null}}; roll.touch()",
 }
 MEASURE = """new Promise(done => {{
   const roll = studio.roll, spent = [], draw = roll.draw;

@@ -1,4 +1,4 @@
-"""The studio in a real browser, with a real server and a tiny model: painted, drawn, heard, kept, downloaded."""
+"""The studio in a real browser, with a real server and a tiny model: a piece is painted, drawn, heard, kept."""
 
 import os
 import shutil

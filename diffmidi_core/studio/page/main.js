@@ -2,13 +2,16 @@
 
 import { ask, follow, get, post, upload } from "./api.js";
 import { Form, fromNothing, showLabels } from "./form.js";
+import * as files from "./files.js";
 import { listen } from "./keys.js";
 import { Music, clock, counted } from "./music.js";
 import { Brush } from "./paint.js";
 import { Player } from "./player.js";
 import { Roll } from "./roll.js";
 import { parse } from "./regions.js";
-import { Takes, element } from "./takes.js";
+import { showRecent } from "./start.js";
+import { Takes } from "./takes.js";
+import { chips } from "./tracks.js";
 
 const by = (id) => document.getElementById(id);
 const TAB = String(Math.random()).slice(2, 14); // keeps what this tab shows from being emptied
@@ -104,29 +107,17 @@ async function showStart() {
   by("studio").hidden = true;
   if (location.hash) history.replaceState(null, "", location.pathname + location.search);
   const state = await look();
-  const pieces = state.pieces.slice(-8).reverse().map((each) => entry(each.id, each.name, each.parent ? `kept, ${when(each.at)}` : when(each.at)));
-  const written = state.draws.filter((draw) => draw.request.command === "sample" && draw.takes.length).slice(-4).reverse();
-  const fresh = written.map((draw) => entry(draw.id, `From nothing: ${counted(draw.takes.length, "take")}`, when(draw.at)));
-  by("recent").querySelector("ul").replaceChildren(...pieces, ...fresh);
-  by("recent").hidden = !pieces.length && !fresh.length;
+  showRecent(state);
   resume(state.draws.filter((draw) => draw.request.command === "sample"));
 }
-
-function entry(hash, name, note) {
-  const line = element("li", {});
-  const link = element("a", { href: `#${hash}`, textContent: name });
-  link.append(element("span", { textContent: note }));
-  line.append(link);
-  return line;
-}
-
-const when = (at) => (at ? new Date(at).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : "");
 
 async function openPiece(id, take = null) {
   const mine = ++opening;
   const told = await get(`/api/pieces/${id}?tab=${TAB}`);
   if (mine !== opening) return; // something else was opened meanwhile
   const boxes = piece?.id === id ? roll.boxes : [];
+  const related = piece && (told.id === piece.id || told.parent === piece.id || piece.parent === told.id);
+  if (!related) roll.music = null; // shown from its beginning
   [piece, original] = [told, new Music(told)];
   by("name").textContent = told.name;
   by("undo").disabled = !told.undo;
@@ -147,6 +138,7 @@ async function openDraw(id, take = null) {
   const first = take && draw.takes.includes(take) ? take : draw.takes[0];
   await fetchTake(first);
   if (mine !== opening) return;
+  roll.music = null;
   [piece, original] = [null, null];
   by("name").textContent = "New music";
   by("undo").disabled = by("redo").disabled = true;
@@ -203,36 +195,14 @@ async function fetchTake(id) {
 }
 
 function show(found) {
-  const stay = roll.music !== null && Math.abs(roll.music.seconds - found.seconds) < found.seconds;
+  const stay = roll.music !== null;
   // Rows stay where they are while one goes to and fro between takes.
   const seen = [original, ...draws.flatMap((draw) => draw.takes.map((take) => music.get(take))), found].filter(Boolean);
   const range = [Math.min(...seen.map((each) => each.range[0])), Math.max(...seen.map((each) => each.range[1]))];
   for (const each of seen) each.range = range;
-  chips(found);
+  chips(by("tracks"), found, roll);
   roll.show(found, stay);
-}
-
-function chips(found) {
-  const same = by("tracks").children.length === found.tracks.length;
-  if (same && roll.active.size) return; // the user's choice stays
-  roll.active = new Set(found.tracks.map((_, place) => place).filter((place) => !found.tracks[place].drums));
-  const made = found.tracks.map((track, place) => {
-    const line = element("li", {});
-    const name = track.name || (track.drums ? "Drums" : `Track ${track.number}`);
-    const chip = element("button", { type: "button", className: `chip c${found.colour[place]}`, disabled: track.drums });
-    chip.append(element("span", { textContent: name }));
-    chip.title = track.drums ? "Drums are heard and always kept" : `${name}, ${counted(track.notes, "note")}: paint in it, or not`;
-    if (!track.drums) chip.setAttribute("aria-pressed", true);
-    chip.addEventListener("click", () => {
-      if (!roll.active.delete(place)) roll.active.add(place);
-      if (!roll.active.size) for (const [at, each] of found.tracks.entries()) if (!each.drums) roll.active.add(at);
-      for (const [at, each] of [...by("tracks").children].entries()) if (!found.tracks[at].drums) each.firstChild.setAttribute("aria-pressed", roll.active.has(at));
-      roll.redraw();
-    });
-    line.append(chip);
-    return line;
-  });
-  by("tracks").replaceChildren(...made);
+  moved(player.seconds);
 }
 
 // Painting and asking
@@ -245,6 +215,7 @@ function paint(boxes) {
 function plan() {
   clearTimeout(planning);
   by("plan").textContent = "";
+  by("plan").classList.remove("wrong");
   by("generate").disabled = true;
   if (!piece) return void (by("plan").textContent = "Keep a take first: then paint in it.");
   if (form.command === "infill" && !form.boxes().length) return void (by("plan").textContent = "Paint a region first.");
@@ -258,6 +229,7 @@ function plan() {
       if (told.command_line) terminal(told.command_line);
     } catch (error) {
       by("plan").textContent = error.message;
+      by("plan").classList.add("wrong");
     }
   }, PLAN);
 }
@@ -466,25 +438,6 @@ const open = safely(async (file) => {
   say(`${piece.name} is open: ${counted(original.notes.count, "note")}, ${counted(original.bars.length, "bar")}.`);
 });
 
-function files() {
-  let depth = 0;
-  const over = (on) => (by("dropping").hidden = !on);
-  addEventListener("dragenter", (event) => (event.preventDefault(), depth++, over(true)));
-  addEventListener("dragleave", () => --depth <= 0 && ((depth = 0), over(false)));
-  addEventListener("dragover", (event) => event.preventDefault());
-  addEventListener("drop", (event) => {
-    event.preventDefault();
-    depth = 0;
-    over(false);
-    open(event.dataTransfer.files[0]);
-  });
-  by("file").addEventListener("change", (event) => {
-    open(event.target.files[0]);
-    event.target.value = "";
-  });
-  for (const id of ["choose", "choose-start"]) by(id).addEventListener("click", () => by("file").click());
-}
-
 // Wiring
 
 /** Emptying takes a second press. */
@@ -525,7 +478,7 @@ by("command").querySelector("button").addEventListener("click", safely(async () 
 }));
 addEventListener("hashchange", safely(route));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => takes.repaint());
-files();
+files.listen(open, { dropping: by("dropping"), input: by("file"), buttons: [by("choose"), by("choose-start")] });
 listen({
   escape: cancel,
   " ": toggle,

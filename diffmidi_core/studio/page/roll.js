@@ -203,13 +203,13 @@ export class Roll {
   }
 
   /** Notes of a passage; of a take, those that are kept stand back, and those that went are outlines. */
-  drawNotes(context, music, { from, to, at, y, row, thin = false }) {
+  drawNotes(context, music, { from, to, at, y, row, small = false }) {
     const { colours } = this;
     const height = Math.max(1.5, row - (row > 4 ? 1 : 0));
     const inset = (row - height) / 2;
     const box = (notes, i) => {
       const x = at(notes.begin[i]);
-      return [x, y(notes.pitch[i]) + inset, Math.max(1.5, at(notes.end[i]) - x - (thin ? 0 : 0.7)), height];
+      return [x, y(notes.pitch[i]) + inset, Math.max(1.5, at(notes.end[i]) - x - (small ? 0 : 0.7)), height];
     };
     context.strokeStyle = colours.edge;
     context.lineWidth = 1;
@@ -221,7 +221,7 @@ export class Roll {
     });
     context.setLineDash([]);
     const news = [];
-    const shown = this.active.size ? this.active : null;
+    const shown = !small && this.active.size ? this.active : null;
     music.notes.each(from, to, (i) => {
       const colour = music.colour[music.notes.track[i]];
       if (colour < 0) return;
@@ -296,9 +296,13 @@ export class Roll {
     const context = this.over.getContext("2d");
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.clearRect(0, 0, this.width, this.height);
+    const painted = new Set(); // one rectangle for a passage in several tracks
     const paint = (box, colour) => {
       if (box.raw !== undefined) return;
       const [x, y, width, height] = this.rectangle(box);
+      const key = String([x, y, width, height]);
+      if (painted.has(key)) return;
+      painted.add(key);
       if (!width || x > this.width) return;
       context.fillStyle = context.strokeStyle = colour;
       context.globalAlpha = this.music.isTake ? 0.08 : 0.16; // new notes keep their colour
@@ -306,8 +310,11 @@ export class Roll {
       context.globalAlpha = 0.5;
       context.fillRect(x, TOP - 4, width, 4);
       context.globalAlpha = 1;
-      context.lineWidth = 1.5;
-      context.strokeRect(x + 0.75, y + 0.75, Math.max(0, width - 1.5), Math.max(0, height - 1.5));
+      const frame = () => context.strokeRect(x + 1, y + 1, Math.max(0, width - 2), Math.max(0, height - 2));
+      [context.strokeStyle, context.lineWidth] = [this.colours.card, 4]; // apart from any notes below it
+      frame();
+      [context.strokeStyle, context.lineWidth] = [colour, 2];
+      frame();
     };
     const whole = this.painted?.how === "new" ? [] : this.boxes;
     for (const box of whole) paint(box, this.colours.accent);
@@ -337,7 +344,7 @@ export class Roll {
       own.scale(this.ratio, this.ratio);
       const row = (height - 6) / this.rows;
       const y = (pitch) => 3 + (music.range[1] - pitch) * row;
-      this.drawNotes(own, music, { from: 0, to: music.seconds, at: (seconds) => seconds * scale, y, row, thin: true });
+      this.drawNotes(own, music, { from: 0, to: music.seconds, at: (seconds) => seconds * scale, y, row, small: true });
     }
     const context = this.map.getContext("2d");
     context.setTransform(1, 0, 0, 1, 0, 0);
@@ -347,9 +354,9 @@ export class Roll {
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.fillStyle = context.strokeStyle = colours.accent;
     context.globalAlpha = 0.25;
-    for (const box of this.boxes) {
-      if (box.raw !== undefined) continue;
-      const [from, to] = span(box, music);
+    const spans = new Set(this.boxes.filter((box) => box.raw === undefined).map((box) => span(box, music).join()));
+    for (const each of spans) {
+      const [from, to] = each.split(",").map(Number);
       context.fillRect(from * scale, 0, Math.max(1, (to - from) * scale), height);
     }
     context.globalAlpha = 1;
@@ -394,7 +401,7 @@ export class Roll {
     const at = (seconds) => ((seconds - from) / Math.max(0.1, to - from)) * width;
     context.fillStyle = this.colours.bar;
     for (const [, begin] of music.bars) if (begin > from && begin < to) context.fillRect(at(begin), 0, 0.7, height);
-    this.drawNotes(context, music, { from, to, at, y: (pitch) => top + (high - pitch) * row, row });
+    this.drawNotes(context, music, { from, to, at, y: (pitch) => top + (high - pitch) * row, row, small: true });
   }
 
 }
