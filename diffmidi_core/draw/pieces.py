@@ -23,7 +23,7 @@ from diffmidi_core.draw.length import goals_for
 from diffmidi_core.draw.long import Drawn, Filled, Frame, grow
 from diffmidi_core.draw.model import Model
 from diffmidi_core.draw.portions import Bars
-from diffmidi_core.draw.redrawing import Passage, bars_anew, cells_of, opened, redrawn
+from diffmidi_core.draw.redrawing import Passage, bars_anew, bars_of, opened, redrawn
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.machine.build import blamed
 from diffmidi_core.machine.memory import Halves
@@ -183,7 +183,7 @@ class _InBars(_Draw):
     def proposed(self, piece: int, ids: Ids, number: int, random: np.random.Generator) -> list[Ids]:
         """A bar's notes, and how many they are."""
         tokenizer, tries = self.model.tokenizer, self.request.tries
-        bars = cells_of(ids, tokenizer)
+        bars = bars_of(ids, tokenizer)
         bar = int(random.integers(len(bars)))
         cells = [[opened(cell, tokenizer) for cell in each] if at == bar else each for at, each in enumerate(bars)]
         no_sets = np.zeros((0, len(tokenizer.vocab)), dtype=bool)

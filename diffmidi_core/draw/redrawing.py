@@ -17,6 +17,7 @@ from diffmidi_core.contracts.canvas import ANY, Canvas
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.diffusion.choosing import log_odds
 from diffmidi_core.draw.bars import Fill, drawn_together
+from diffmidi_core.draw.filled import cells_of
 from diffmidi_core.draw.hole import Cell, Hole
 from diffmidi_core.machine.seeds import generator_for
 
@@ -85,16 +86,14 @@ class Passage:
         return replace(canvas, allowed=allowed)
 
 
-def cells_of(ids: Ids, tokenizer: Tokenizer) -> list[list[Cell]]:
+def bars_of(ids: Ids, tokenizer: Tokenizer) -> list[list[Cell]]:
     """The bars of a piece whose tokens have a plan, as cells that stand."""
-    types, names, group = tokenizer.types(ids), tokenizer.grammar.types, tokenizer.group
-    first = types[::group]
-    heads = group * np.flatnonzero([names[kind] in tokenizer.plan for kind in first])
+    names = tokenizer.grammar.types
     bars: list[list[Cell]] = []
-    for begin, end in zip(heads, [*heads[1:], len(ids)], strict=True):
-        if tokenizer.roles.get(names[types[begin]]) == "bar" or not bars:
+    for cell in cells_of(ids, tokenizer):
+        if tokenizer.roles.get(names[tokenizer.types(cell)[0]]) == "bar" or not bars:
             bars.append([])
-        bars[-1].append(Cell(ids[begin:end]))
+        bars[-1].append(Cell(cell))
     return bars
 
 
