@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.tokenizer import Tokenizer
@@ -18,7 +18,7 @@ from diffmidi_core.installing import pip_install
 from diffmidi_core.machine.build import build_process, build_tokenizer
 from diffmidi_core.music.timeline import Timeline
 from diffmidi_core.registry import find
-from diffmidi_core.request import Request
+from diffmidi_core.request import Request, requested
 from diffmidi_core.saved import checkpoint as checkpoints
 from diffmidi_core.saved.classifiers import check_no_classifier
 from diffmidi_core.saved.lengths import DataLengths
@@ -75,6 +75,17 @@ class Model:
             fingerprint=manifest.weights,
             path=path,
             manifest=manifest,
+        )
+
+    def request(self, flags: Mapping[str, Any]) -> Request:
+        """What flags ask of this model; see `requested`."""
+        return requested(
+            self.defaults,
+            flags,
+            process=self.parts["process"],
+            window=self.length,
+            by_bars=bool(self.tokenizer.plan),
+            labels=self.manifest.labels,
         )
 
     @property

@@ -12,7 +12,6 @@ from diffmidi_core.machine.precision import autocast, resolve_precision
 from diffmidi_core.machine.session import Session
 from diffmidi_core.numbers import counted
 from diffmidi_core.registry import find, offers
-from diffmidi_core.request import Request, requested
 from diffmidi_core.saved.draw import DrawFolder
 from diffmidi_core.show.render import render_first
 
@@ -44,7 +43,7 @@ def play_beside(session: Session, name: str) -> DrawFolder | None:
 
 
 def _draw(session: Session, model: Model, name: str, draw: DrawFolder) -> None:
-    request = _request(model, session.config.seed)
+    request = model.request({"sample.count": PIECES, "sample.length": LENGTH, "seed": session.config.seed})
     about = (
         f"Writing {counted(PIECES, 'piece')} of {LENGTH} by the installed model {name}, to be heard beside the run's"
     )
@@ -60,15 +59,3 @@ def _draw(session: Session, model: Model, name: str, draw: DrawFolder) -> None:
     draw_into(draw, model, request, computing)
     render_first(draw, session.config.renderers, most=PIECES, title=f"Model {name}")
     session.end("sample")
-
-
-def _request(model: Model, seed: int) -> Request:
-    flags = {"sample.count": PIECES, "sample.length": LENGTH, "seed": seed}
-    return requested(
-        model.defaults,
-        flags,
-        process=model.parts["process"],
-        window=model.length,
-        by_bars=bool(model.tokenizer.plan),
-        labels=model.manifest.labels,
-    )

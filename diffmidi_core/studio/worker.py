@@ -78,7 +78,6 @@ def _draw(model: str, job: dict[str, Any], teller: Teller) -> None:
     from diffmidi_core.hookspecs import hookimpl
     from diffmidi_core.machine.session import Surroundings
     from diffmidi_core.music.reading import bytes_of
-    from diffmidi_core.request import requested
     from diffmidi_core.steer.draw import draw_takes
     from diffmidi_core.steer.user_file import UserFile
 
@@ -111,14 +110,7 @@ def _draw(model: str, job: dict[str, Any], teller: Teller) -> None:
     if wanted.want:
         flags["want"] = wanted.want
         flags |= {} if wanted.guidance is None else {"guidance": wanted.guidance}
-    request = requested(
-        opened.defaults,
-        flags,
-        process=opened.parts["process"],
-        window=opened.length,
-        by_bars=bool(opened.tokenizer.plan),
-        labels=opened.manifest.labels,
-    )
+    request = opened.request(flags)
     work, draws = Work(precision=opened.precision), Path(job["draws"])
     if wanted.command == FROM_NOTHING:
         sample(work, opened, request, draws, name=job["id"])
