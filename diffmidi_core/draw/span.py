@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from diffmidi_core.contracts.canvas import UNBOUNDED
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.draw.portions import ANYWHERE, Portion
+from diffmidi_core.errors import DiffmidiError
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,21 @@ class Span:
         for number in range(len(self.stretches)):
             portion, at = self.portion(texts, number, window)
             filled = yield portion
+            self._check(portion, filled, at, number)
             texts.append(filled[at : at + self.stretches[number].tokens].astype(np.int32))
         return texts
+
+    def _check(self, portion: Portion, filled: Ids, at: int, number: int) -> None:
+        """Raise DiffmidiError where a sampler does not regard the bounds of a canvas."""
+        assert portion.bounds is not None
+        stop = at + self.stretches[number].tokens + 2
+        gone = self.passed[filled].cumsum()[at:stop]
+        low, high = portion.bounds[at:stop].T
+        if (((gone < low) | (gone > high)) & ~self.is_time[filled[at:stop]]).any():
+            raise DiffmidiError(
+                "this sampler does not let time add up, so that what follows would not stay where it is: choose "
+                "another, such as confidence."
+            )
 
     def portion(self, texts: Sequence[Ids], number: int, window: int) -> tuple[Portion, int]:
         """What is shown to the model for a stretch, given the `texts` of those before, and where it begins in that."""
@@ -104,6 +118,11 @@ class Span:
     def sets(self) -> NDArray[np.bool_]:
         """[1, V] what may stand between the last note of a span and the first one behind: a token of time."""
         return self.is_time[None]
+
+    def nearest(self, steps: int) -> int:
+        """The token of time that passes about so many steps."""
+        tokens = np.flatnonzero(self.is_time)
+        return int(tokens[np.abs(self.passed[tokens] - steps).argmin()])
 
     def starts(self, texts: Sequence[Ids]) -> list[int]:
         """When the note before each stretch begins, given the texts of those before it; a rest that no token can tell
