@@ -141,9 +141,11 @@ def _samples(
         judged = [of_draw(draw, draw.judged)] if draw.judged else []
         return Markup("").join(template("table.html", found=each) for each in judged)
 
+    most = options.draws - bool(run.newest)
     newest, others, left = fitted(
-        run.newest, run.others, training, most=options.samples, room=room, write=write, below=below
+        run.newest, run.others[:most], training, most=options.samples, room=room, write=write, below=below
     )
+    left = [*left, *run.others[most:]]
     return template(
         "samples.html",
         newest=newest,
