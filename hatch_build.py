@@ -1,4 +1,4 @@
-"""What hatchling asks for a release: the README as PyPI shows it, where links into the repository would lead nowhere."""
+"""What hatchling asks for a release: the README as PyPI shows it, without links that lead nowhere there."""
 
 from __future__ import annotations
 
