@@ -10,6 +10,7 @@ import sys
 import traceback
 
 import click
+from click.shell_completion import CompletionItem
 
 from diffmidi_core import __version__
 from diffmidi_core.errors import DiffmidiError
@@ -36,6 +37,7 @@ COMMANDS = {
     "text": "Show a piece as tokens, or write tokens back as MIDI.",
     "models": "List the installed models, which are taken by name.",
     "plugins": "List, show and check the installed parts.",
+    "completion": "Let a shell complete commands, options and names.",
 }
 """Name to one-liner; NAME itself is the function `command` in cli/NAME.py (_ for -; NAME_ where Python has NAME)."""
 
@@ -54,13 +56,29 @@ class _Lazy(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        found = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+def _version(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
+    """Print our version, and on a second line what else a report of a fault should name."""
+    if asked and not context.resilient_parsing:
+        import platform
+
+        from diffmidi_core.packages import version_of
+
+        below = ", ".join(f"{package} {version_of(package) or 'missing'}" for package in ("torch", "transformers"))
+        click.echo(f"diffmidi {__version__}\nPython {platform.python_version()}, {below}, {platform.platform()}")
+        context.exit()
+
+
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="diffmidi")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show versions.")
 def group() -> None:
     """Train, sample, steer and judge diffusion models on symbolic (MIDI) music.
 
