@@ -12,28 +12,11 @@ import click
 from diffmidi_core.cli import COMMANDS, group
 
 
-def commands_page() -> str:
+def commands() -> str:
     """Every command, one after the other, as Markdown."""
-    top = click.Context(group, info_name="diffmidi")
     index = "\n".join(f"| [`{name}`](#diffmidi-{name}) | {about} |" for name, about in COMMANDS.items())
-    sections = [_section(command, path) for command, path in _walk(group, ("diffmidi",)) if command is not group]
-    return "\n\n".join(
-        (
-            "# Commands",
-            "What `diffmidi COMMAND --help` says. `diffmidi --version` names the version.",
-            f"| command | what it does |\n| --- | --- |\n{index}",
-            *sections,
-            _ended(top),
-        )
-    )
-
-
-def _ended(top: click.Context) -> str:
-    return (
-        "## How a command ends\n\nWith 0 where it did what was asked. A mistake is one sentence on standard error, and 2 "
-        "where the command line was wrong. Ctrl-C ends with 130, once what was trained is saved. With `DIFFMIDI_DEBUG=1` "
-        "in the environment the traceback stands before the sentence: for authors of parts."
-    )
+    sections = (_section(command, path) for command, path in _walk(group, ("diffmidi",)) if command is not group)
+    return "\n\n".join((f"| command | what it does |\n| --- | --- |\n{index}", *sections))
 
 
 def _walk(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[click.Command, tuple[str, ...]]]:
@@ -73,9 +56,9 @@ def _code(flag: str) -> str:
 
 def cell(text: str) -> str:
     """Text for people in a cell of a table: nothing in it is Markdown, but what stands between backticks is code."""
-    escaped = re.sub(r"([\\*_\[\]|])", r"\\\1", html.escape(" ".join(text.split()), quote=False))
-    return (
-        re.sub(r"`([^`]*)`", lambda found: found[0].replace("\\", ""), escaped)
-        .replace("|", "\\|")
-        .replace("\\\\|", "\\|")
+    pieces = re.split(r"(`[^`]*`)", " ".join(text.split()))
+    plain = (
+        piece if piece.startswith("`") else re.sub(r"([\\*_\[\]])", r"\\\1", html.escape(piece, quote=False))
+        for piece in pieces
     )
+    return "".join(plain).replace("|", "\\|")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import importlib
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import BaseModel
 
@@ -23,30 +27,81 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "sample": sections.SampleConfig,
     "evaluate": sections.EvaluateConfig,
 }
+DECLARED_BY = {"tokenizer": "TokenizerDeclaration", "backbone": "BackboneDeclaration"}
+"""Kinds that a declaration of their own says more of, though a plain one will do."""
 MANY = ("metric", "renderer", "hook", "control")
 """Kinds of which a run takes several, so that an option is set by the part's name too."""
 
 
 def contract_pages() -> Iterator[tuple[str, str]]:
     """A page a kind: its page in diffmidi.api, contract and helpers, and the checks that a part of it must pass."""
+    homes = _homes()
     for kind in KINDS.values():
         if kind.contract or kind.folder:
-            yield f"reference/parts/{kind.name}.md", _contract(kind)
+            yield f"reference/parts/{kind.name}.md", "\n\n".join(_contract(kind, homes))
 
 
-def _contract(kind: Kind) -> str:
+def _homes() -> dict[tuple[str, str], str]:
+    """What modules of diffmidi.api export, to the page where it is explained: a contract on its own, else the first."""
+    homes: dict[tuple[str, str], str] = {}
+    written = [kind for kind in KINDS.values() if kind.contract or kind.folder]
+    for kind in written:
+        module, _, name = kind.contract.partition(":")
+        homes[module, name] = kind.name
+    for kind in written:
+        for each in _exported(kind):
+            homes.setdefault(each[1], kind.name)
+    return homes
+
+
+def _exported(kind: Kind) -> list[tuple[str, tuple[str, str]]]:
+    """The names that a kind's module exports, each with where it comes from (constants: that module)."""
+    module = importlib.import_module(f"diffmidi.api.{kind.name}")
+    found = ((name, getattr(module, name)) for name in getattr(module, "__all__", ()))
+    return [
+        (name, (getattr(each, "__module__", "") or "", getattr(each, "__qualname__", name))) for name, each in found
+    ]
+
+
+def _contract(kind: Kind, homes: Mapping[tuple[str, str], str]) -> Iterator[str]:
+    yield f"# {kind.name.capitalize()}"
+    there = "" if kind.folder else f" [What is built in](../built-in/{kind.name}.md)."
+    yield f"Entry points: `{kind.group}`. Imported from `diffmidi.api.{kind.name}`.{there}"
+    yield _prose(importlib.import_module(f"diffmidi.api.{kind.name}").__doc__ or "")
+    if not kind.folder:
+        declared = DECLARED_BY.get(kind.name, kind.declaration.__name__)
+        yield f"## Declared by\n\n::: diffmidi.api.{declared}\n    options:\n      heading_level: 3"
+    exported = _exported(kind)
+    module, _, contract = kind.contract.partition(":")
+    ours = [(name, origin) for name, origin in exported if origin[0].startswith("diffmidi")]
+    own = [name for name, origin in ours if homes[origin] == kind.name and origin != (module, contract)]
+    if module.startswith("diffmidi"):
+        yield f"## The contract\n\n{_shown(kind, contract)}"
+    if own:
+        yield "\n\n".join(("## What goes with it", *(_shown(kind, name) for name in own)))
+    if others := [(name, homes[origin]) for name, origin in ours if homes[origin] != kind.name]:
+        links = ", ".join(f"[`{name}`]({home}.md)" for name, home in others)
+        yield f"Exported here too, and explained elsewhere: {links}."
+    if besides := [name for name, origin in exported if not origin[0].startswith("diffmidi")]:
+        yield f"And types and constants: {', '.join(f'`{name}`' for name in besides)}."
     checks = [(each.__name__, (each.__doc__ or "").strip().splitlines()[0]) for each in checks_for(kind.name)]
     rows = "\n".join(f"| `{name}` | {cell(told)} |" for name, told in checks)
-    return "\n\n".join(
-        (
-            f"# {kind.name.capitalize()}",
-            f"Entry points: `{kind.group}`. Built in: [what there is](../built-in/{kind.name}.md)."
-            if not kind.folder
-            else f"Entry points: `{kind.group}`.",
-            f"::: diffmidi.api.{kind.name}",
-            f"## The checks\n\n`diffmidi plugins check PACKAGE` runs these on every {kind.name} of a package.\n\n"
-            f"| check | what it promises |\n| --- | --- |\n{rows}",
-        )
+    yield f"## The checks\n\n`diffmidi plugins check PACKAGE` runs these on every {kind.name} that a package offers."
+    yield f"| check | what it promises |\n| --- | --- |\n{rows}"
+
+
+def _shown(kind: Kind, name: str) -> str:
+    return f"::: diffmidi.api.{kind.name}.{name}\n    options:\n      heading_level: 3"
+
+
+def _prose(docstring: str) -> str:
+    """A module's docstring as Markdown: its examples are fenced, and its list of checks is left to the table."""
+    kept = inspect.cleandoc(docstring).split("\n\nChecks of the conformance kit")[0]
+    fence = "```python" if "class " in kept else "```text"
+    return re.sub(
+        r"(?m)(?:^ {4}.*\n(?:\s*\n(?= {4}))?)+",
+        lambda found: f"{fence}\n{textwrap.dedent(found[0]).rstrip()}\n```\n",
+        kept + "\n",
     )
 
 
@@ -85,17 +140,14 @@ def _facts(described: object) -> Iterator[tuple[str, str]]:
         yield "Steps", f"{described.steps}, unless `--steps` says otherwise"
 
 
-def settings_page() -> str:
+def settings() -> str:
     """Every option of the stages of a run, section by section."""
-    told = [
-        "# Settings of a run",
-        "Every one is set by `-o section.key=value`, in a `config.json` that `--config` names, or by a flag of its own. "
-        "`diffmidi run --explain` prints them all, and where each value comes from. Options of parts are on the pages of "
-        "[what is built in](built-in/tokenizer.md).",
-    ]
-    for name, model in SECTIONS.items():
-        told.append(f"## {name}\n\n{(model.__doc__ or '').strip().splitlines()[0]}\n\n{_settings(name, model)}")
+    told = (f"## {name}\n\n{_first(model)}\n\n{_settings(name, model)}" for name, model in SECTIONS.items())
     return "\n\n".join(told)
+
+
+def _first(model: type[BaseModel]) -> str:
+    return (model.__doc__ or "").strip().splitlines()[0]
 
 
 def _settings(section: str, model: type[BaseModel]) -> str:

@@ -10,9 +10,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from docs.generate.commands import commands_page
+from docs.generate.commands import commands
 from docs.generate.mathematics import with_mathematics
-from docs.generate.parts import contract_pages, installed_pages, settings_page
+from docs.generate.parts import contract_pages, installed_pages, settings
 
 DOCS = Path(__file__).parents[1]
 ROOT = DOCS.parent
@@ -27,7 +27,8 @@ ELSEWHERE = {
     "changelog.md": "CHANGELOG.md",
 }
 """Pages of the site that stand elsewhere in the repository, beside what they tell of."""
-NOT_BUILT = "site could not be built"
+GENERATED = {"<!-- commands -->": commands, "<!-- settings -->": settings}
+"""Lines of a page in whose place something is written from the code."""
 
 
 def build(to: Path) -> Path:
@@ -36,7 +37,7 @@ def build(to: Path) -> Path:
     program = [sys.executable, "-m", "zensical", "build", "--strict", "--clean"]
     done = subprocess.run(program, cwd=to, text=True, capture_output=True, env={**os.environ, "NO_COLOR": "1"})
     if done.returncode:
-        raise RuntimeError(f"The {NOT_BUILT}:\n{done.stdout}{done.stderr}")
+        raise RuntimeError(f"The site could not be built:\n{done.stdout}{done.stderr}")
     return to / "site"
 
 
@@ -60,14 +61,18 @@ def pages() -> Iterator[tuple[str, bytes]]:
         yield page, _moved(page, source).encode()
         for picture in sorted((ROOT / source).parent.glob("*.png")):
             yield f"{page.rpartition('/')[0]}/{picture.name}", picture.read_bytes()
-    yield "reference/commands.md", commands_page().encode()
-    yield "reference/settings.md", settings_page().encode()
     for page, text in (*contract_pages(), *installed_pages()):
         yield page, text.encode()
 
 
 def _content(file: Path) -> bytes:
-    return with_mathematics(file.read_text("utf-8")).encode() if file.suffix == ".md" else file.read_bytes()
+    if file.suffix != ".md":
+        return file.read_bytes()
+    text = with_mathematics(file.read_text("utf-8"))
+    for line, written in GENERATED.items():
+        if line in text:
+            text = text.replace(line, written())
+    return text.encode()
 
 
 def _moved(page: str, source: str) -> str:
