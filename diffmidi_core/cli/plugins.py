@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from diffmidi_core.cli.described import one_line, options_of
 from diffmidi_core.cli.tables import new_console, new_table
 from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
 from diffmidi_core.numbers import better_text
@@ -53,7 +54,7 @@ def show(kind: str, name: str) -> None:
         raise BrokenPluginError(problem)
     if not isinstance(declaration, Declaration):
         return
-    options = _options(offer)
+    options = options_of(offer)
     if not options:
         console.print(Text("It has no options."))
         return
@@ -131,7 +132,7 @@ def check(package: str | None, expected: tuple[str, ...]) -> None:
             if state == "PASS":
                 click.echo("        it passes: take it out of --expect")
             if error is not None:
-                click.echo(f"        {_one_line(error)}")
+                click.echo(f"        {one_line(error)}")
                 for label, text in (("promise", promise_of(offer, name)), ("look at", where(offer, error))):
                     if text:
                         click.echo(f"        {label}: {text}")
@@ -206,76 +207,3 @@ def _print_list(rows: Iterable[Mapping[str, str | None]]) -> None:
     for reason in reasons:
         console.print()
         console.print(Text(reason, "red"))
-
-
-def _options(offer: Offer) -> list[tuple[str, str, str, str, str]]:
-    """Name, type, default, bounds and description of every option."""
-    try:
-        schema = offer.load().options.model_json_schema()
-    except Exception as error:
-        raise BrokenPluginError(
-            f"the options of {offer.kind} '{offer.name}' of {offer.origin} cannot be described ({_one_line(error)})."
-        ) from error
-    definitions = schema.get("$defs", {})
-    return [
-        (
-            name,
-            _type(field, definitions),
-            json.dumps(field["default"], ensure_ascii=False).strip('"') if "default" in field else "",
-            _bounds(field, definitions),
-            field.get("description", ""),
-        )
-        for name, field in schema.get("properties", {}).items()
-    ]
-
-
-_TYPES = {
-    "integer": "int",
-    "number": "float",
-    "string": "text",
-    "boolean": "true | false",
-    "null": "null",
-    "object": "mapping",
-}
-_BOUNDS = {
-    "minimum": "≥ {}",
-    "exclusiveMinimum": "> {}",
-    "maximum": "≤ {}",
-    "exclusiveMaximum": "< {}",
-    "multipleOf": "multiple of {}",
-    "minLength": "at least {} characters",
-    "maxLength": "at most {} characters",
-    "minItems": "at least {} items",
-    "maxItems": "at most {} items",
-    "pattern": "like {}",
-}
-
-
-def _type(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
-    """A JSON schema's type in words; choices are spelled out."""
-    field = _resolved(field, definitions)
-    if "enum" in field or "const" in field:
-        return " | ".join(str(choice) for choice in field.get("enum", [field.get("const")]))
-    if "anyOf" in field:
-        return " | ".join(_type(option, definitions) for option in field["anyOf"])
-    if field.get("type") == "array":
-        return f"list of {_type(field['items'], definitions)}" if "items" in field else "list"
-    if field.get("format", "").endswith("path"):
-        return "path"
-    return _TYPES.get(field.get("type", ""), "any value")
-
-
-def _bounds(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
-    field = _resolved(field, definitions)
-    parts = [field, *(_resolved(option, definitions) for option in field.get("anyOf", ()))]
-    return ", ".join(template.format(part[key]) for part in parts for key, template in _BOUNDS.items() if key in part)
-
-
-def _resolved(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
-    reference = field.get("$ref", "").removeprefix("#/$defs/")
-    return {**definitions.get(reference, {}), **field} if reference else field
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, AssertionError | DiffmidiError) and text else f"{type(error).__name__}: {text}"
