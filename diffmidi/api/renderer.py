@@ -20,7 +20,7 @@ check_replaces_whole, check_unwritable_is_said, check_any_title_will_do, check_s
 
 from diffmidi_core.contracts.renderer import Change, Renderer
 from diffmidi_core.files import whole_file
-from diffmidi_core.music.bar_lines import Ruling, named_tracks, ruling
+from diffmidi_core.music.bar_lines import BarLines, Ruling, named_tracks, ruling
 from diffmidi_core.music.clock import SECOND, clock_of
 from diffmidi_core.music.notes import Notes, Score, notes_of
 from diffmidi_core.music.reading import write_midi
@@ -40,6 +40,7 @@ __all__ = [
     "SECOND",
     "TRACKS",
     "VELOCITIES",
+    "BarLines",
     "Change",
     "Notes",
     "PieceView",
