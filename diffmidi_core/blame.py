@@ -29,7 +29,12 @@ def culprit(error: BaseException) -> Offer | None:
     Others' come first, as a part of ours that is given what it cannot take fails in its own code.
     """
     running = list(_running(error))
-    return next((offer for offer in running if offer.package != BUILTIN_PACKAGE), running[0] if running else None)
+    return next((offer for offer in running if not is_ours(offer)), running[0] if running else None)
+
+
+def is_ours(offer: Offer) -> bool:
+    """Whether it is a built-in."""
+    return offer.package == BUILTIN_PACKAGE
 
 
 def _running(error: BaseException) -> Iterator[Offer]:

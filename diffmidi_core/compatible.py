@@ -1,4 +1,4 @@
-"""Whether a package goes with this diffmidi: what it requires, and the version of a kind's contract that a part keeps."""
+"""Whether a package goes with this diffmidi: what it requires, and which version of a contract its parts keep."""
 
 from __future__ import annotations
 

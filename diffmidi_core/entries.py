@@ -1,4 +1,4 @@
-"""What installed packages offer to diffmidi, read from their metadata alone, whatever is wrong with those of any package.
+"""What installed packages offer to diffmidi, from their metadata alone, whatever is wrong with those of any package.
 
 Only files that speak of diffmidi are looked into, a package at a time. `importlib.metadata.entry_points` reads all of
 all packages, and one malformed file ends it.

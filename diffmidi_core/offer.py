@@ -166,17 +166,24 @@ class Offer:
 
     def problem(self) -> str | None:
         """Why this offer cannot be used, or None. Imports the declaration, never the implementation."""
+        return self.inspected()[0]
+
+    def inspected(self) -> tuple[str | None, Described | None]:
+        """The same, and what it declares where that can be read; what fails to be imported is tried once."""
+        declaration = None
         try:
+            declaration = self.described()
             if KINDS[self.kind].folder:
                 self.folder()
-            declaration = self.described()
             if not isinstance(declaration, Declaration):
-                return None
+                return None, declaration
             self._check_needs(declaration)
+            module = declaration.implementation.partition(":")[0]
+            if not (exists(module) or self.version == IMPORTED):
+                raise self._broken(f"its implementation {module} does not exist")
         except BrokenPluginError as error:
-            return str(error)
-        module = declaration.implementation.partition(":")[0]
-        return None if exists(module) else str(self._broken(f"its implementation {module} does not exist"))
+            return str(error), declaration
+        return None, declaration
 
     def fingerprint(self, options: Mapping[str, Any]) -> str:
         """Names the part's class and its options: 16 hex digits."""
@@ -186,6 +193,12 @@ class Offer:
     def options(self, values: Mapping[str, Any]) -> Options:
         """Check option values against the declaration. Raises UsageError that names the field and the reason."""
         return check_options(self, self.load().options, values)
+
+    def merged(self, below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+        """Option values laid over others (`Options.merged`), not checked yet."""
+        options = self.load().options
+        with self.blamed("laying options over each other"):
+            return dict(options.merged(below, above))
 
     def implementation(self) -> type[Any]:
         """Import the class and check that it keeps its kind's contract. Raises BrokenPluginError."""

@@ -1,69 +1,27 @@
 """Parts of a user's own module or file, without a package: `module:Class`, once the user has named that module.
 
-Opening a stranger's run must run no code because the run says so. So a module is taken where the program has imported it
-(a notebook's own classes are in `__main__`), or where the user allows it by `DIFFMIDI_IMPORT`, which `diffmidi --import`
-and FILE.py:Class on the command line set; such a one is imported when a part of it is chosen.
+Opening a stranger's run must run no code because the run says so. So a module is taken where the program has imported
+it (a notebook's own classes are in `__main__`), or where the user has allowed it (`allowing`); such a one is imported
+when a part of it is chosen.
 """
 
 from __future__ import annotations
 
 import importlib
 import inspect
-import os
-import re
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from diffmidi_core.allowing import MODULE, allowed
 from diffmidi_core.aside import output_aside
 from diffmidi_core.declaration import Declaration, Described, Options, ProcessDeclaration, SamplerDeclaration
-from diffmidi_core.errors import BrokenPluginError, UsageError
+from diffmidi_core.errors import BrokenPluginError
 from diffmidi_core.wording import printable, short
 
-IMPORT = "DIFFMIDI_IMPORT"
-"""Modules and files whose classes may be chosen, with commas."""
 IMPORTED = "(imported)"
 """Stands where other parts have the version of their package."""
-_ARGUMENT = re.compile(r"(?P<flag>--[\w-]+=)?(?P<file>[^=]+\.py):(?P<name>[A-Za-z_]\w*)")
-_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
-
-
-def spelled(arguments: Sequence[str]) -> list[str]:
-    """Arguments of a command with `module:Class` in place of FILE.py:Class, whose file is allowed from now on.
-
-    Raises UsageError where there is no such file.
-    """
-    return [_spelled(argument) for argument in arguments]
-
-
-def _spelled(argument: str) -> str:
-    match = _ARGUMENT.fullmatch(argument)
-    if match is None:
-        return argument
-    return f"{match['flag'] or ''}{allow(match['file'])}:{match['name']}"
-
-
-def allow(named: str) -> str:
-    """Let parts of a module or of a FILE.py be chosen from now on, in programs started from here too; its module's name.
-
-    Nothing of it is imported yet. Raises UsageError where it can be none.
-    """
-    if not named.endswith(".py"):
-        if not _MODULE.fullmatch(named):
-            raise UsageError(f"--import takes a module or a FILE.py, not {printable(named)!r}.")
-        module = named
-    else:
-        file = Path(named).expanduser().resolve()
-        if not file.is_file():
-            raise UsageError(f"there is no file {printable(file)}.")
-        if not _MODULE.fullmatch(file.stem) or "," in str(file):
-            raise UsageError(f"{printable(file)} cannot be imported: give it a name of letters, digits and _ alone.")
-        module, named = file.stem, str(file)
-    known = [each for each in os.environ.get(IMPORT, "").split(",") if each]
-    os.environ[IMPORT] = ",".join(dict.fromkeys([*known, named]))
-    return module
 
 
 def own_part(kind: str, wanted: type[Described], contract: str, spec: str) -> Described | None:
@@ -72,7 +30,7 @@ def own_part(kind: str, wanted: type[Described], contract: str, spec: str) -> De
     None where the user has named no such module. Raises BrokenPluginError for what is no such part.
     """
     module, _, name = spec.rpartition(":")
-    if not (contract and _MODULE.fullmatch(module)) or (there := _module(module, kind)) is None:
+    if not (contract and MODULE.fullmatch(module)) or (there := _module(module, kind)) is None:
         return None
     blame = f"{kind} '{name}' of {module} {IMPORTED} is broken:"
     found = vars(there).get(name)  # and no `__getattr__` of the module, which would run
@@ -107,10 +65,10 @@ def _options(implementation: type[Any], blame: str) -> type[Options]:
 
 
 def _module(name: str, kind: str) -> ModuleType | None:
-    allowed = _allowed()
-    if name not in allowed:
+    names = allowed()
+    if name not in names:
         return sys.modules.get(name)
-    file = allowed[name]
+    file = names[name]
     if file is not None and str(file.parent) not in sys.path:
         sys.path.append(str(file.parent))
     try:
@@ -125,10 +83,3 @@ def _module(name: str, kind: str) -> ModuleType | None:
             f"{kind}: {printable(file)} cannot be imported, as another module is called {name}: rename the file."
         )
     return there
-
-
-def _allowed() -> Mapping[str, Path | None]:
-    """Modules that the user allows by name, and the file of each that is named by its file."""
-    named = [each.strip() for each in os.environ.get(IMPORT, "").split(",") if each.strip()]
-    files = {Path(each).stem: Path(each).expanduser().resolve() for each in named if each.endswith(".py")}
-    return {**{each: None for each in named if not each.endswith(".py")}, **files}

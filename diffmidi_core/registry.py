@@ -1,14 +1,14 @@
 """Which parts are installed: entry points, read from package metadata without importing anything.
 
-`offers(kind)` lists and `find(kind, name)` picks one, an `Offer`. A broken package hurts only its own names, and what is
-wrong with its metadata is told by `strange()`. With DIFFMIDI_PLUGINS in the environment only the packages that it names
-are looked at, beside diffmidi's own; "none": no other.
+`offers(kind)` lists and `find(kind, name)` picks one, an `Offer`. A broken package hurts only its own names, and what
+is wrong with its metadata is told by `strange()`. With DIFFMIDI_PLUGINS in the environment only the packages that it
+names are looked at, beside diffmidi's own; "none": no other.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -98,6 +98,42 @@ def find(kind: str, name: str) -> Offer:
     if package and own.is_there():
         return own
     raise UsageError(_not_installed(kind, name, installed))
+
+
+def own_offers(spec: str) -> list[Offer]:
+    """What `module:Name` of a module that the user has named can be chosen as. Raises BrokenPluginError."""
+    package, _, name = spec.rpartition(":")
+    found, wrong = list[Offer](), None
+    # Any class at all can be a listener.
+    for kind in (each.name for each in KINDS.values() if package and each.contract and each.name != "hook"):
+        offer = Offer(kind, name, package, IMPORTED, spec)
+        try:
+            found += [offer] if offer.is_there() else []
+        except BrokenPluginError as error:
+            wrong = error
+    if wrong is not None and not found:
+        raise wrong
+    return found
+
+
+def going_with(process: str, chosen: Container[str]) -> dict[str, str]:
+    """The parts that a process takes with it (`ProcessDeclaration.goes_with`), of the kinds that are not `chosen`.
+
+    Where several packages have one of that name, and ours have none, its own package's is meant. Raises
+    BrokenPluginError that names the process where there is no such part.
+    """
+    offer, found = find("process", process), dict[str, str]()
+    for kind, name in offer.process().goes_with.items():
+        if kind in chosen:
+            continue
+        own = f"{offer.package}:{name}"
+        ours = any(each.package == BUILTIN_PACKAGE for each in _named(offers(kind), name))
+        found[kind] = own if _named(offers(kind), own) and not ours else name
+        try:
+            find(kind, found[kind])
+        except UsageError as error:
+            raise BrokenPluginError(f"{offer.title} is broken: it goes with {kind} '{name}', and {error}") from error
+    return found
 
 
 def _named(some: Iterable[Offer], name: str) -> list[Offer]:
