@@ -36,7 +36,7 @@ def unmet(requires: Sequence[str]) -> str:
             except InvalidVersion:  # "==99.*"
                 continue
         remedy = f": {UPGRADE}" if newer else ", which is another one"
-        return f"it requires {required.name}{required.specifier}, and diffmidi {__version__} is installed{remedy}"
+        return f"it requires diffmidi{required.specifier}, and diffmidi {__version__} is installed{remedy}"
     return ""
 
 

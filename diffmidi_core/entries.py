@@ -178,7 +178,8 @@ def _wrong_line(text: str) -> str:
 def _astray(origin: str, entries: Collection[EntryPoint], groups: Collection[str]) -> Iterator[str]:
     """What a package offers under a group that is meant for us, and is none of ours."""
     for group in sorted({entry.group for entry in entries} - set(groups)):
-        near = difflib.get_close_matches(group.lower().replace("-", ".").replace("_", "."), groups, n=1, cutoff=0.75)
+        tails = {known.partition(".")[2]: known for known in groups}
+        near = [tails[each] for each in difflib.get_close_matches(group.lower()[len("diffmidi.") :], tails, n=1)]
         if not _GROUP.fullmatch(group) or not (near or group.lower().startswith("diffmidi.")):
             continue
         names = listed([entry.name for entry in entries if entry.group == group])

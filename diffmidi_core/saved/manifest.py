@@ -197,7 +197,7 @@ class Manifest(BaseModel):
                     module = printable(part.package)
                     raise DiffmidiError(
                         f"{folder} needs {kind} '{printable(part.name)}' of the module {module}, whose code is not "
-                        f"saved with it: name it, as in diffmidi --import {module}.py ..., or import it in your program."
+                        f"saved with it: name it (diffmidi --import {module}.py ...), or import it in your program."
                     ) from error
                 command = pip_install(part.package, part.version)
                 where = f": {command}" if command else ""
