@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +13,8 @@ from diffmidi_core.cli.described import one_line, options_of
 from diffmidi_core.cli.tables import new_console, new_table
 from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
 from diffmidi_core.numbers import better_text
+from diffmidi_core.sections import BUILTIN_PACKAGE
+from diffmidi_core.wording import printable
 
 if TYPE_CHECKING:
     from diffmidi_core.declaration import Described
@@ -28,6 +31,7 @@ def command(context: click.Context, as_json: bool) -> None:
     """
     if context.invoked_subcommand is None:
         rows = [_row(offer) for offer in _every_offer()]
+        _tell_strange()
         if as_json:
             click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         else:
@@ -115,6 +119,7 @@ def check(package: str | None, expected: tuple[str, ...]) -> None:
     """Run the conformance kit on what PACKAGE offers (default: on everything that is installed)."""
     from diffmidi_core.testing.component import Component, failures, installed_by, promise_of, where
 
+    _tell_strange()
     reasons = _reasons(expected)
     offers = installed_by(package) if package else list(_every_offer())
     count, wrong, unmet = 0, 0, dict(reasons)
@@ -169,12 +174,24 @@ def _every_offer() -> Iterable[Offer]:
     return (offer for kind in KINDS for offer in offers(kind))
 
 
+def _tell_strange() -> None:
+    """What is wrong with the metadata of packages, beside the list, which stays JSON where it is that."""
+    from diffmidi_core.registry import strange
+
+    for sentence in strange():
+        click.echo(f"Warning: {sentence}", err=True)
+
+
+SLOW = 1.0
+"""Seconds that a declaration may take to import before its package is named."""
+
+
 def _row(offer: Offer) -> dict[str, str | None]:
-    problem = offer.problem()
-    try:
-        summary = offer.described().summary
-    except BrokenPluginError:
-        summary = ""
+    begun = monotonic()
+    problem, described = offer.inspected()
+    if (seconds := monotonic() - begun) > SLOW and offer.package != BUILTIN_PACKAGE:
+        click.echo(f"Warning: {offer.title} took {seconds:.1f} s to say what it is.", err=True)
+    summary = printable(described.summary) if described is not None else ""
     return {
         "kind": offer.kind,
         "name": offer.spelling,

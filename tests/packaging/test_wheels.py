@@ -20,7 +20,8 @@ import pytest
 
 from diffmidi_core.music.toy import toy_scores
 
-ROOT = Path(__file__).parents[2]
+from .scripts import ROOT, release
+
 TEMPLATE = ROOT / "examples" / "plugin-template"
 STARTER = ROOT / "models" / "diffmidi-starter"
 PACKAGES = ("diffmidi", "diffmidi_core", *sorted(path.name for path in (ROOT / "plugins").iterdir() if path.is_dir()))
@@ -41,10 +42,9 @@ def call(*command: object, cwd: Path) -> str:
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The wheels by the name of their distribution."""
+    """The wheels by the name of their distribution, built as for a release, and checked as PyPI does."""
     out = tmp_path_factory.mktemp("wheels")
-    for project in (ROOT, TEMPLATE, STARTER):
-        call(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, project, cwd=out)
+    release.build((ROOT, TEMPLATE, STARTER), out)
     return {path.name.split("-")[0]: path for path in out.glob("*.whl")}
 
 
