@@ -34,11 +34,12 @@ def folder(tmp_path_factory) -> Path:
     """What the pages take for granted: songs, a song, a table of labels."""
     folder = tmp_path_factory.mktemp("reader")
     (folder / "songs").mkdir()
-    (folder / "other").mkdir()
     for name, score in toy_scores().items():
         if name != "empty":
             score.dump_midi(str(folder / "songs" / f"{name}.mid"))
     shutil.copy(find("model", "starter").folder() / "sample.mid", folder / "song.mid")
+    (folder / "other").mkdir()
+    shutil.copy(folder / "song.mid", folder / "other")
     (folder / "songs.csv").write_text("path,composer\nchords.mid,bach\n")
     return folder
 

@@ -122,3 +122,11 @@ def test_formulas_are_drawn_by_the_browser_itself(site):
     text = (site / "explanation/mathematics.html").read_text(encoding="utf-8")
     assert text.count("<math") > 15
     assert "$" not in re.sub(r"<(script|style|code|pre).*?</\1>", "", text, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_pages_beside_the_code_lead_to_files(page):
+    links = re.findall(r"\]\(([^)#\s]+)", (ROOT / page).read_text(encoding="utf-8"))
+    assert len(links) > 3
+    for target in links:
+        assert re.match(r"https?:", target) or (ROOT / target).exists(), f"{page} leads to {target}"
