@@ -90,4 +90,6 @@ def _moved(page: str, source: str) -> str:
         return text if text.startswith("`") else f"{text} (`{file.relative_to(ROOT).as_posix()}`)"
 
     text = (ROOT / source).read_text("utf-8")
+    for file in sorted(folder.glob("*.sbatch")):
+        text = text.replace(f"<!-- {file.name} -->", f"```bash\n{file.read_text('utf-8')}```")
     return re.sub(r"(?<!!)\[([^\]]+)\]\(([^)#\s]*)(#[^)\s]*)?\)", link, text)
