@@ -168,18 +168,20 @@ class MaskedDiffusion(Revealed):
         temperature: float = 1.0,
         top_p: float = 1.0,
         places: Places = EVERYWHERE,
+        bounds: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """z [B, L] with tokens drawn where `wanted` [B, L] bool hidden ones are, and log p of each, 0 elsewhere.
 
         `logits` and `places` as from and for `denoise`. With a support the tokens are drawn jointly: what stands, what
         is drawn now and what is left to be drawn can make one legal text; with a plan, so that times add up to less
-        than their bar. `admitted` [B, L, V] bool leaves out what a canvas does not allow; `top_p` as in `Support.draw`.
+        than their bar. `admitted` [B, L, V] bool leaves out what a canvas does not allow; `top_p` as in `Support.draw`;
+        `bounds` [B, L, 2] as in Canvas, for tokens without a plan.
         """
         wanted = wanted & (z == self.tokenizer.mask_id)
         how: dict[str, Any] = {"wanted": wanted, "admitted": admitted, "temperature": temperature, "top_p": top_p}
         if self.plan is not None:
             return draw_in_parts(self, logits, z, self.laid(z, places), draws, **how)
-        return draw_together(self, logits, z, draws, **how)
+        return draw_together(self, logits, z, draws, bounds=bounds, **how)
 
     def hidden_share(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """m = 1 − α_t and the weight −α'_t / (1 − α_t), at times t [...] float64 in (0, 1]."""
