@@ -58,3 +58,10 @@ KINDS: Mapping[str, Kind] = {
         Kind("model", "diffmidi.models", "", Described, folder="model"),
     )
 }
+
+
+def declares(found: object, kind: str) -> bool:
+    """Whether it is a declaration of this kind, and not of one that has more to declare, such as a sampler's."""
+    wanted = KINDS[kind].declaration
+    others = {each.declaration for each in KINDS.values()} - {*wanted.__mro__}
+    return isinstance(found, wanted) and not isinstance(found, tuple(others))

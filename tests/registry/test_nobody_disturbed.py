@@ -111,6 +111,9 @@ TYPES = {
         "acme:declared is of type type, not a diffmidi Declaration.", API + "class declared(Declaration): ..."
     ),
     "of-another-kind": Row("is of type Declaration, not a diffmidi SamplerDeclaration.", kind="sampler"),
+    "of-a-kind-that-says-more": Row(
+        "is of type SamplerDeclaration, not a diffmidi Declaration.", declaring("sampler", "family='masked'")
+    ),
     "summary": Row("summary is one line of text, not None", API + "declared = Declaration(None, 'acme_parts:Part')"),
     "place": Row("'package.module:Class', not 'a.Part'", API + "declared = Declaration('x', 'a.Part')"),
     "no-place": Row("'package.module:Class', not None", API + "declared = Declaration('x', None)"),
