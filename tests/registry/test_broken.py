@@ -1,4 +1,4 @@
-"""A broken package hurts only its own names, and is named."""
+"""A part that cannot be built hurts only its own name, and is named (`test_nobody_disturbed` has the packages)."""
 
 from __future__ import annotations
 
@@ -33,15 +33,6 @@ def offer(install, good):
         return find("schedule", "power")
 
     return make
-
-
-def said(offer) -> str:
-    """What is wrong with it, which `problem` and `load` must say alike; the built-ins still work."""
-    with pytest.raises(BrokenPluginError) as error:
-        offer.load()
-    assert offer.problem() == str(error.value)
-    assert find("schedule", "sqrt").problem() is None
-    return str(error.value)
 
 
 def test_a_working_one_builds(offer):
