@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from diffmidi_core.cli.plugins_new import new
 from diffmidi_core.cli.tables import new_console, new_table
 from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
 from diffmidi_core.numbers import better_text
@@ -279,3 +280,6 @@ def _resolved(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mappi
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
     return text if isinstance(error, AssertionError | DiffmidiError) and text else f"{type(error).__name__}: {text}"
+
+
+command.add_command(new)
