@@ -28,6 +28,8 @@ class Kind:
         declaration: what its entry points name.
         folder: of models, whose entry points name a package: the folder in it that is all there is to read. Nothing of
             the package is imported.
+        version: of its contract: one more whenever a class that kept it would not do so any more.
+        oldest: version that is still taken.
     """
 
     name: str
@@ -35,6 +37,8 @@ class Kind:
     contract: str
     declaration: type[Described] = Declaration
     folder: str = ""
+    version: int = 1
+    oldest: int = 1
 
 
 KINDS: Mapping[str, Kind] = {

@@ -11,6 +11,7 @@ import click
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from diffmidi_core.cli.completing import names
 from diffmidi_core.cli.paths import UserPath
 from diffmidi_core.config import KINDS, PLURAL, SECTIONS, SINGLE, RunConfig
 from diffmidi_core.errors import UsageError
@@ -157,18 +158,27 @@ def _parts(owned: Owned) -> list[Callable[[F], F]]:
     options: list[Callable[[F], F]] = []
     for kind in owned.kinds:
         if kind in SINGLE:
-            options.append(click.option(f"--{kind}", parameter(kind), metavar="NAME", help=f"Choose the {kind}."))
+            text = f"Choose the {kind}."
+            options.append(
+                click.option(f"--{kind}", parameter(kind), metavar="NAME", help=text, shell_complete=names(kind))
+            )
             continue
         if kind not in PLURAL:
             text = "Obey a rule, or come near. Repeatable."
-            options.append(click.option(f"--{kind}", parameter(kind), multiple=True, metavar="NAME", help=text))
+            options.append(
+                click.option(
+                    f"--{kind}", parameter(kind), multiple=True, metavar="NAME", help=text, shell_complete=names(kind)
+                )
+            )
             options += _candidates()
             continue
-        for flag, target, text in (
-            (f"--{kind}", kind, f"Add a {kind} to the default ones. Repeatable."),
-            (f"--no-{kind}", f"no_{kind}", f"Leave out a default {kind}, or all. Repeatable."),
+        for flag, target, text, found in (
+            (f"--{kind}", kind, f"Add a {kind} to the default ones. Repeatable.", names(kind)),
+            (f"--no-{kind}", f"no_{kind}", f"Leave out a default {kind}, or all. Repeatable.", names(kind, "all")),
         ):
-            options.append(click.option(flag, parameter(target), multiple=True, metavar="NAME", help=text))
+            options.append(
+                click.option(flag, parameter(target), multiple=True, metavar="NAME", help=text, shell_complete=found)
+            )
     if "hook" in owned.kinds and "train" in owned.sections:
         text = "Tell an experiment tracker, such as tensorboard, wandb or mlflow. Repeatable."
         options.append(click.option("--track", parameter(TRACK), multiple=True, metavar="NAME", help=text))
@@ -196,6 +206,7 @@ def _flag(target: str, field: FieldInfo) -> Callable[[F], F]:
         str(_name(field)),
         parameter(target),
         cls=PresetOption if target == "preset" else None,
+        shell_complete=names("preset") if target == "preset" else None,
         type=click.Choice([str(choice) for choice in choices]) if choices else _TYPES[field.annotation],
         default=None,
         help=f"{text[:1].upper()}{text[1:]}{default}.",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from diffmidi_core.cli.completing import models
 from diffmidi_core.cli.options import CHECKPOINT, SAMPLE, collect, settings
 from diffmidi_core.cli.paths import UserPath
 from diffmidi_core.cli.wanting import asked_labels, asking_labels
@@ -34,7 +35,7 @@ def _render(context: click.Context, parameter: click.Parameter, value: str) -> i
 
 
 @click.command("sample")
-@click.argument("model", type=UserPath(), metavar="MODEL")
+@click.argument("model", type=UserPath(), metavar="MODEL", shell_complete=models)
 @settings(SAMPLE)
 @CHECKPOINT
 @asking_labels

@@ -19,7 +19,8 @@ import pytest
 
 from diffmidi_core.kinds import KINDS
 
-ROOT = Path(__file__).parents[2]
+from .scripts import ROOT, release
+
 STARTER = ROOT / "models" / "diffmidi-starter"
 PACKAGES = ("diffmidi", "diffmidi_core", *sorted(path.name for path in (ROOT / "plugins").iterdir() if path.is_dir()))
 
@@ -55,15 +56,10 @@ PARTS = {
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The wheels of this repository by the name of their distribution."""
+    """Our own wheels by the name of their distribution, built as for a release, and checked as PyPI does."""
     out = tmp_path_factory.mktemp("wheels")
-    for project in (ROOT, STARTER):
-        build(project, out)
+    release.build((ROOT, STARTER), out)
     return {path.name.split("-")[0]: path for path in out.glob("*.whl")}
-
-
-def build(project: Path, out: Path) -> None:
-    call(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, project, cwd=out)
 
 
 @pytest.fixture(scope="module")
@@ -92,8 +88,7 @@ def written(tmp_path_factory: pytest.TempPathFactory, installed: Path) -> Path:
     call(*new, "acme-parts", *(f"--kind={kind}={part}" for kind, part in PARTS.items()), cwd=into)
     call(*new, "acme-songs", "--kind=model=songs", cwd=into)
     out.mkdir()
-    for package in ("acme-parts", "acme-songs"):
-        build(into / package, out)
+    release.build((into / "acme-parts", into / "acme-songs"), out)
     install(installed, *out.glob("*.whl"))
     return into
 

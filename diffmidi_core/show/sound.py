@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi.api import DiffmidiError
-from diffmidi.api.source import printable
+from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.wording import printable
 
 RATES = (24_000, 16_000, 12_000)
 """Frames per second to choose from: a piano has little above half of the first, and still sounds like one at the last.
