@@ -6,7 +6,8 @@
 
 FOLDER has the segments of POP909's test songs that D3PIA (Choi et al. 2026, MIT licence) was given, what pianists play
 there, what it made of them, and ten segments each of four other systems; the melody that all were given is in the files
-too. `--ours` is judged beside the test music of RUN, a run prepared on songs. Nothing of FOLDER is kept but figures. It drives `diffmidi evaluate --samples`.
+too. `--ours` is judged beside the test music of RUN, a run prepared on songs. Nothing of FOLDER is kept but figures. It
+drives `diffmidi evaluate --samples`.
 """
 
 from __future__ import annotations
