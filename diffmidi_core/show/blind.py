@@ -90,8 +90,7 @@ def write_test(
     names = [printable(name) for name in ends([str(path.resolve()) for path in sources])]
     rng = random.Random(seed)
     found: list[list[Excerpt]] = []
-    for path, name in zip(sources, names, strict=True):
-        files = midi_files(path)
+    for name, files in zip(names, [midi_files(path) for path in sources], strict=True):
         rng.shuffle(files)
         found.append(_heard(name, files, pieces, warn))
     if seconds is None:
