@@ -6,7 +6,7 @@ STARTER := models/diffmidi-starter
 READY := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: run test test-slow lint dist release-check clean help
+.PHONY: run test test-slow lint docs dist release-check clean help
 
 run: $(READY)  ## train a small model on Bach chorales and let it play (ARGS="--data FOLDER" for your own MIDI)
 	$(BIN)/diffmidi run $(ARGS)
@@ -28,6 +28,9 @@ dist: $(READY)  ## build what a release uploads, and check it as PyPI does (into
 
 release-check: dist  ## the same, and try the wheels in an environment without this clone
 	$(BIN)/python .ci/release.py try dist
+
+docs: $(READY)  ## build the docs: build/docs/site/index.html
+	$(BIN)/python -m docs.generate
 
 clean:  ## remove the environment and what tools left
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

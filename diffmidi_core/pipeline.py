@@ -25,7 +25,7 @@ from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.machine.precision import autocast, resolve_precision
 from diffmidi_core.music.notes import Score
 from diffmidi_core.music.reading import read_midi
-from diffmidi_core.request import Chosen, Request, control_options, requested
+from diffmidi_core.request import Chosen, Request, control_options
 from diffmidi_core.saved.classifiers import asked_classifiers
 from diffmidi_core.saved.installed import model_at
 from diffmidi_core.sections import EvaluateConfig
@@ -156,18 +156,10 @@ class Pipeline(Steering):
         flags = {name: value for name, value in (given | {"sampler": sampler}).items() if value is not None}
         assignments = [f"sampler.{name}={json.dumps(value)}" for name, value in (options or {}).items()]
         assignments += control_options(controls)
-        return requested(
-            self.defaults,
-            flags,
-            assignments,
-            process=self.model.parts["process"],
-            window=self.model.length,
-            by_bars=bool(self.model.tokenizer.plan),
-            labels=self.model.manifest.labels,
-            classifiers=asked_classifiers(
-                [Path(each) for each in classifiers], self.model.manifest, self.model.path, warnings.warn
-            ),
+        found = asked_classifiers(
+            [Path(each) for each in classifiers], self.model.manifest, self.model.path, warnings.warn
         )
+        return self.model.request(flags, assignments, defaults=self.defaults, classifiers=found)
 
     def draw(self, request: Request, on_step: OnStep | None = None) -> list[Ids]:
         """The pieces of a request as ids, without specials: `tokenizer.to_tokens` shows them, and `tokenizer.decode`

@@ -188,7 +188,7 @@ def _with_options(kind: str, parts: Sequence[Part], assignments: Sequence[str]) 
                 f"-o {kind}.{dotted}: write {kind}.NAME.option=value, where NAME is one of the chosen ones: {names}."
             )
         part = changed[name]
-        merged = find(kind, part.spec).load().options.merged(part.options, {key: value})
+        merged = find(kind, part.spec).merged(part.options, {key: value})
         changed[name] = filled(kind, part.model_copy(update={"options": merged}))
     return list(changed.values())
 

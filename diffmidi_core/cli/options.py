@@ -293,22 +293,3 @@ def warned(sentence: str) -> None:
 
     if is_main():
         click.echo(f"Warning: {sentence}", err=True)
-
-
-def explain(config: RunConfig) -> None:
-    """Print every setting, its value and the layer it comes from."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from diffmidi_core.layers import flat
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for heading in ("setting", "value", "from"):
-        table.add_column(heading, overflow="fold")
-    for name, value in flat(config.model_dump(mode="json")).items():
-        layer = config.origin.get(name, "default")
-        shown = ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
-        table.add_row(Text(name), Text(shown), Text(layer, "" if layer == "default" else "bold"))
-    Console(highlight=False).print(table)
