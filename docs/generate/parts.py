@@ -70,7 +70,7 @@ def _contract(kind: Kind, homes: Mapping[tuple[str, str], str]) -> Iterator[str]
     yield _prose(importlib.import_module(f"diffmidi.api.{kind.name}").__doc__ or "")
     if not kind.folder:
         declared = DECLARED_BY.get(kind.name, kind.declaration.__name__)
-        yield f"## Declared by\n\n::: diffmidi.api.{declared}\n    options:\n      heading_level: 3"
+        yield f"## Declared by\n\n::: diffmidi.api.{declared}\n    options:\n      {_HEADED}"
     exported = _exported(kind)
     module, _, contract = kind.contract.partition(":")
     ours = [(name, origin) for name, origin in exported if origin[0].startswith("diffmidi")]
@@ -90,8 +90,11 @@ def _contract(kind: Kind, homes: Mapping[tuple[str, str], str]) -> Iterator[str]
     yield f"| check | what it promises |\n| --- | --- |\n{rows}"
 
 
+_HEADED = "show_root_heading: true\n      show_root_toc_entry: true\n      heading_level: 3"
+
+
 def _shown(kind: Kind, name: str) -> str:
-    return f"::: diffmidi.api.{kind.name}.{name}\n    options:\n      heading_level: 3"
+    return f"::: diffmidi.api.{kind.name}.{name}\n    options:\n      {_HEADED}"
 
 
 def _prose(docstring: str) -> str:
