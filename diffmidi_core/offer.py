@@ -35,7 +35,7 @@ from diffmidi_core.declaration import (
     SourceDeclaration,
 )
 from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
-from diffmidi_core.kinds import KINDS
+from diffmidi_core.kinds import KINDS, declares
 from diffmidi_core.own import IMPORTED, own_part
 from diffmidi_core.packages import exists, folder_of, summary_of
 from diffmidi_core.sections import BUILTIN_PACKAGE
@@ -88,10 +88,10 @@ class Offer:
         if kind.folder:
             return Described(summary_of(self.package))
         if self.version == IMPORTED:
-            found: object = own_part(self.kind, kind.declaration, kind.contract, self.target)
+            found: object = own_part(self.kind, self.target)
         else:
             found = self._imported()
-        if not isinstance(found, kind.declaration):
+        if not (isinstance(found, Described) and declares(found, self.kind)):
             told = f"{self.target} is of type {type(found).__name__}, not a diffmidi {kind.declaration.__name__}"
             raise self._broken(told)
         if why := misfit(found.contract, kind, self.package):
@@ -108,8 +108,7 @@ class Offer:
 
     def is_there(self) -> bool:
         """Of a class of a user's own module: whether the user has named that module. Raises BrokenPluginError."""
-        kind = KINDS[self.kind]
-        return own_part(self.kind, kind.declaration, kind.contract, self.target) is not None
+        return own_part(self.kind, self.target) is not None
 
     def load(self) -> Declaration:
         """Import a part's declaration (light). Raises BrokenPluginError, whatever the plugin's module raises."""

@@ -18,25 +18,27 @@ from diffmidi_core.allowing import MODULE, allowed
 from diffmidi_core.aside import output_aside
 from diffmidi_core.declaration import Declaration, Described, Options, ProcessDeclaration, SamplerDeclaration
 from diffmidi_core.errors import BrokenPluginError
+from diffmidi_core.kinds import KINDS, declares
 from diffmidi_core.wording import printable, short
 
 IMPORTED = "(imported)"
 """Stands where other parts have the version of their package."""
 
 
-def own_part(kind: str, wanted: type[Described], contract: str, spec: str) -> Described | None:
-    """What `module:Name` declares: an object of type `wanted`, or a class that keeps the contract.
+def own_part(kind: str, spec: str) -> Described | None:
+    """What `module:Name` declares: a declaration of the kind, or a class that keeps its contract.
 
     None where the user has named no such module. Raises BrokenPluginError for what is no such part.
     """
     module, _, name = spec.rpartition(":")
+    wanted, contract = KINDS[kind].declaration, KINDS[kind].contract
     if not (contract and MODULE.fullmatch(module)) or (there := _module(module, kind)) is None:
         return None
     blame = f"{kind} '{name}' of {module} {IMPORTED} is broken:"
     found = vars(there).get(name)  # and no `__getattr__` of the module, which would run
     if found is None:
         raise BrokenPluginError(f"{blame} there is no {printable(name)} in {module}.")
-    if isinstance(found, wanted):
+    if isinstance(found, Described) and declares(found, kind):
         return found
     where, _, promised = contract.partition(":")
     if not (isinstance(found, type) and issubclass(found, getattr(importlib.import_module(where), promised))):

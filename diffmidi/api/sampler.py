@@ -24,7 +24,8 @@ Reveal one part of the masked positions at every step, in random order:
 
 `process.draw` draws tokens jointly under the tokenizer's grammar, at masked positions alone, and only what the canvas
 admits. For Gaussian processes, `GaussianLevels` has the chain of levels and `ddpm_steps`, `ddim_steps`, `dpmpp_steps`
-the coefficients of a ReverseStep; `Support` draws tokens jointly over what the tokenizer's grammar allows.
+the coefficients of a ReverseStep; `Support` draws tokens jointly over what the tokenizer's grammar allows, and
+`TimeSupport` so that time adds up where a canvas has `bounds`, which `process.draw` takes beside what it admits.
 
 Checks of the conformance kit, besides those of every kind: check_oracle_gives_the_words_back, check_fixed_words_stay,
 check_only_what_is_allowed_is_drawn, check_specials_only_where_fixed, check_everything_random_is_drawn,
@@ -56,6 +57,7 @@ from diffmidi_core.diffusion.steps import (
     q_sample,
 )
 from diffmidi_core.diffusion.support import Support
+from diffmidi_core.diffusion.time_support import TimeSupport
 
 __all__ = [
     "AutoregressiveProcess",
@@ -74,6 +76,7 @@ __all__ = [
     "Sampled",
     "Sampler",
     "Support",
+    "TimeSupport",
     "Tokenizer",
     "ddim_steps",
     "ddpm_steps",

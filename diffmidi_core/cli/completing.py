@@ -1,4 +1,4 @@
-"""What a shell is told that completes a value: names of parts, and of installed models beside paths.
+"""Names of what is installed: what a shell is told that completes a value, and what help lists.
 
 Names come from metadata: nothing of a part, and nothing heavy, is imported while somebody presses the tab key.
 """
@@ -32,3 +32,15 @@ def models(context: click.Context, parameter: click.Parameter, begun: str) -> li
     """Completes the name of an installed model that was begun, else paths: bash shows either the one or the other."""
     found = names("model")(context, parameter, begun) if begun else []
     return found or [CompletionItem(begun, type="file")]
+
+
+class PresetOption(click.Option):
+    """--preset: its help names every preset that is installed, which is looked up only when help is asked for."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The flag and its help."""
+        from diffmidi_core.presets import summaries
+
+        flag, told = super().get_help_record(ctx) or ("--preset", "")
+        text, default, rest = told.rpartition(" (default")
+        return flag, f"{text}: {summaries()}{default}{rest}"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import click
 
 from diffmidi_core.cli.described import one_line, options_of
+from diffmidi_core.cli.plugins_list import print_list
+from diffmidi_core.cli.plugins_new import new
 from diffmidi_core.cli.tables import new_console, new_table
 from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
 from diffmidi_core.numbers import better_text
@@ -22,20 +24,22 @@ if TYPE_CHECKING:
 
 
 @click.group("plugins", invoke_without_command=True)
+@click.option("--kind", "kind", metavar="KIND", help="List one kind of part alone: metric, sampler, ...")
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 @click.pass_context
-def command(context: click.Context, as_json: bool) -> None:
+def command(context: click.Context, kind: str | None, as_json: bool) -> None:
     """List every installed part: built-ins, and what other packages add.
 
-    "declared": its declaration can be read and what it needs is there; `plugins check` builds and checks it.
+    Of a part that is listed without a remark, the declaration can be read and what it needs is there ("declared", in
+    JSON); `plugins check` builds and checks it.
     """
     if context.invoked_subcommand is None:
-        rows = [_row(offer) for offer in _every_offer()]
+        rows = [_row(offer) for offer in _every_offer(kind)]
         _tell_strange()
         if as_json:
             click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         else:
-            _print_list(rows)
+            print_list(rows)
 
 
 @command.command("show")
@@ -167,11 +171,11 @@ def _state(passed: bool, reason: str | None) -> str:
     return "PASS" if passed else "xfail"
 
 
-def _every_offer() -> Iterable[Offer]:
+def _every_offer(kind: str | None = None) -> Iterable[Offer]:
     from diffmidi_core.kinds import KINDS
     from diffmidi_core.registry import offers
 
-    return (offer for kind in KINDS for offer in offers(kind))
+    return (offer for each in ([kind] if kind is not None else KINDS) for offer in offers(each))
 
 
 def _tell_strange() -> None:
@@ -203,24 +207,4 @@ def _row(offer: Offer) -> dict[str, str | None]:
     }
 
 
-def _print_list(rows: Iterable[Mapping[str, str | None]]) -> None:
-    from rich.text import Text
-
-    table = new_table("kind", "name", "package", "version", "state", "summary")
-    kind, reasons = None, []
-    for row in rows:
-        style = "red" if row["why"] else ""
-        cells = [row[name] or "" for name in ("kind", "name", "package", "version", "state", "summary")]
-        if row["kind"] == kind:
-            cells[0] = ""
-        elif kind is not None:
-            table.add_section()
-        table.add_row(*(Text(cell, style) for cell in cells))
-        kind = row["kind"]
-        if row["why"]:
-            reasons.append(row["why"])
-    console = new_console()
-    console.print(table)
-    for reason in reasons:
-        console.print()
-        console.print(Text(reason, "red"))
+command.add_command(new)

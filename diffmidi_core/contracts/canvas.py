@@ -17,6 +17,8 @@ from diffmidi_core.errors import DiffmidiError
 GIVEN, ANY = -1, -2
 """What stands in `Canvas.allowed` in place of a set: the token in `ids` alone; any token of music, of the place's
 type where `Canvas.types` says it."""
+UNBOUNDED = 2**62
+"""In `Canvas.bounds` in place of the most steps."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Canvas:
         sets: [S, V] bool; None where `allowed` names none. Specials are in no set; a position whose set has one token
             is given that token.
         types, condition: as in Places.
+        bounds: [B, L, 2] int64: where a token stands that passes no time, the least and the most steps that all tokens
+            of its row before it pass together (`Tokenizer.steps_passed`), UNBOUNDED where there is no most. None: any.
 
     Raises DiffmidiError where no token of music is in a set that is named.
     """
@@ -43,6 +47,7 @@ class Canvas:
     sets: Tensor | None = None
     types: Tensor | None = None
     condition: Mapping[str, Tensor] = field(default_factory=dict)
+    bounds: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.sets is None:
@@ -137,7 +142,8 @@ class Canvas:
         return self._mapped(lambda tensor: tensor.to(device), sets)
 
     def _mapped(self, change: Callable[[Tensor], Tensor], sets: Tensor | None) -> Canvas:
-        mask, types = (None if each is None else change(each) for each in (self.attention_mask, self.types))
+        known = (self.attention_mask, self.types, self.bounds)
+        mask, types, bounds = (None if each is None else change(each) for each in known)
         condition = {name: change(each) for name, each in self.condition.items()}
         return replace(
             self,
@@ -147,4 +153,5 @@ class Canvas:
             sets=sets,
             types=types,
             condition=condition,
+            bounds=bounds,
         )

@@ -194,14 +194,18 @@ class Tokenizer(ABC):
         return None
 
     def steps_passed(self) -> Ids | None:
-        """[V] steps of time that a token of role "time" passes, 0 elsewhere.
+        """[V] steps of time that a token of role "time" passes, 0 elsewhere. None, as by default: times do not add up.
 
-        The sum over a cell's notes stays below `bar_steps` of its bar. None: times do not add up within bars.
+        With `bar_steps` they add up within bars: the sum over a cell's notes stays below that of its bar. Without, they
+        add up over the whole text: a note begins when as many steps are gone as all tokens before it pass together.
         """
         return None
 
     def bar_steps(self) -> Ids | None:
-        """[V] how long the bar is that a token of role "bar" opens, in the steps of `steps_passed`; 0 elsewhere."""
+        """[V] how long the bar is that a token of role "bar" opens, in the steps of `steps_passed`; 0 elsewhere.
+
+        None, as by default: times do not add up within bars.
+        """
         return None
 
     def bar_kinds(self) -> Ids | None:

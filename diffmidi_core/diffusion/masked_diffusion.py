@@ -32,7 +32,7 @@ from diffmidi_core.contracts.batch import Batch
 from diffmidi_core.contracts.canvas import Canvas
 from diffmidi_core.contracts.draws import RowDraws
 from diffmidi_core.contracts.places import EVERYWHERE, Places
-from diffmidi_core.contracts.process import Bound
+from diffmidi_core.contracts.process import LEVEL_BINS, Bound
 from diffmidi_core.contracts.schedule import NoiseSchedule
 from diffmidi_core.contracts.tokenizer import SPECIALS, Tokenizer
 from diffmidi_core.declaration import Options
@@ -168,18 +168,20 @@ class MaskedDiffusion(Revealed):
         temperature: float = 1.0,
         top_p: float = 1.0,
         places: Places = EVERYWHERE,
+        bounds: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """z [B, L] with tokens drawn where `wanted` [B, L] bool hidden ones are, and log p of each, 0 elsewhere.
 
         `logits` and `places` as from and for `denoise`. With a support the tokens are drawn jointly: what stands, what
         is drawn now and what is left to be drawn can make one legal text; with a plan, so that times add up to less
-        than their bar. `admitted` [B, L, V] bool leaves out what a canvas does not allow; `top_p` as in `Support.draw`.
+        than their bar. `admitted` [B, L, V] bool leaves out what a canvas does not allow; `top_p` as in `Support.draw`;
+        `bounds` [B, L, 2] as in Canvas, for tokens without a plan.
         """
         wanted = wanted & (z == self.tokenizer.mask_id)
         how: dict[str, Any] = {"wanted": wanted, "admitted": admitted, "temperature": temperature, "top_p": top_p}
         if self.plan is not None:
             return draw_in_parts(self, logits, z, self.laid(z, places), draws, **how)
-        return draw_together(self, logits, z, draws, **how)
+        return draw_together(self, logits, z, draws, bounds=bounds, **how)
 
     def hidden_share(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """m = 1 − α_t and the weight −α'_t / (1 − α_t), at times t [...] float64 in (0, 1]."""
@@ -237,6 +239,7 @@ class MaskedDiffusion(Revealed):
         k, weight = numbers_hidden(counts, levels, generator)  # [K, B, M]
         before = counts.cumsum(-1) - counts  # tokens of parts before
         bits = torch.zeros(batch.ids.shape, device=batch.ids.device)
+        by_level = bits.new_zeros(len(bits), LEVEL_BINS)
         at_once = max(1, POSITIONS_AT_ONCE // batch.ids.numel())
         of = part.clamp(min=0)
         for some, weights in zip(torch.split(k, at_once), torch.split(weight, at_once), strict=True):  # [n, B, M]
@@ -248,8 +251,14 @@ class MaskedDiffusion(Revealed):
             ids, again = batch.ids.repeat(n, 1), places.repeated(n)
             share = some / windows.sizes.clamp(min=1)
             nats = self.nats_at(ids, hidden.flatten(0, 1), share.flatten(0, 1), again)
-            bits += (weights.gather(-1, several) * nats.view(hidden.shape)).sum(0) / LN2
-        return Bound(terms={"diffusion": bits}, tokens=batch.tokens)
+            charged = weights.gather(-1, several) * nats.view(hidden.shape)
+            bits += charged.sum(0) / LN2
+            # (0, 1 / LEVEL_BINS] of a part is the first: of whole numbers, so that no share falls beside an edge.
+            sizes = windows.sizes.clamp(min=1)
+            level = ((some * LEVEL_BINS - 1) // sizes).clamp(min=0, max=LEVEL_BINS - 1)
+            here = level.gather(-1, several)[..., None] == torch.arange(LEVEL_BINS, device=bits.device)
+            by_level += (charged[..., None] * here).sum((0, 2)) / LN2
+        return Bound({"diffusion": bits}, batch.tokens, by_level)
 
     def windows(self, batch: Batch) -> Windows:
         """The batch in parts."""

@@ -11,6 +11,7 @@ from diffmidi_core.contracts.draws import RowDraws
 from diffmidi_core.diffusion.categorical import nucleus, restricted
 from diffmidi_core.diffusion.groups import ungrouped
 from diffmidi_core.diffusion.parts import Laid
+from diffmidi_core.diffusion.time_support import TimeSupport
 
 if TYPE_CHECKING:
     from diffmidi_core.diffusion.masked_diffusion import MaskedDiffusion
@@ -26,11 +27,15 @@ def draw_together(
     admitted: Tensor | None,
     temperature: float,
     top_p: float,
+    bounds: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    """Jointly with a support, else each by itself. `wanted` [B, L] are hidden."""
+    """Jointly with a support or where time adds up, else each by itself. `wanted` [B, L] are hidden."""
     log_p = _to_draw_from(process, logits, admitted, temperature)
-    if process.support is not None:
-        fixed = z != process.tokenizer.mask_id
+    fixed = z != process.tokenizer.mask_id
+    if bounds is not None:
+        time = TimeSupport(process.tokenizer)
+        tokens = time.draw(log_p, z, fixed, draws, bounds=bounds, wanted=wanted, top_p=top_p)
+    elif process.support is not None:
         tokens = process.support.draw(log_p, z, fixed, draws, wanted=wanted, top_p=top_p)
     else:
         at = wanted.to(log_p.device)

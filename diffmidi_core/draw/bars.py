@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from diffmidi_core.contracts.canvas import ANY, Canvas
+from diffmidi_core.contracts.canvas import ANY, UNBOUNDED, Canvas
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.draw.long import Drawn
 from diffmidi_core.draw.portions import Bars, Left, Portion
@@ -63,13 +63,17 @@ def canvas_of(portions: Sequence[Portion], where: WithSets) -> Canvas:
     lengths = [len(portion.ids) for portion in portions]
     canvas = Canvas.begun([portion.ids for portion in portions], lengths)
     types, allowed = torch.zeros_like(canvas.ids), canvas.allowed.clone()
+    bounds = torch.tensor([0, UNBOUNDED]).expand(*canvas.ids.shape, 2).clone()
     for row, portion in enumerate(portions):
         place = slice(1, 1 + len(portion.ids))
         types[row, place] = torch.from_numpy(tokenizer.types(portion.ids))
+        if portion.bounds is not None:
+            bounds[row, place] = torch.from_numpy(portion.bounds)
         opens = torch.from_numpy(portion.opens)
         free = torch.from_numpy(portion.ids == tokenizer.mask_id)
         allowed[row, place] = torch.where(free, torch.where(opens >= 0, opens, ANY), allowed[row, place])
-    return replace(canvas, allowed=allowed, sets=torch.from_numpy(where.sets), types=types)
+    canvas = replace(canvas, allowed=allowed, sets=torch.from_numpy(where.sets))
+    return replace(canvas, types=types) if tokenizer.plan else replace(canvas, bounds=bounds)
 
 
 class WithSets(Protocol):

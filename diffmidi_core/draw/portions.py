@@ -29,6 +29,7 @@ class Portion:
         window, part: which of the piece's windows it is of, and which portion of that.
         parts: how many portions a window probably has.
         done: finished bars of the piece.
+        bounds: [N, 2] as in Canvas, of texts without a plan.
     """
 
     ids: Ids
@@ -37,6 +38,7 @@ class Portion:
     part: int
     parts: int
     done: int
+    bounds: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from diffmidi_core.contracts.process import Order
 from diffmidi_core.contracts.tokenizer import FIRST_BAR, INNER_BAR, LAST_BAR, BarShape, CellNotes, Ids, Tokenizer
-from diffmidi_core.draw.filled import cells_of
+from diffmidi_core.draw.filled import Shown, cells_of, windows_of
 from diffmidi_core.draw.hole import Cell, Hole
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.music.bar_lines import BarLines
@@ -56,6 +56,10 @@ class Laid:
         """The texts of drawn cells, from all of them one after the other."""
         return cells_of(ids, self.hole.tokenizer)
 
+    def windows(self, texts: Sequence[Ids]) -> Iterator[Shown]:
+        """The windows of the hole with these texts, and what is new in them."""
+        return windows_of(self.hole, texts)
+
     def notes(self, texts: Sequence[Ids], tokenizer: Tokenizer) -> NewNotes:
         """The notes of drawn cells, in ticks of the file. Those past the end of their bar are left out."""
         found: list[tuple[Column, ...]] = [tuple(np.zeros(0, dtype=np.int64) for _ in range(5))]
@@ -92,11 +96,6 @@ def lay_out(
     trained on such bars. Raises DiffmidiError where the tokenizer cannot write a bar of the hole; bars beside it that
     it cannot write are not shown.
     """
-    if not tokenizer.plan:
-        raise DiffmidiError(
-            "this model has no plan of bars in its tokens, so a hole cannot be laid out for it: train one with "
-            "`--tokenizer mmm -o tokenizer.layout=cells`."
-        )
     played = [place for place, part in enumerate(file.parts) if not part.is_drum]
     tokens = tokenizer.track_tokens([(file.parts[place].name, file.parts[place].program) for place in played])
     order_of = np.argsort([tokenizer.to_ids([token])[0] for token in tokens], kind="stable")

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffmidi_core.contracts.tokenizer import Ids
+from diffmidi_core.diffusion.autoregressive_process import AutoregressiveProcess
 from diffmidi_core.diffusion.masked_diffusion import MaskedDiffusion
 from diffmidi_core.draw.bars import drawn_together
 from diffmidi_core.draw.controls import Controls, total
 from diffmidi_core.draw.filling import Computing, Filling
 from diffmidi_core.draw.model import Model
 from diffmidi_core.draw.redrawing import bars_anew, redrawn
-from diffmidi_core.errors import UsageError
+from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.files import whole_file
 from diffmidi_core.machine.build import blamed
 from diffmidi_core.machine.memory import Halves
@@ -30,6 +31,7 @@ from diffmidi_core.steer.cells import Laid, lay_out
 from diffmidi_core.steer.excerpt import excerpt
 from diffmidi_core.steer.patching import NewNotes, Patched, patched
 from diffmidi_core.steer.rework import LOCKS, notes_of
+from diffmidi_core.steer.spans import ANOTHER, NO_PLAN, LaidSpans, lay_out_spans
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,11 @@ def takes(
         raise UsageError("--strength masks some tokens and draws them back, which only masked models do: choose one.")
     check_controls(asked, request)
     filling, halves = Filling.of(model, request, computing), Halves("piece", computing.warn)
+    if filling.controls.scoring and request.redraws and not model.tokenizer.plan:
+        raise UsageError(
+            "a --control that judges music has passages drawn anew, which cannot be in the tokens of this model: set "
+            "-o sample.redraws=0, so that it only chooses among candidates."
+        )
     # Where it is drawn by lot what is masked, each take has its own.
     size = request.batch_size if asked.masking.strength == 1 else 1
     batches = [range(begin, min(begin + size, request.count)) for begin in range(0, request.count, size)]
@@ -93,8 +100,18 @@ def takes(
         yield found[max(0, after - first * size) :]
 
 
-def laid_for(model: Model, asked: Asked, request: Request, number: int) -> Laid:
-    """What is asked, laid out for the take of a number, from 0 on. Raises DiffmidiError as `lay_out` does."""
+def laid_for(model: Model, asked: Asked, request: Request, number: int) -> Laid | LaidSpans:
+    """What is asked, laid out for the take of a number, from 0 on. Raises DiffmidiError as `lay_out` and
+    `lay_out_spans` do, and for a model without a plan that goes from left to right.
+    """
+    if not model.tokenizer.plan:
+        if isinstance(model.process, AutoregressiveProcess):
+            raise DiffmidiError(
+                f"{NO_PLAN}, and going from left to right it does not see what follows a hole: {ANOTHER}, or another "
+                "process."
+            )
+        how = {"length": model.length, "masking": asked.masking}
+        return lay_out_spans(asked.file, asked.selection, model.tokenizer, **how)
     return lay_out(
         asked.file,
         asked.bars,
@@ -108,7 +125,7 @@ def laid_for(model: Model, asked: Asked, request: Request, number: int) -> Laid:
 
 
 def _drawn(
-    model: Model, asked: Asked, laid: Laid, filling: Filling, numbers: range, computing: Computing
+    model: Model, asked: Asked, laid: Laid | LaidSpans, filling: Filling, numbers: range, computing: Computing
 ) -> list[Take]:
     request = filling.request
     bars = len({bar for bar, _ in laid.hole.free})
@@ -123,7 +140,7 @@ def _drawn(
     controls = filling.controls
     for number, piece in zip(numbers, pieces, strict=True):
         texts: Sequence[Ids] = piece.done
-        if controls.scoring and request.redraws:
+        if controls.scoring and request.redraws and isinstance(laid, Laid):
             texts = _redrawn(model, asked, laid, filling, number, texts)
         new, removed, outside = _answer(asked, laid, texts, model)
         answer = patched(asked.file, removed, new)
@@ -177,7 +194,9 @@ def check_controls(asked: Asked, request: Request) -> None:
             )
 
 
-def _answer(asked: Asked, laid: Laid, texts: Sequence[Ids], model: Model) -> tuple[NewNotes, NDArray[np.bool_], int]:
+def _answer(
+    asked: Asked, laid: Laid | LaidSpans, texts: Sequence[Ids], model: Model
+) -> tuple[NewNotes, NDArray[np.bool_], int]:
     """The new notes, [N] which notes of the file are taken out, and how many new ones were outside of the region."""
     rows = None
     if laid.reworked:

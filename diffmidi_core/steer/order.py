@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
-from diffmidi_core.draw.filled import windows_of
 from diffmidi_core.draw.model import Model
 from diffmidi_core.draw.sample import MIDI
 from diffmidi_core.music.notes import Score
@@ -51,7 +50,7 @@ def put_in_order(draw: DrawFolder, model: Model, asked: Asked, request: Request,
     candidates = []
     for record in records:
         ids, laid = model.tokenizer.to_ids(record.tokens), laid_for(model, asked, request, record.number - 1)
-        windows = [*windows_of(laid.hole, laid.texts_of(ids))]
+        windows = [*laid.windows(laid.texts_of(ids))]
         candidates.append(Candidate(record.number, windows, record.notes, _excerpt_of(asked, score_of, record)))
     _renumber(draw, records, ranked(model, request, candidates, asked.file.score, autocast))
 
@@ -63,7 +62,7 @@ def best_first(model: Model, asked: Asked, request: Request, takes: Sequence[Tak
     candidates = []
     for number, take in enumerate(takes, start=1):
         laid = laid_for(model, asked, request, number - 1)
-        windows = [*windows_of(laid.hole, laid.texts_of(take.ids))]
+        windows = [*laid.windows(laid.texts_of(take.ids))]
 
         def score(take: Take = take) -> Score:
             return excerpt(take.score, asked)

@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from diffmidi.api.hook import Section, changed_options, departures, flat
 from diffmidi.api.metric import TrainingMusic
 from diffmidi.api.renderer import piece_html, piece_style
+from diffmidi_report import levels
 from diffmidi_report.curves import chart
 from diffmidi_report.declarations import ReportOptions
 from diffmidi_report.figures import BY_TYPE, bars, of_checkpoint, of_draw
@@ -42,6 +43,8 @@ def sections(run: Run, training: Callable[[], TrainingMusic | None], options: Re
     if run.judged and (by_type := bars(run.judged)):
         types = template("types.html", bars=by_type, name=BY_TYPE, judged=run.judged, music=run.judged.music)
         found.append(Section("Bits by token type", [types]))
+    if run.judged and (by_level := levels.section(run.judged)):
+        found.append(by_level)
     found.append(Section("Training", [template("training.html", **_training(run))]))
     if run.newest:
         first = run.newest.pieces[0]

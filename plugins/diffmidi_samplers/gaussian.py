@@ -23,6 +23,7 @@ from diffmidi.api.sampler import (
     Sampled,
     Sampler,
     Support,
+    TimeSupport,
     nucleus,
     q_sample,
     restricted,
@@ -130,7 +131,9 @@ class GaussianSampler(Sampler):
         """The canvas, and "grammar_changes": tokens that are not the likeliest ones, for the text to be legal."""
         levels, admitted = self.grid(process.levels, steps), canvas.admitted()
         support = process.support or Support(process.tokenizer.grammar, canvas.ids.shape[1])
-        if self.options.legal:  # else it would be found out after the last step
+        if canvas.bounds is not None:
+            TimeSupport(process.tokenizer).check_canvas(canvas)
+        elif self.options.legal:  # else it would be found out after the last step
             support.check_canvas(canvas)
         clean = process.embed(canvas.ids)
         known = clean + process.start_std * draws.normal(clean)
@@ -156,7 +159,11 @@ class GaussianSampler(Sampler):
                 "take an earlier --checkpoint, or train again with a lower --lr."
             )
         likeliest = torch.where(canvas.fixed, canvas.ids, process.rounded(x, canvas.places(), admitted))
-        if not self.options.legal:
+        if not self.options.legal and canvas.bounds is None:
             return Sampled(likeliest)
-        tokens = support.legal_argmax(restricted(process.round(x), admitted), canvas.ids, canvas.fixed)
+        known = restricted(process.round(x), admitted), canvas.ids, canvas.fixed
+        if canvas.bounds is None:
+            tokens = support.legal_argmax(*known)
+        else:
+            tokens = TimeSupport(process.tokenizer).legal_argmax(*known, bounds=canvas.bounds)
         return Sampled(tokens, {"grammar_changes": (tokens != likeliest).sum(-1)})

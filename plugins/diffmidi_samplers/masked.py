@@ -25,6 +25,7 @@ from diffmidi.api.sampler import (
     RowDraws,
     Sampled,
     Sampler,
+    TimeSupport,
     Tokenizer,
 )
 from diffmidi_samplers.declarations import ConfidenceOptions, MaskedOptions, RemaskOptions
@@ -78,7 +79,9 @@ class MaskedSampler(Sampler):
         on_step: OnStep,
     ) -> Sampled:
         """The canvas, from all masked to none. See Sampler."""
-        if process.support is not None and canvas.types is None:
+        if canvas.bounds is not None:
+            TimeSupport(process.tokenizer).check_canvas(canvas)
+        elif process.support is not None and canvas.types is None:
             # No step finds it out on a device, which it would have to wait for.
             process.support.check_canvas(canvas)
         free, places = ~canvas.fixed, process.placed(canvas)
@@ -86,7 +89,7 @@ class MaskedSampler(Sampler):
         own = process.denoiser()
 
         def said(z: Tensor, due: Tensor, draws: RowDraws) -> tuple[Tensor, Tensor]:
-            return self._say(process, places, admitted, denoise or own, z, due, draws)
+            return self._say(process, canvas, places, admitted, denoise or own, z, due, draws)
 
         def guess(z: Tensor) -> Tensor:
             return said(z, z == Tokenizer.mask_id, draws)[0]
@@ -106,6 +109,7 @@ class MaskedSampler(Sampler):
     def _say(
         self,
         process: MaskedDiffusion,
+        canvas: Canvas,
         places: Places,
         admitted: Tensor | None,
         denoise: Denoise | RowDenoiser,
@@ -123,7 +127,7 @@ class MaskedSampler(Sampler):
                 logits = denoise(z, m, places)[rows]
             options: dict[str, Any] = {"temperature": self.options.temperature, "top_p": self.options.top_p}
             options |= {"wanted": due[rows], "admitted": None if admitted is None else admitted[rows]}
-            options["places"] = places.rows(rows)
+            options |= {"places": places.rows(rows), "bounds": None if canvas.bounds is None else canvas.bounds[rows]}
             said[rows], log_p[rows] = process.draw(logits, z[rows], draws.some(rows), **options)
         return said, log_p
 

@@ -187,6 +187,10 @@ class NoteTokens(VariedTokens):
             notes[at[timed] - 1] = np.flatnonzero(timed)
         return notes
 
+    def steps_passed(self) -> Ids | None:
+        """The steps of each `t`; none in `paper`, where durations pass."""
+        return np.where(self._type_of == SHIFT, self._number_of, 0).astype(np.int32) if self._timed else None
+
     def starts(self, ids: Ids) -> NDArray[np.int64]:
         """Where each note begins: at the `t` words that lead to it, or at its `p` where it has none."""
         ids = np.asarray(ids)

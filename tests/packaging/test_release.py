@@ -73,7 +73,7 @@ def test_the_sdist_holds_what_its_tests_need_and_no_music(monkeypatch):
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     files = [Path(file.path) for file in builder(ROOT).recurse_included_files()]
     names = {file.relative_to(ROOT).as_posix() for file in files}
-    needed = ("tests/conftest.py", "examples/plugin-template/pyproject.toml", "benchmarks/device.py", "docs/sample.png")
+    needed = ("tests/conftest.py", "examples/uniform-noise/pyproject.toml", "benchmarks/device.py", "docs/sample.png")
     assert {*needed, ".ci/release.py", "constraints.txt", "Makefile", "hatch_build.py", "CITATION.cff"} <= names
     assert {Path(name).suffix for name in names} & {".wav", ".parquet", ".arrow", ".pyc", ".zip"} == set()
     assert [name for name in names if name.endswith(".mid")] == [

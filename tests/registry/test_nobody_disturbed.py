@@ -111,6 +111,9 @@ TYPES = {
         "acme:declared is of type type, not a diffmidi Declaration.", API + "class declared(Declaration): ..."
     ),
     "of-another-kind": Row("is of type Declaration, not a diffmidi SamplerDeclaration.", kind="sampler"),
+    "of-a-kind-that-says-more": Row(
+        "is of type SamplerDeclaration, not a diffmidi Declaration.", declaring("sampler", "family='masked'")
+    ),
     "summary": Row("summary is one line of text, not None", API + "declared = Declaration(None, 'acme_parts:Part')"),
     "place": Row("'package.module:Class', not 'a.Part'", API + "declared = Declaration('x', 'a.Part')"),
     "no-place": Row("'package.module:Class', not None", API + "declared = Declaration('x', None)"),
@@ -130,10 +133,6 @@ TYPES = {
         "process",
     ),
     "preset": Row("the parts of a preset name at least its process", API + "declared = Preset('x', [1])", "preset"),
-    "missing-need": Row(
-        f"{POWER} is broken: it needs no_such, json.no_such, which are not installed.",
-        declaring("schedule", "needs=('json', 'no_such', 'json.no_such')"),
-    ),
 }
 
 CONTRACTS = {
@@ -240,9 +239,6 @@ NOISY = {
 }
 
 CHOSEN = {
-    "no-implementation": Row(
-        f"{POWER} is broken: its implementation acme_none does not exist.", FINE.replace("acme_parts", "acme_none")
-    ),
     "goes-with-nothing": Row(
         "process 'power' of acme-midi 1.0 is broken: it goes with sampler 'nope', and no sampler 'nope' is installed.",
         declaring("process", "family='masked', plans=True, goes_with={'sampler': 'nope'}"),

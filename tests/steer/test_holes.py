@@ -10,7 +10,7 @@ from symusic.core import TimeSignatureTick
 
 from diffmidi_core.contracts.canvas import GIVEN
 from diffmidi_core.draw.bars import drawn_together
-from diffmidi_core.errors import DiffmidiError, UsageError
+from diffmidi_core.errors import UsageError
 from diffmidi_core.music.notes import Notes, score_of
 from diffmidi_core.registry import find
 from diffmidi_core.steer.asked import Asked
@@ -203,13 +203,6 @@ def test_a_hand_needs_two_staves() -> None:
     score.tracks[0].name = ""
     with pytest.raises(UsageError, match="two staves"):
         Asked.region(UserFile(score.dumps_midi(), "one"), regions(["hand left"]))
-
-
-def test_tokens_without_a_plan_are_refused() -> None:
-    wanted = Asked.region(piece(), regions(["bars 5"]))
-    tokens = find("tokenizer", "mmm").build({"layout": "aligned"})
-    with pytest.raises(DiffmidiError, match="layout=cells"):
-        lay_out(wanted.file, wanted.bars, wanted.selection, tokens, length=128, window=8, order="bars")
 
 
 @pytest.mark.parametrize("order", ORDERS)

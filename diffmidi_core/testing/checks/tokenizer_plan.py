@@ -73,21 +73,44 @@ def check_notes_are_told_apart(component: Component) -> None:
 
 @whatever_the_options
 def check_time_adds_up(component: Component) -> None:
-    """Where steps_passed and bar_steps are given, both are, and no cell's time reaches its bar's end."""
+    """Where steps_passed and bar_steps are given, no cell's time reaches its bar's end; where steps_passed alone is,
+    notes begin when it says.
+    """
     tokenizer: Tokenizer = component.build()
     passed, lengths = tokenizer.steps_passed(), tokenizer.bar_steps()
-    expect((passed is None) == (lengths is None), "steps_passed and bar_steps are both given, or neither is")
-    if passed is None or lengths is None:
+    expect(passed is not None or lengths is None, "bar_steps counts the steps of steps_passed, which is not given")
+    if passed is None:
         return
     size = len(tokenizer.vocab)
-    expect(passed.shape == (size,) and lengths.shape == (size,), "steps_passed and bar_steps are [V]")
-    expect(np.array_equal(lengths > 0, _of_role(tokenizer, "bar")), "bar_steps is above 0 at tokens of role bar alone")
+    expect(passed.shape == (size,), "steps_passed is [V]")
     expect(not passed[~_of_role(tokenizer, "time")].any(), "steps_passed is 0 but at tokens of role time")
+    if lengths is None:
+        _check_notes_begin(tokenizer, passed)
+        return
+    expect(lengths.shape == (size,), "bar_steps is [V]")
+    expect(np.array_equal(lengths > 0, _of_role(tokenizer, "bar")), "bar_steps is above 0 at tokens of role bar alone")
     for name, ids in _encoded(tokenizer):
         length = 0
         for cell in _cells(tokenizer, ids):
             length = int(lengths[cell].sum()) or length
             expect(int(passed[cell].sum()) < length, f"{name}: the time in a cell reaches the end of its bar")
+
+
+def _check_notes_begin(tokenizer: Tokenizer, passed: Ids) -> None:
+    """Expect decoded notes to begin when as many steps are gone as all tokens before them pass."""
+    for name, ids in _encoded(tokenizer):
+        notes = tokenizer.note_of(ids)
+        if notes is None:
+            return
+        if not (notes >= 0).any():
+            continue
+        timed = _of_role(tokenizer, "time")[ids]
+        told, first = np.unique(np.where(timed, -1, notes), return_index=True)
+        steps = passed[ids].cumsum()[first[told >= 0]]
+        onsets = np.sort(notes_of(tokenizer.decode(ids)).onset)
+        alike = len(onsets) == len(steps)
+        alike = alike and np.array_equal((onsets - onsets[:1]) * np.ptp(steps), (steps - steps[:1]) * np.ptp(onsets))
+        expect(bool(alike), f"{name}: notes begin otherwise than steps_passed says")
 
 
 @whatever_the_options
