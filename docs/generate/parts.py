@@ -161,8 +161,8 @@ def _settings(section: str, model: type[BaseModel]) -> str:
 
 
 def _table(prefix: str, rows: Sequence[Sequence[str]]) -> str:
-    lines = [
-        f"| `{prefix}{name}` | {cell(kind)} | {cell(default)} | {cell(bounds)} | {cell(told)} |"
-        for name, kind, default, bounds, told in rows
-    ]
-    return "\n".join(("| option | type | default | bounds | meaning |", "| --- | --- | --- | --- | --- |", *lines))
+    lines = []
+    for name, kind, default, bounds, told in rows:
+        values = "; ".join(part for part in (kind, bounds, f"default {default}" if default else "") if part)
+        lines.append(f"| `{prefix}{name}` | {cell(values)} | {cell(told)} |")
+    return "\n".join(("| option | values | meaning |", "| --- | --- | --- |", *lines))
