@@ -33,6 +33,11 @@ MANY = ("metric", "renderer", "hook", "control")
 """Kinds of which a run takes several, so that an option is set by the part's name too."""
 
 
+def api() -> str:
+    """What `diffmidi.api` says of itself: kinds, errors, and what is promised."""
+    return _prose(importlib.import_module("diffmidi.api").__doc__ or "")
+
+
 def contract_pages() -> Iterator[tuple[str, str]]:
     """A page a kind: its page in diffmidi.api, contract and helpers, and the checks that a part of it must pass."""
     homes = _homes()
@@ -100,7 +105,7 @@ def _shown(kind: Kind, name: str) -> str:
 def _prose(docstring: str) -> str:
     """A module's docstring as Markdown: its examples are fenced, and its list of checks is left to the table."""
     kept = inspect.cleandoc(docstring).split("\n\nChecks of the conformance kit")[0]
-    fence = "```python" if "class " in kept else "```text"
+    fence = "```python" if "    class " in docstring else "```text"
     return re.sub(
         r"(?m)(?:^ {4}.*\n(?:\s*\n(?= {4}))?)+",
         lambda found: f"{fence}\n{textwrap.dedent(found[0]).rstrip()}\n```\n",
