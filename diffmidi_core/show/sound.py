@@ -42,22 +42,36 @@ def small(path: Path, most_bytes: int) -> Sound:
 
     What does not fit even at the lowest is cut off at the end. Raises DiffmidiError where it is not 16-bit PCM.
     """
+    mono, rate, whole = _read(path, most_bytes / 2 / RATES[-1])
+    fitting = (each for each in RATES if 2 * len(mono) / rate * each <= most_bytes)
+    target = min(next(fitting, RATES[-1]), rate)
+    return Sound(wav_bytes(resample(mono, rate, target), target), len(mono) / rate, whole, outline(mono))
+
+
+def _read(path: Path, longest: float | None = None) -> tuple[NDArray[np.float64], int, float]:
+    """[frames] of the first `longest` seconds, frames per second, and the seconds of the whole file."""
     try:
         with wave.open(str(path), "rb") as file:
             rate, channels, frames = file.getframerate(), file.getnchannels(), file.getnframes()
             if file.getsampwidth() != 2:
                 raise DiffmidiError(f"{printable(path.name)} is not 16-bit sound.")
             whole = frames / rate
-            longest = most_bytes / 2 / RATES[-1]
-            data = file.readframes(min(frames, int(longest * rate)))
+            data = file.readframes(frames if longest is None else min(frames, int(longest * rate)))
     except (OSError, EOFError, wave.Error) as error:
         raise DiffmidiError(f"{printable(path.name)} cannot be read as sound: {error}.") from error
     mono = np.frombuffer(data[: len(data) // (2 * channels) * 2 * channels], "<i2").reshape(-1, channels).mean(axis=1)
     if not len(mono):
         raise DiffmidiError(f"{printable(path.name)} holds no sound.")
-    fitting = (each for each in RATES if 2 * len(mono) / rate * each <= most_bytes)
-    target = min(next(fitting, RATES[-1]), rate)
-    return Sound(_wav(resample(mono, rate, target), target), len(mono) / rate, whole, outline(mono))
+    return mono, rate, whole
+
+
+def read_mono(path: Path) -> tuple[NDArray[np.float64], int]:
+    """[frames] of a whole .wav with its channels averaged, in steps of 16 bits, and frames per second.
+
+    Raises DiffmidiError where it is not 16-bit PCM.
+    """
+    mono, rate, _ = _read(path)
+    return mono, rate
 
 
 def resample(mono: NDArray[np.float64], rate: int, target: int) -> NDArray[np.float64]:
@@ -74,7 +88,8 @@ def outline(mono: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack(extremes, axis=1) / _FULL_SCALE
 
 
-def _wav(mono: NDArray[np.float64], rate: int) -> bytes:
+def wav_bytes(mono: NDArray[np.float64], rate: int) -> bytes:
+    """[frames] in steps of 16 bits as a .wav of one channel, with nothing else in it."""
     written = io.BytesIO()
     with wave.open(written, "wb") as file:
         file.setnchannels(1)
