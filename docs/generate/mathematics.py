@@ -20,5 +20,5 @@ def with_mathematics(page: str) -> str:
 
 
 def _written(text: str) -> str:
-    displayed = DISPLAYED.sub(lambda found: f"<div>{convert(found[1], display='block')}</div>", text)
+    displayed = DISPLAYED.sub(lambda found: f'<div class="formula">{convert(found[1], display="block")}</div>', text)
     return INLINE.sub(lambda found: convert(found[1]), displayed)

@@ -33,6 +33,11 @@ MANY = ("metric", "renderer", "hook", "control")
 """Kinds of which a run takes several, so that an option is set by the part's name too."""
 
 
+def api() -> str:
+    """What `diffmidi.api` says of itself: kinds, errors, and what is promised."""
+    return _prose(importlib.import_module("diffmidi.api").__doc__ or "")
+
+
 def contract_pages() -> Iterator[tuple[str, str]]:
     """A page a kind: its page in diffmidi.api, contract and helpers, and the checks that a part of it must pass."""
     homes = _homes()
@@ -70,7 +75,7 @@ def _contract(kind: Kind, homes: Mapping[tuple[str, str], str]) -> Iterator[str]
     yield _prose(importlib.import_module(f"diffmidi.api.{kind.name}").__doc__ or "")
     if not kind.folder:
         declared = DECLARED_BY.get(kind.name, kind.declaration.__name__)
-        yield f"## Declared by\n\n::: diffmidi.api.{declared}\n    options:\n      heading_level: 3"
+        yield f"## Declared by\n\n::: diffmidi.api.{declared}\n    options:\n      {_HEADED}"
     exported = _exported(kind)
     module, _, contract = kind.contract.partition(":")
     ours = [(name, origin) for name, origin in exported if origin[0].startswith("diffmidi")]
@@ -90,14 +95,17 @@ def _contract(kind: Kind, homes: Mapping[tuple[str, str], str]) -> Iterator[str]
     yield f"| check | what it promises |\n| --- | --- |\n{rows}"
 
 
+_HEADED = "show_root_heading: true\n      show_root_toc_entry: true\n      heading_level: 3"
+
+
 def _shown(kind: Kind, name: str) -> str:
-    return f"::: diffmidi.api.{kind.name}.{name}\n    options:\n      heading_level: 3"
+    return f"::: diffmidi.api.{kind.name}.{name}\n    options:\n      {_HEADED}"
 
 
 def _prose(docstring: str) -> str:
     """A module's docstring as Markdown: its examples are fenced, and its list of checks is left to the table."""
     kept = inspect.cleandoc(docstring).split("\n\nChecks of the conformance kit")[0]
-    fence = "```python" if "class " in kept else "```text"
+    fence = "```python" if "    class " in docstring else "```text"
     return re.sub(
         r"(?m)(?:^ {4}.*\n(?:\s*\n(?= {4}))?)+",
         lambda found: f"{fence}\n{textwrap.dedent(found[0]).rstrip()}\n```\n",
@@ -158,8 +166,8 @@ def _settings(section: str, model: type[BaseModel]) -> str:
 
 
 def _table(prefix: str, rows: Sequence[Sequence[str]]) -> str:
-    lines = [
-        f"| `{prefix}{name}` | {cell(kind)} | {cell(default)} | {cell(bounds)} | {cell(told)} |"
-        for name, kind, default, bounds, told in rows
-    ]
-    return "\n".join(("| option | type | default | bounds | meaning |", "| --- | --- | --- | --- | --- |", *lines))
+    lines = []
+    for name, kind, default, bounds, told in rows:
+        values = "; ".join(part for part in (kind, bounds, f"default {default}" if default else "") if part)
+        lines.append(f"| `{prefix}{name}` | {cell(values)} | {cell(told)} |")
+    return "\n".join(("| option | values | meaning |", "| --- | --- | --- |", *lines))

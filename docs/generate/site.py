@@ -12,7 +12,7 @@ from pathlib import Path
 
 from docs.generate.commands import commands
 from docs.generate.mathematics import with_mathematics
-from docs.generate.parts import contract_pages, installed_pages, settings
+from docs.generate.parts import api, contract_pages, installed_pages, settings
 
 DOCS = Path(__file__).parents[1]
 ROOT = DOCS.parent
@@ -27,7 +27,7 @@ ELSEWHERE = {
     "changelog.md": "CHANGELOG.md",
 }
 """Pages of the site that stand elsewhere in the repository, beside what they tell of."""
-GENERATED = {"<!-- commands -->": commands, "<!-- settings -->": settings}
+GENERATED = {"<!-- commands -->": commands, "<!-- settings -->": settings, "<!-- api -->": api}
 """Lines of a page in whose place something is written from the code."""
 
 
