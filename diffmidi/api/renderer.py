@@ -22,6 +22,7 @@ from diffmidi_core.music.clock import SECOND, clock_of
 from diffmidi_core.music.notes import Notes, Score, notes_of
 from diffmidi_core.music.reading import write_midi
 from diffmidi_core.show.palette import TRACKS, VELOCITIES
+from diffmidi_core.show.sound import resample
 
 __all__ = [
     "SECOND",
@@ -36,6 +37,7 @@ __all__ = [
     "clock_of",
     "named_tracks",
     "notes_of",
+    "resample",
     "ruling",
     "whole_file",
     "write_midi",

@@ -12,10 +12,9 @@ from typing import Any
 from urllib.parse import quote
 
 from diffmidi.api import DiffmidiError
-from diffmidi.api.hook import Judged, PieceRecord
+from diffmidi.api.hook import Judged, PieceRecord, roll
 from diffmidi.api.metric import TrainingMusic
 from diffmidi.api.source import Score, printable, read_midi
-from diffmidi_report.roll import LEFT, LONG, PASSAGE_HEIGHT, WIDE, WIDTH, Roll, around, bars, columns, draw, ends
 from diffmidi_report.run import Draw
 from diffmidi_report.sound import Sound, small
 from diffmidi_report.words import placeless
@@ -36,7 +35,7 @@ class Nearest:
     notes: int
     piece: str = ""
     first: int = 0
-    roll: Roll | None = None
+    roll: roll.Roll | None = None
 
 
 @dataclass
@@ -59,8 +58,8 @@ class Card:
     wav: Path | None = None
     links: list[tuple[str, str]] = field(default_factory=list)
     seconds: float = 0.0
-    width: float = WIDTH
-    roll: Roll | None = None
+    width: float = roll.WIDTH
+    roll: roll.Roll | None = None
     wave: str = ""
     sound: Sound | None = None
     audio: str = ""
@@ -84,14 +83,16 @@ def card(drawn: Draw, piece: PieceRecord, training: Training, *, most_bytes: int
         )
     made.sound, score = _sound(path / f"{piece.stem}.wav", most_bytes, made), _score(path / f"{piece.stem}.mid", made)
     # Notes and sound share one axis of time, so that they stand below each other.
-    seconds = max(made.sound.seconds if made.sound else 0.0, ends(columns(score)) if score is not None else 0.0)
-    made.seconds, made.width = seconds, WIDE if seconds >= LONG else WIDTH
+    seconds = max(
+        made.sound.seconds if made.sound else 0.0, roll.ends(roll.columns(score)) if score is not None else 0.0
+    )
+    made.seconds, made.width = seconds, roll.WIDE if seconds >= roll.LONG else roll.WIDTH
     made.links = _links(drawn, piece)
     if score is not None:
-        notes = columns(score)
+        notes = roll.columns(score)
         match = longer_than_held_out(drawn.judged, piece.stem) if drawn.judged else {}
         start, count = (int(match.get(each, 0)) for each in ("start", "match"))
-        made.roll = draw(notes, seconds, marked=(start, count), bars=bars(score, seconds), across=made.width)
+        made.roll = roll.draw(notes, seconds, marked=(start, count), bars=roll.bars(score, seconds), across=made.width)
         if match and 0 <= start < start + count <= len(notes["time"]):
             made.nearest = _nearest(match, training(), float(notes["time"][start]), seconds, made.width)
     if made.sound is not None:
@@ -156,12 +157,12 @@ def _nearest(
 ) -> Nearest:
     """The training passage drawn so that what it shares with the piece stands right below it, from second `at` on."""
     notes, piece, first = (int(match.get(each, 0)) for each in ("match", "piece", "note"))
-    there = columns(music.read(piece)) if music is not None and piece < len(music) else None
+    there = roll.columns(music.read(piece)) if music is not None and piece < len(music) else None
     if music is None or there is None or first + notes > len(there["time"]):
         return Nearest(notes)
-    shown, number = around(there, first, at, seconds)
-    roll = draw(shown, seconds, marked=(number, notes), height=PASSAGE_HEIGHT, across=across)
-    return Nearest(notes, printable(music.names[piece]), first + 1, roll)
+    shown, number = roll.around(there, first, at, seconds)
+    drawn = roll.draw(shown, seconds, marked=(number, notes), height=roll.PASSAGE_HEIGHT, across=across)
+    return Nearest(notes, printable(music.names[piece]), first + 1, drawn)
 
 
 def tokens(piece: PieceRecord) -> dict[str, Any]:
@@ -185,10 +186,10 @@ def _type(token: str) -> str:
 
 def _outline(sound: Sound, seconds: float, across: float) -> str:
     """An SVG path round the extremes of the sound."""
-    width = (across - LEFT) * sound.seconds / seconds
+    width = (across - roll.LEFT) * sound.seconds / seconds
     half = WAVE_HEIGHT / 2
     count = len(sound.outline)
-    at = [LEFT + width * index / max(1, count - 1) for index in range(count)]
+    at = [roll.LEFT + width * index / max(1, count - 1) for index in range(count)]
     upper = [f"{x:.1f} {half - high * half:.1f}" for x, (_, high) in zip(at, sound.outline, strict=True)]
     lower = [f"{x:.1f} {half - low * half:.1f}" for x, (low, _) in zip(at, sound.outline, strict=True)]
     return "M" + "L".join([*upper, *reversed(lower)]) + "z"

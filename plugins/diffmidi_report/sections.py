@@ -10,13 +10,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from diffmidi.api.hook import Section, changed_options, departures, flat
+from diffmidi.api.hook import Section, changed_options, departures, flat, roll
 from diffmidi.api.metric import TrainingMusic
 from diffmidi.api.renderer import TRACKS, VELOCITIES
 from diffmidi_report.curves import chart
 from diffmidi_report.declarations import ReportOptions
 from diffmidi_report.figures import BY_TYPE, bars, of_checkpoint, of_draw
-from diffmidi_report.roll import HEIGHT, LEFT, PASSAGE_HEIGHT, WIDTH
 from diffmidi_report.room import FRAME, fitted
 from diffmidi_report.run import FEWEST_PASSES, HELDOUT, TRAIN, Draw, Run
 from diffmidi_report.samples import WAVE_HEIGHT, Card, tokens
@@ -86,11 +85,11 @@ def _templates() -> Template:
     environment.filters["pretty"] = lambda config: json.dumps(config, indent=2, ensure_ascii=False)
     environment.filters["told"] = told
     environment.globals |= {
-        "height": HEIGHT,
-        "left": LEFT,
-        "wide_from": WIDTH,
+        "height": roll.HEIGHT,
+        "left": roll.LEFT,
+        "wide_from": roll.WIDTH,
         "wave_height": WAVE_HEIGHT,
-        "passage_height": PASSAGE_HEIGHT,
+        "passage_height": roll.PASSAGE_HEIGHT,
     }
 
     def render(name: str, /, **values: Any) -> Markup:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffmidi.api import DiffmidiError
+from diffmidi.api.renderer import resample
 from diffmidi.api.source import printable
 
 RATES = (24_000, 16_000, 12_000)
@@ -58,13 +59,6 @@ def small(path: Path, most_bytes: int) -> Sound:
     fitting = (each for each in RATES if 2 * len(mono) / rate * each <= most_bytes)
     target = min(next(fitting, RATES[-1]), rate)
     return Sound(_wav(resample(mono, rate, target), target), len(mono) / rate, whole, outline(mono))
-
-
-def resample(mono: NDArray[np.float64], rate: int, target: int) -> NDArray[np.float64]:
-    """[frames] at another, lower or equal rate: what lies above half of it is cut from the spectrum."""
-    frames = max(1, round(len(mono) * target / rate))
-    spectrum = np.fft.rfft(mono)[: frames // 2 + 1]
-    return np.fft.irfft(spectrum, frames) * (frames / len(mono))
 
 
 def outline(mono: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -67,7 +67,9 @@ def test_tempo_sets_the_pace(tmp_path: Path):
     assert 2.5 * RATE <= len(render(score, tmp_path)) <= (2.5 + TAIL) * RATE
 
 
-@pytest.mark.parametrize(("quarters", "metre", "bars"), [(4, (4, 4), 1), (4.1, (4, 4), 1), (5, (4, 4), 2), (2, (3, 4), 1)])
+@pytest.mark.parametrize(
+    ("quarters", "metre", "bars"), [(4, (4, 4), 1), (4.1, (4, 4), 1), (5, (4, 4), 2), (2, (3, 4), 1)]
+)
 def test_a_clip_that_ends_at_the_bar_line_loops(tmp_path: Path, quarters: float, metre: tuple[int, int], bars: int):
     score = from_rows([(0, 0.5, 60, 80), (1, quarters - 1, 64, 80)])
     score.tempos[0] = TempoTick(0, qpm=100)

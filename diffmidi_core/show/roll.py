@@ -1,4 +1,4 @@
-"""Notes as a small piano roll: SVG paths that take their colours from the page."""
+"""Notes as a small piano roll: SVG paths, whose colours the page decides."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi.api.renderer import SECOND, TRACKS, Score, clock_of, ruling
+from diffmidi_core.music.bar_lines import ruling
+from diffmidi_core.music.clock import SECOND, clock_of
+from diffmidi_core.music.notes import Score
+from diffmidi_core.show.palette import TRACKS
 
 WIDTH, WIDE, HEIGHT, LEFT = 400.0, 880.0, 160.0, 26.0
 """Of the drawing, of that of a long piece, and where its time begins: names of octaves stand left of it."""
