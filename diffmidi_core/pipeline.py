@@ -144,11 +144,10 @@ class Pipeline(Steering):
 
         if not isinstance(self.process, MaskedDiffusion):
             raise UsageError("a film shows how masked tokens are revealed: choose a model of process masked.")
-        on_step, states = asked.pop("on_step", None), list[Ids]()
-        computing = Computing(
-            self._autocast, on_step=on_step or self._bar(), on_state=lambda z: states.append(z.cpu().numpy())
-        )
-        (ids,) = (each.ids for some in pieces(self.model, self.request(1, **asked), computing) for each in some)
+        states = list[Ids]()
+        with self._telling(asked.pop("on_step", None)) as on_step:
+            computing = Computing(self._autocast, on_step=on_step, on_state=lambda z: states.append(z.cpu().numpy()))
+            (ids,) = (each.ids for some in pieces(self.model, self.request(1, **asked), computing) for each in some)
         return film(self.tokenizer, self.model.timeline, states, ids)
 
     def request(
@@ -194,8 +193,9 @@ class Pipeline(Steering):
         """The pieces of a request as ids, without specials: `tokenizer.to_tokens` shows them, and `tokenizer.decode`
         makes music of them, with `model.timeline` at the tempo and in the metre of the training music.
         """
-        computing = Computing(self._autocast, on_step=on_step or self._bar())
-        return [piece.ids for some in pieces(self.model, request, computing) for piece in some]
+        with self._telling(on_step) as on_step:
+            computing = Computing(self._autocast, on_step=on_step)
+            return [piece.ids for some in pieces(self.model, request, computing) for piece in some]
 
     def redraw(
         self,
@@ -233,8 +233,9 @@ class Pipeline(Steering):
         from diffmidi_core.steer.infill import takes
         from diffmidi_core.steer.order import best_first
 
-        drawn = takes(self.model, asked, request, Computing(self._autocast, on_step=on_step or self._bar("bars")))
-        found = [take for some in drawn for take in some]
+        with self._telling(on_step, "bars") as on_step:
+            drawn = takes(self.model, asked, request, Computing(self._autocast, on_step=on_step))
+            found = [take for some in drawn for take in some]
         return Pieces(best_first(self.model, asked, request, found, self._autocast), "Take")
 
     def score(
@@ -286,11 +287,11 @@ class Pipeline(Steering):
 
         return facts(*summary(self.model, self.device))
 
-    def _bar(self, what: str = "") -> OnStep | None:
-        """What shows how far a draw is where nobody is told: a bar in a notebook."""
-        from diffmidi_core.show.notebook import Bar, in_notebook
+    def _telling(self, on_step: OnStep | None, what: str = "") -> AbstractContextManager[OnStep | None]:
+        """Who is told of steps; where nobody asked to be, a bar in a notebook."""
+        from diffmidi_core.show.notebook import told
 
-        return Bar(what or ("bars" if self.tokenizer.plan else "reverse steps")) if in_notebook() else None
+        return told(on_step, what or ("bars" if self.tokenizer.plan else "reverse steps"))
 
     @cached_property
     def _precision(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,7 @@ class Film:
     """
 
     piece: Piece
-    png: bytes
+    png: bytes = field(repr=False)
     pictures: int
 
     def save(self, path: Path | str) -> None:

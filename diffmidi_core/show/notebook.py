@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from html import escape
 from typing import Any
 
 from diffmidi_core.numbers import clock_text, count_text
 
+Tell = Callable[[int, int | None], object]
+"""Told (done, total)."""
 _EVERY = 0.2
 """Seconds between two states of a bar."""
 
@@ -18,6 +22,17 @@ def in_notebook() -> bool:
     python = sys.modules.get("IPython")
     shell = python.get_ipython() if python is not None else None
     return getattr(shell, "kernel", None) is not None
+
+
+@contextmanager
+def told(on_step: Tell | None, what: str) -> Iterator[Tell | None]:
+    """Who is told of steps: `on_step` where it is given; else a bar in a notebook, and elsewhere nobody."""
+    if on_step is not None or not in_notebook():
+        yield on_step
+        return
+    bar = Bar(what)
+    yield bar
+    bar.finish()
 
 
 class Bar:
@@ -36,6 +51,12 @@ class Bar:
         if self.handle is None or now - self.shown >= _EVERY or done == total:
             self.shown = now
             self._show(figures)
+
+    def finish(self) -> None:
+        """All of it is done."""
+        if self.handle is not None and self.total is not None:
+            self.done = self.total
+            self._show("")
 
     def _show(self, figures: str) -> None:
         from IPython.display import display

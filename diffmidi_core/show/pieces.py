@@ -17,6 +17,9 @@ class Html:
     def __init__(self, html: str) -> None:
         self.html = html
 
+    def __repr__(self) -> str:
+        return f"<HTML of {len(self.html)} characters, which a notebook shows>"
+
     def _repr_html_(self) -> str:
         return self.html
 

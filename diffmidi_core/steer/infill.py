@@ -30,7 +30,7 @@ from diffmidi_core.steer.patching import NewNotes, Patched, patched
 from diffmidi_core.steer.rework import LOCKS, notes_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Take(Shown):
     """One answer.
 
@@ -56,6 +56,9 @@ class Take(Shown):
     def midi(self) -> bytes:
         """The user's file with it."""
         return self.patched.data
+
+    def __repr__(self) -> str:
+        return f"Take({len(self.patched.new)} new notes, {int(self.removed.sum())} removed)"
 
 
 def takes(

@@ -144,6 +144,7 @@ class Console:
 
     def _in_notebook(self, what: str, done: int, total: int | None) -> None:
         if self.bar is None or what != self.what:
+            self._close()
             self.what, self.bar, self.figures = what, NotebookBar(what), ""
         self.bar(done, total, self.figures)
         if total is not None and done >= total:
@@ -161,7 +162,9 @@ class Console:
             self.terminal.print(f"  {', '.join(filter(None, parts))}", highlight=False)
 
     def _close(self) -> None:
-        self.bar = None
+        if self.bar is not None:
+            self.bar.finish()
+            self.bar = None
         if self.progress_bar is not None:
             self.progress_bar.stop()
             self.progress_bar = None
