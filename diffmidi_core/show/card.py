@@ -20,14 +20,14 @@ SOUND = 420_000
 SHOWN = 8
 """Pieces in one output."""
 _LOUD = (*VELOCITIES[1:4], VELOCITIES[-1])
-_FAINT = (0.5, 0.65, 0.8, 1.0)
+_FAINT = (0.75, 0.85, 0.95, 1.0)
 
 
 def roll_of(score: Score, *, wide: bool | None = None) -> Roll:
-    """The roll of a score; wide by default where the piece is long."""
+    """The roll of a score; wide by default where it is much longer than eight bars: on a phone that is small."""
     notes = columns(score)
     seconds = ends(notes)
-    across = WIDE if (seconds >= LONG if wide is None else wide) else WIDTH
+    across = WIDE if (seconds >= 3 * LONG if wide is None else wide) else WIDTH
     return draw(notes, seconds, bars=bars(score, seconds), across=across)
 
 
