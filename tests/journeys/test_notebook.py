@@ -82,8 +82,8 @@ def test_a_pipeline_draws_pieces_that_show_play_and_save_themselves(mine):
 
 def test_a_film_ends_with_the_piece_that_the_same_seed_draws(mine):
     pipeline = diffmidi.Pipeline.from_pretrained(mine)
-    film = pipeline.film(seed=2, length="1 bars", steps=8)
-    assert film.piece == pipeline.sample(1, seed=2, length="1 bars", steps=8)[0]
+    film = pipeline.film(seed=2, length="1 bars", steps=96)
+    assert film.piece == pipeline.sample(1, seed=2, length="1 bars", steps=96)[0]
     film.save("film.png")
     with Image.open("film.png") as picture:
         assert picture.n_frames == film.pictures > 2
