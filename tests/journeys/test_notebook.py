@@ -160,11 +160,6 @@ def check(cells: list) -> None:
     assert any("image/png" in output.get("data", {}) for output in cells[-1].outputs)
 
 
-def test_the_tutorial_runs(finished, tmp_path, monkeypatch):
-    """With a model that has learned next to nothing; a kernel takes some seconds to begin."""
-    check(run_through(str(finished), tmp_path, monkeypatch))
-
-
 @pytest.mark.slow
 def test_the_tutorial_runs_with_the_starter(tmp_path, monkeypatch):
     pytest.importorskip("diffmidi_starter")
