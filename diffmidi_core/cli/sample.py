@@ -98,7 +98,8 @@ def command(
             make(planned.work, draw, renderers, most=render)
     if not planned.work.accelerator.is_main_process:
         return
-    wrote(draw, copy_to(draw, out.expanduser()) if out else [], planned.run)
+    copies = copy_to(draw, out.expanduser()) if out else []
+    wrote(draw, copies, planned.run, fills=model if opened.tokenizer.plan else None)
 
 
 def _check_asks_nothing(checkpoint: Which, flags: Mapping[str, Any], assignments: tuple[str, ...]) -> None:

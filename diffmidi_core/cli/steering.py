@@ -160,7 +160,7 @@ def steered(
         )
     if not planned.work.accelerator.is_main_process:
         return
-    wrote(draw, copy_to(draw, out.expanduser()) if out else [], None)
+    wrote(draw, copy_to(draw, out.expanduser()) if out else [], None, fills=model)
 
 
 def _chosen(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,13 +18,12 @@ from numpy.typing import NDArray
 from diffmidi_core.contracts.report import Section
 from diffmidi_core.errors import DiffmidiError, RefusedError, UsageError
 from diffmidi_core.files import whole_file
-from diffmidi_core.machine.build import blamed
 from diffmidi_core.music.reading import read_midi
 from diffmidi_core.saved.draw import DrawFolder
 from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.show.cards import data_url, piece_style
 from diffmidi_core.show.compare import ends
-from diffmidi_core.show.render import sound_renderer
+from diffmidi_core.show.render import write_wav
 from diffmidi_core.show.report import page_html, write
 from diffmidi_core.show.sound import read_mono, resample, wav_bytes
 from diffmidi_core.wording import cell, printable
@@ -131,7 +130,6 @@ def midi_files(path: Path) -> list[Path]:
 
 def _heard(name: str, files: Sequence[Path], most: int, warn: Callable[[str], None]) -> list[Excerpt]:
     """The first `most` of the files that can be heard."""
-    part, renderer = sound_renderer()
     found: list[Excerpt] = []
     with tempfile.TemporaryDirectory(prefix="diffmidi-") as folder:
         wav = Path(folder) / "piece.wav"
@@ -140,8 +138,7 @@ def _heard(name: str, files: Sequence[Path], most: int, warn: Callable[[str], No
                 break
             try:
                 score = read_midi(file)
-                with blamed("renderer", part, "making sound"):
-                    renderer.render(score, wav)
+                write_wav(score, wav)
             except RefusedError as error:
                 warn(f"{printable(file)} is left out: {error}")
                 continue

@@ -10,6 +10,7 @@ from diffmidi_core.contracts.renderer import Renderer
 from diffmidi_core.errors import BrokenPluginError, DiffmidiError, RefusedError
 from diffmidi_core.machine.build import blamed, build
 from diffmidi_core.machine.session import Surroundings
+from diffmidi_core.music.notes import Score
 from diffmidi_core.music.reading import read_midi
 from diffmidi_core.saved.draw import DrawFolder
 from diffmidi_core.sections import Part
@@ -52,12 +53,16 @@ def render(work: Surroundings, draw: DrawFolder, renderers: Sequence[Part], *, m
     return paths
 
 
-def sound_renderer() -> tuple[Part, Renderer]:
-    """The one of the default renderers that writes WAV files. Raises DiffmidiError where none does."""
+def write_wav(score: Score, path: Path) -> None:
+    """Write a score as sound, by that of the default renderers which writes WAV files.
+
+    Raises DiffmidiError where none does, RefusedError where it refuses the score, BrokenPluginError where it fails.
+    """
     for part in default_parts("renderer"):
         renderer: Renderer = build("renderer", filled("renderer", part))
         if renderer.suffix == WAV:
-            return part, renderer
+            with blamed("renderer", part, "making sound"):
+                return renderer.render(score, path)
     raise DiffmidiError("no installed renderer of the default ones writes WAV files, so nothing can be heard.")
 
 

@@ -1,4 +1,4 @@
-"""Notes as a small piano roll: SVG paths that take their colours from the page."""
+"""Notes as a small piano roll: SVG paths, whose colours the page decides."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ WIDTH, WIDE, HEIGHT, LEFT = 400.0, 880.0, 160.0, 26.0
 """Of the drawing, of that of a long piece, and where its time begins: names of octaves stand left of it."""
 LONG = 12.0
 """Seconds from which on a piece is long."""
-PASSAGE_HEIGHT = 80.0
 LEVELS = 4
 """Shades of velocity."""
 MOST_BARS, MOST_NUMBERS = 64, 16

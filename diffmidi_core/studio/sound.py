@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from diffmidi_core.errors import RefusedError
-from diffmidi_core.machine.build import blamed
 from diffmidi_core.music.clock import SECOND, clock_of
 from diffmidi_core.music.notes import Score
 from diffmidi_core.music.reading import read_midi
 from diffmidi_core.show.render import WAV as WAV
-from diffmidi_core.show.render import sound_renderer
+from diffmidi_core.show.render import write_wav
 
 LONGEST = 3600.0
 """Seconds of music that are made sound: an hour is 700 MB."""
@@ -26,10 +25,8 @@ def sound_of(midi: Path) -> Path:
     with _one_at_a_time:
         if not path.is_file():
             score = read_midi(midi)
-            part, renderer = sound_renderer()
             _check(score)
-            with blamed("renderer", part, "making sound"):
-                renderer.render(score, path)
+            write_wav(score, path)
     return path
 
 
