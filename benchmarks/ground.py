@@ -5,9 +5,9 @@
     python benchmarks/ground.py FOLDER [--ours draws/ground --songs RUN] [--out ground.json]
 
 FOLDER has the segments of POP909's test songs that D3PIA (Choi et al. 2026, MIT licence) was given, what pianists play
-there, what it made of them, and ten segments each of four other systems; the melody that all were given is in the files
-too. `--ours` is judged beside the test music of RUN, a run prepared on songs. Nothing of FOLDER is kept but figures. It
-drives `diffmidi evaluate --samples`.
+there, what it made of them, and ten segments each of four other systems; the melody that all were given is in the
+files, too. `--ours` is judged beside windows of eight bars of the test music of RUN, a run prepared on songs. Nothing
+of FOLDER is kept but figures. It drives `diffmidi evaluate --samples`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,11 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from diffmidi.api.renderer import write_midi
+from diffmidi_core.data.dataset import TokenDataset
+from diffmidi_core.machine.build import build_tokenizer
+from diffmidi_core.saved.folder import RunFolder
 
 SOURCE = "https://github.com/jech2/D3PIA at 5270ff64297fea24ebf010ac651e272d6ff9e6a1"
 SEGMENTS, TEN = "inference_samples/POP909_no_bridge_8bar_cropped", "inference_samples/subjective_eval_samples"
@@ -60,29 +65,35 @@ def linked(source: Path, pattern: str, to: Path) -> Path:
     return to
 
 
-def judged(samples: Path, against: Path, windows: int) -> dict[str, Any]:
+def windows_of(run: Path, count: int, to: Path) -> Path:
+    """A folder with windows of the test music of a run, of as many bars as it trains on, as its tokens have them."""
+    config = RunFolder.open(run).config()
+    tokenizer = build_tokenizer(config)
+    dataset = TokenDataset(run / "data", tokenizer, length=config.length, bars=config.bars)
+    to.mkdir()
+    for number, window in enumerate(dataset.test(count)):
+        write_midi(tokenizer.decode(dataset.tokens(window)), to / f"{number:03d}.mid")
+    return to
+
+
+def judged(samples: Path, against: Path) -> dict[str, Any]:
     """What `diffmidi evaluate --samples` finds."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "figures.json"
         words = [word for metric in METRICS for word in ("--metric", metric)]
-        command = ["evaluate", "--samples", samples, "--against", against, "--out", out, "--windows", windows]
+        command = ["evaluate", "--samples", samples, "--against", against, "--out", out, "--windows", 885]
         line = [str(word) for word in (*command, "--no-metric", "all", *words)]
         subprocess.run([sys.executable, "-m", "diffmidi_core", *line], check=True)
         found: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
     return found
 
 
-def row_of(name: str, found: dict[str, Any], *, reference: bool = False) -> Row:
-    """A row of the samples, or of what they are beside: each figure's value and interval."""
-    value, interval = ("reference", "reference_interval") if reference else ("value", "interval")
-    figures = {key: found["figures"].get(key) for key in SHOWN}
-    told = {key: {"value": each[value], "interval": each[interval]} for key, each in figures.items() if each}
-    return {
-        "name": name,
-        "files": found["against"]["stretches"] if reference else found["samples"]["read"],
-        "refused": 0 if reference else len(found["samples"]["refused"]),
-        "figures": told,
-    }
+def row_of(name: str, found: dict[str, Any], *, itself: bool = False) -> Row:
+    """A row of the samples: each figure's value and interval; of music beside `itself` no overlap."""
+    figures = {key: found["figures"].get(key) for key in (METRICS[:-1] if itself else SHOWN)}
+    told = {key: {"value": each["value"], "interval": each["interval"]} for key, each in figures.items() if each}
+    count = found["samples"]
+    return {"name": name, "files": count["read"], "refused": len(count["refused"]), "figures": told}
 
 
 def table(rows: list[Row]) -> str:
@@ -108,7 +119,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="a clone of D3PIA")
     parser.add_argument("--ours", type=Path, metavar="DRAW", help="pieces of eight bars by a model of ours")
     parser.add_argument("--songs", type=Path, metavar="RUN", help="the run whose test music they are beside")
-    parser.add_argument("--windows", type=int, default=64, help="stretches of that music")
+    parser.add_argument("--windows", type=int, default=64, help="windows of that music")
     parser.add_argument("--out", type=Path, default=Path("ground.json"))
     given = parser.parse_args()
     if (given.ours is None) != (given.songs is None):
@@ -120,14 +131,12 @@ def main() -> None:
             for number, group in enumerate({group.beside: group for group in GROUPS.values()}.values())
         }
         for number, (name, group) in enumerate(GROUPS.items()):
-            found = judged(linked(given.folder, group.files, Path(folder) / str(number)), beside[group.beside], 885)
-            rows.append(row_of(name, found))
-    if given.ours is not None:
-        found = judged(given.ours, given.songs, given.windows)
-        rows += [row_of("songs, test music", found, reference=True), row_of("the starter", found)]
-    for row in rows:
-        if row["name"].startswith(("pianists, all", "songs")):
-            row["figures"].pop("overlap_area/mean", None)  # of music with itself it is no figure
+            found = judged(linked(given.folder, group.files, Path(folder) / str(number)), beside[group.beside])
+            rows.append(row_of(name, found, itself=group.files == group.beside))
+        if given.ours is not None:
+            songs = windows_of(given.songs, given.windows, Path(folder) / "songs")
+            rows.append(row_of("songs, test music", judged(songs, songs), itself=True))
+            rows.append(row_of("the starter", judged(given.ours, songs)))
     given.out.write_text(json.dumps({"source": SOURCE, "rows": rows}, indent=1) + "\n", encoding="utf-8")
     print(table(rows))
 

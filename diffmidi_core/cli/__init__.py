@@ -37,7 +37,7 @@ COMMANDS = {
     "compare": "Show runs side by side.",
     "text": "Show a piece as tokens, or write tokens back as MIDI.",
     "models": "List the installed models, which are taken by name.",
-    "plugins": "List, show and check the installed parts.",
+    "plugins": "List, show and check the installed parts, or begin one of your own.",
     "completion": "Let a shell complete commands, options and names.",
 }
 """Name to one-liner; NAME itself is the function `command` in cli/NAME.py (_ for -; NAME_ where Python has NAME)."""

@@ -83,12 +83,12 @@ class Remembering(RowDenoiser):
         assert sees is not None
         assert real is not None
         if behind.past is not None:
-            past = tuple(each[rows] for each in behind.past)
+            past = behind.past if bool(rows.all()) else tuple(each[rows] for each in behind.past)
             sees = torch.cat([behind.real[rows][:, None].expand(-1, sees.shape[1], -1), sees], -1)
         features, _ = process.backbone.cached(process.enter(now), past, sees, now.positions)
         logits = process.leave(features) * real[..., None, None]
         found = logits.new_zeros(*text.shape, logits.shape[-1])
-        found = found.scatter_add(1, index[..., None, None].expand(logits.shape), logits)
+        found[torch.arange(len(index), device=index.device)[:, None], index] = logits
         return ungrouped(found, process.group, z.shape[1])
 
     def _learned(self, z: Tensor, places: Places) -> _Behind:

@@ -178,7 +178,9 @@ class TimeSupport:
             sources = (after[:, kind] < len(after) - 1).nonzero()[:, 0]
             if bool(text.log_p[:, place, own].isneginf().all()):
                 continue
-            targets, of = after[sources, kind].unique(return_inverse=True)
+            leads = after[sources, kind].tolist()
+            targets = sorted({*leads})
+            of = [targets.index(state) for state in leads]
             odds = self._timed(text, place, later[:, targets], kind)  # [B, N, U + 1, T]
             way = torch.full_like(later, -torch.inf)
             way[:, sources] = (odds.logsumexp(-1) if summed else odds.amax(-1))[:, of]

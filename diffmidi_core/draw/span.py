@@ -128,7 +128,7 @@ class Span:
         """When the note before each stretch begins, given the texts of those before it; a rest that no token can tell
         is shorter.
         """
-        longest, found = int(self.passed.max()), []
+        longest, found = int(self.passed.max()), list[int]()
         for number, stretch in enumerate(self.stretches[: len(texts) + 1]):
             now = found[-1] + int(self.passed[texts[number - 1]].sum()) if number else self.now
             found.append(max(now, stretch.first - longest))
@@ -136,7 +136,7 @@ class Span:
 
     def onsets(self, texts: Sequence[Ids]) -> list[tuple[int, Ids]]:
         """The notes of the stretches: when each begins, in steps, and its tokens but for those of time."""
-        found = []
+        found = list[tuple[int, Ids]]()
         for start, text in zip(self.starts(texts), texts, strict=False):
             gone, notes = start + self.passed[text].cumsum(), self.tokenizer.note_of(text)
             assert notes is not None

@@ -110,8 +110,8 @@ def laid_for(model: Model, asked: Asked, request: Request, number: int) -> Laid 
                 f"{NO_PLAN}, and going from left to right it does not see what follows a hole: {ANOTHER}, or another "
                 "process."
             )
-        how = {"length": model.length, "masking": asked.masking}
-        return lay_out_spans(asked.file, asked.selection, model.tokenizer, **how)
+        selection, masking = asked.selection, asked.masking
+        return lay_out_spans(asked.file, selection, model.tokenizer, length=model.length, masking=masking)
     return lay_out(
         asked.file,
         asked.bars,

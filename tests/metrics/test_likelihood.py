@@ -90,8 +90,16 @@ def test_intervals_of_fewer_windows_would_leave_the_truth_out_too_often(figure, 
 
 
 def test_students_quantiles():
-    for freedom, quantile in ((7, 2.365), (9, 2.262), (19, 2.093), (1000, 1.962)):
-        assert student(freedom) == pytest.approx(quantile, abs=2e-3)
+    for freedom, quantile in (
+        (1, 12.7062),
+        (2, 4.3027),
+        (3, 3.1824),
+        (4, 2.7764),
+        (7, 2.3646),
+        (19, 2.093),
+        (1000, 1.9623),
+    ):
+        assert student(freedom) == pytest.approx(quantile, rel=2e-3)
 
 
 def test_bits_by_type_are_those_of_the_tokens_of_the_type(figure, window):

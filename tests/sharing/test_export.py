@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import shutil
 from pathlib import Path
 
@@ -225,6 +224,7 @@ def test_a_sample_that_is_a_link_is_not_exported(run, tmp_path):
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(run, tmp_path, diffmidi):
+    resource = pytest.importorskip("resource", reason="what a file may have is limited on Unix alone")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))  # the weights alone are larger
     try:
