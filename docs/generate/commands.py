@@ -16,7 +16,13 @@ def commands() -> str:
     """Every command, one after the other, as Markdown."""
     index = "\n".join(f"| [`{name}`](#diffmidi-{name}) | {about} |" for name, about in COMMANDS.items())
     sections = (_section(command, path) for command, path in _walk(group, ("diffmidi",)) if command is not group)
-    return "\n\n".join((f"| command | what it does |\n| --- | --- |\n{index}", *sections))
+    return "\n\n".join(
+        (
+            f"| command | what it does |\n| --- | --- |\n{index}",
+            _flags(group, click.Context(group, **group.context_settings)),
+            *sections,
+        )
+    )
 
 
 def _walk(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[click.Command, tuple[str, ...]]]:
@@ -29,17 +35,21 @@ def _walk(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[click
 
 
 def _section(command: click.Command, path: tuple[str, ...]) -> str:
-    context = click.Context(command, info_name=" ".join(path))
+    context = click.Context(command, info_name=" ".join(path), **group.context_settings)
     usage = " ".join(command.collect_usage_pieces(context))
-    flags = [record for each in command.get_params(context) if (record := each.get_help_record(context))]
-    rows = "\n".join(f"| {_code(flag)} | {cell(told)} |" for flag, told in flags)
     parts = [
         f"{'#' * len(path)} {' '.join(path)}",
         f"```text\n{' '.join(path)} {usage}\n```",
         _paragraphs(command.help or ""),
-        f"| flag | what it says |\n| --- | --- |\n{rows}",
+        _flags(command, context),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _flags(command: click.Command, context: click.Context) -> str:
+    flags = [record for each in command.get_params(context) if (record := each.get_help_record(context))]
+    rows = "\n".join(f"| {_code(flag)} | {cell(told)} |" for flag, told in flags)
+    return f"| flag | what it says |\n| --- | --- |\n{rows}"
 
 
 def _paragraphs(text: str) -> str:
