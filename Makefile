@@ -6,7 +6,7 @@ STARTER := models/diffmidi-starter
 READY := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: run test test-slow lint clean help
+.PHONY: run test test-slow lint docs dist release-check clean help
 
 run: $(READY)  ## train a small model on Bach chorales and let it play (ARGS="--data FOLDER" for your own MIDI)
 	$(BIN)/diffmidi run $(ARGS)
@@ -21,6 +21,16 @@ lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+dist: $(READY)  ## build what a release uploads, and check it as PyPI does (into dist/)
+	rm -rf dist
+	$(BIN)/python .ci/release.py build dist
+
+release-check: dist  ## the same, and try the wheels in an environment without this clone
+	$(BIN)/python .ci/release.py try dist
+
+docs: $(READY)  ## build the docs: build/docs/site/index.html
+	$(BIN)/python -m docs.generate
 
 clean:  ## remove the environment and what tools left
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

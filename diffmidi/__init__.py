@@ -4,7 +4,7 @@
 
     run = diffmidi.run("songs", iterations=400)          # a folder of MIDI files; the same as `diffmidi run`
     pipeline = diffmidi.Pipeline.from_pretrained(run)    # or an exported folder, or "user/name" on the Hub
-    pipeline.sample(4, seed=1)[0].dump_midi("new.mid")
+    pipeline.sample(4, seed=1)[0].save("new.mid")        # a notebook shows and plays what it gives
     print(diffmidi.evaluate(run)["bound_bpw"].value)     # bits per token, at most
 
 Importing it costs next to nothing: what a name stands for is imported when it is first asked for. Whoever writes a part
@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 from diffmidi_core import __version__
 
 if TYPE_CHECKING:
-    from diffmidi.commands import evaluate, run
+    from diffmidi.commands import evaluate, read_midi, run
     from diffmidi_core.music.notes import Score
-    from diffmidi_core.music.reading import read_midi
     from diffmidi_core.pipeline import Pipeline
 
 __all__ = ["Pipeline", "Score", "__version__", "evaluate", "read_midi", "run"]
@@ -27,7 +26,7 @@ _HOMES = {
     "Pipeline": "diffmidi_core.pipeline",
     "Score": "diffmidi_core.music.notes",
     "evaluate": "diffmidi.commands",
-    "read_midi": "diffmidi_core.music.reading",
+    "read_midi": "diffmidi.commands",
     "run": "diffmidi.commands",
 }
 

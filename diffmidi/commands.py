@@ -1,4 +1,4 @@
-"""What a script calls: the commands `diffmidi run` and `diffmidi evaluate` as functions."""
+"""What a script calls: the commands `diffmidi run` and `diffmidi evaluate` as functions, and reading a file."""
 
 from __future__ import annotations
 
@@ -8,6 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from diffmidi_core.judge.judged import StoredFigure
+    from diffmidi_core.show.pieces import Piece
+
+
+def read_midi(path: str | Path) -> Piece:
+    """Read a MIDI file: a score that saves itself, and that a notebook shows and plays.
+
+    Raises RefusedError, a sentence for people, for what is no MIDI file, or holds no note to be played.
+    """
+    from diffmidi_core.music import reading
+    from diffmidi_core.show.pieces import Piece
+
+    return Piece(reading.read_midi(Path(path).expanduser()))
 
 
 def run(

@@ -20,7 +20,7 @@ from diffmidi_core.errors import BrokenPluginError, UsageError
 from diffmidi_core.fitting import check_backbone, check_kept, check_process, check_sampler, steps_of, windows_of
 from diffmidi_core.layers import Layers, assignments_of, one_end
 from diffmidi_core.presets import DEFAULT, Parts, began_from, chosen_parts, default_names, lay_under
-from diffmidi_core.registry import find, source_of
+from diffmidi_core.registry import find, going_with, source_of
 from diffmidi_core.sections import BARS, BATCH, LARGEST_SEED, LONG, flagged
 from diffmidi_core.sections import AugmentConfig as AugmentConfig
 from diffmidi_core.sections import ConditionConfig as ConditionConfig
@@ -137,8 +137,7 @@ def resolve(
     for name, value in sorted(chosen.items(), key=lambda flag: not flag[0].startswith("no_")):
         _set_flag(tree, name, value, preset)
     lay_under(tree, preset)
-    for kind, name in _goes_with(tree).items():
-        tree.setdefault(kind, {"name": name})
+    tree |= {kind: {"name": name} for kind, name in _goes_with(tree).items()}
     for kind, part in default_names().items():
         tree.setdefault(kind, part)
     replaced = sampler not in (None, _name_of(tree, "sampler"))
@@ -192,7 +191,8 @@ def filled(kind: str, part: Part) -> Part:
     offer = find(kind, part.spec)
     if (problem := offer.problem()) is not None:
         raise BrokenPluginError(problem)
-    options = offer.options(part.options).model_dump(mode="json")
+    with offer.blamed("writing down its options"):
+        options = offer.options(part.options).model_dump(mode="json")
     return Part(
         name=offer.name,
         package=offer.package,
@@ -203,11 +203,11 @@ def filled(kind: str, part: Part) -> Part:
 
 
 def _goes_with(tree: Mapping[str, Any]) -> Mapping[str, str]:
-    """The parts that go with the chosen process; none where it is not installed, which is reported on lookup."""
+    """The parts that go with the chosen process, of kinds of which none is chosen yet."""
     part = tree.get("process") or default_names()["process"]
     if not (isinstance(part, Mapping) and isinstance(part.get("name"), str)):
         return {}
-    return find("process", Part(name=part["name"], package=part.get("package")).spec).process().goes_with
+    return going_with(Part(name=part["name"], package=part.get("package")).spec, tree)
 
 
 def _name_of(tree: Mapping[str, Any], kind: str) -> str | None:
@@ -290,7 +290,7 @@ def _assigned(tree: dict[str, Any], changes: Mapping[str, Mapping[str, Any]]) ->
 
 def _assign_part(kind: str, part: dict[str, Any], values: Mapping[str, Any]) -> None:
     spec = Part(name=part["name"], package=part.get("package")).spec
-    part["options"] = find(kind, spec).load().options.merged(part["options"], values)
+    part["options"] = find(kind, spec).merged(part["options"], values)
 
 
 def _validated(tree: Mapping[str, Any]) -> RunConfig:

@@ -41,9 +41,28 @@ class Described:
 
     Args:
         summary: one line for `diffmidi plugins`.
+        contract: which version of its kind's contract it was written to (`diffmidi.api` lists them); None: the newest
+            that the installed diffmidi has, whichever that is.
+
+    Raises ValueError where one is not what it should be.
     """
 
     summary: str
+    contract: int | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.summary, str):
+            raise ValueError(f"summary is one line of text, not {self.summary!r}")
+        if not (self.contract is None or type(self.contract) is int):
+            raise ValueError(f"contract is a whole number, not {self.contract!r}")
+
+
+def _check_texts(declaration: object, *names: str) -> None:
+    """Raises ValueError where one is no tuple of texts: `("one")` is a text, of which each letter would count."""
+    for name in names:
+        value = getattr(declaration, name)
+        if not (isinstance(value, tuple | list) and all(isinstance(each, str) for each in value)):
+            raise ValueError(f"{name} is a tuple of texts, such as ('one',), not {value!r}")
 
 
 @dataclass(frozen=True)
@@ -69,10 +88,14 @@ class Declaration(Described):
 
     def __post_init__(self) -> None:
         # Checked here, so that the plugin's author is told at import, and a user why the plugin is broken.
-        if not re.fullmatch(r"\w+(\.\w+)*:\w+", self.implementation):
+        super().__post_init__()
+        if not (isinstance(self.implementation, str) and re.fullmatch(r"\w+(\.\w+)*:\w+", self.implementation)):
             raise ValueError(f"implementation is 'package.module:Class', not {self.implementation!r}")
         if not (isinstance(self.options, type) and issubclass(self.options, Options)):
             raise ValueError(f"options is a subclass of diffmidi.api.Options, not {self.options!r}")
+        if not isinstance(self.tiny, Mapping):
+            raise ValueError(f"tiny is a mapping of options to values, not {self.tiny!r}")
+        _check_texts(self, "needs", "was")
 
 
 @dataclass(frozen=True)
@@ -94,6 +117,7 @@ class SourceDeclaration(Declaration):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _check_texts(self, "takes")
         if self.toy and not re.fullmatch(r"\w+(\.\w+)*:\w+", self.toy):
             raise ValueError(f"toy is 'package.module:function', not {self.toy!r}")
 
@@ -127,6 +151,10 @@ class TokenizerDeclaration(Declaration):
     without_plan: Callable[[Any], str] = lambda options: ""
 
 
+GO_WITH = ("source", "tokenizer", "backbone", "schedule", "sampler")
+"""Kinds of which a process can name the part that a run takes with it."""
+
+
 @dataclass(frozen=True)
 class ProcessDeclaration(Declaration):
     """A process's declaration.
@@ -139,7 +167,7 @@ class ProcessDeclaration(Declaration):
         pairs: whether it asks its backbone with masks of pairs [B, L, L] (`BackboneDeclaration.pairs`): "never",
             "plan" (of tokens that have a plan of bars), or "always".
 
-    Raises ValueError where `pairs` is none of these.
+    Raises ValueError where `pairs` is none of these, or `goes_with` is no mapping of kinds to names.
     """
 
     family: str | None = None
@@ -151,6 +179,11 @@ class ProcessDeclaration(Declaration):
         super().__post_init__()
         if self.pairs not in ("never", "plan", "always"):
             raise ValueError(f"pairs is 'never', 'plan' or 'always', not {self.pairs!r}")
+        chosen = self.goes_with.items() if isinstance(self.goes_with, Mapping) else ((None, None),)
+        for kind, name in chosen:
+            if kind not in GO_WITH or not isinstance(name, str):
+                kinds = ", ".join(GO_WITH)
+                raise ValueError(f"goes_with names a part of a kind ({kinds}), not {self.goes_with!r}")
 
 
 @dataclass(frozen=True)
@@ -176,7 +209,7 @@ class SamplerDeclaration(Declaration):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("steps", "steps_by_bars"):
-            if (value := getattr(self, name)) is not None and value < 1:
+            if (value := getattr(self, name)) is not None and not (type(value) is int and value >= 1):
                 raise ValueError(f"{name} is 1 or more, or None, not {value!r}")
 
 
@@ -202,6 +235,7 @@ class ControlDeclaration(Declaration):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _check_texts(self, "decides")
         if strange := set(self.decides) - set(TELL):
             raise ValueError(f"decides names roles of tokens ({', '.join(TELL)}), not {min(strange)!r}")
 
@@ -248,6 +282,7 @@ class Preset(Described):
     parts: Mapping[str, Any]
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         process = self.parts.get("process") if isinstance(self.parts, Mapping) else None
         if not (isinstance(process, Mapping) and isinstance(process.get("name"), str)):
             raise ValueError("the parts of a preset name at least its process: {'process': {'name': ...}}")

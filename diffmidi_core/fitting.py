@@ -22,12 +22,16 @@ def windows_of(part: Any, assigned: Mapping[str, Any]) -> tuple[int, str]:
         part = Part.model_validate(part)
         offer = find("tokenizer", part.spec)
         declaration = offer.load()
-        options = offer.options(declaration.options.merged(part.options, assigned))
+        options = offer.options(offer.merged(part.options, assigned))
     except (DiffmidiError, ValidationError):
         return WINDOW, ""
     if not isinstance(declaration, TokenizerDeclaration):
         return WINDOW, ""
-    return declaration.window(options), declaration.without_plan(options)
+    with offer.blamed("saying how long its windows are"):
+        window, without = declaration.window(options), declaration.without_plan(options)
+        if not (type(window) is int and window >= 1 and isinstance(without, str)):
+            raise TypeError(f"window gives 1 or more and without_plan a text, not {window!r} and {without!r}")
+    return window, without
 
 
 def without_plan(tokenizer: Part) -> str:

@@ -23,6 +23,11 @@ def summary_of(package: str) -> str:
     return _said(package, "Summary")
 
 
+def version_of(package: str) -> str:
+    """The version of a package that is installed; "" where there is none."""
+    return _said(package, "Version")
+
+
 def license_of(package: str) -> str:
     """The licence of a package, as its metadata have it; "" where they have none."""
     return _said(package, "License-Expression") or _said(package, "License")

@@ -21,19 +21,21 @@ from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.tokenizer import Ids, Role, Tokenizer
 from diffmidi_core.draw.model import Model, open_model
 from diffmidi_core.draw.pieces import Computing, OnStep, pieces
-from diffmidi_core.errors import DiffmidiError
+from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.machine.precision import autocast, resolve_precision
 from diffmidi_core.music.notes import Score
 from diffmidi_core.music.reading import read_midi
-from diffmidi_core.request import Chosen, Request, control_options, requested
+from diffmidi_core.request import Chosen, Request, control_options
 from diffmidi_core.saved.classifiers import asked_classifiers
 from diffmidi_core.saved.installed import model_at
 from diffmidi_core.sections import EvaluateConfig
+from diffmidi_core.show.pieces import Piece, Pieces
 from diffmidi_core.steer.steering import Steering
 
 if TYPE_CHECKING:
     from diffmidi_core.judge.score import PieceScore
     from diffmidi_core.saved.manifest import Which
+    from diffmidi_core.show.film import Film
     from diffmidi_core.steer.asked import Asked
     from diffmidi_core.steer.infill import Take
 
@@ -107,8 +109,8 @@ class Pipeline(Steering):
         controls: Chosen = (),
         classifiers: Sequence[str | Path] = (),
         on_step: OnStep | None = None,
-    ) -> list[Score]:
-        """Draw new music.
+    ) -> Pieces[Piece]:
+        """Draw new music: a list of scores that save themselves, and that a notebook shows and plays.
 
         Args:
             count: how many pieces.
@@ -122,13 +124,31 @@ class Pipeline(Steering):
             guidance: how closely they are followed, 1 by default; 0: as the model learned them.
             controls: rules that the pieces obey or come near to, by name; {"key": {"key": "D minor"}} with options.
             classifiers: runs of `diffmidi train-classifier` for this model, whose labels can then be asked for too.
-            on_step: told (done, total) after each step; total is None where no one knows how many it takes.
+            on_step: told (done, total) after each step; total is None where no one knows how many it takes. By default
+                a notebook shows a bar, and nothing else is told.
 
         Raises UsageError for what cannot be.
         """
         asked: dict[str, Any] = {"want": want, "guidance": guidance, "controls": controls, "classifiers": classifiers}
         request = self.request(count, seed=seed, steps=steps, length=length, sampler=sampler, options=options, **asked)
-        return [self.tokenizer.decode(ids, self.model.timeline) for ids in self.draw(request, on_step)]
+        return Pieces(Piece(self.tokenizer.decode(ids, self.model.timeline)) for ids in self.draw(request, on_step))
+
+    def film(self, **asked: Any) -> Film:
+        """One piece as `sample` draws it, with the steps in which it came as an animated picture.
+
+        `asked` is what `sample` takes: seed, steps, length, want, ... The piece is `film.piece`.
+        Raises UsageError for a model that is not masked, and for a piece that is longer than the model sees at once.
+        """
+        from diffmidi_core.diffusion.masked_diffusion import MaskedDiffusion
+        from diffmidi_core.show.film import film
+
+        if not isinstance(self.process, MaskedDiffusion):
+            raise UsageError("a film shows how masked tokens are revealed: choose a model of process masked.")
+        states = list[Ids]()
+        with self._telling(asked.pop("on_step", None)) as on_step:
+            computing = Computing(self._autocast, on_step=on_step, on_state=lambda z: states.append(z.cpu().numpy()))
+            (ids,) = (each.ids for some in pieces(self.model, self.request(1, **asked), computing) for each in some)
+        return film(self.tokenizer, self.model.timeline, states, ids)
 
     def request(
         self,
@@ -156,25 +176,18 @@ class Pipeline(Steering):
         flags = {name: value for name, value in (given | {"sampler": sampler}).items() if value is not None}
         assignments = [f"sampler.{name}={json.dumps(value)}" for name, value in (options or {}).items()]
         assignments += control_options(controls)
-        return requested(
-            self.defaults,
-            flags,
-            assignments,
-            process=self.model.parts["process"],
-            window=self.model.length,
-            by_bars=bool(self.model.tokenizer.plan),
-            labels=self.model.manifest.labels,
-            classifiers=asked_classifiers(
-                [Path(each) for each in classifiers], self.model.manifest, self.model.path, warnings.warn
-            ),
+        found = asked_classifiers(
+            [Path(each) for each in classifiers], self.model.manifest, self.model.path, warnings.warn
         )
+        return self.model.request(flags, assignments, defaults=self.defaults, classifiers=found)
 
     def draw(self, request: Request, on_step: OnStep | None = None) -> list[Ids]:
         """The pieces of a request as ids, without specials: `tokenizer.to_tokens` shows them, and `tokenizer.decode`
         makes music of them, with `model.timeline` at the tempo and in the metre of the training music.
         """
-        computing = Computing(self._autocast, on_step=on_step)
-        return [piece.ids for some in pieces(self.model, request, computing) for piece in some]
+        with self._telling(on_step) as on_step:
+            computing = Computing(self._autocast, on_step=on_step)
+            return [piece.ids for some in pieces(self.model, request, computing) for piece in some]
 
     def redraw(
         self,
@@ -186,7 +199,7 @@ class Pipeline(Steering):
         sampler: str | None = None,
         options: Mapping[str, Any] | None = None,
         on_step: OnStep | None = None,
-    ) -> Score:
+    ) -> Piece:
         """A piece with some of what its notes are drawn anew, by default how loud they are; everything else stays.
 
         Args:
@@ -205,16 +218,17 @@ class Pipeline(Steering):
             raise DiffmidiError("the music holds nothing that this model has tokens for: choose notes of a piano.")
         request = self.request(1, seed=seed, steps=steps, sampler=sampler, options=options)
         computing = Computing(self._autocast, on_step=on_step)
-        return self.tokenizer.decode(redraw(self.model, encoded.ids, free, request, computing), encoded.timeline)
+        return Piece(self.tokenizer.decode(redraw(self.model, encoded.ids, free, request, computing), encoded.timeline))
 
-    def takes(self, asked: Asked, request: Request, on_step: OnStep | None = None) -> list[Take]:
+    def takes(self, asked: Asked, request: Request, on_step: OnStep | None = None) -> Pieces[Take]:
         """The answers to what is asked of a file of the user's, the best first; see `diffmidi_core.steer.asked`."""
         from diffmidi_core.steer.infill import takes
         from diffmidi_core.steer.order import best_first
 
-        drawn = takes(self.model, asked, request, Computing(self._autocast, on_step=on_step))
-        found = [take for some in drawn for take in some]
-        return best_first(self.model, asked, request, found, self._autocast)
+        with self._telling(on_step, "bars") as on_step:
+            drawn = takes(self.model, asked, request, Computing(self._autocast, on_step=on_step))
+            found = [take for some in drawn for take in some]
+        return Pieces(best_first(self.model, asked, request, found, self._autocast), "Take")
 
     def score(
         self,
@@ -252,6 +266,24 @@ class Pipeline(Steering):
 
         which = self.model.step if is_run(self.model.path) else None
         return publish(self.model.path, name, which=which, private=private, license=license)
+
+    def __repr__(self) -> str:
+        from diffmidi_core.show.summary import summary
+
+        title, known = summary(self.model, self.device)
+        return "\n".join([title, *(f"  {name:8} {value}" for name, value in known.items())])
+
+    def _repr_html_(self) -> str:
+        from diffmidi_core.show.inline import facts
+        from diffmidi_core.show.summary import summary
+
+        return facts(*summary(self.model, self.device))
+
+    def _telling(self, on_step: OnStep | None, what: str = "") -> AbstractContextManager[OnStep | None]:
+        """Who is told of steps; where nobody asked to be, a bar in a notebook."""
+        from diffmidi_core.show.notebook import told
+
+        return told(on_step, what or ("bars" if self.tokenizer.plan else "reverse steps"))
 
     @cached_property
     def _precision(self) -> str:

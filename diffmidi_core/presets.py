@@ -12,6 +12,7 @@ from typing import Any
 from diffmidi_core.declaration import SETTINGS
 from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
 from diffmidi_core.registry import find, offers
+from diffmidi_core.sections import BUILTIN_PACKAGE
 
 DEFAULT = "best"
 """The preset of a run that names none."""
@@ -37,13 +38,12 @@ def default_names() -> dict[str, Any]:
 
 
 def summaries() -> str:
-    """Every preset that can be used and what it is, for the help: "best (masked diffusion, the lowest bound), ..."."""
+    """Every preset, and what each of ours is, for the help: "best (masked diffusion, the lowest bound), ..."."""
     told = []
     for offer in offers("preset"):
-        try:
-            told.append(f"{offer.spelling} ({offer.preset().summary})")
-        except BrokenPluginError:  # `diffmidi plugins` reports what is wrong with it
-            continue
+        # Asking for help runs no code of a package that nobody chose, and waits for none.
+        ours = offer.package == BUILTIN_PACKAGE
+        told.append(f"{offer.spelling} ({offer.preset().summary})" if ours else offer.spelling)
     return ", ".join(told)
 
 
@@ -67,6 +67,7 @@ def chosen_parts(tree: dict[str, Any], *, process: str | None, asked: bool) -> P
         raise UsageError(f"preset: a preset is chosen by its name (given: {name!r}).")
     parts = parts_of(name)
     if process is None or not parts or process == parts["process"]["name"]:
+        _check(name, parts)
         return parts
     if asked:
         raise UsageError(
@@ -75,6 +76,26 @@ def chosen_parts(tree: dict[str, Any], *, process: str | None, asked: bool) -> P
         )
     tree["preset"] = None
     return {}
+
+
+def _check(name: str | None, parts: Parts) -> None:
+    """Raises BrokenPluginError where others' preset names parts or options that there are not."""
+    if name is None or (offer := find("preset", name)).package == BUILTIN_PACKAGE:
+        return
+    for many, chosen in parts.items():
+        if many in SETTINGS:
+            continue
+        kind = many if isinstance(chosen, Mapping) else many.removesuffix("s")
+        for part in [chosen] if isinstance(chosen, Mapping) else chosen:
+            package, options = part.get("package"), part.get("options", {})
+            try:
+                find(kind, f"{package}:{part['name']}" if package else part["name"]).options(options)
+            except BrokenPluginError:
+                raise
+            except UsageError as error:
+                raise BrokenPluginError(
+                    f"{offer.title} is broken: it sets {kind} '{part['name']}', and {error}"
+                ) from error
 
 
 def lay_under(tree: dict[str, Any], parts: Parts) -> None:

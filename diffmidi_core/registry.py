@@ -1,228 +1,53 @@
 """Which parts are installed: entry points, read from package metadata without importing anything.
 
-`offers(kind)` lists, `find(kind, name)` picks one, `Offer.load()` imports its light declaration, and `Offer.build()`
-imports the class behind it and makes one. A broken package hurts only its own names. Presets are offered as parts are;
-they have no class, and `Offer.preset()` is all there is to them.
+`offers(kind)` lists and `find(kind, name)` picks one, an `Offer`. A broken package hurts only its own names, and what
+is wrong with its metadata is told by `strange()`. With DIFFMIDI_PLUGINS in the environment only the packages that it
+names are looked at, beside diffmidi's own; "none": no other.
 """
 
 from __future__ import annotations
 
-import fnmatch
-import hashlib
-import importlib
-import inspect
-import json
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+import os
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
-from diffmidi_core.declaration import (
-    ControlDeclaration,
-    Declaration,
-    Described,
-    MetricDeclaration,
-    Options,
-    Preset,
-    ProcessDeclaration,
-    SamplerDeclaration,
-    SourceDeclaration,
-)
-from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
-from diffmidi_core.kinds import KINDS, Kind
-from diffmidi_core.packages import exists, folder_of, origin_of, summary_of
+from diffmidi_core.entries import PLUGINS, Entry, normal, read_entries
+from diffmidi_core.errors import BrokenPluginError, UsageError
+from diffmidi_core.kinds import KINDS
+from diffmidi_core.offer import Offer as Offer
+from diffmidi_core.offer import check_options as check_options
+from diffmidi_core.own import IMPORTED
 from diffmidi_core.sections import BUILTIN_PACKAGE
-from diffmidi_core.wording import describe_all, did_you_mean, short
-
-D = TypeVar("D", bound=Described)
+from diffmidi_core.wording import did_you_mean
 
 
 @dataclass(frozen=True)
-class Offer:
-    """A part that some installed package offers: known from metadata alone, until it is loaded."""
+class _Installed:
+    """What is installed: the offers of each kind, those that the environment leaves out, and what is odd."""
 
-    kind: str
-    name: str
-    package: str
-    version: str
-    target: str
+    offers: Mapping[str, tuple[Offer, ...]]
+    left_out: Mapping[str, tuple[Offer, ...]]
+    strange: tuple[str, ...]
 
-    @property
-    def origin(self) -> str:
-        """Who to blame: package and version."""
-        return f"{self.package} {self.version}"
 
-    @property
-    def spelling(self) -> str:
-        """The name that means this offer and no other, whatever else is installed."""
-        return self.name if self.package == BUILTIN_PACKAGE else f"{self.package}:{self.name}"
-
-    def described(self) -> Described:
-        """Import what the entry point names (light), a part's declaration or a preset. Raises BrokenPluginError.
-
-        Of a model nothing is imported: its one line is its package's own.
-        """
-        if KINDS[self.kind].folder:
-            return Described(summary_of(self.package))
-        try:
-            found = EntryPoint(self.name, self.target, KINDS[self.kind].group).load()
-        except (Exception, SystemExit) as error:
-            raise self._broken(f"its declaration {self.target} cannot be imported ({short(error)})") from error
-        wanted = KINDS[self.kind].declaration
-        if not isinstance(found, wanted):
-            raise self._broken(f"{self.target} is of type {type(found).__name__}, not a diffmidi {wanted.__name__}")
-        return found
-
-    def load(self) -> Declaration:
-        """Import a part's declaration (light). Raises BrokenPluginError, whatever the plugin's module raises."""
-        return self._as(Declaration)
-
-    def process(self) -> ProcessDeclaration:
-        """The same of a process, which says more of itself."""
-        return self._as(ProcessDeclaration)
-
-    def metric(self) -> MetricDeclaration:
-        """The same of a metric."""
-        return self._as(MetricDeclaration)
-
-    def sampler(self) -> SamplerDeclaration:
-        """The same of a sampler."""
-        return self._as(SamplerDeclaration)
-
-    def control(self) -> ControlDeclaration:
-        """The same of a control."""
-        return self._as(ControlDeclaration)
-
-    def preset(self) -> Preset:
-        """The preset that this is."""
-        return self._as(Preset)
-
-    def _as(self, kind: type[D]) -> D:
-        found = self.described()
-        if not isinstance(found, kind):
-            raise TypeError(f"a {self.kind} is not declared by {kind.__name__}.")
-        return found
-
-    def folder(self) -> Path:
-        """Where the files of a model lie, found without importing its package. Raises BrokenPluginError."""
-        package = folder_of(self.target)
-        if package is None:
-            raise self._broken(f"there is no package {self.target}")
-        if not (found := package / KINDS[self.kind].folder).is_dir():
-            raise self._broken(f"its package has no folder {found}")
-        return found
-
-    def takes(self, data: str) -> bool:
-        """Whether a source claims what is given as --data; one that cannot be loaded claims nothing."""
-        with suppress(BrokenPluginError):
-            patterns = self._as(SourceDeclaration).takes
-            return any(fnmatch.fnmatchcase(data.lower(), pattern.lower()) for pattern in patterns)
-        return False
-
-    def was(self, name: str) -> bool:
-        """Whether the part had this name once; one that cannot be loaded does not say."""
-        with suppress(BrokenPluginError):
-            declaration = self.described()
-            return isinstance(declaration, Declaration) and name in declaration.was
-        return False
-
-    def problem(self) -> str | None:
-        """Why this offer cannot be used, or None. Imports the declaration, never the implementation."""
-        try:
-            if KINDS[self.kind].folder:
-                self.folder()
-            declaration = self.described()
-            if not isinstance(declaration, Declaration):
-                return None
-            self._check_needs(declaration)
-        except BrokenPluginError as error:
-            return str(error)
-        module = declaration.implementation.partition(":")[0]
-        return None if exists(module) else str(self._broken(f"its implementation {module} does not exist"))
-
-    def fingerprint(self, options: Mapping[str, Any]) -> str:
-        """Names the part's class and its options: 16 hex digits."""
-        identity = [self.kind, self.package, self.load().implementation, options]
-        return hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=8).hexdigest()
-
-    def options(self, values: Mapping[str, Any]) -> Options:
-        """Check option values against the declaration. Raises UsageError that names the field and the reason."""
-        return check_options(self, self.load().options, values)
-
-    def implementation(self) -> type[Any]:
-        """Import the class and check that it keeps its kind's contract. Raises BrokenPluginError."""
-        declaration = self.load()
-        self._check_needs(declaration)
-        try:
-            found = _resolve(declaration.implementation)
-        except (Exception, SystemExit) as error:
-            raise self._broken(f"{declaration.implementation} cannot be imported ({short(error)})") from error
-        contract = _resolve(KINDS[self.kind].contract)
-        if not (isinstance(found, type) and issubclass(found, contract)):
-            raise self._broken(f"{declaration.implementation} is not a subclass of {contract.__name__}")
-        if inspect.isabstract(found):
-            missing = ", ".join(sorted(getattr(found, "__abstractmethods__", ())))
-            raise self._broken(
-                f"{declaration.implementation} leaves out what a {contract.__name__} must have: {missing}"
-            )
-        return found
-
-    def build(self, values: Mapping[str, Any] | Options | None = None, /, **context: Any) -> Any:
-        """Make the part from option values and what its kind is given (see contracts/).
-
-        Raises what the part itself says to the user (DiffmidiError), and BrokenPluginError for anything else.
-        """
-        options = values if isinstance(values, Options) else self.options(values or {})
-        implementation = self.implementation()
-        try:
-            return implementation(options, **context)
-        except DiffmidiError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise BrokenPluginError(
-                f"{self.kind} '{self.name}' of {self.origin} cannot be built ({short(error)})."
-            ) from error
-
-    @contextmanager
-    def blamed(self, doing: str) -> Iterator[None]:
-        """Whatever the part raises while it is `doing` something ("training"), as one sentence that names its package.
-
-        Leaving by SystemExit is such a failure; what it says to the user itself (DiffmidiError) stays as it is.
-        """
-        try:
-            yield
-        except DiffmidiError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise BrokenPluginError(
-                f"{self.kind} '{self.name}' of {self.origin} failed while {doing} ({short(error)})."
-            ) from error
-
-    def _check_needs(self, declaration: Declaration) -> None:
-        missing = [module for module in declaration.needs if not exists(module)]
-        if missing:
-            are = "which is" if len(missing) == 1 else "which are"
-            raise self._broken(f"it needs {', '.join(missing)}, {are} not installed")
-
-    def _broken(self, why: str) -> BrokenPluginError:
-        return BrokenPluginError(f"{self.kind} '{self.name}' of {self.origin} is broken: {why}.")
+def _installed() -> _Installed:
+    return _read(os.environ.get(PLUGINS))
 
 
 @cache
-def _installed() -> Mapping[str, tuple[Offer, ...]]:
-    everything, origin = entry_points(), cache(origin_of)
+def _read(only: str | None) -> _Installed:
+    kinds = {kind.group: kind.name for kind in KINDS.values()}
+    entries = read_entries(kinds, only)
 
-    def of(kind: Kind) -> set[Offer]:
-        entries = everything.select(group=kind.group)
-        return {Offer(kind.name, entry.name, *origin(entry.dist), entry.value) for entry in entries}
+    def by_kind(some: Iterable[Entry]) -> Mapping[str, tuple[Offer, ...]]:
+        every = {
+            Offer(kinds[each.group], each.name, each.package, each.version, each.target, each.requires) for each in some
+        }
+        return {name: tuple(sorted((one for one in every if one.kind == name), key=_order)) for name in KINDS}
 
-    return {kind.name: tuple(sorted(of(kind), key=_order)) for kind in KINDS.values()}
+    return _Installed(by_kind(entries.found), by_kind(entries.left_out), entries.strange)
 
 
 def _order(offer: Offer) -> tuple[object, ...]:
@@ -231,24 +56,30 @@ def _order(offer: Offer) -> tuple[object, ...]:
 
 def forget_installed() -> None:
     """Read the metadata again at the next lookup: something was installed while this process runs."""
-    _installed.cache_clear()
+    _read.cache_clear()
+
+
+def strange() -> tuple[str, ...]:
+    """What is wrong with the metadata of installed packages, a sentence each: what they offer under no kind of ours."""
+    return _installed().strange
 
 
 def offers(kind: str) -> tuple[Offer, ...]:
     """Every installed offer of a kind, ours first; from metadata, without importing anything."""
     if kind not in KINDS:
         raise UsageError(f"there is no kind '{kind}'.{did_you_mean(kind, KINDS)} Kinds: {', '.join(KINDS)}.")
-    return _installed()[kind]
+    return _installed().offers[kind]
 
 
 def find(kind: str, name: str) -> Offer:
     """The offer that a name means: `name` (ours, or the only one) or `package:name`. Raises UsageError.
 
-    A package's part that has been renamed since is found by the name it had (`Declaration.was`), with the package.
+    A package's part that has been renamed since is found by the name it had (`Declaration.was`), with the package. What
+    no package offers may be a class of a module that the user has named (`own_part`).
     """
     installed = offers(kind)
     package, _, bare = name.rpartition(":")
-    matches = [offer for offer in installed if offer.name == bare and (not package or same(package, offer.package))]
+    matches = _named(installed, name)
     if package and not matches:
         matches = [offer for offer in installed if same(package, offer.package) and offer.was(bare)]
     if not package and any(offer.package == BUILTIN_PACKAGE for offer in matches):
@@ -256,13 +87,74 @@ def find(kind: str, name: str) -> Offer:
     if len(matches) == 1:
         return matches[0]
     if matches:
+        if len({offer.package for offer in matches}) == 1:
+            targets = " and ".join(offer.target for offer in matches)
+            raise BrokenPluginError(f"{matches[0].origin} offers {kind} '{bare}' twice, as {targets}.")
         raise UsageError(
             f"{kind} '{name}' is offered by {' and '.join(offer.origin for offer in matches)}. "
             f"Choose one: {' or '.join(offer.spelling for offer in matches)}."
         )
+    own = Offer(kind, bare, package, IMPORTED, name)
+    if package and own.is_there():
+        return own
+    raise UsageError(_not_installed(kind, name, installed))
+
+
+def own_offers(spec: str) -> list[Offer]:
+    """What `module:Name` of a module that the user has named can be chosen as. Raises BrokenPluginError."""
+    package, _, name = spec.rpartition(":")
+    found, wrong = list[Offer](), None
+    # Any class at all can be a listener.
+    for kind in (each.name for each in KINDS.values() if package and each.contract and each.name != "hook"):
+        offer = Offer(kind, name, package, IMPORTED, spec)
+        try:
+            found += [offer] if offer.is_there() else []
+        except BrokenPluginError as error:
+            wrong = error
+    if wrong is not None and not found:
+        raise wrong
+    return found
+
+
+def going_with(process: str, chosen: Container[str]) -> dict[str, str]:
+    """The parts that a process takes with it (`ProcessDeclaration.goes_with`), of the kinds that are not `chosen`.
+
+    Where several packages have one of that name, and ours have none, its own package's is meant. Raises
+    BrokenPluginError that names the process where there is no such part.
+    """
+    offer, found = find("process", process), dict[str, str]()
+    for kind, name in offer.process().goes_with.items():
+        if kind in chosen:
+            continue
+        own = f"{offer.package}:{name}"
+        ours = any(each.package == BUILTIN_PACKAGE for each in _named(offers(kind), name))
+        found[kind] = own if _named(offers(kind), own) and not ours else name
+        try:
+            find(kind, found[kind])
+        except UsageError as error:
+            raise BrokenPluginError(f"{offer.title} is broken: it goes with {kind} '{name}', and {error}") from error
+    return found
+
+
+def _named(some: Iterable[Offer], name: str) -> list[Offer]:
+    package, _, bare = name.rpartition(":")
+    return [offer for offer in some if offer.name == bare and (not package or same(package, offer.package))]
+
+
+def _not_installed(kind: str, name: str, installed: Collection[Offer]) -> str:
+    """That there is no such part, and what the user may have meant."""
+    package, _, bare = name.rpartition(":")
     spellings = [offer.spelling for offer in installed]
     near = did_you_mean(name, {*spellings, *(offer.name for offer in installed)})
-    raise UsageError(f"no {kind} '{name}' is installed.{near} Installed: {', '.join(spellings) or 'none'}.")
+    told = f"no {kind} '{name}' is installed.{near} Installed: {', '.join(spellings) or 'none'}."
+    for offer in _named(_installed().left_out[kind], name):
+        told += f" {PLUGINS}={os.environ.get(PLUGINS)} leaves out {offer.origin}, which offers it."
+    if package and not any(same(package, offer.package) for offer in installed) and bare.isidentifier():
+        told += f" A class of a module of yours is chosen so once it is imported: diffmidi --import {package} ..."
+    for sentence in strange():
+        if f" offers {bare} under " in sentence:
+            told += f" {sentence}"
+    return told
 
 
 def source_of(data: str | None) -> str:
@@ -289,27 +181,5 @@ def source_of(data: str | None) -> str:
 
 
 def same(package: str, other: str) -> bool:
-    """Whether two spellings name one package: case, `-`, `_` and `.` do not count (PyPA name normalisation)."""
-    return _normal(package) == _normal(other)
-
-
-def _normal(package: str) -> str:
-    return re.sub(r"[-_.]+", "-", package).lower()
-
-
-def check_options(offer: Offer, model: type[Options], values: Mapping[str, Any]) -> Options:
-    """Validate option values; one sentence for each mistake, with the nearest right name."""
-    try:
-        return model.model_validate(dict(values))
-    except ValidationError as error:
-        mistakes = describe_all(error, model, offer.kind)
-        raise UsageError(f"{offer.kind} '{offer.name}' ({offer.origin}): {mistakes}") from None
-    except Exception as error:  # a plugin's validator may raise anything
-        raise BrokenPluginError(
-            f"the options of {offer.kind} '{offer.name}' of {offer.origin} cannot be checked ({short(error)})."
-        ) from error
-
-
-def _resolve(target: str) -> Any:
-    module, _, attribute = target.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    """Whether two spellings name one package."""
+    return normal(package) == normal(other)

@@ -99,7 +99,7 @@ def requested(
     replaced = flags.get("sampler", below.sampler.label) not in (below.sampler.label, below.sampler.spec)
     sampler = Part(name=flags["sampler"]) if replaced else below.sampler
     if options := given.get("sampler"):
-        merged = find("sampler", sampler.spec).load().options.merged(sampler.options, options)
+        merged = find("sampler", sampler.spec).merged(sampler.options, options)
         sampler = sampler.model_copy(update={"options": merged})
     sampler = filled("sampler", sampler)
     if replaced:
@@ -145,7 +145,7 @@ def _controls(names: Sequence[str], options: Mapping[str, Any]) -> list[Part]:
             raise UsageError(f"-o control.{dotted}: write control.NAME.option=value, {known}.")
         given.setdefault(name, {})[key] = value
     for name, values in given.items():
-        merged = find("control", chosen[name].spec).load().options.merged(chosen[name].options, values)
+        merged = find("control", chosen[name].spec).merged(chosen[name].options, values)
         chosen[name] = filled("control", chosen[name].model_copy(update={"options": merged}))
     return list(chosen.values())
 

@@ -48,7 +48,10 @@ def did_you_mean(name: str, names: Collection[str]) -> str:
 
 def short(error: BaseException) -> str:
     """An exception on one line: its type and its message."""
-    text = cut(" ".join(str(error).split()))
+    try:
+        text = cut(printable(" ".join(str(error).split())))
+    except Exception:  # a plugin's own exception may fail at saying what it is
+        text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

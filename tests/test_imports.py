@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -26,11 +27,16 @@ print(json.dumps([code, [name for name in sys.argv.pop().split(",") if name in s
 """
 
 
-def answer(tmp_path, *arguments: str) -> tuple[int, list[str], str]:
+def answer(tmp_path, *arguments: str, **environment: str) -> tuple[int, list[str], str]:
     """Exit code, heavy modules that were imported, and what was said."""
     code = RUN.replace("sys.argv.pop()", repr(",".join(HEAVY)))
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=tmp_path, check=True
+        [sys.executable, "-c", code, *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=True,
     )
     left, heavy = json.loads(done.stdout.splitlines()[-1])
     return left, heavy, done.stdout + done.stderr
@@ -45,6 +51,14 @@ def test_help_is_light(tmp_path, arguments):
     code, heavy, said = answer(tmp_path, *arguments)
     assert (code, heavy) == (0, [])
     assert "Traceback" not in said
+
+
+def test_completing_is_light(tmp_path):
+    """What a shell asks when the tab key is pressed."""
+    asked = {"COMP_WORDS": "diffmidi run --tokenizer m", "COMP_CWORD": "3", "_DIFFMIDI_COMPLETE": "bash_complete"}
+    code, heavy, said = answer(tmp_path, **asked)
+    assert (code, heavy) == (0, [])
+    assert said.split()[:2] == ["plain,miditok", "plain,mmm"]
 
 
 def test_help_names_every_preset_and_which_is_the_default(tmp_path):

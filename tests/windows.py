@@ -8,7 +8,6 @@ What is open is read off /proc.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import shutil
 import sys
@@ -49,6 +48,8 @@ def windows() -> Iterator[None]:
     """Under these rules."""
     if not HERE.is_dir():
         pytest.skip("what is open can only be seen in /proc")
+    import fcntl
+
     opened, synced, replaced, unlinked = os.open, os.fsync, os.replace, os.unlink
 
     def at_home() -> bool:

@@ -28,6 +28,8 @@ that need them are then refused before anything is prepared.
 One that can go on from where it was, for drawing from left to right, sets `caches = True` and gives `cached`; what it
 keeps is a `Past`, a tuple of tensors [B, ...].
 
+One that is a model of transformers returns it from `as_transformers`: exported models then open there, too.
+
 Checks of the conformance kit, besides those of every kind: check_shape, check_padding_is_not_seen,
 check_order_of_rows_is_irrelevant, check_no_mask_is_a_full_mask, check_causal_mask_is_respected,
 check_places_are_where_features_stand, check_cached_is_the_same,

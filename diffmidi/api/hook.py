@@ -47,11 +47,14 @@ from diffmidi_core.presets import departures
 from diffmidi_core.saved.draw import DrawFolder, PieceRecord, StoredRequest
 from diffmidi_core.saved.facts import read_facts
 from diffmidi_core.saved.log import log_line
+from diffmidi_core.show.notebook import Bar as NotebookBar
+from diffmidi_core.show.notebook import in_notebook
 from diffmidi_core.train.overfitting import overfits_from
 
 __all__ = [
     "DrawFolder",
     "Judged",
+    "NotebookBar",
     "Picture",
     "PieceRecord",
     "Section",
@@ -67,6 +70,7 @@ __all__ = [
     "figure_text",
     "flat",
     "hookimpl",
+    "in_notebook",
     "interval_text",
     "log_line",
     "overfits_from",

@@ -1,8 +1,8 @@
 """Writing a tokenizer: music to tokens and back.
 
-A Tokenizer is built as `Class(options)` and holds no state. Its vocabulary begins with SPECIALS ([PAD] [CLS] [SEP]
-[MASK], ids 0 to 3), which `encode` never writes. Ids are int32 arrays [N]; `Grammar` says which type of token may
-follow which, and every id list decodes to a Score (of symusic, in ticks), whatever stands in it.
+A Tokenizer is built as `Class(options)` and holds no state. Its vocabulary begins with SPECIALS
+(`[PAD] [CLS] [SEP] [MASK]`, ids 0 to 3), which `encode` never writes. Ids are int32 arrays [N]; `Grammar` says which
+type of token may follow which, and every id list decodes to a Score (of symusic, in ticks), whatever stands in it.
 
 One token per note, its pitch, in quarter notes:
 

@@ -10,8 +10,10 @@ import sys
 import traceback
 
 import click
+from click.shell_completion import CompletionItem
 
 from diffmidi_core import __version__
+from diffmidi_core.allowing import allow, spelled
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import may_not_be_read
 from diffmidi_core.wording import printable
@@ -35,13 +37,20 @@ COMMANDS = {
     "compare": "Show runs side by side.",
     "text": "Show a piece as tokens, or write tokens back as MIDI.",
     "models": "List the installed models, which are taken by name.",
-    "plugins": "List, show and check the installed parts.",
+    "plugins": "List, show and check the installed parts, or begin one of your own.",
+    "completion": "Let a shell complete commands, options and names.",
 }
 """Name to one-liner; NAME itself is the function `command` in cli/NAME.py (_ for -; NAME_ where Python has NAME)."""
 
 
 class _Lazy(click.Group):
-    """A group that knows its commands' names and one-liners, and imports a command only to run it."""
+    """A group that knows its commands' names and one-liners, and imports a command only to run it.
+
+    FILE.py:Class anywhere among its arguments names a part of a user's own file (`own.spelled`).
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, spelled(args))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -54,18 +63,43 @@ class _Lazy(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        found = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+def _version(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
+    """Print our version, and on a second line what else a report of a fault should name."""
+    if asked and not context.resilient_parsing:
+        import platform
+
+        from diffmidi_core.packages import version_of
+
+        below = ", ".join(f"{package} {version_of(package) or 'missing'}" for package in ("torch", "transformers"))
+        click.echo(f"diffmidi {__version__}\nPython {platform.python_version()}, {below}, {platform.platform()}")
+        context.exit()
+
+
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="diffmidi")
-def group() -> None:
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show versions.")
+@click.option(
+    "--import",
+    "imported",
+    multiple=True,
+    metavar="FILE.py|MODULE",
+    help="A file or module of your own whose classes may be chosen as MODULE:CLASS, as those of a saved run are.",
+)
+def group(imported: tuple[str, ...]) -> None:
     """Train, sample, steer and judge diffusion models on symbolic (MIDI) music.
 
     `diffmidi run` learns from Bach chorales; `diffmidi run --data FOLDER` learns from your own MIDI files.
     """
+    for each in imported:
+        allow(each)
 
 
 def main() -> None:
@@ -123,7 +157,20 @@ def _done() -> object:
         return 1
     except Exception as error:
         _end_where_lost(error)
-        raise
+        if (sentence := _blaming(error)) is None:
+            raise
+        if os.environ.get("DIFFMIDI_DEBUG"):
+            traceback.print_exc()
+        _tell(f"Error: {sentence}")
+        return 1
+
+
+def _blaming(error: Exception) -> str | None:
+    """The sentence for what others' part raised, in whichever stage; None of an error that is ours."""
+    from diffmidi_core.blame import culprit, is_ours
+
+    part = culprit(error)
+    return None if part is None or is_ours(part) else printable(part.failed("the command ran", error))
 
 
 def _tell(sentence: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from diffmidi_core.allowing import spelled
 from diffmidi_core.cli import group
 from diffmidi_core.errors import UnreadableError, UsageError
 from diffmidi_core.files import may_not_be_read
@@ -31,7 +32,7 @@ def call(name: str, arguments: Mapping[str, Any], options: Mapping[str, Any] | N
     given = [text for key, value in arguments.items() if value is not None for text in _texts(command, key, value)]
     given += [f"-o{dotted}={json.dumps(_plain(value))}" for dotted, value in (options or {}).items()]
     try:
-        with command.make_context(name, given) as context:
+        with command.make_context(name, spelled(given)) as context:
             return command.invoke(context)
     except click.ClickException as error:
         raise UsageError(f"{name}: {error.format_message()}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +25,7 @@ from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.saved.installed import model_at
 from diffmidi_core.saved.manifest import Which, is_run, read_model, steps
 from diffmidi_core.sections import Part
+from diffmidi_core.wording import printable
 
 if TYPE_CHECKING:
     from diffmidi_core.draw.model import Model
@@ -188,13 +190,23 @@ def _with_options(kind: str, parts: Sequence[Part], assignments: Sequence[str]) 
                 f"-o {kind}.{dotted}: write {kind}.NAME.option=value, where NAME is one of the chosen ones: {names}."
             )
         part = changed[name]
-        merged = find(kind, part.spec).load().options.merged(part.options, {key: value})
+        merged = find(kind, part.spec).merged(part.options, {key: value})
         changed[name] = filled(kind, part.model_copy(update={"options": merged}))
     return list(changed.values())
 
 
-def wrote(draw: DrawFolder, copies: Sequence[Path], run: RunFolder | None, *, page: bool = False) -> None:
-    """Print where the music is, and what to do next; `page`: the run's page shows this draw already."""
+def wrote(
+    draw: DrawFolder,
+    copies: Sequence[Path],
+    run: RunFolder | None,
+    *,
+    page: bool = False,
+    fills: Path | None = None,
+) -> None:
+    """Print where the music is, and what to do next.
+
+    `page`: the run's page shows this draw already. `fills`: a model, as it was named, that draws into files.
+    """
     pieces = draw.pieces()
     click.echo(f"Wrote {counted(len(pieces), 'piece')}:")
     for piece in pieces:
@@ -208,3 +220,11 @@ def wrote(draw: DrawFolder, copies: Sequence[Path], run: RunFolder | None, *, pa
         click.echo(f"To draw more: diffmidi sample {run.path}")
     elif run:
         click.echo(f"To see and hear them on the run's page: diffmidi report {run.path}")
+    if pieces and fills is not None:
+        first = copies[0] if copies else draw.path / f"{pieces[0].stem}.mid"
+        click.echo(f"To draw a bar of it anew: diffmidi infill {quoted(first)} --bars 1 --model {quoted(fills)}")
+
+
+def quoted(path: object) -> str:
+    """A path as it is typed."""
+    return shlex.quote(printable(str(path)))

@@ -41,8 +41,10 @@ def command(
 
     folder = RunFolder.open(run)
 
+    from diffmidi_core.cli.drawing import quoted
     from diffmidi_core.publish.export import export
 
     to = to or run / "export"
     written = export(folder, to, which=checkpoint, license=license, name=name, half=half, steps=steps, tell=warned)
     click.echo(f"Wrote {written}: README.md is its card, to be read before it is shared.")
+    click.echo(f"To draw with it: diffmidi sample {quoted(written)}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from diffmidi_core.cli.completing import models
 from diffmidi_core.cli.options import CHECKPOINT, warned
 from diffmidi_core.cli.paths import UserPath
 from diffmidi_core.numbers import counted
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("labels")
-@click.argument("model", type=UserPath(), metavar="MODEL")
+@click.argument("model", type=UserPath(), metavar="MODEL", shell_complete=models)
 @CHECKPOINT
 def command(model: Path, checkpoint: Which) -> None:
     """List the labels that MODEL can be asked for by `diffmidi sample MODEL --want NAME=VALUE`."""

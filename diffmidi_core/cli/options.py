@@ -11,6 +11,7 @@ import click
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from diffmidi_core.cli.completing import PresetOption, names
 from diffmidi_core.cli.paths import UserPath
 from diffmidi_core.config import KINDS, PLURAL, SECTIONS, SINGLE, RunConfig
 from diffmidi_core.errors import UsageError
@@ -100,18 +101,6 @@ ALL = Owned("run", ("data", "preset", "length", "seed", "precision"), KINDS, SEC
 _OWNERS = (PREPARE, TRAIN, SAMPLE, EVALUATE, RENDER, REPORT)
 
 
-class PresetOption(click.Option):
-    """--preset: its help names every preset that is installed, which is looked up only when help is asked for."""
-
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """The flag and its help."""
-        from diffmidi_core.presets import summaries
-
-        flag, told = super().get_help_record(ctx) or ("--preset", "")
-        text, default, rest = told.rpartition(" (default")
-        return flag, f"{text}: {summaries()}{default}{rest}"
-
-
 def settings(owned: Owned) -> Callable[[F], F]:
     """Every flag of what a command owns, and -o. The command gets them as `given` and `assignments`."""
 
@@ -157,22 +146,30 @@ def _parts(owned: Owned) -> list[Callable[[F], F]]:
     options: list[Callable[[F], F]] = []
     for kind in owned.kinds:
         if kind in SINGLE:
-            options.append(click.option(f"--{kind}", parameter(kind), metavar="NAME", help=f"Choose the {kind}."))
-            continue
-        if kind not in PLURAL:
-            text = "Obey a rule, or come near. Repeatable."
-            options.append(click.option(f"--{kind}", parameter(kind), multiple=True, metavar="NAME", help=text))
-            options += _candidates()
-            continue
-        for flag, target, text in (
-            (f"--{kind}", kind, f"Add a {kind} to the default ones. Repeatable."),
-            (f"--no-{kind}", f"no_{kind}", f"Leave out a default {kind}, or all. Repeatable."),
-        ):
-            options.append(click.option(flag, parameter(target), multiple=True, metavar="NAME", help=text))
+            options.append(_named(kind, f"Choose the {kind}."))
+        elif kind in PLURAL:
+            options.append(_named(kind, f"Add a {kind} to the default ones. Repeatable.", multiple=True))
+            options.append(
+                _named(kind, f"Leave out a default {kind}, or all. Repeatable.", "no_", "all", multiple=True)
+            )
+        else:
+            options += [_named(kind, "Obey a rule, or come near. Repeatable.", multiple=True), *_candidates()]
     if "hook" in owned.kinds and "train" in owned.sections:
         text = "Tell an experiment tracker, such as tensorboard, wandb or mlflow. Repeatable."
         options.append(click.option("--track", parameter(TRACK), multiple=True, metavar="NAME", help=text))
     return options
+
+
+def _named(kind: str, text: str, before: str = "", *others: str, multiple: bool = False) -> Callable[[F], F]:
+    """A flag that takes the name of a part of a kind, or one of `others`."""
+    return click.option(
+        f"--{before.replace('_', '-')}{kind}",
+        parameter(f"{before}{kind}"),
+        multiple=multiple,
+        metavar="NAME",
+        help=text,
+        shell_complete=names(kind, *others),
+    )
 
 
 def _candidates() -> list[Callable[[F], F]]:
@@ -196,6 +193,7 @@ def _flag(target: str, field: FieldInfo) -> Callable[[F], F]:
         str(_name(field)),
         parameter(target),
         cls=PresetOption if target == "preset" else None,
+        shell_complete=names("preset") if target == "preset" else None,
         type=click.Choice([str(choice) for choice in choices]) if choices else _TYPES[field.annotation],
         default=None,
         help=f"{text[:1].upper()}{text[1:]}{default}.",
@@ -295,22 +293,3 @@ def warned(sentence: str) -> None:
 
     if is_main():
         click.echo(f"Warning: {sentence}", err=True)
-
-
-def explain(config: RunConfig) -> None:
-    """Print every setting, its value and the layer it comes from."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from diffmidi_core.layers import flat
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for heading in ("setting", "value", "from"):
-        table.add_column(heading, overflow="fold")
-    for name, value in flat(config.model_dump(mode="json")).items():
-        layer = config.origin.get(name, "default")
-        shown = ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
-        table.add_row(Text(name), Text(shown), Text(layer, "" if layer == "default" else "bold"))
-    Console(highlight=False).print(table)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from time import monotonic
+from typing import TYPE_CHECKING
 
 import click
 
+from diffmidi_core.cli.described import one_line, options_of
+from diffmidi_core.cli.plugins_list import print_list
+from diffmidi_core.cli.plugins_new import new
 from diffmidi_core.cli.tables import new_console, new_table
 from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UsageError
 from diffmidi_core.numbers import better_text
+from diffmidi_core.sections import BUILTIN_PACKAGE
+from diffmidi_core.wording import printable
 
 if TYPE_CHECKING:
     from diffmidi_core.declaration import Described
@@ -18,19 +24,22 @@ if TYPE_CHECKING:
 
 
 @click.group("plugins", invoke_without_command=True)
+@click.option("--kind", "kind", metavar="KIND", help="List one kind of part alone: metric, sampler, ...")
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 @click.pass_context
-def command(context: click.Context, as_json: bool) -> None:
+def command(context: click.Context, kind: str | None, as_json: bool) -> None:
     """List every installed part: built-ins, and what other packages add.
 
-    "declared": its declaration can be read and what it needs is there; `plugins check` builds and checks it.
+    Of a part that is listed without a remark, the declaration can be read and what it needs is there ("declared", in
+    JSON); `plugins check` builds and checks it.
     """
     if context.invoked_subcommand is None:
-        rows = [_row(offer) for offer in _every_offer()]
+        rows = [_row(offer) for offer in _every_offer(kind)]
+        _tell_strange()
         if as_json:
             click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         else:
-            _print_list(rows)
+            print_list(rows)
 
 
 @command.command("show")
@@ -53,7 +62,7 @@ def show(kind: str, name: str) -> None:
         raise BrokenPluginError(problem)
     if not isinstance(declaration, Declaration):
         return
-    options = _options(offer)
+    options = options_of(offer)
     if not options:
         console.print(Text("It has no options."))
         return
@@ -114,6 +123,7 @@ def check(package: str | None, expected: tuple[str, ...]) -> None:
     """Run the conformance kit on what PACKAGE offers (default: on everything that is installed)."""
     from diffmidi_core.testing.component import Component, failures, installed_by, promise_of, where
 
+    _tell_strange()
     reasons = _reasons(expected)
     offers = installed_by(package) if package else list(_every_offer())
     count, wrong, unmet = 0, 0, dict(reasons)
@@ -131,7 +141,7 @@ def check(package: str | None, expected: tuple[str, ...]) -> None:
             if state == "PASS":
                 click.echo("        it passes: take it out of --expect")
             if error is not None:
-                click.echo(f"        {_one_line(error)}")
+                click.echo(f"        {one_line(error)}")
                 for label, text in (("promise", promise_of(offer, name)), ("look at", where(offer, error))):
                     if text:
                         click.echo(f"        {label}: {text}")
@@ -161,19 +171,31 @@ def _state(passed: bool, reason: str | None) -> str:
     return "PASS" if passed else "xfail"
 
 
-def _every_offer() -> Iterable[Offer]:
+def _every_offer(kind: str | None = None) -> Iterable[Offer]:
     from diffmidi_core.kinds import KINDS
     from diffmidi_core.registry import offers
 
-    return (offer for kind in KINDS for offer in offers(kind))
+    return (offer for each in ([kind] if kind is not None else KINDS) for offer in offers(each))
+
+
+def _tell_strange() -> None:
+    """What is wrong with the metadata of packages, beside the list, which stays JSON where it is that."""
+    from diffmidi_core.registry import strange
+
+    for sentence in strange():
+        click.echo(f"Warning: {sentence}", err=True)
+
+
+SLOW = 1.0
+"""Seconds that a declaration may take to import before its package is named."""
 
 
 def _row(offer: Offer) -> dict[str, str | None]:
-    problem = offer.problem()
-    try:
-        summary = offer.described().summary
-    except BrokenPluginError:
-        summary = ""
+    begun = monotonic()
+    problem, described = offer.inspected()
+    if (seconds := monotonic() - begun) > SLOW and offer.package != BUILTIN_PACKAGE:
+        click.echo(f"Warning: {offer.title} took {seconds:.1f} s to say what it is.", err=True)
+    summary = printable(described.summary) if described is not None else ""
     return {
         "kind": offer.kind,
         "name": offer.spelling,
@@ -185,97 +207,4 @@ def _row(offer: Offer) -> dict[str, str | None]:
     }
 
 
-def _print_list(rows: Iterable[Mapping[str, str | None]]) -> None:
-    from rich.text import Text
-
-    table = new_table("kind", "name", "package", "version", "state", "summary")
-    kind, reasons = None, []
-    for row in rows:
-        style = "red" if row["why"] else ""
-        cells = [row[name] or "" for name in ("kind", "name", "package", "version", "state", "summary")]
-        if row["kind"] == kind:
-            cells[0] = ""
-        elif kind is not None:
-            table.add_section()
-        table.add_row(*(Text(cell, style) for cell in cells))
-        kind = row["kind"]
-        if row["why"]:
-            reasons.append(row["why"])
-    console = new_console()
-    console.print(table)
-    for reason in reasons:
-        console.print()
-        console.print(Text(reason, "red"))
-
-
-def _options(offer: Offer) -> list[tuple[str, str, str, str, str]]:
-    """Name, type, default, bounds and description of every option."""
-    try:
-        schema = offer.load().options.model_json_schema()
-    except Exception as error:
-        raise BrokenPluginError(
-            f"the options of {offer.kind} '{offer.name}' of {offer.origin} cannot be described ({_one_line(error)})."
-        ) from error
-    definitions = schema.get("$defs", {})
-    return [
-        (
-            name,
-            _type(field, definitions),
-            json.dumps(field["default"], ensure_ascii=False).strip('"') if "default" in field else "",
-            _bounds(field, definitions),
-            field.get("description", ""),
-        )
-        for name, field in schema.get("properties", {}).items()
-    ]
-
-
-_TYPES = {
-    "integer": "int",
-    "number": "float",
-    "string": "text",
-    "boolean": "true | false",
-    "null": "null",
-    "object": "mapping",
-}
-_BOUNDS = {
-    "minimum": "≥ {}",
-    "exclusiveMinimum": "> {}",
-    "maximum": "≤ {}",
-    "exclusiveMaximum": "< {}",
-    "multipleOf": "multiple of {}",
-    "minLength": "at least {} characters",
-    "maxLength": "at most {} characters",
-    "minItems": "at least {} items",
-    "maxItems": "at most {} items",
-    "pattern": "like {}",
-}
-
-
-def _type(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
-    """A JSON schema's type in words; choices are spelled out."""
-    field = _resolved(field, definitions)
-    if "enum" in field or "const" in field:
-        return " | ".join(str(choice) for choice in field.get("enum", [field.get("const")]))
-    if "anyOf" in field:
-        return " | ".join(_type(option, definitions) for option in field["anyOf"])
-    if field.get("type") == "array":
-        return f"list of {_type(field['items'], definitions)}" if "items" in field else "list"
-    if field.get("format", "").endswith("path"):
-        return "path"
-    return _TYPES.get(field.get("type", ""), "any value")
-
-
-def _bounds(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
-    field = _resolved(field, definitions)
-    parts = [field, *(_resolved(option, definitions) for option in field.get("anyOf", ()))]
-    return ", ".join(template.format(part[key]) for part in parts for key, template in _BOUNDS.items() if key in part)
-
-
-def _resolved(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
-    reference = field.get("$ref", "").removeprefix("#/$defs/")
-    return {**definitions.get(reference, {}), **field} if reference else field
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, AssertionError | DiffmidiError) and text else f"{type(error).__name__}: {text}"
+command.add_command(new)

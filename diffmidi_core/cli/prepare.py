@@ -13,13 +13,13 @@ from diffmidi_core.cli.options import (
     OUT,
     PREPARE,
     collect,
-    explain,
     new_session,
     next_step,
     open_session,
     settings,
 )
 from diffmidi_core.cli.paths import UserPath
+from diffmidi_core.cli.tables import explain
 from diffmidi_core.errors import UsageError
 from diffmidi_core.files import read_json
 

@@ -14,12 +14,12 @@ from diffmidi_core.cli.options import (
     OUT,
     PROFILE,
     collect,
-    explain,
     new_session,
     open_session,
     settings,
 )
 from diffmidi_core.cli.paths import UserPath
+from diffmidi_core.cli.tables import explain
 from diffmidi_core.errors import UsageError
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from diffmidi_core.cli.completing import models
 from diffmidi_core.cli.options import CHECKPOINT, SAMPLE, collect, settings
 from diffmidi_core.cli.paths import UserPath
 from diffmidi_core.cli.wanting import asked_labels, asking_labels
@@ -34,7 +35,7 @@ def _render(context: click.Context, parameter: click.Parameter, value: str) -> i
 
 
 @click.command("sample")
-@click.argument("model", type=UserPath(), metavar="MODEL")
+@click.argument("model", type=UserPath(), metavar="MODEL", shell_complete=models)
 @settings(SAMPLE)
 @CHECKPOINT
 @asking_labels
@@ -97,7 +98,8 @@ def command(
             make(planned.work, draw, renderers, most=render)
     if not planned.work.accelerator.is_main_process:
         return
-    wrote(draw, copy_to(draw, out.expanduser()) if out else [], planned.run)
+    copies = copy_to(draw, out.expanduser()) if out else []
+    wrote(draw, copies, planned.run, fills=model if opened.tokenizer.plan else None)
 
 
 def _check_asks_nothing(checkpoint: Which, flags: Mapping[str, Any], assignments: tuple[str, ...]) -> None:

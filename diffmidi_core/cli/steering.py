@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from diffmidi_core.cli.completing import models
 from diffmidi_core.cli.options import CHECKPOINT, Owned, collect, parameter, settings
 from diffmidi_core.cli.paths import UserPath
 from diffmidi_core.cli.wanting import asked_labels, asking_labels
@@ -40,7 +41,13 @@ def _upbeat(context: click.Context, parameter: click.Parameter, value: str | Non
 def steering(function: F) -> F:
     """The flags of a command that draws into a user's file."""
     options = (
-        click.option("--model", type=UserPath(), metavar="MODEL", help="A run, or a folder that `export` wrote."),
+        click.option(
+            "--model",
+            type=UserPath(),
+            metavar="MODEL",
+            help="A run, or a folder that `export` wrote.",
+            shell_complete=models,
+        ),
         CHECKPOINT,
         click.option("--candidates", type=click.IntRange(1), default=1, show_default=True, help="Write so many takes."),
         click.option(
@@ -153,7 +160,7 @@ def steered(
         )
     if not planned.work.accelerator.is_main_process:
         return
-    wrote(draw, copy_to(draw, out.expanduser()) if out else [], None)
+    wrote(draw, copy_to(draw, out.expanduser()) if out else [], None, fills=model)
 
 
 def _chosen(options: Mapping[str, Any]) -> dict[str, Any]:

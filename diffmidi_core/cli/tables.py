@@ -1,4 +1,4 @@
-"""Tables of what is installed."""
+"""Tables of what is installed and of what is set."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
+    from diffmidi_core.config import RunConfig
 
 _WHOLE = ("kind", "name", "option", "state", "size", "opens")
 
@@ -27,3 +29,17 @@ def new_console() -> Console:
     from rich.console import Console
 
     return Console(highlight=False)
+
+
+def explain(config: RunConfig) -> None:
+    """Print every setting, its value and the layer it comes from."""
+    from rich.text import Text
+
+    from diffmidi_core.layers import flat
+
+    table = new_table("setting", "value", "from")
+    for name, value in flat(config.model_dump(mode="json")).items():
+        layer = config.origin.get(name, "default")
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
+        table.add_row(Text(name), Text(shown), Text(layer, "" if layer == "default" else "bold"))
+    new_console().print(table)

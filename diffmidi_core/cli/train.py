@@ -13,11 +13,11 @@ from diffmidi_core.cli.options import (
     RUN,
     TRAIN,
     collect,
-    explain,
     next_step,
     open_session,
     settings,
 )
+from diffmidi_core.cli.tables import explain
 
 
 @click.command("train")

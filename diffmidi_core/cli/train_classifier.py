@@ -67,6 +67,7 @@ def command(
         train(session, resume=resume)
         found = tell_accuracy(session)
     next_step(_table(found))
+    next_step(f"Wrote {path}")
     next_step(
         f"To follow it: diffmidi sample {of.model} --checkpoint {of.step} --classifier {path} --want "
         f"{printable(of.label)}=VALUE --guidance 2; `diffmidi labels {path}` lists the values"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -40,6 +40,13 @@ class Backbone(nn.Module, ABC):
         """
         if on:
             raise UsageError("this backbone cannot recompute its activations: leave out --checkpointing.")
+
+    def as_transformers(self) -> Any:
+        """The module of this backbone that is a model of transformers (PreTrainedModel); None: there is none.
+
+        An exported model says then how transformers opens it.
+        """
+        return None
 
     @abstractmethod
     def forward(self, hidden: Tensor, attention_mask: Tensor | None = None, positions: Tensor | None = None) -> Tensor:

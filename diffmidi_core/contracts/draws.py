@@ -81,7 +81,19 @@ class RowDraws:
         else:
             counts = torch.bincount(row_of.cpu(), minlength=len(self)).tolist()
             u = torch.cat([numbers((count,), each) for count, each in zip(counts, self._streams, strict=True)])
-        return _inverse(logits, u)
+        return inverse(logits, u)
+
+    def numbers(self, row_of: Tensor, each: int) -> Tensor:
+        """[M, each] uniform numbers in [0, 1), float64, for `inverse`; `row_of` [M], rising, as in `categorical`.
+
+        Of a row they come one for each of its M, then the next: as `categorical` takes them when called `each` times.
+        """
+        counts = torch.bincount(row_of.cpu(), minlength=len(self)).tolist()
+        found = [
+            torch.rand((each, count), dtype=torch.float64, generator=of, device=of.device)
+            for count, of in zip(counts, self._streams, strict=True)
+        ]
+        return torch.cat(found, 1).T
 
     def _by_row(self, shape: Sequence[int], make: Callable[[tuple[int, ...], torch.Generator], Tensor]) -> Tensor:
         if not shape or shape[0] != len(self):
@@ -95,7 +107,7 @@ class RowDraws:
         return torch.stack([make((self._width, *own[1:]), each)[: own[0]] for each in self._streams])
 
 
-def _inverse(logits: Tensor, u: Tensor) -> Tensor:
+def inverse(logits: Tensor, u: Tensor) -> Tensor:
     """[...] the first index up to which softmax(logits [..., N]) sums up to more than u [...], in [0, 1)."""
     logits = logits if logits.dtype == torch.float64 else logits.float()
     p = (logits - logits.amax(-1, keepdim=True)).exp()

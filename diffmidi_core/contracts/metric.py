@@ -109,6 +109,8 @@ class WindowBits:
     Attributes:
         terms: name to [N + 2] bits: what each term of the bound charges for [CLS], each of the N tokens, and [SEP].
         window: the tokens and their music.
+        by_level: bits of term "diffusion" by equal ranges of the noise level, from clean to noise (`Bound.by_level`);
+            None where the process does not say.
         exact: [N + 2] bits of the exact likelihood, by the order in which tokens are revealed, in words; of the windows
             that it was asked of.
     """
@@ -116,6 +118,7 @@ class WindowBits:
     terms: Mapping[str, NDArray[np.float64]]
     window: Sample
     exact: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    by_level: NDArray[np.float64] | None = None
 
     @property
     def bits(self) -> float:

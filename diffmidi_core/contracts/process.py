@@ -22,6 +22,10 @@ Order = Literal["window", "bars", "cells"]
 head of a cell, then its notes."""
 
 
+LEVEL_BINS = 20
+"""Equal ranges of the noise level, from 0 (clean) to 1, that a bound may be told by."""
+
+
 @dataclass(frozen=True)
 class Bound:
     """An upper bound on -log2 p(tokens | their number), window by window.
@@ -31,10 +35,14 @@ class Bound:
             over all positions. "rounding" is the reconstruction term -log2 p(w | x0), the paper's metric, where the
             process has one.
         tokens: [B] how many tokens of music each window holds; what "per token" divides by.
+        by_level: [B, LEVEL_BINS] the bits of term "diffusion" by the noise level at which they are charged: a share of
+            all levels, or of the tokens that are masked; None where the process does not say. Of an estimate, what the
+            levels that were drawn give.
     """
 
     terms: Mapping[str, Tensor]
     tokens: Tensor
+    by_level: Tensor | None = None
 
     @property
     def bits(self) -> Tensor:

@@ -85,7 +85,7 @@ class Tokenizer(ABC):
     """Tokens for notes.
 
     Built as `Class(options)`. Holds no state: the same score gives the same ids, in any process. The first four tokens
-    of every vocabulary are [PAD] [CLS] [SEP] [MASK], ids 0 to 3; `encode` writes none of them.
+    of every vocabulary are `[PAD] [CLS] [SEP] [MASK]`, ids 0 to 3; `encode` writes none of them.
 
     Attributes:
         group: tokens that make one position of a backbone; pieces and windows are whole groups.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from diffmidi_core.contracts.draws import RowDraws
+from diffmidi_core.contracts.draws import RowDraws, inverse
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.diffusion.categorical import exact, nucleus
 from diffmidi_core.diffusion.groups import grouped
@@ -35,12 +35,14 @@ class BarTime(nn.Module):
             "is_bar": is_bar,
             "tokens": tokens,
             "steps": torch.as_tensor(passed).long()[tokens],
+            "passed": torch.where(is_time[type_of], torch.as_tensor(passed).long(), torch.as_tensor(bars).max() + 1),
             "bars": torch.as_tensor(bars).long(),
         }
         self.is_time: Tensor  # [K] bool
         self.is_bar: Tensor  # [K] bool
         self.tokens: Tensor  # [T] the tokens of time
         self.steps: Tensor  # [T] what they pass
+        self.passed: Tensor  # [V] what each token passes; another than a time, more than a bar has
         self.bars: Tensor  # [V] how long the bar is that a token opens
         for name, table in tables.items():
             self.register_buffer(name, table, persistent=False)
@@ -79,15 +81,21 @@ class BarTime(nn.Module):
         where = table[rows, cells]  # [M, R] places in z, -1 where there is none
         there, at = where >= 0, where.clamp(min=0)
         stands = z[rows[:, None], at] != mask_id
-        lengths = self._lengths(z, laid, shape)[rows, cells]
-        short = self.steps < int(lengths.max())  # no others fit into any of these bars
+        # What counts is the sum alone: what stands takes its part of the bar, and the others share what is left.
+        taken = (self.passed[z[rows[:, None], at]] * (there & stands)).sum(-1)
+        left = self._lengths(z, laid, shape)[rows, cells] - taken
+        if bool((left <= 0).any()):
+            raise _no_time()
+        u = draws.numbers(rows, where.shape[1])  # [M, R], one for each note, whether it is drawn or not
+        masked = there & ~stands
+        some = (~masked).to(torch.uint8).argsort(dim=-1, stable=True)[:, : int(masked.sum(-1).max())]  # [M, K]
+        masked, at, u = masked.gather(1, some), at.gather(1, some), u.gather(1, some.to(u.device))
+        short = self.steps < int(left.max())  # no others fit into any of these bars
         tokens, steps = self.tokens[short], self.steps[short]
         free = log_p[number[rows[:, None], at].to(log_p.device)][..., tokens.to(log_p.device)]
-        known = (z[rows[:, None], at][..., None] == tokens).double().log()
-        weights = torch.where(stands[..., None], known, exact(free).to(known.device))  # [M, R, T]
-        chosen = self._chosen(weights, steps, there, lengths, draws, rows, top_p)
-        asked = (there & ~stands & wanted[rows[:, None], at]).nonzero(as_tuple=True)
-        return z.index_put((rows[asked[0]], where[asked]), tokens[chosen[asked]])
+        chosen = _chosen(exact(free).to(steps.device), steps, masked, left, u, top_p)
+        asked = (masked & wanted[rows[:, None], at]).nonzero(as_tuple=True)
+        return z.index_put((rows[asked[0]], at[asked]), tokens[chosen[asked]])
 
     def _lengths(self, z: Tensor, laid: Laid, shape: tuple[int, int]) -> Tensor:
         """[B, C] how long the bar of each cell is."""
@@ -97,43 +105,38 @@ class BarTime(nn.Module):
         lengths = by_bar.gather(1, bar_of)
         return torch.where(lengths > 0, lengths, self.bars.max())
 
-    def _chosen(
-        self,
-        weights: Tensor,
-        steps: Tensor,
-        there: Tensor,
-        lengths: Tensor,
-        draws: RowDraws,
-        rows: Tensor,
-        top_p: float,
-    ) -> Tensor:
-        """[M, R] which time each note of M cells has, from log-weights [M, R, T], in bars of `lengths` [M].
 
-        `steps` [T] is what the times pass. `there` [M, R] says where a note is; `rows` [M], rising, to which row each
-        cell belongs.
-        """
-        most = int(lengths.max())
-        time = torch.arange(most + 1, device=weights.device)
-        after = (time[:, None] + steps).clamp(max=most)  # [U + 1, T]; no bar has so much time: U is too late
-        zero = weights.new_zeros(())
-        ahead = [torch.where(time < lengths[:, None], zero, -torch.inf)]  # [M, U + 1] of all ways on from each time
-        for note in reversed(range(weights.shape[1])):
-            ways = (weights[:, note, None] + ahead[-1][:, after]).logsumexp(-1)
-            ahead.append(torch.where(there[:, note, None], ways, ahead[-1]))
-        ahead = ahead[::-1]
-        if bool(ahead[0][:, 0].isneginf().any()):
-            raise DiffmidiError(
-                "what is kept or allowed leaves no way to let all notes of a cell begin within their bar: keep fewer "
-                "of its times, or allow more."
-            )
-        now, chosen = torch.zeros_like(rows), []
-        for note in range(weights.shape[1]):
-            odds = weights[:, note] + ahead[note + 1].gather(1, after[now])
-            odds = torch.where(there[:, note, None], odds, zero)
-            index = draws.categorical(nucleus(odds, top_p), row_of=rows)
-            now = torch.where(there[:, note], after[now, index], now)
-            chosen.append(index)
-        return torch.stack(chosen, 1)
+def _chosen(weights: Tensor, steps: Tensor, there: Tensor, lengths: Tensor, u: Tensor, top_p: float) -> Tensor:
+    """[M, K] which time each note of M cells has, from log-weights [M, K, T] and a uniform number each, u [M, K].
+
+    They add up to less than `lengths` [M]; `steps` [T] is what the times pass. `there` [M, K] says where a note is.
+    """
+    most = int(lengths.max())
+    time = torch.arange(most + 1, device=weights.device)
+    after = (time[:, None] + steps).clamp(max=most)  # [U + 1, T]; no bar has so much time: U is too late
+    zero = weights.new_zeros(())
+    ahead = [torch.where(time < lengths[:, None], zero, -torch.inf)]  # [M, U + 1] of all ways on from each time
+    for note in reversed(range(weights.shape[1])):
+        ways = (weights[:, note, None] + ahead[-1][:, after]).logsumexp(-1)
+        ahead.append(torch.where(there[:, note, None], ways, ahead[-1]))
+    ahead = ahead[::-1]
+    if bool(ahead[0][:, 0].isneginf().any()):
+        raise _no_time()
+    now, chosen = torch.zeros_like(lengths), []
+    for note in range(weights.shape[1]):
+        odds = weights[:, note] + ahead[note + 1].gather(1, after[now])
+        odds = torch.where(there[:, note, None], odds, zero)
+        index = inverse(nucleus(odds, top_p), u[:, note])
+        now = torch.where(there[:, note], after[now, index], now)
+        chosen.append(index)
+    return torch.stack(chosen, 1)
+
+
+def _no_time() -> DiffmidiError:
+    return DiffmidiError(
+        "what is kept or allowed leaves no way to let all notes of a cell begin within their bar: keep fewer of its "
+        "times, or allow more."
+    )
 
 
 def _marked(shape: tuple[int, int], index: Tensor, marks: Tensor) -> Tensor:

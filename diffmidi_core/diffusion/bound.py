@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from diffmidi_core.contracts.places import Places
+from diffmidi_core.contracts.process import LEVEL_BINS
 from diffmidi_core.diffusion.kl import normal_kl
 from diffmidi_core.diffusion.levels import GaussianLevels
 from diffmidi_core.diffusion.steps import draw_noise
@@ -67,8 +68,10 @@ def diffusion_bits(
     predict: Predict,
     generator: torch.Generator,
     count: int | None,
-) -> Tensor:
-    """[B, L] the sum over all levels in bits, summed over channels, 0 at positions that are not kept.
+) -> tuple[Tensor, Tensor]:
+    """[B, L] the sum over all levels in bits, summed over channels, 0 at positions that are not kept; and by level.
+
+    The second is [B, LEVEL_BINS], each window's bits by where among all levels they are charged.
 
     `count` None, or not below the number of levels, takes every level once. Else `count` levels are drawn for each row,
     stratified, with probabilities p_t, and each counts 1/(count p_t): unbiased. p is uniform, as tokens are settled
@@ -90,6 +93,7 @@ def diffusion_bits(
     mean_of, std_of = levels.alpha_bar.sqrt(), marginal_variance(levels, start_std).sqrt()
     real = torch.ones(clean.shape[:2], dtype=torch.bool, device=clean.device) if places.mask is None else places.mask
     bits = torch.zeros(clean.shape[:2], dtype=clean.dtype, device=clean.device)
+    by_level = bits.new_zeros(rows, LEVEL_BINS)
     for some in torch.split(index, max(1, POSITIONS_AT_ONCE // real.numel())):  # [k, B]
         mean, std, weight, times = (
             table[some].to(clean.dtype).to(clean.device) for table in (mean_of, std_of, weights, levels.times)
@@ -98,8 +102,11 @@ def diffusion_bits(
         x_t = mean[..., None, None] * clean + std[..., None, None] * noise
         guess = predict(x_t.flatten(0, 1), times.flatten(), places.repeated(len(some))).view(x_t.shape)
         error = ((clean - guess) ** 2).sum(-1)  # [k, B, L]
-        bits += (weight[..., None] * error * real).sum(0) / (2 * LN2)
-    return bits
+        charged = weight[..., None] * error * real
+        bits += charged.sum(0) / (2 * LN2)
+        here = (some * LEVEL_BINS // len(drops))[..., None] == torch.arange(LEVEL_BINS)  # [k, B, bins]
+        by_level += (charged.sum(-1)[..., None] * here.to(bits.device)).sum(0) / (2 * LN2)
+    return bits, by_level
 
 
 def stratified(p: Tensor, count: int, offsets: Tensor) -> Tensor:

@@ -197,13 +197,9 @@ class GaussianDiffusion(Process):
         nats = F.cross_entropy(
             self.logits(x_start, batch.places()).mT, batch.ids.masked_fill(~real, -100), reduction="none"
         )
-        return Bound(
-            terms={
-                "prior": prior_bits(self.levels, self.start_std, clean, real),
-                "diffusion": diffusion_bits(
-                    self.levels, self.start_std, clean, batch.places(), self.predict, generator, levels
-                ),
-                "rounding": nats / LN2,
-            },
-            tokens=batch.tokens,
+        prior = prior_bits(self.levels, self.start_std, clean, real)
+        diffusion, by_level = diffusion_bits(
+            self.levels, self.start_std, clean, batch.places(), self.predict, generator, levels
         )
+        terms = {"prior": prior, "diffusion": diffusion, "rounding": nats / LN2}
+        return Bound(terms, batch.tokens, by_level)

@@ -32,7 +32,7 @@ from diffmidi_core.contracts.batch import Batch
 from diffmidi_core.contracts.canvas import Canvas
 from diffmidi_core.contracts.draws import RowDraws
 from diffmidi_core.contracts.places import EVERYWHERE, Places
-from diffmidi_core.contracts.process import Bound
+from diffmidi_core.contracts.process import LEVEL_BINS, Bound
 from diffmidi_core.contracts.schedule import NoiseSchedule
 from diffmidi_core.contracts.tokenizer import SPECIALS, Tokenizer
 from diffmidi_core.declaration import Options
@@ -239,6 +239,7 @@ class MaskedDiffusion(Revealed):
         k, weight = numbers_hidden(counts, levels, generator)  # [K, B, M]
         before = counts.cumsum(-1) - counts  # tokens of parts before
         bits = torch.zeros(batch.ids.shape, device=batch.ids.device)
+        by_level = bits.new_zeros(len(bits), LEVEL_BINS)
         at_once = max(1, POSITIONS_AT_ONCE // batch.ids.numel())
         of = part.clamp(min=0)
         for some, weights in zip(torch.split(k, at_once), torch.split(weight, at_once), strict=True):  # [n, B, M]
@@ -250,8 +251,14 @@ class MaskedDiffusion(Revealed):
             ids, again = batch.ids.repeat(n, 1), places.repeated(n)
             share = some / windows.sizes.clamp(min=1)
             nats = self.nats_at(ids, hidden.flatten(0, 1), share.flatten(0, 1), again)
-            bits += (weights.gather(-1, several) * nats.view(hidden.shape)).sum(0) / LN2
-        return Bound(terms={"diffusion": bits}, tokens=batch.tokens)
+            charged = weights.gather(-1, several) * nats.view(hidden.shape)
+            bits += charged.sum(0) / LN2
+            # (0, 1 / LEVEL_BINS] of a part is the first: of whole numbers, so that no share falls beside an edge.
+            sizes = windows.sizes.clamp(min=1)
+            level = ((some * LEVEL_BINS - 1) // sizes).clamp(min=0, max=LEVEL_BINS - 1)
+            here = level.gather(-1, several)[..., None] == torch.arange(LEVEL_BINS, device=bits.device)
+            by_level += (charged[..., None] * here).sum((0, 2)) / LN2
+        return Bound({"diffusion": bits}, batch.tokens, by_level)
 
     def windows(self, batch: Batch) -> Windows:
         """The batch in parts."""

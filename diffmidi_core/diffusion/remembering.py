@@ -14,7 +14,7 @@ from torch import Tensor
 
 from diffmidi_core.contracts.backbone import Past
 from diffmidi_core.contracts.places import EVERYWHERE, Places
-from diffmidi_core.diffusion.groups import grouped, ungrouped
+from diffmidi_core.diffusion.groups import grouped
 from diffmidi_core.diffusion.parts import seen_of
 
 if TYPE_CHECKING:
@@ -83,13 +83,11 @@ class Remembering(RowDenoiser):
         assert sees is not None
         assert real is not None
         if behind.past is not None:
-            past = tuple(each[rows] for each in behind.past)
+            past = behind.past if bool(rows.all()) else tuple(each[rows] for each in behind.past)
             sees = torch.cat([behind.real[rows][:, None].expand(-1, sees.shape[1], -1), sees], -1)
         features, _ = process.backbone.cached(process.enter(now), past, sees, now.positions)
         logits = process.leave(features) * real[..., None, None]
-        found = logits.new_zeros(*text.shape, logits.shape[-1])
-        found = found.scatter_add(1, index[..., None, None].expand(logits.shape), logits)
-        return ungrouped(found, process.group, z.shape[1])
+        return _spread(logits, index, text.shape[1], z.shape[1])
 
     def _learned(self, z: Tensor, places: Places) -> _Behind:
         process = self.process
@@ -104,3 +102,17 @@ class Remembering(RowDenoiser):
         if real.shape[1]:
             past = process.backbone.cached(process.enter(seen), None, seen.sees, seen.positions)[1]
         return _Behind(places, first, real, past)
+
+
+def _spread(logits: Tensor, index: Tensor, groups: int, length: int) -> Tensor:
+    """[n, L, V] with logits [n, N, g, V] where their groups `index` [n, N] of so many stand, 0 elsewhere.
+
+    As `ungrouped` lays them out. All of it is written but once: most of a window stands, and it is long.
+    """
+    group, rows = logits.shape[2], torch.arange(len(index), device=index.device)[:, None]
+    ends = int(group > 1)  # [CLS] and [SEP] are in no group
+    found = logits.new_zeros(len(index), groups * group + 2 * ends, logits.shape[-1])
+    found.narrow(1, ends, groups * group).unflatten(1, (groups, group))[rows, index] = logits
+    if ends:
+        found[:, length - 1] = 0
+    return found[:, :length]

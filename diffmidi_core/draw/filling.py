@@ -31,12 +31,15 @@ from diffmidi_core.request import Request
 
 OnStep = Callable[[int, int | None], object]
 """Told (done, total) after each reverse step of a window; total is None where no one knows how many it takes."""
+OnState = Callable[[torch.Tensor], object]
+"""Told tokens [L], of which some are [MASK]."""
 
 
 @dataclass(frozen=True)
 class Computing:
     """How a draw is computed: mixed precision, which rank this is of how many, and whom to tell.
 
+    `on_state` is told the tokens [L] of the first piece of a portion before each evaluation of a masked denoiser.
     `warn` is told that memory holds fewer pieces than a batch has, and how many are drawn together from then on.
     """
 
@@ -44,6 +47,7 @@ class Computing:
     rank: int = 0
     ranks: int = 1
     on_step: OnStep | None = None
+    on_state: OnState | None = None
     warn: Callable[[str], None] = lambda message: None
 
 
@@ -117,6 +121,8 @@ class Filling:
         chosen = Choosing(streams, width, self._losses, self.request.tries, self.request.tolerance)
         if choosing and isinstance(process, MaskedDiffusion):
             denoise = Remembered(denoise or process.denoiser())
+        if self.computing.on_state is not None and isinstance(process, MaskedDiffusion):
+            denoise = _watched(denoise or process.denoiser(), self.computing.on_state)
         asked: dict[str, Any] = {"steps": steps, "denoise": denoise, "on_step": on_step}
         asked |= {"draws": chosen if choosing else RowDraws(streams, width)}
         # Not inference_mode: what a part keeps from it for later could not be trained with, and training draws as well.
@@ -191,3 +197,11 @@ class Filling:
         if find("sampler", self.request.sampler.spec).sampler().step_per_token:
             return max(1, int((~canvas.fixed).any(0).sum()))
         return max(1, round(self.request.steps * share))
+
+
+def _watched(denoise: Denoise, tell: OnState) -> Denoise:
+    def watched(z: torch.Tensor, *more: Any) -> Any:
+        tell(z[0])
+        return denoise(z, *more)
+
+    return watched

@@ -6,11 +6,12 @@ It opens from its manifest alone: the run's config, its data, hooks and metrics 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from diffmidi_core.classifiers import AskedClassifier
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.errors import DiffmidiError
@@ -77,15 +78,24 @@ class Model:
             manifest=manifest,
         )
 
-    def request(self, flags: Mapping[str, Any]) -> Request:
-        """What flags ask of this model; see `requested`."""
+    def request(
+        self,
+        flags: Mapping[str, Any],
+        assignments: Sequence[str] = (),
+        *,
+        defaults: Request | None = None,
+        classifiers: Sequence[AskedClassifier] = (),
+    ) -> Request:
+        """What flags ask of this model, whose own `defaults` fill what they leave open; see `requested`."""
         return requested(
-            self.defaults,
+            self.defaults if defaults is None else defaults,
             flags,
+            assignments,
             process=self.parts["process"],
             window=self.length,
             by_bars=bool(self.tokenizer.plan),
             labels=self.manifest.labels,
+            classifiers=classifiers,
         )
 
     @property

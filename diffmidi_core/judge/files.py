@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from symusic.core import TimeSignatureTick
 
 from diffmidi_core.contracts.metric import Sample, TrainingMusic
 from diffmidi_core.contracts.source import Piece, Source
@@ -101,7 +102,8 @@ def judge_files(
 def stretches(pieces: Sequence[Score], notes: int, count: int) -> list[Score]:
     """`count` stretches at most of about `notes` notes each, that tile the pieces; the same at every call.
 
-    Notes that begin together stay together. They keep their times, so that beats stay beats.
+    Notes that begin together stay together. A stretch begins with the bar of its first note and keeps the metres of its
+    piece, so that beats stay beats and bars before it are none of its; without a metre it keeps its times.
     """
     tiles = [
         (piece, begin, end)
@@ -110,10 +112,27 @@ def stretches(pieces: Sequence[Score], notes: int, count: int) -> list[Score]:
         if end - begin >= WHOLE * notes
     ]
     order = np.random.default_rng(0).permutation(len(tiles))[:count]
-    return [
-        score_of(notes_of(pieces[piece])[begin:end], pieces[piece].ticks_per_quarter)
-        for piece, begin, end in (tiles[index] for index in order)
-    ]
+    return [_stretch(pieces[piece], begin, end) for piece, begin, end in (tiles[index] for index in order)]
+
+
+def _stretch(piece: Score, begin: int, end: int) -> Score:
+    notes, quarter = notes_of(piece)[begin:end], piece.ticks_per_quarter
+    first, last = int(notes.onset[0]), int(notes.onset[-1])
+    signs = sorted(
+        (max(0, sign.time), sign.numerator, sign.denominator)
+        for sign in piece.time_signatures
+        if sign.numerator > 0 and sign.denominator > 0 and sign.time <= last
+    )
+    now = max((sign for sign in signs if sign[0] <= first), default=None)
+    line = 0
+    if now is not None:
+        bar = max(1, round(4 * quarter * now[1] / now[2]))
+        line = first - (first - now[0]) % bar
+    score = score_of(replace(notes, onset=notes.onset - line), quarter)
+    score.time_signatures = type(score.time_signatures)(
+        [TimeSignatureTick(max(0, time - line), *metre) for time, *metre in signs if time >= (now or (0,))[0]]
+    )
+    return score
 
 
 def _tiles(notes: Notes, size: int) -> list[tuple[int, int]]:

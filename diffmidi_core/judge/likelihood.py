@@ -31,6 +31,8 @@ run 128 windows at 4 levels give the one of 64 at 32, for a quarter of it (bench
 """
 
 Terms = Mapping[str, NDArray[np.float64]]
+Charged = tuple[Terms, NDArray[np.float64] | None]
+"""Bits of a window: by term and position, and by level of noise."""
 
 
 def window_bits(
@@ -54,7 +56,7 @@ def window_bits(
     """
     accelerator = work.accelerator
     batches = [windows[begin : begin + batch_size] for begin in range(0, len(windows), batch_size)]
-    mine: list[tuple[int, list[Terms]]] = []
+    mine: list[tuple[int, list[Charged]]] = []
     halves = Halves("window", work.hooks.warn)
     process.eval()
 
@@ -65,14 +67,17 @@ def window_bits(
     for index in range(accelerator.process_index, len(batches), accelerator.num_processes):
         tell(index * batch_size)
 
-        def terms(begin: int, end: int, path: tuple[int, ...], index: int = index) -> list[Terms]:
+        def terms(begin: int, end: int, path: tuple[int, ...], index: int = index) -> list[Charged]:
             longest = max(window.end - window.start for window in batches[index])
             return _terms(work, process, dataset, batches[index][begin:end], longest, (index, *path), levels, order)
 
         mine.append((index, halves(len(batches[index]), terms)))
     tell(len(windows))
     music = samples_of(dataset, windows, process.tokenizer, training)
-    return [WindowBits(terms, window) for terms, window in zip(gathered(mine), music, strict=True)]
+    return [
+        WindowBits(terms, window, by_level=by_level)
+        for (terms, by_level), window in zip(gathered(mine), music, strict=True)
+    ]
 
 
 def _terms(
@@ -84,8 +89,8 @@ def _terms(
     where: tuple[int, ...],
     levels: int | None,
     order: Sequence[str] | None,
-) -> list[Terms]:
-    """Bits of each position of each window, by term; `where` decides the noise."""
+) -> list[Charged]:
+    """Bits of each position of each window, by term, and by level; `where` decides the noise."""
     device = work.accelerator.device
     generator = generator_for(SEED, "bound", *where, device=device)
     with torch.no_grad(), work.autocast():
@@ -94,7 +99,11 @@ def _terms(
         bound = process.likelihood(batch, order or ()) if exact else process.bound(batch, generator, levels=levels)
     terms: dict[str, NDArray[np.float64]] = {name: bits.double().cpu().numpy() for name, bits in bound.terms.items()}
     lengths = [window.end - window.start + 2 for window in windows]
-    return [{name: bits[row, :length] for name, bits in terms.items()} for row, length in enumerate(lengths)]
+    by_level = None if bound.by_level is None else bound.by_level.double().cpu().numpy()
+    return [
+        ({name: bits[row, :length] for name, bits in terms.items()}, None if by_level is None else by_level[row])
+        for row, length in enumerate(lengths)
+    ]
 
 
 def levels_for(levels: int | None, windows: int, *, enough: int = ENOUGH) -> int | None:

@@ -17,6 +17,7 @@ from diffmidi_core.files import read_json
 from diffmidi_core.installing import pip_install
 from diffmidi_core.judge.judged import StoredFigure
 from diffmidi_core.numbers import better_text, count_text, figure_text
+from diffmidi_core.publish.elsewhere import Elsewhere
 from diffmidi_core.saved.folder import RunFolder
 from diffmidi_core.saved.manifest import Manifest
 from diffmidi_core.train.overfitting import overfits_from
@@ -25,7 +26,11 @@ from diffmidi_core.wording import printable
 _TRAINED_BY = ("train.", "precision")
 """How what decides the weights is called in the config; the rest of what may change does not."""
 _MARKDOWN = re.compile(r"[|`\[\]]")
+_DATASET = re.compile(r"hub:((?:[\w.-]+/)?[\w.-]+)", re.ASCII)
 CARD = "README.md"
+TASK = "text-to-audio"
+"""What the Hub files it under. Its list of tasks has none for music that nobody described, nor for notes: this is where
+the other models that write music are, and where people look for them."""
 UNKNOWN = "unknown"
 """What the Hub calls a licence that nobody has named."""
 
@@ -38,22 +43,26 @@ def write_card(
     parameters: int,
     figures: Mapping[str, StoredFigure],
     shown: Mapping[str, str],
+    elsewhere: Elsewhere | None,
     license: str | None,
     name: str | None,
 ) -> None:
     """Write README.md into the folder `to`.
 
-    `figures` are those of these weights; `shown` names the files of one sample there, by what they are.
+    `figures` are those of these weights; `shown` names the files of one sample there, by what they are; `elsewhere` is
+    how transformers opens the backbone, where it does.
     """
     from huggingface_hub import ModelCard, ModelCardData
 
     parts = (about.backbone, about.process, about.tokenizer)
+    config, facts = (_json_of(file) for file in (run.config_file, run.facts_file))
     data = ModelCardData(
         library_name=about.library_name,
         license=license or UNKNOWN,
-        tags=["music", "midi", "symbolic-music", "diffusion", *(part.name for part in parts)],
+        pipeline_tag=TASK,
+        tags=["music", "midi", "symbolic-music", "music-generation", "diffusion", *(part.name for part in parts)],
+        datasets=_datasets(config) or None,
     )
-    config, facts = (_json_of(file) for file in (run.config_file, run.facts_file))
     body = (
         _environment()
         .get_template("card.md")
@@ -63,6 +72,7 @@ def write_card(
             about=about,
             parameters=parameters,
             shown=shown,
+            elsewhere=elsewhere,
             license=license,
             music=_music(config, facts.get("data") or {}),
             figures=figures,
@@ -101,6 +111,12 @@ def _music(config: Mapping[str, Any], counts: Mapping[str, Any]) -> dict[str, st
         if isinstance(counts.get(key), int):
             told[label] = count_text(counts[key])
     return told
+
+
+def _datasets(config: Mapping[str, Any]) -> list[str]:
+    """The Hub's name of the data set that it was trained on, where it is one of the Hub's."""
+    found = _DATASET.fullmatch(str(config.get("data") or ""))
+    return [found[1]] if found and not Path(found[1]).exists() else []
 
 
 def _plain(value: Any) -> Any:

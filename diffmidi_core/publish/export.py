@@ -21,6 +21,7 @@ from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import whole_folder
 from diffmidi_core.judge.judged import Judged, StoredFigure
 from diffmidi_core.publish.card import CARD, write_card
+from diffmidi_core.publish.elsewhere import FILE, write_backbone
 from diffmidi_core.registry import find
 from diffmidi_core.saved import checkpoint
 from diffmidi_core.saved.draw import WHILE_TRAINING, DrawFolder, PieceRecord
@@ -75,6 +76,7 @@ def export(
         about = write_model(temporary, process, model.manifest.model_copy(update={"sample": settings}), half=half)
         # The card and its sample are no part of the model: whoever publishes it may edit them.
         draw = _draw_of(run, model)
+        elsewhere = write_backbone(temporary, process)
         write_card(
             temporary,
             run,
@@ -82,6 +84,7 @@ def export(
             parameters=_count(process),
             figures=_figures(run, model, draw),
             shown=_one_sample(draw, temporary) if draw else {},
+            elsewhere=elsewhere,
             license=license,
             name=name,
         )
@@ -119,7 +122,7 @@ def written_files(folder: Path) -> list[str]:
     edited since. Raises DiffmidiError where one is a link, or lies behind one, or is not as it was written.
     """
     about = Manifest.read(folder / CONFIG, AGAIN)
-    beside = (CARD, *(f"{SAMPLE}{suffix}" for suffix in SHOWN.values()))
+    beside = (CARD, FILE, *(f"{SAMPLE}{suffix}" for suffix in SHOWN.values()))
     names = sorted({CONFIG, *about.files, *(name for name in beside if os.path.lexists(folder / name))})
     for name in about.files:
         if name not in (WEIGHTS, VOCAB) and not name.startswith(f"{TOKENIZER}/"):

@@ -19,9 +19,10 @@ from diffmidi_core.checksums import sealed, verify
 from diffmidi_core.classifiers import ClassifierOf
 from diffmidi_core.config import RunConfig
 from diffmidi_core.data.known_labels import KnownLabel
-from diffmidi_core.errors import DiffmidiError, UnreadableError, UsageError
+from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UnreadableError, UsageError
 from diffmidi_core.files import MOST_JSON, read_json, write_json
 from diffmidi_core.installing import pip_install
+from diffmidi_core.own import IMPORTED
 from diffmidi_core.registry import find
 from diffmidi_core.saved.lengths import DataLengths
 from diffmidi_core.saved.tensor_file import check_size
@@ -190,6 +191,14 @@ class Manifest(BaseModel):
             try:
                 find(kind, part.spec)
             except UsageError as error:
+                if isinstance(error, BrokenPluginError):
+                    raise
+                if part.version == IMPORTED:
+                    module = printable(part.package)
+                    raise DiffmidiError(
+                        f"{folder} needs {kind} '{printable(part.name)}' of the module {module}, whose code is not "
+                        f"saved with it: name it (diffmidi --import {module}.py ...), or import it in your program."
+                    ) from error
                 command = pip_install(part.package, part.version)
                 where = f": {command}" if command else ""
                 raise DiffmidiError(

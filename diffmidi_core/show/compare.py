@@ -32,6 +32,7 @@ class Record:
     """What one run left behind.
 
     Attributes:
+        path: its folder.
         name: the shortest end of its path that no other compared run has.
         settings: dotted name to value, as `-o` takes them; a part's own name is under its kind.
         training: what its training took, by the names that the table shows; None where it is not known.
@@ -42,6 +43,7 @@ class Record:
         tokens: the same for their tokens.
     """
 
+    path: Path
     name: str
     settings: Mapping[str, Any]
     training: Mapping[str, Any]
@@ -87,16 +89,34 @@ def judged_by(records: Sequence[Record]) -> list[str]:
 def caveats(records: Sequence[Record]) -> list[str]:
     """What must be known before figures of these runs are compared."""
     notes = []
-    if any(record.music != records[0].music for record in records):
+    if not same_music(records):
         notes.append("These runs did not have the same music: figures on them do not compare.")
-    if any(record.tokens != records[0].tokens for record in records):
+    if not same_tokens(records):
         notes.append("These runs have different tokens: bits per token do not compare, bits per note do.")
-    splits = sorted({record.judged["judged on"] for record in records} - {None})
-    if len(splits) > 1:
+    if len(splits := _splits(records)) > 1:
         notes.append(
             f"These runs were not all judged on the same share of their music: {' and '.join(map(printable, splits))}."
         )
     return notes
+
+
+def same_music(records: Sequence[Record]) -> bool:
+    """Whether they heard, and are judged on, the same pieces."""
+    return all(record.music == records[0].music for record in records)
+
+
+def same_tokens(records: Sequence[Record]) -> bool:
+    """Whether their tokens are the same, so that bits per token compare."""
+    return all(record.tokens == records[0].tokens for record in records)
+
+
+def same_share(records: Sequence[Record]) -> bool:
+    """Whether all that were judged were judged on the same share of their music."""
+    return len(_splits(records)) <= 1
+
+
+def _splits(records: Sequence[Record]) -> list[str]:
+    return sorted({record.judged["judged on"] for record in records} - {None})
 
 
 def ends(values: Sequence[str | None]) -> list[str | None]:
@@ -137,6 +157,7 @@ def _record(folder: RunFolder, name: str, config: Mapping[str, Any], settings: M
     draw, music = _judged_draw(folder)
     figures = {**(checkpoint.figures if checkpoint else {}), **(music.figures if music else {})}
     return Record(
+        path=folder.path,
         name=name,
         settings=settings,
         training=_training(facts, config, log, folder.segments()),

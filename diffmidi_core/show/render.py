@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from diffmidi_core.config import default_parts, filled
 from diffmidi_core.contracts.renderer import Renderer
-from diffmidi_core.errors import BrokenPluginError, RefusedError
+from diffmidi_core.errors import BrokenPluginError, DiffmidiError, RefusedError
 from diffmidi_core.machine.build import blamed, build
 from diffmidi_core.machine.session import Surroundings
+from diffmidi_core.music.notes import Score
 from diffmidi_core.music.reading import read_midi
 from diffmidi_core.saved.draw import DrawFolder
 from diffmidi_core.sections import Part
+
+WAV = ".wav"
 
 
 def render(work: Surroundings, draw: DrawFolder, renderers: Sequence[Part], *, most: int | None = None) -> list[Path]:
@@ -47,6 +51,19 @@ def render(work: Surroundings, draw: DrawFolder, renderers: Sequence[Part], *, m
     work.hooks.emit("samples_written", paths=paths)
     work.tell_end("render", draw.path)
     return paths
+
+
+def write_wav(score: Score, path: Path) -> None:
+    """Write a score as sound, by that of the default renderers which writes WAV files.
+
+    Raises DiffmidiError where none does, RefusedError where it refuses the score, BrokenPluginError where it fails.
+    """
+    for part in default_parts("renderer"):
+        renderer: Renderer = build("renderer", filled("renderer", part))
+        if renderer.suffix == WAV:
+            with blamed("renderer", part, "making sound"):
+                return renderer.render(score, path)
+    raise DiffmidiError("no installed renderer of the default ones writes WAV files, so nothing can be heard.")
 
 
 def render_first(draw: DrawFolder, renderers: Sequence[Part], *, most: int = 1, title: str = "") -> list[Path]:

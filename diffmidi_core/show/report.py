@@ -95,6 +95,11 @@ def write(
         temporary.write_text(html, encoding="utf-8", errors="replace")
 
 
+def page_html(template: str, /, **values: Any) -> Markup:
+    """One of the templates beside the page's, filled; what it is given is escaped."""
+    return Markup(_environment().get_template(template).render(values))
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("diffmidi_core.show", _PAGE),

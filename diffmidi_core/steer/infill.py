@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +17,13 @@ from diffmidi_core.draw.filling import Computing, Filling
 from diffmidi_core.draw.model import Model
 from diffmidi_core.draw.redrawing import bars_anew, redrawn
 from diffmidi_core.errors import DiffmidiError, UsageError
-from diffmidi_core.files import whole_file
 from diffmidi_core.machine.build import blamed
 from diffmidi_core.machine.memory import Halves
 from diffmidi_core.machine.ranks import gathered
-from diffmidi_core.music.notes import Score
 from diffmidi_core.music.reading import read_midi_bytes
 from diffmidi_core.registry import find
 from diffmidi_core.request import Request
+from diffmidi_core.show.pieces import Piece, Shown
 from diffmidi_core.steer.asked import Asked
 from diffmidi_core.steer.cells import Laid, lay_out
 from diffmidi_core.steer.excerpt import excerpt
@@ -34,8 +32,8 @@ from diffmidi_core.steer.rework import LOCKS, notes_of
 from diffmidi_core.steer.spans import ANOTHER, NO_PLAN, LaidSpans, lay_out_spans
 
 
-@dataclass(frozen=True)
-class Take:
+@dataclass(frozen=True, repr=False)
+class Take(Shown):
     """One answer.
 
     Attributes:
@@ -53,14 +51,16 @@ class Take:
     losses: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def score(self) -> Score:
+    def score(self) -> Piece:
         """The whole piece."""
-        return read_midi_bytes(self.patched.data, "the take")
+        return Piece(read_midi_bytes(self.patched.data, "the take"))
 
-    def save(self, path: Path | str) -> None:
-        """Write the whole piece as a MIDI file, whole or not at all. Raises DiffmidiError where that fails."""
-        with whole_file(Path(path)) as temporary:
-            temporary.write_bytes(self.patched.data)
+    def midi(self) -> bytes:
+        """The user's file with it."""
+        return self.patched.data
+
+    def __repr__(self) -> str:
+        return f"Take({len(self.patched.new)} new notes, {int(self.removed.sum())} removed)"
 
 
 def takes(

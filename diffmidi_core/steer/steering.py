@@ -13,6 +13,7 @@ from diffmidi_core.request import Chosen, Request
 
 if TYPE_CHECKING:
     from diffmidi_core.draw.pieces import OnStep
+    from diffmidi_core.show.pieces import Pieces
     from diffmidi_core.steer.asked import Asked
     from diffmidi_core.steer.infill import Take
     from diffmidi_core.steer.user_file import UserFile
@@ -26,7 +27,7 @@ class Steering(ABC):
         """What is asked of the model; see `Pipeline.request`."""
 
     @abstractmethod
-    def takes(self, asked: Asked, request: Request, on_step: OnStep | None = None) -> list[Take]:
+    def takes(self, asked: Asked, request: Request, on_step: OnStep | None = None) -> Pieces[Take]:
         """The answers to what is asked of a file."""
 
     def infill(
@@ -49,7 +50,7 @@ class Steering(ABC):
         options: Mapping[str, Any] | None = None,
         controls: Chosen = (),
         on_step: OnStep | None = None,
-    ) -> list[Take]:
+    ) -> Pieces[Take]:
         """A piece with some of its notes drawn anew, as `diffmidi infill` does it; all else stays, event by event.
 
         Args:
@@ -90,7 +91,7 @@ class Steering(ABC):
         options: Mapping[str, Any] | None = None,
         controls: Chosen = (),
         on_step: OnStep | None = None,
-    ) -> list[Take]:
+    ) -> Pieces[Take]:
         """A piece, or regions of it, with that share of what its notes are masked and drawn back; see `infill`.
 
         Raises UsageError for a model that is not masked.
@@ -117,7 +118,7 @@ class Steering(ABC):
         options: Mapping[str, Any] | None = None,
         controls: Chosen = (),
         on_step: OnStep | None = None,
-    ) -> list[Take]:
+    ) -> Pieces[Take]:
         """A piece with so many bars more, in its last metre and tempo, as `diffmidi continue` does it; see `infill`."""
         from diffmidi_core.steer.asked import Asked
 
@@ -126,7 +127,7 @@ class Steering(ABC):
             asked, on_step, candidates, seed=seed, steps=steps, sampler=sampler, options=options, controls=controls
         )
 
-    def _drawn(self, asked: Asked, on_step: OnStep | None, candidates: int, **settings: Any) -> list[Take]:
+    def _drawn(self, asked: Asked, on_step: OnStep | None, candidates: int, **settings: Any) -> Pieces[Take]:
         """The answers of the model to a request with these settings."""
         return self.takes(asked, self.request(candidates, **settings), on_step)
 

@@ -161,13 +161,14 @@ class Studio:
         """What would be drawn."""
         given = await _json(request)
 
-        def told() -> dict[str, Any]:
+        def answer() -> dict[str, Any]:
             wanted = Wanted.of(given)
+            line = {"command_line": self.jobs.command_line(wanted)}
             if wanted.piece is None:
-                return {"bars": f"1-{wanted.bars}", "notes": 0, "sentence": f"Drawn: {wanted.bars} bars from nothing."}
-            return planned(wanted, self.library.file(wanted.piece))
+                return {"bars": f"1-{wanted.bars}", "notes": 0, "sentence": f"Drawn: {wanted.bars} new bars."} | line
+            return planned(wanted, self.library.file(wanted.piece)) | line
 
-        return await _answer(told)
+        return await _answer(answer)
 
     async def ask(self, request: Request) -> Response:
         """Queue a draw."""

@@ -60,16 +60,20 @@ class Jobs:
             self._changed.notify_all()
         self._thread.join(timeout=10)
 
+    def command_line(self, wanted: Wanted) -> str:
+        """The command that draws the same. Raises NotThereError."""
+        path = None if wanted.piece is None else self.library.midi(wanted.piece)
+        return wanted.command_line(self.called, path)
+
     def ask(self, wanted: Wanted) -> str:
         """Queue a request, checked as far as that needs no model. Raises UsageError, NotThereError."""
-        path = None
+        line = self.command_line(wanted)
         if wanted.piece is not None:
-            path = self.library.midi(wanted.piece)
             wanted.asked(self.library.file(wanted.piece))
         with self._changed:
             if len(self._queue) >= MOST_QUEUED:
                 raise DiffmidiError(f"{MOST_QUEUED} requests are waiting already: cancel some, or wait.")
-            address = self.library.ask(wanted, wanted.command_line(self.called, path))
+            address = self.library.ask(wanted, line)
             self._events[address] = []
             self._queue.append(address)
             self._changed.notify_all()

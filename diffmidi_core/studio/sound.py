@@ -7,15 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from diffmidi_core.config import default_parts, filled
-from diffmidi_core.contracts.renderer import Renderer
-from diffmidi_core.errors import DiffmidiError, RefusedError
-from diffmidi_core.machine.build import blamed, build
+from diffmidi_core.errors import RefusedError
 from diffmidi_core.music.clock import SECOND, clock_of
 from diffmidi_core.music.notes import Score
 from diffmidi_core.music.reading import read_midi
+from diffmidi_core.show.render import WAV as WAV
+from diffmidi_core.show.render import write_wav
 
-WAV = ".wav"
 LONGEST = 3600.0
 """Seconds of music that are made sound: an hour is 700 MB."""
 _one_at_a_time = threading.Lock()
@@ -27,14 +25,8 @@ def sound_of(midi: Path) -> Path:
     with _one_at_a_time:
         if not path.is_file():
             score = read_midi(midi)
-            for part in default_parts("renderer"):
-                renderer: Renderer = build("renderer", filled("renderer", part))
-                if renderer.suffix == WAV:
-                    _check(score)
-                    with blamed("renderer", part, "making sound"):
-                        renderer.render(score, path)
-                    return path
-            raise DiffmidiError("no installed renderer of the default ones writes WAV files, so nothing can be heard.")
+            _check(score)
+            write_wav(score, path)
     return path
 
 

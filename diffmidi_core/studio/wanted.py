@@ -31,6 +31,7 @@ class Wanted(BaseModel):
         inverted: all but that; the page calls it `except`.
         bars: how many more, or how many in all.
         strength: of `vary`: which share of it is drawn anew.
+        want, guidance: labels that are asked for, and how closely; None: as closely as the command does.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False)
@@ -63,8 +64,6 @@ class Wanted(BaseModel):
                 if wanted.piece is None
                 else f"{FROM_NOTHING} draws from nothing: name no piece, or infill, vary or continue it."
             )
-        if wanted.command != FROM_NOTHING and wanted.want:
-            raise UsageError("labels can be asked of music from nothing only: name none for a piece that is there.")
         return wanted
 
     def asked(self, file: UserFile) -> Asked:
@@ -81,8 +80,6 @@ class Wanted(BaseModel):
         words = ["diffmidi", self.command, model if path is None else str(path)]
         if path is None:
             words += ["--bars", str(self.bars), "--samples", str(self.candidates)]
-            words += [word for name, value in self.want.items() for word in ("--want", f"{name}={value}")]
-            words += [] if self.guidance is None or not self.want else ["--guidance", f"{self.guidance:g}"]
         else:
             words += ["--model", model]
             if self.command == "continue":
@@ -93,6 +90,8 @@ class Wanted(BaseModel):
                 words += [word for lock in self.locks for word in ("--lock", lock)]
             words += ["--strength", f"{self.strength:g}"] if self.command == "vary" else []
             words += ["--candidates", str(self.candidates)]
+        words += [word for name, value in self.want.items() for word in ("--want", f"{name}={value}")]
+        words += [] if self.guidance is None or not self.want else ["--guidance", f"{self.guidance:g}"]
         words += ["--seed", str(self.seed)]
         words += [] if self.steps is None else ["--steps", str(self.steps)]
         # Computed together, takes are the same but for rounding, which a draw can hang on.

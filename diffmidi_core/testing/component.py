@@ -16,7 +16,7 @@ from typing import Any
 from diffmidi_core.declaration import Declaration, Options
 from diffmidi_core.errors import BrokenPluginError, UsageError
 from diffmidi_core.kinds import KINDS
-from diffmidi_core.registry import Offer, offers, same
+from diffmidi_core.registry import Offer, offers, own_offers, same
 from diffmidi_core.testing.expect import ConformanceError
 
 
@@ -94,9 +94,12 @@ def _on_one_thread(check: Check) -> Check:
 
 
 def installed_by(package: str) -> list[Offer]:
-    """Everything that an installed package offers. Raises UsageError where that is nothing, with the nearest name."""
+    """Everything that an installed package offers, or what `module:Class` is (`own_offers`).
+
+    Raises UsageError where that is nothing, with the nearest name.
+    """
     every = [offer for kind in KINDS for offer in offers(kind)]
-    found = [offer for offer in every if same(offer.package, package)]
+    found = [offer for offer in every if same(offer.package, package)] or own_offers(package)
     if not found:
         packages = sorted({offer.package for offer in every})
         near = difflib.get_close_matches(package, packages, n=1)

@@ -81,6 +81,11 @@ class Encoder(Backbone):
         else:
             getattr(self.model, f"{prefix}_disable")()
 
+    def as_transformers(self) -> PreTrainedModel:
+        """The encoder itself; it takes features, and the embeddings of tokens that it lacks are not used."""
+        model: PreTrainedModel = self.model
+        return model
+
     def encode(self, hidden: Tensor, attention_mask: Tensor | None, positions: Tensor | None) -> Tensor:
         """Features the model takes, [B, L, ·], to its last hidden state, [B, L, ·]; the rest is as in `forward`."""
         self._use_attention(hidden)

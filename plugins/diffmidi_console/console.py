@@ -15,11 +15,13 @@ from rich.text import Text
 from diffmidi.api import Options, hookimpl
 from diffmidi.api.hook import (
     DrawFolder,
+    NotebookBar,
     StoredFigure,
     clock_text,
     count_text,
     counted,
     figure_text,
+    in_notebook,
     read_json,
     spread_text,
 )
@@ -36,7 +38,11 @@ class Console:
     """One progress bar at a time, a line a stage, and tables at the end."""
 
     def __init__(self, options: Options) -> None:
-        self.terminal = Terminal(stderr=True)
+        # A notebook gets plain lines, which one output holds together, and a bar of its own between them.
+        self.notebook = in_notebook()
+        self.terminal = Terminal(force_jupyter=False, width=100) if self.notebook else Terminal(stderr=True)
+        self.bar: NotebookBar | None = None
+        self.figures = ""
         self.progress_bar: Progress | None = None
         self.task: Any = None
         self.what = ""
@@ -50,6 +56,9 @@ class Console:
     @hookimpl
     def progress(self, what: str, done: int, total: int | None) -> None:
         """Move the bar; begin a new one when something else is counted."""
+        if self.notebook:
+            self._in_notebook(what, done, total)
+            return
         if self.progress_bar is None or what != self.what:
             self._close()
             self.what = what
@@ -84,10 +93,12 @@ class Console:
                 f"on held-out music, {figure_text(values['train/label_bits'])} on training music",
                 highlight=False,
             )
-        elif self.progress_bar is not None:
+        elif self.progress_bar is not None or self.notebook:
             speed = values.get("steps_per_second")
             shown = f"loss {figure_text(values['loss'])}" + (f", {figure_text(speed)} steps/s" if speed else "")
-            self.progress_bar.update(self.task, figures=shown)
+            self.figures = shown
+            if self.progress_bar is not None:
+                self.progress_bar.update(self.task, figures=shown)
 
     @hookimpl
     def warned(self, message: str) -> bool:
@@ -131,6 +142,14 @@ class Console:
         for shown in tables(known, self.terminal.width):
             self.terminal.print(shown, highlight=False)
 
+    def _in_notebook(self, what: str, done: int, total: int | None) -> None:
+        if self.bar is None or what != self.what:
+            self._close()
+            self.what, self.bar, self.figures = what, NotebookBar(what), ""
+        self.bar(done, total, self.figures)
+        if total is not None and done >= total:
+            self.bar = None
+
     def _plain_line(self, done: int, total: int | None) -> None:
         """A log file gets a line now and then, since it cannot show a moving bar."""
         now = time.monotonic()
@@ -143,6 +162,9 @@ class Console:
             self.terminal.print(f"  {', '.join(filter(None, parts))}", highlight=False)
 
     def _close(self) -> None:
+        if self.bar is not None:
+            self.bar.finish()
+            self.bar = None
         if self.progress_bar is not None:
             self.progress_bar.stop()
             self.progress_bar = None

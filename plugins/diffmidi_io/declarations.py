@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from diffmidi.api import Declaration, Field, Options, SourceDeclaration, UserPath
 
 
@@ -39,6 +41,11 @@ class SoundOptions(Options):
         None, description="path of a SoundFont (.sf2); null: the General MIDI one that comes with pretty_midi"
     )
     peak: float = Field(-1.0, ge=-40, le=0, description="loudness: the level of the loudest sample, in dBFS")
+    ending: Literal["tail", "bar"] = Field(
+        "tail",
+        description="where it ends: tail, when the last notes have rung; bar, at the bar line after the last note, so "
+        "that it loops",
+    )
 
 
 class PianoRollOptions(Options):
@@ -84,6 +91,11 @@ midi = Declaration(summary="standard MIDI file (.mid)", implementation="diffmidi
 wav = Declaration(
     summary="sound through a SoundFont (.wav, 48 kHz stereo)",
     implementation="diffmidi_io.sound:Wav",
+    options=SoundOptions,
+)
+flac = Declaration(
+    summary="the same sound in half the room, without loss (.flac)",
+    implementation="diffmidi_io.flac:Flac",
     options=SoundOptions,
 )
 pianoroll = Declaration(

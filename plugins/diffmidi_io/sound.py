@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from symusic.core import TextMetaTick
 
 from diffmidi.api import DiffmidiError, RefusedError
-from diffmidi.api.renderer import Renderer, Score, whole_file
+from diffmidi.api.renderer import SECOND, BarLines, Renderer, Score, clock_of, whole_file
 from diffmidi.api.source import printable
 from diffmidi_io.declarations import SoundOptions
 from diffmidi_io.stretches import STRETCH, Mixed, added_up, blocks, on_disk
@@ -32,6 +32,8 @@ TAIL = 2.0
 LONGEST = (2**32 - 1 - 36) / 4 / RATE
 """Seconds that a .wav file can hold: its size is a number of 32 bits."""
 _FADE = 0.02
+_SLACK = 1 / 8
+"""Quarter notes that the last note may last beyond a bar line and be of the bar before it."""
 _SILENCE = 1.0
 """Seconds of silence that a score without notes gives."""
 _INAUDIBLE = 1e-3
@@ -59,6 +61,7 @@ class Wav(Renderer):
 def synthesise(score: Score, options: SoundOptions) -> Sound:
     """The score as sound, from its tick 0 to the end of its last note, and up to TAIL seconds for that to ring.
 
+    With the ending "bar" it is as long as the bars that hold its notes, to the frame: end on end, copies keep the beat.
     The loudest sample is brought to `options.peak` dBFS. A score without notes gives a second of silence. The last
     sound is kept, so that renderers which ask for the same piece one after the other synthesise it once: it cannot be
     written to. Raises DiffmidiError where the SoundFont cannot be used or is silent, RefusedError where the music is
@@ -74,12 +77,25 @@ def synthesise(score: Score, options: SoundOptions) -> Sound:
         )
     if ticks == 0:
         return np.zeros((round(_SILENCE * RATE), 2), np.int16)
-    return _synthesised(font, _stamp(font), _only_music(score, ticks), seconds, ticks, options.peak)
+    until = bar_line(score, ticks) if options.ending == "bar" else None
+    return _synthesised(font, _stamp(font), _only_music(score, ticks), seconds, ticks, options.peak, until)
+
+
+def bar_line(score: Score, ticks: int) -> float:
+    """When the bar ends in which the last note does, at such a tick: seconds."""
+    slack = round(_SLACK * score.ticks_per_quarter)
+    end = int(BarLines.of(score, max(1, ticks - slack)).at[-1])
+    return float(clock_of(score).elapsed(np.array([end / max(score.ticks_per_quarter, 1)]))[0]) / SECOND
 
 
 @lru_cache(maxsize=1)
-def _synthesised(font: Path, stamp: tuple[int, int], music: bytes, seconds: float, ticks: int, peak: float) -> Sound:
-    """What `music` sounds like, whose last note ends after so many seconds, at such a tick."""
+def _synthesised(
+    font: Path, stamp: tuple[int, int], music: bytes, seconds: float, ticks: int, peak: float, until: float | None
+) -> Sound:
+    """What `music` sounds like, whose last note ends after so many seconds, at such a tick.
+
+    It ends at second `until`; None: when its last notes have rung.
+    """
     rendered = _sounding(font, music, seconds, ticks)
     if not any(block.any() for block in blocks(rendered)):
         # The softest velocities vanish below 16 bits. Levelled anyway, the piece may be struck harder throughout.
@@ -94,7 +110,7 @@ def _synthesised(font: Path, stamp: tuple[int, int], music: bytes, seconds: floa
     levelled = _room(rendered)
     for block, room in zip(blocks(rendered), blocks(levelled), strict=True):
         np.multiply(block, np.float32(gain), out=room, casting="unsafe")
-    ended = _ended(levelled, round(seconds * RATE))
+    ended = _ended(levelled, round(seconds * RATE)) if until is None else _cut(levelled, round(until * RATE))
     ended.flags.writeable = False
     return ended
 
@@ -158,9 +174,16 @@ def _ended(sound: Sound, end: int) -> Sound:
     if len(sound) < end:
         sound = np.pad(sound, ((0, end - len(sound)), (0, 0)))
     audible = np.flatnonzero((np.abs(sound[end:], dtype=np.int32) > _INAUDIBLE * FULL_SCALE).any(axis=1))
-    fade = round(_FADE * RATE)
-    sound = sound[: end + fade + (int(audible[-1]) if len(audible) else 0)]
-    ramp = np.linspace(1, 0, min(fade, len(sound)), dtype=np.float32)[:, None]
+    return _faded(sound[: end + round(_FADE * RATE) + (int(audible[-1]) if len(audible) else 0)])
+
+
+def _cut(sound: Sound, end: int) -> Sound:
+    """Exactly `end` frames, faded out at once: what is cut does not click when it begins again."""
+    return _faded(np.pad(sound[:end], ((0, max(0, end - len(sound))), (0, 0))))
+
+
+def _faded(sound: Sound) -> Sound:
+    ramp = np.linspace(1, 0, min(round(_FADE * RATE), len(sound)), dtype=np.float32)[:, None]
     sound[-len(ramp) :] = (sound[-len(ramp) :] * ramp).astype(np.int16)
     return sound
 

@@ -52,6 +52,11 @@ bits_by_type = MetricDeclaration(
     better="lower",
     implementation="diffmidi_metrics.likelihood:BitsByType",
 )
+bound_by_level = MetricDeclaration(
+    summary="where along the noise levels the bound is charged, in bits per token for each twentieth of them",
+    title="bits by noise level",
+    implementation="diffmidi_metrics.likelihood:BoundByLevel",
+)
 grammar_faults = MetricDeclaration(
     summary="share of the samples' tokens that the tokenizer's grammar does not allow where they stand",
     title="grammar faults",

@@ -123,6 +123,43 @@ class BitsByType(_Bits):
         return figures or None
 
 
+class BoundByLevel(_Bits):
+    """bound_by_level: where along the noise the bound is charged: Σ bits of a range of levels / Σ tokens, each range.
+
+    Levels go from 0 %, clean, to 100 %, noise: for a Gaussian process shares of its levels, for a masked one the share
+    of the tokens of a part that are masked. With "prior" and "rounding", where there are any, they add up to bound_bpw.
+    A model that knows the tokens pays in no range; one that has learned single tokens and nothing of their order pays
+    where single tokens are settled.
+    """
+
+    unit = "bits per token"
+
+    def bits(self, window: WindowBits) -> Row:
+        """Bits by range and of the terms beside them, and tokens; nothing where the process does not say."""
+        if window.by_level is None:
+            return {}
+        bins = len(window.by_level)
+        levels = {
+            f"{100 * number / bins:g}-{100 * (number + 1) / bins:g} %": float(bits)
+            for number, bits in enumerate(window.by_level)
+        }
+        others = {name: float(term.sum()) for name, term in window.terms.items() if name != "diffusion"}
+        return {**{f"{ABOVE} {name}": bits for name, bits in (levels | others).items()}, BELOW: window.tokens}
+
+    def summarise(self, rows: Sequence[Row], reference: Sequence[Row] = ()) -> Summary:
+        """A figure for each range, the clean end first, and for each other term."""
+        measured = [row for row in rows if row]
+        figures = {}
+        for key in measured[0] if measured else ():
+            name = key.removeprefix(f"{ABOVE} ")
+            figure = ratio_figure(
+                [{ABOVE: row.get(key, 0.0), BELOW: row[BELOW]} for row in measured], self.unit, WINDOWS
+            )
+            if name != key and figure is not None:
+                figures[name] = figure
+        return figures or None
+
+
 class ExactBits(_Bits):
     """exact_bits: −log₂ p itself over the number of notes, by the order in which tokens are revealed; and the bound.
 

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from diffmidi.api.hook import Judged, StoredFigure, better_text, counted
+from diffmidi_report.levels import BY_LEVEL
 from diffmidi_report.run import Draw
 from diffmidi_report.words import number
 
 BY_TYPE = "bits_by_type"
 """The metric whose figures, one a token type, have a section of their own."""
+PICTURED = (f"{BY_TYPE}/", f"{BY_LEVEL}/")
 PIECES = "samples"
 """What metrics call the pieces of a draw."""
 _SPLITS = {
@@ -135,7 +137,7 @@ def _title(judged: Judged, figure: StoredFigure, draw: str) -> str:
 
 
 def _shown(judged: Judged) -> Iterator[tuple[str, StoredFigure]]:
-    return ((name, each) for name, each in judged.known.items() if not name.startswith(BY_TYPE + "/"))
+    return ((name, each) for name, each in judged.known.items() if not name.startswith(PICTURED))
 
 
 def _line(name: str, figure: StoredFigure, mark: int | None) -> Line:

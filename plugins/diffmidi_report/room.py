@@ -105,7 +105,8 @@ def _sounding(
         if silent.wav is not None:
             if share >= LEAST_SOUND:
                 made = card(draw, piece, training, most_bytes=share)
-            if made.sound is not None and made.sound.seconds < made.sound.whole - 0.01 and not cut:
+            sound = made.view.sound if made.view else None
+            if sound is not None and sound.seconds < sound.whole - 0.01 and not cut:
                 made = silent
             if made is silent:
                 where = f"draws/{draw.name}/{silent.wav.name}"

@@ -60,9 +60,12 @@ class Draw:
     @property
     def title(self) -> str:
         """What the page calls it."""
-        if self.folder.while_training:
-            return f"Draw {self.name}, made while training"
-        return f"Draw {self.name}"
+        return f"Draw {self.label}"
+
+    @property
+    def label(self) -> str:
+        """What it is called in a list of draws."""
+        return f"{self.name}, made while training" if self.folder.while_training else self.name
 
     @property
     def size(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -11,16 +10,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from markupsafe import Markup
+
 from diffmidi.api import DiffmidiError
 from diffmidi.api.hook import Judged, PieceRecord
 from diffmidi.api.metric import TrainingMusic
+from diffmidi.api.renderer import PieceView, Sound, data_url, passage_html, piece_view, small_sound
 from diffmidi.api.source import Score, printable, read_midi
-from diffmidi_report.roll import LEFT, LONG, PASSAGE_HEIGHT, WIDE, WIDTH, Roll, around, bars, columns, draw, ends
 from diffmidi_report.run import Draw
-from diffmidi_report.sound import Sound, small
 from diffmidi_report.words import placeless
 
-WAVE_HEIGHT = 44.0
 MOST_TOKENS = 2000
 """Tokens of a piece that are shown; a long piece has more than anybody reads."""
 BASE64 = 4 / 3
@@ -36,7 +35,7 @@ class Nearest:
     notes: int
     piece: str = ""
     first: int = 0
-    roll: Roll | None = None
+    passage: Markup | None = None
 
 
 @dataclass
@@ -49,8 +48,8 @@ class Card:
         file: what it is saved as.
         wav: its sound file, where there is one.
         links: names of the files beside the page, and where they are from there.
-        seconds: that the drawing spans.
-        width: of the drawing: a long piece's is wide.
+        view: its notes and its sound; None where neither is known.
+        midi: its MIDI file as an address.
     """
 
     name: str
@@ -58,12 +57,7 @@ class Card:
     file: str
     wav: Path | None = None
     links: list[tuple[str, str]] = field(default_factory=list)
-    seconds: float = 0.0
-    width: float = WIDTH
-    roll: Roll | None = None
-    wave: str = ""
-    sound: Sound | None = None
-    audio: str = ""
+    view: PieceView | None = None
     midi: str = ""
     nearest: Nearest | None = None
     missing: list[str] = field(default_factory=list)
@@ -82,20 +76,15 @@ def card(drawn: Draw, piece: PieceRecord, training: Training, *, most_bytes: int
             f"It got stuck before it was {drawn.stored.request.length} long, and was kept as it is: train longer, or "
             "ask for another length."
         )
-    made.sound, score = _sound(path / f"{piece.stem}.wav", most_bytes, made), _score(path / f"{piece.stem}.mid", made)
-    # Notes and sound share one axis of time, so that they stand below each other.
-    seconds = max(made.sound.seconds if made.sound else 0.0, ends(columns(score)) if score is not None else 0.0)
-    made.seconds, made.width = seconds, WIDE if seconds >= LONG else WIDTH
+    sound, score = _sound(path / f"{piece.stem}.wav", most_bytes, made), _score(path / f"{piece.stem}.mid", made)
     made.links = _links(drawn, piece)
-    if score is not None:
-        notes = columns(score)
-        match = longer_than_held_out(drawn.judged, piece.stem) if drawn.judged else {}
-        start, count = (int(match.get(each, 0)) for each in ("start", "match"))
-        made.roll = draw(notes, seconds, marked=(start, count), bars=bars(score, seconds), across=made.width)
-        if match and 0 <= start < start + count <= len(notes["time"]):
-            made.nearest = _nearest(match, training(), float(notes["time"][start]), seconds, made.width)
-    if made.sound is not None:
-        made.wave = _outline(made.sound, seconds, made.width)
+    match = longer_than_held_out(drawn.judged, piece.stem) if drawn.judged and score is not None else {}
+    start, count = (int(match.get(each, 0)) for each in ("start", "match"))
+    if score is None and sound is None:
+        return made
+    view = made.view = piece_view(score, sound, marked=(start, count))
+    if match and view.notes is not None and 0 <= start < start + count <= len(view.notes["time"]):
+        made.nearest = _nearest(match, training(), float(view.notes["time"][start]), view)
     return made
 
 
@@ -107,12 +96,10 @@ def _sound(wav: Path, most_bytes: int, card: Card) -> Sound | None:
     if not most_bytes:
         return None
     try:
-        found = small(wav, int(most_bytes / BASE64))
+        return small_sound(wav, int(most_bytes / BASE64))
     except DiffmidiError as error:
         card.missing.append(printable(placeless(str(error).replace(f"{wav.parent}/", ""))))
         return None
-    card.audio = _data_url("audio/wav", found.data)
-    return found
 
 
 def _score(midi: Path, card: Card) -> Score | None:
@@ -120,7 +107,7 @@ def _score(midi: Path, card: Card) -> Score | None:
         if not midi.exists():
             raise DiffmidiError(f"No piano roll: there is no {printable(midi.name)}.")
         found = read_midi(midi)
-        card.midi = _data_url("audio/midi", midi.read_bytes())
+        card.midi = data_url("audio/midi", midi.read_bytes())
     except DiffmidiError as error:
         card.missing.append(printable(placeless(str(error).replace(f"{midi.parent}/", ""))))
         return None
@@ -151,17 +138,14 @@ def longer_than_held_out(judged: Judged, stem: str) -> Mapping[str, float]:
     return match if many and match["match"] >= lengths[min(many, len(lengths)) - 1] else {}
 
 
-def _nearest(
-    match: Mapping[str, float], music: TrainingMusic | None, at: float, seconds: float, across: float
-) -> Nearest:
+def _nearest(match: Mapping[str, float], music: TrainingMusic | None, at: float, beside: PieceView) -> Nearest:
     """The training passage drawn so that what it shares with the piece stands right below it, from second `at` on."""
     notes, piece, first = (int(match.get(each, 0)) for each in ("match", "piece", "note"))
-    there = columns(music.read(piece)) if music is not None and piece < len(music) else None
-    if music is None or there is None or first + notes > len(there["time"]):
+    if music is None or piece >= len(music):
         return Nearest(notes)
-    shown, number = around(there, first, at, seconds)
-    roll = draw(shown, seconds, marked=(number, notes), height=PASSAGE_HEIGHT, across=across)
-    return Nearest(notes, printable(music.names[piece]), first + 1, roll)
+    what = "Piano roll of the nearest training passage"
+    passage = passage_html(music.read(piece), first, notes, at, beside, what)
+    return Nearest(notes) if passage is None else Nearest(notes, printable(music.names[piece]), first + 1, passage)
 
 
 def tokens(piece: PieceRecord) -> dict[str, Any]:
@@ -181,18 +165,3 @@ def tokens(piece: PieceRecord) -> dict[str, Any]:
 def _type(token: str) -> str:
     found = _TYPE.match(token)
     return found[0].rstrip("_-") if found and found[0] else token
-
-
-def _outline(sound: Sound, seconds: float, across: float) -> str:
-    """An SVG path round the extremes of the sound."""
-    width = (across - LEFT) * sound.seconds / seconds
-    half = WAVE_HEIGHT / 2
-    count = len(sound.outline)
-    at = [LEFT + width * index / max(1, count - 1) for index in range(count)]
-    upper = [f"{x:.1f} {half - high * half:.1f}" for x, (_, high) in zip(at, sound.outline, strict=True)]
-    lower = [f"{x:.1f} {half - low * half:.1f}" for x, (low, _) in zip(at, sound.outline, strict=True)]
-    return "M" + "L".join([*upper, *reversed(lower)]) + "z"
-
-
-def _data_url(mime: str, data: bytes) -> str:
-    return f"data:{mime};base64,{base64.b64encode(data).decode()}"

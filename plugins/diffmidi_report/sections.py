@@ -12,14 +12,14 @@ from markupsafe import Markup, escape
 
 from diffmidi.api.hook import Section, changed_options, departures, flat
 from diffmidi.api.metric import TrainingMusic
-from diffmidi.api.renderer import TRACKS, VELOCITIES
+from diffmidi.api.renderer import piece_html, piece_style
+from diffmidi_report import levels
 from diffmidi_report.curves import chart
 from diffmidi_report.declarations import ReportOptions
 from diffmidi_report.figures import BY_TYPE, bars, of_checkpoint, of_draw
-from diffmidi_report.roll import HEIGHT, LEFT, PASSAGE_HEIGHT, WIDTH
 from diffmidi_report.room import FRAME, fitted
 from diffmidi_report.run import FEWEST_PASSES, HELDOUT, TRAIN, Draw, Run
-from diffmidi_report.samples import WAVE_HEIGHT, Card, tokens
+from diffmidi_report.samples import Card, tokens
 from diffmidi_report.story import story
 from diffmidi_report.verdict import verdict
 from diffmidi_report.words import number, placeless, short, told
@@ -43,12 +43,14 @@ def sections(run: Run, training: Callable[[], TrainingMusic | None], options: Re
     if run.judged and (by_type := bars(run.judged)):
         types = template("types.html", bars=by_type, name=BY_TYPE, judged=run.judged, music=run.judged.music)
         found.append(Section("Bits by token type", [types]))
+    if run.judged and (by_level := levels.section(run.judged)):
+        found.append(by_level)
     found.append(Section("Training", [template("training.html", **_training(run))]))
     if run.newest:
         first = run.newest.pieces[0]
         written = template("tokens.html", draw=run.newest, piece=first, **tokens(first))
         found.append(Section("Tokens", [written]))
-    style = template("style.html", velocities=VELOCITIES, tracks=TRACKS)
+    style = template("style.html", pieces=piece_style())
     share = int(options.megabytes * _BESIDE * 1e6) // max(1, len(run.beside))
     playing = [_beside(each, options, share, template) for each in run.beside if each.pieces and options.samples]
     found = [*playing, *found]
@@ -85,13 +87,7 @@ def _templates() -> Template:
     environment.filters["breakable"] = lambda name: escape(name).replace("_", Markup("_<wbr>"))
     environment.filters["pretty"] = lambda config: json.dumps(config, indent=2, ensure_ascii=False)
     environment.filters["told"] = told
-    environment.globals |= {
-        "height": HEIGHT,
-        "left": LEFT,
-        "wide_from": WIDTH,
-        "wave_height": WAVE_HEIGHT,
-        "passage_height": PASSAGE_HEIGHT,
-    }
+    environment.globals["piece"] = piece_html
 
     def render(name: str, /, **values: Any) -> Markup:
         return Markup(environment.get_template(name).render(values))
@@ -148,9 +144,11 @@ def _samples(
         judged = [of_draw(draw, draw.judged)] if draw.judged else []
         return Markup("").join(template("table.html", found=each) for each in judged)
 
+    most = options.draws - bool(run.newest)
     newest, others, left = fitted(
-        run.newest, run.others, training, most=options.samples, room=room, write=write, below=below
+        run.newest, run.others[:most], training, most=options.samples, room=room, write=write, below=below
     )
+    left = [*left, *run.others[most:]]
     return template(
         "samples.html",
         newest=newest,

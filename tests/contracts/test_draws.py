@@ -5,6 +5,7 @@ import torch
 
 from diffmidi.api import DiffmidiError
 from diffmidi.api.sampler import RowDraws
+from diffmidi_core.contracts.draws import inverse
 
 
 def rows(*seeds):
@@ -74,3 +75,13 @@ def test_how_wide_a_canvas_is_decides_nothing_where_a_width_is_given():
         assert draws().uniform(narrow).equal(draws().uniform(wide)[:, :4])
     logits = torch.zeros(2, 10, 5)
     assert draws().categorical(logits[:, :4]).equal(draws().categorical(logits)[:, :4])
+
+
+def test_numbers_are_those_that_as_many_categorical_draws_take():
+    """Five places of three rows, four draws each, at once or one after another."""
+    row_of, logits = torch.tensor([0, 0, 1, 2, 2]), torch.randn(5, 4, 7)
+    one, other = RowDraws.seeded(3, 3), RowDraws.seeded(3, 3)
+    u = one.numbers(row_of, 4)
+    assert u.shape == (5, 4)
+    for turn in range(4):
+        assert inverse(logits[:, turn], u[:, turn]).equal(other.categorical(logits[:, turn], row_of=row_of))

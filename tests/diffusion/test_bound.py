@@ -8,6 +8,7 @@ import torch
 
 from diffmidi.api.process import Batch, GaussianLevels
 from diffmidi_core.contracts.places import EVERYWHERE
+from diffmidi_core.contracts.process import LEVEL_BINS
 from diffmidi_core.diffusion.bound import diffusion_bits, marginal_variance, prior_bits, snr_drops, stratified
 from diffmidi_core.registry import find
 
@@ -54,7 +55,7 @@ def test_the_best_denoiser_pays_the_entropy_of_the_words():
     ids = torch.randint(4, (2000, 8))
     clean, mask = embeddings[ids], torch.ones_like(ids, dtype=torch.bool)
     best = bayes(levels, start_std, embeddings)
-    bits = diffusion_bits(levels, start_std, clean, EVERYWHERE, best, generator(), 16)
+    bits, _ = diffusion_bits(levels, start_std, clean, EVERYWHERE, best, generator(), 16)
     bits = (bits + prior_bits(levels, start_std, clean, mask)).mean(-1)
     error = float(bits.std()) / math.sqrt(len(bits))
     assert error < 0.02
@@ -92,6 +93,7 @@ def test_a_model_that_knows_the_words_pays_for_prior_and_rounding_alone(make_pro
         for levels in (None, 4):
             bound = process.bound(batch, generator(), levels=levels)
             assert not bound.terms["diffusion"].any()
+            assert not bound.by_level.any()
             assert (bound.terms["prior"] > 0).all()
             assert (bound.terms["rounding"] > 0).all()
     torch.testing.assert_close(bound.bits, (bound.terms["prior"] + bound.terms["rounding"]).sum(-1))
@@ -128,8 +130,8 @@ def test_the_estimate_is_unbiased(count):
     def predict(x_t, t, places):  # some estimate whose error varies a lot with t and not with x_t
         return clean[:1] * (1 - t[:, None, None] ** 2) + torch.sin(9 * t)[:, None, None]
 
-    exact = diffusion_bits(levels, start_std, clean[:1], EVERYWHERE, predict, generator(), None).sum(-1)
-    estimates = diffusion_bits(levels, start_std, clean, EVERYWHERE, predict, generator(), count).sum(-1)
+    exact = diffusion_bits(levels, start_std, clean[:1], EVERYWHERE, predict, generator(), None)[0].sum(-1)
+    estimates = diffusion_bits(levels, start_std, clean, EVERYWHERE, predict, generator(), count)[0].sum(-1)
     # Offsets are evenly spread over the rows, so that the mean over 4000 rows is nearly an integral.
     torch.testing.assert_close(estimates.mean(), exact[0], rtol=2e-3, atol=0)
     assert float(estimates.std()) > 0.01 * float(exact) / count
@@ -143,7 +145,7 @@ def test_as_many_levels_as_there_are_give_the_exact_sum():
         return torch.sin(9 * t)[:, None, None].expand_as(x_t)
 
     def bits(count):
-        return diffusion_bits(levels, 0.1, clean, EVERYWHERE, predict, generator(), count)
+        return diffusion_bits(levels, 0.1, clean, EVERYWHERE, predict, generator(), count)[0]
 
     for count in (40, 41, 1000):
         torch.testing.assert_close(bits(count), bits(None), rtol=0, atol=0)
@@ -160,6 +162,32 @@ def test_the_estimate_of_a_model_agrees_with_the_exact_sum(make_process):
     error = math.sqrt(float(exact.var() + estimate.var()) / 360)
     assert abs(float(exact.mean() - estimate.mean())) < 3 * error
     assert error < 0.05 * float(exact.mean())
+
+
+@pytest.mark.parametrize("levels", [None, 4])
+@pytest.mark.parametrize("name", ["gaussian", "masked"])
+def test_bits_by_level_are_those_of_the_bound(make_process, name, levels):
+    process = make_process(name, words=8, **({"steps": 40} if name == "gaussian" else {})).eval()
+    ids = torch.randint(4, 12, (6, 7), generator=generator())
+    with torch.no_grad():
+        bound = process.bound(Batch(ids, None, torch.full((6,), 5)), generator(), levels=levels)
+    assert bound.by_level.shape == (6, LEVEL_BINS)
+    torch.testing.assert_close(bound.by_level.sum(-1), bound.terms["diffusion"].sum(-1))
+
+
+def test_bits_are_told_at_the_level_that_charges_them():
+    """An estimate that is wrong in the noisiest fourth of the levels alone."""
+    levels = levels_of(40)
+    clean = torch.randn(2, 3, 4, generator=generator(3), dtype=F64)
+
+    def predict(x_t, t, places):
+        return clean.repeat(len(x_t) // 2, 1, 1) + (t >= 0.75)[:, None, None]
+
+    _, by_level = diffusion_bits(levels, 0.1, clean, EVERYWHERE, predict, generator(), None)
+    first = 3 * LEVEL_BINS // 4
+    assert not by_level[:, :first].any()
+    drops = snr_drops(levels, 0.1).view(LEVEL_BINS, -1).sum(-1)[first:]
+    torch.testing.assert_close(by_level[:, first:], (drops * 12 / (2 * math.log(2))).expand(2, -1))
 
 
 def test_chunks_change_nothing(make_process, monkeypatch):

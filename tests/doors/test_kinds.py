@@ -114,3 +114,9 @@ quick = Preset("one metric", {"process": process, "metrics": [{"name": "seam"}]}
     assert config.process.options["neighbours"] == 2
     assert [part.name for part in config.metrics] == ["seam", "originality"]
     assert (config.tokenizer.name, config.sampler.name, config.preset) == ("mmm", "confidence", "quick")
+
+
+def test_the_page_of_all_kinds_says_which_version_each_contract_has_and_what_is_provisional():
+    rows = [line.split("|")[1:-1] for line in api.__doc__.splitlines() if line.startswith("| ")][1:]
+    told = {kind.split()[0]: version.strip() for kind, *_, version in rows}
+    assert told == {kind.name: f"{kind.version}{', provisional' * kind.provisional}" for kind in KINDS.values()}

@@ -13,6 +13,7 @@ from diffmidi import Pipeline, read_midi
 from diffmidi.api import DiffmidiError, UsageError
 from diffmidi.api.tokenizer import Notes, notes_of, score_of
 from diffmidi_core.config import resolve
+from diffmidi_core.draw import model as models
 from diffmidi_core.draw.pieces import Computing
 from diffmidi_core.draw.redraw import redraw
 from diffmidi_core.machine.build import build_process, build_tokenizer
@@ -37,6 +38,8 @@ class Model:
     length: int = LENGTH
     path: str = "model"
     manifest: object = field(default_factory=lambda: SimpleNamespace(labels=()))
+
+    request = models.Model.request
 
     @property
     def tokenizer(self):

@@ -152,7 +152,10 @@ def test_no_step_of_a_gaussian_sampler_waits(name, device):
     sampler, process = of_sampler(name)
     process.to(device)
 
+    told = []
+
     def forbid(done: int, of: int) -> None:
+        told.append((done, of))
         torch.cuda.set_sync_debug_mode("error" if done < of else "default")
 
     streams = RowDraws.seeded(0, 2, device)
@@ -162,6 +165,8 @@ def test_no_step_of_a_gaussian_sampler_waits(name, device):
         )
     finally:
         torch.cuda.set_sync_debug_mode("default")
+    assert len(told) > 1
+    assert told[-1][0] == told[-1][1]
 
 
 @pytest.mark.gpu(alone=True)

@@ -9,7 +9,8 @@ from pathlib import Path
 import midirenderer
 import numpy as np
 import pytest
-from symusic.core import ControlChangeTick, PitchBendTick, TempoTick
+import soundfile
+from symusic.core import ControlChangeTick, PitchBendTick, TempoTick, TimeSignatureTick
 
 from diffmidi.api import DiffmidiError, RefusedError
 from diffmidi_core.music.toy import from_rows, toy_scores
@@ -64,6 +65,31 @@ def test_tempo_sets_the_pace(tmp_path: Path):
     score.tempos[0] = TempoTick(0, qpm=60)
     score.tempos.append(TempoTick(960, qpm=240))
     assert 2.5 * RATE <= len(render(score, tmp_path)) <= (2.5 + TAIL) * RATE
+
+
+@pytest.mark.parametrize(
+    ("quarters", "metre", "bars"), [(4, (4, 4), 1), (4.1, (4, 4), 1), (5, (4, 4), 2), (2, (3, 4), 1)]
+)
+def test_a_clip_that_ends_at_the_bar_line_loops(tmp_path: Path, quarters: float, metre: tuple[int, int], bars: int):
+    score = from_rows([(0, 0.5, 60, 80), (1, quarters - 1, 64, 80)])
+    score.tempos[0] = TempoTick(0, qpm=100)
+    score.time_signatures[0] = TimeSignatureTick(0, *metre)
+    heard = render(score, tmp_path, ending="bar")
+    assert len(heard) == round(bars * metre[0] * 0.6 * RATE)
+    assert np.abs(heard[-1]).max() == 0
+    sounding = np.abs(heard[: round(quarters * 0.6 * RATE)])
+    assert sounding[-RATE // 10 : -RATE // 20].max() > 0
+    whole = render(score, tmp_path)
+    assert np.array_equal(heard[: RATE // 2], whole[: RATE // 2])
+
+
+def test_flac_holds_the_samples_of_wav_in_less_room(tmp_path: Path):
+    heard = render(toy_scores()["tune"], tmp_path)
+    find("renderer", "flac").build().render(toy_scores()["tune"], tmp_path / "piece.flac")
+    found, rate = soundfile.read(tmp_path / "piece.flac", dtype="int16")
+    assert rate == RATE
+    assert np.array_equal(found, heard)
+    assert (tmp_path / "piece.flac").stat().st_size < 0.7 * (tmp_path / "piece.wav").stat().st_size
 
 
 def test_the_peak_is_what_the_option_says(tmp_path: Path):

@@ -124,6 +124,29 @@ def test_a_run_knows_whose_part_it_was_trained_with(diffmidi, music, offer, monk
     assert "needs schedule 'power' of acme-midi 1.0, which is not installed: pip install acme-midi==1.0." in gone.err
 
 
+def test_a_class_of_a_file_trains_a_run_which_opens_once_the_file_is_named_again(diffmidi, music, monkeypatch):
+    import sys
+
+    monkeypatch.setenv("DIFFMIDI_IMPORT", "")
+    before = [*sys.path]
+    Path("slope.py").write_text(SCHEDULE.replace("Part", "Slope"))
+    said = diffmidi("run", "--data", music, "--out", "mine", *TRAINED, *DRAWS, "--schedule", "slope.py:Slope")
+    assert said.code == 0, said.err
+    part = json.loads(Path("mine/config.json").read_text())["schedule"]
+    assert (part["package"], part["name"], part["version"]) == ("slope", "Slope", "(imported)")
+
+    sys.modules.pop("slope")  # as in another program
+    monkeypatch.setattr(sys, "path", before)
+    monkeypatch.setenv("DIFFMIDI_IMPORT", "")
+    said = diffmidi("sample", "mine", *DRAWS)
+    told = "needs schedule 'Slope' of the module slope, whose code is not saved with it: name it (diffmidi --import "
+    assert f"{told}slope.py ...), or import it in your program." in said.err
+    assert "slope" not in sys.modules
+    said = diffmidi("--import", "slope.py", "sample", "mine", *DRAWS, "--render", "none")
+    assert said.code == 0, said.err
+    sys.modules.pop("slope")
+
+
 def test_drawing_showing_and_reporting_need_only_what_they_use(diffmidi, mine):
     config = json.loads((mine / "config.json").read_text())
     gone = {"name": "power", "package": "acme-midi", "version": "1.0", "options": {"a": 1}}

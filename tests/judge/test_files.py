@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+from symusic.core import TimeSignatureTick
 
 from diffmidi.api.renderer import write_midi
 from diffmidi.api.tokenizer import Notes, notes_of, score_of
@@ -146,8 +147,24 @@ def test_stretches_tile_pieces_and_keep_chords_and_times():
     piece = score_of(Notes(onset, np.full(8, 100), np.arange(60, 68), np.full(8, 80)))
     found = sorted((notes_of(each) for each in stretches([piece], 3, 10)), key=lambda notes: notes.onset[0])
     assert [notes.pitch.tolist() for notes in found] == [[60, 61, 62, 63, 64], [65, 66, 67]]
-    assert found[1].onset.tolist() == [960, 1440, 1920]
+    assert found[1].onset.tolist() == [960, 1440, 1920]  # the first bar of 4/4 lasts to 1920
     assert len(stretches([piece] * 9, 3, 4)) == 4
+
+
+def test_stretches_begin_with_a_bar_and_keep_metres():
+    """Two bars of 3/4, then 4/4: three notes a bar, a bar a stretch."""
+    onset = np.array([0, 480, 960, 1440, 1920, 2400, 2880, 3360, 3840])
+    piece = score_of(Notes(onset, np.full(9, 100), np.arange(60, 69), np.full(9, 80)), metre=(3, 4))
+    piece.time_signatures.append(TimeSignatureTick(2880, 4, 4))
+    found = sorted(stretches([piece], 3, 10), key=lambda each: notes_of(each).pitch[0])
+    assert [notes_of(each).onset.tolist() for each in found] == [[0, 480, 960]] * 3
+    signs = [[(sign.time, sign.numerator) for sign in each.time_signatures] for each in found]
+    assert signs == [[(0, 3)], [(0, 3)], [(0, 4)]]
+    (across,) = (each for each in stretches([piece], 5, 10) if notes_of(each).pitch[0] == 65)
+    assert [(sign.time, sign.numerator) for sign in across.time_signatures] == [(0, 3), (1440, 4)]
+    assert notes_of(across).onset.tolist() == [960, 1440, 1920, 2400]
+    piece.time_signatures = type(piece.time_signatures)([])
+    assert all(not each.time_signatures for each in stretches([piece], 3, 10))
 
 
 def test_a_metric_that_asks_a_model_says_which_option_names_it(judge, samples, against, ears):

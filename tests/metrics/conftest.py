@@ -30,11 +30,13 @@ def sample(tokenizer):
 def window(tokenizer):
     """A held-out window of `notes` quarter notes, one every half second, with given bits at its positions."""
 
-    def make(notes, **terms):
+    def make(notes, by_level=None, **terms):
         score = score_of(Notes(*np.array([[480 * i, 480, 60 + i, 80] for i in range(notes)]).reshape(-1, 4).T))
         ids = tokenizer.encode(score)
         return WindowBits(
-            {name: np.asarray(bits, dtype=float) for name, bits in terms.items()}, Sample(ids, score, tokenizer)
+            {name: np.asarray(bits, dtype=float) for name, bits in terms.items()},
+            Sample(ids, score, tokenizer),
+            by_level=by_level,
         )
 
     return make

@@ -42,6 +42,22 @@ def test_the_standard_error_is_the_ratio_estimators(figure, windows):
     assert figure("bound_bpw", windows[:1]).interval is None
 
 
+def test_bits_by_level_and_the_terms_beside_them_add_up_to_the_bound(figure, window):
+    windows = [
+        window(4, by_level=np.array([10.0, 80.0]), prior=np.full(18, 1 / 18), diffusion=np.full(18, 5.0)),
+        window(6, by_level=np.array([50.0, 100.0]), prior=np.full(26, 2 / 26), diffusion=np.full(26, 150 / 26)),
+    ]
+    found = figure("bound_by_level", windows)
+    assert {name: each.value for name, each in found.items()} == pytest.approx(
+        {"0-50 %": 60 / 40, "50-100 %": 180 / 40, "prior": 3 / 40}
+    )
+    assert sum(each.value for each in found.values()) == pytest.approx(figure("bound_bpw", windows).value)
+
+
+def test_a_process_that_tells_no_levels_has_no_bits_by_level(figure, windows):
+    assert figure("bound_by_level", windows) is None
+
+
 def held(count, *, trials=400):
     """How often the interval of `count` windows, bits by tokens, holds the true 3.4 bits a token.
 
@@ -74,8 +90,16 @@ def test_intervals_of_fewer_windows_would_leave_the_truth_out_too_often(figure, 
 
 
 def test_students_quantiles():
-    for freedom, quantile in ((7, 2.365), (9, 2.262), (19, 2.093), (1000, 1.962)):
-        assert student(freedom) == pytest.approx(quantile, abs=2e-3)
+    for freedom, quantile in (
+        (1, 12.7062),
+        (2, 4.3027),
+        (3, 3.1824),
+        (4, 2.7764),
+        (7, 2.3646),
+        (19, 2.093),
+        (1000, 1.9623),
+    ):
+        assert student(freedom) == pytest.approx(quantile, rel=2e-3)
 
 
 def test_bits_by_type_are_those_of_the_tokens_of_the_type(figure, window):

@@ -1,4 +1,4 @@
-"""What people install: the wheels of diffmidi, of the plugin template and of the starter, not editable.
+"""What people install: the wheels of diffmidi, of the starter, and of what `diffmidi plugins new` writes, not editable.
 
 They are in an environment of their own, which borrows the dependencies of this one through a .pth file. Python does not
 read the .pth files of a folder that it was pointed to by one, so the editable installs of this repository stay out of
@@ -11,17 +11,16 @@ import json
 import os
 import subprocess
 import sys
-import sysconfig
 import venv
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from diffmidi_core.music.toy import toy_scores
+from diffmidi_core.kinds import KINDS
 
-ROOT = Path(__file__).parents[2]
-TEMPLATE = ROOT / "examples" / "plugin-template"
+from .scripts import ROOT, release
+
 STARTER = ROOT / "models" / "diffmidi-starter"
 PACKAGES = ("diffmidi", "diffmidi_core", *sorted(path.name for path in (ROOT / "plugins").iterdir() if path.is_dir()))
 
@@ -39,27 +38,59 @@ def call(*command: object, cwd: Path) -> str:
     return done.stdout
 
 
+PARTS = {
+    "tokenizer": "pitches",
+    "backbone": "mean",
+    "schedule": "sigmoid",
+    "process": "small",
+    "sampler": "shuffled",
+    "control": "small_leaps",
+    "metric": "leap",
+    "source": "melodies",
+    "renderer": "text",
+    "hook": "csv",
+    "preset": "quick",
+}
+"""A part of each kind but a model, in the package acme-parts; acme-songs has a model alone."""
+
+
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The wheels by the name of their distribution."""
+    """Our own wheels by the name of their distribution, built as for a release, and checked as PyPI does."""
     out = tmp_path_factory.mktemp("wheels")
-    for project in (ROOT, TEMPLATE, STARTER):
-        call(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, project, cwd=out)
+    release.build((ROOT, STARTER), out)
     return {path.name.split("-")[0]: path for path in out.glob("*.whl")}
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory, wheels: dict[str, Path]) -> Path:
-    """An environment with all wheels."""
+    """An environment with these wheels."""
     folder = tmp_path_factory.mktemp("installed") / "venv"
     venv.create(folder)
     python = folder / "bin" / "python"
-    install = ("-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index")
-    call(sys.executable, *install, *wheels.values(), cwd=folder)
+    install(folder, *wheels.values())
     site = Path(call(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder).strip())
-    borrowed = dict.fromkeys(sysconfig.get_path(name) for name in ("purelib", "platlib"))
+    borrowed = dict.fromkeys(path for path in sys.path if Path(path).name in ("site-packages", "dist-packages"))
     (site / "borrowed.pth").write_text("\n".join(borrowed) + "\n")
     return folder
+
+
+def install(environment: Path, *wheels: Path) -> None:
+    pip = ("-m", "pip", "--python", environment / "bin" / "python", "install", "--quiet", "--no-deps", "--no-index")
+    call(sys.executable, *pip, *wheels, cwd=environment)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory, installed: Path) -> Path:
+    """The folders acme-parts and acme-songs, written by the installed program; their wheels are installed too."""
+    into = tmp_path_factory.mktemp("written")
+    new, out = (installed / "bin" / "diffmidi", "plugins", "new"), into / "dist"
+    call(*new, "acme-parts", *(f"--kind={kind}={part}" for kind, part in PARTS.items()), cwd=into)
+    call(*new, "acme-songs", "--kind=model=songs", cwd=into)
+    out.mkdir()
+    release.build((into / "acme-parts", into / "acme-songs"), out)
+    install(installed, *out.glob("*.whl"))
+    return into
 
 
 def test_the_wheel_holds_every_package_its_types_and_its_licence(wheels):
@@ -76,12 +107,14 @@ def test_the_wheel_holds_every_package_its_types_and_its_licence(wheels):
     assert "[diffmidi.schedules]" in entry_points
 
 
-def test_the_templates_wheel_holds_its_own_package_alone(wheels):
-    with zipfile.ZipFile(wheels["diffmidi_plugin_template"]) as wheel:
-        names = wheel.namelist()
-    tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
-    assert tops == {"diffmidi_plugin_template"}
-    assert "diffmidi_plugin_template/py.typed" in names
+def test_the_wheels_of_what_is_written_hold_their_own_package_alone(written):
+    for package in ("acme_parts", "acme_songs"):
+        (file,) = (written / "dist").glob(f"{package}-*.whl")
+        with zipfile.ZipFile(file) as wheel:
+            names = wheel.namelist()
+        assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {package}
+        assert f"{package}/py.typed" in names
+    assert "acme_songs/model/model.safetensors" in names
 
 
 def test_the_starters_wheel_holds_the_model_its_card_and_its_licence(wheels):
@@ -102,8 +135,9 @@ def test_the_starters_readme_is_its_card():
 
 
 def test_the_starter_is_listed_and_plays_without_being_imported(installed, tmp_path):
-    (model,) = json.loads(call(installed / "bin" / "diffmidi", "models", "--json", cwd=tmp_path))
-    assert (model["name"], model["package"], model["license"]) == ("starter", "diffmidi-starter", "CC0-1.0")
+    models = json.loads(call(installed / "bin" / "diffmidi", "models", "--json", cwd=tmp_path))
+    (model,) = (each for each in models if each["name"] == "starter")
+    assert (model["package"], model["license"]) == ("diffmidi-starter", "CC0-1.0")
     assert model["problem"] is None
     code = (
         "import sys; from diffmidi import Pipeline; pipeline = Pipeline.from_pretrained('starter'); "
@@ -115,72 +149,31 @@ def test_the_starter_is_listed_and_plays_without_being_imported(installed, tmp_p
     assert (plays, imported) == ("True", "False")
 
 
-def test_what_runs_is_what_the_wheels_hold(installed, tmp_path):
-    modules = [*PACKAGES, "diffmidi_plugin_template"]
+def test_what_runs_is_what_the_wheels_hold(installed, written, tmp_path):
+    modules = [*PACKAGES, "acme_parts", "acme_songs"]
     code = f"import json; print(json.dumps([__import__(name).__file__ for name in {modules}]))"
     for file in json.loads(call(installed / "bin" / "python", "-c", code, cwd=tmp_path)):
         assert Path(file).is_relative_to(installed)
 
 
-def test_plugins_lists_the_templates_parts_beside_ours(installed, tmp_path):
+def test_plugins_lists_a_part_of_every_kind_beside_ours(installed, written, tmp_path):
+    assert {*PARTS, "model"} == {*KINDS}
     rows = json.loads(call(installed / "bin" / "diffmidi", "plugins", "--json", cwd=tmp_path))
     state = {(row["kind"], row["name"]): row["state"] for row in rows}
     assert state["schedule", "sqrt"] == "declared"
-    theirs = {part: said for part, said in state.items() if part[1].startswith("diffmidi-plugin-template:")}
-    assert theirs == {
-        ("schedule", "diffmidi-plugin-template:sigmoid"): "declared",
-        ("metric", "diffmidi-plugin-template:leap"): "declared",
-        ("control", "diffmidi-plugin-template:small_leaps"): "declared",
-        ("hook", "diffmidi-plugin-template:csv"): "declared",
-    }
+    theirs = {part: state for part, state in state.items() if part[1].startswith("acme-")}
+    expected = {(kind, f"acme-parts:{part}"): "declared" for kind, part in PARTS.items()}
+    assert theirs == expected | {("model", "acme-songs:songs"): "declared"}
 
 
-def test_the_template_passes_the_kit_and_its_own_tests(installed, tmp_path):
-    said = call(installed / "bin" / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", TEMPLATE, cwd=tmp_path)
+def test_parts_of_every_kind_pass_the_kit_and_a_run_by_their_own_tests(installed, written, tmp_path):
+    python = installed / "bin" / "python"
+    said = call(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", written / "acme-parts", cwd=tmp_path)
     assert "passed" in said
-    assert not {"failed", "error", "skipped"} & set(said.split())
+    assert not {"failed", "error", "errors", "skipped"} & set(said.split())
 
 
-def test_a_run_with_the_templates_parts(installed, tmp_path):
-    data, out = tmp_path / "data", tmp_path / "run"
-    data.mkdir()
-    for name in ("tune", "scale", "chords", "triplets", "overlaps", "off_grid", "inside", "extremes"):
-        toy_scores()[name].dump_midi(str(data / f"{name}.mid"))
-    options = (
-        *(
-            "tokenizer.layout=aligned",
-            "tokenizer.grid=4",
-            "backbone.size=tiny",
-            "process.steps=20",
-            "schedule.steepness=8",
-        ),
-        *("prepare.heldout=0.4", "train.batch_size=4", "evaluate.windows=4", "evaluate.levels=2"),
-    )
-    call(
-        *(installed / "bin" / "diffmidi", "run", "--tokenizer", "mmm", "--backbone", "bert"),
-        *("--process", "gaussian", "--schedule", "sigmoid", "--hook", "csv"),
-        *("--no-metric", "all", "--metric", "bound_bpw", "--metric", "leap"),
-        *(
-            "--no-renderer",
-            "all",
-            "--renderer",
-            "pianoroll",
-            "--iterations",
-            2,
-            "--steps",
-            4,
-            "--samples",
-            2,
-            "--length",
-            24,
-        ),
-        *(word for option in options for word in ("-o", option)),
-        *("--data", data, "--out", out),
-        cwd=tmp_path,
-    )
-    config = json.loads((out / "config.json").read_text())
-    schedule = {name: config["schedule"][name] for name in ("name", "package", "options")}
-    assert schedule == {"name": "sigmoid", "package": "diffmidi-plugin-template", "options": {"steepness": 8.0}}
-    assert ",loss," in (out / "scalars.csv").read_text()
-    assert list((out / "draws" / "1").glob("*.mid"))
-    assert "leap" in (out / "draws" / "1" / "figures.json").read_text()
+def test_plugins_check_passes_what_is_written(installed, written, tmp_path):
+    said = call(installed / "bin" / "diffmidi", "plugins", "check", "acme-songs", cwd=tmp_path)
+    assert "FAIL" not in said
+    assert said.rstrip().endswith("checks passed.")

@@ -95,6 +95,15 @@ def test_a_network_that_knows_the_words_pays_nothing(process):
         assert process.bound(batch, generator(), levels=levels).bits.tolist() == [0, 0, 0]
 
 
+def test_bits_are_told_by_the_share_that_is_masked(process):
+    """Four words: a fourth, a half, three fourths, or all of them are masked, each share at the end of its range."""
+    batch = rows(2)
+    bound = process.bound(batch, generator(), levels=None)
+    charged = [5 * share - 1 for share in (1, 2, 3, 4)]
+    assert bound.by_level.nonzero()[:, 1].unique().tolist() == charged
+    torch.testing.assert_close(bound.by_level.sum(-1), bound.bits)
+
+
 def test_times_are_spread_evenly_over_the_rows_of_a_step(process):
     seen = []
     share = process.hidden_share

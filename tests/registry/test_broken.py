@@ -1,4 +1,4 @@
-"""A broken package hurts only its own names, and is named."""
+"""A part that cannot be built hurts only its own name, and is named (`test_nobody_disturbed` has the packages)."""
 
 from __future__ import annotations
 
@@ -35,61 +35,12 @@ def offer(install, good):
     return make
 
 
-def said(offer) -> str:
-    """What is wrong with it, which `problem` and `load` must say alike; the built-ins still work."""
-    with pytest.raises(BrokenPluginError) as error:
-        offer.load()
-    assert offer.problem() == str(error.value)
-    assert find("schedule", "sqrt").problem() is None
-    return str(error.value)
-
-
 def test_a_working_one_builds(offer):
     power = offer(implementation=WORKING)
     assert power.problem() is None
     part = power.build({"power": 3})
     assert part.options.power == 3
     assert float(part.alpha_bar(0.5)) == 0.125
-
-
-@pytest.mark.parametrize(
-    ("declaration", "why"),
-    [
-        ("raise RuntimeError('no licence\\nkey')", "(RuntimeError: no licence key)"),
-        ("import module_that_is_not_there", "(ModuleNotFoundError: No module named 'module_that_is_not_there')"),
-        ("def", "(SyntaxError: "),
-        ("import sys; sys.exit('bye')", "(SystemExit: bye)"),
-        ("", "(AttributeError: module 'acme' has no attribute 'declared')"),
-    ],
-)
-def test_a_declaration_that_cannot_be_imported(offer, declaration, why):
-    message = said(offer(declaration))
-    assert message.startswith(BLAME + "its declaration acme:declared cannot be imported")
-    assert why in message
-    assert "\n" not in message
-
-
-def test_an_entry_point_that_is_no_declaration(offer):
-    assert said(offer("declared = 3")) == BLAME + "acme:declared is of type int, not a diffmidi Declaration."
-
-
-def test_a_declaration_that_cannot_be_right_is_refused_at_import(offer):
-    wrong_place = "from diffmidi.api import *\ndeclared = Declaration('x', 'acme_parts.Part')"
-    assert "implementation is 'package.module:Class', not 'acme_parts.Part'" in said(offer(wrong_place))
-    wrong_options = "from diffmidi.api import *\ndeclared = Declaration('x', 'acme:Part', options=dict)"
-    assert "options is a subclass of diffmidi.api.Options" in said(offer(wrong_options))
-    wrong_steps = "from diffmidi.api import *\ndeclared = SamplerDeclaration('x', 'acme:Part', steps=0)"
-    assert "steps is 1 or more, or None, not 0" in said(offer(wrong_steps))
-
-
-def test_a_kind_that_says_more_of_itself_is_declared_as_that_kind(install, good):
-    install("acme-midi", {"diffmidi.samplers": {"dice": "acme:declared"}}, acme=good("acme"))
-    with pytest.raises(BrokenPluginError) as error:
-        find("sampler", "dice").load()
-    assert str(error.value) == (
-        "sampler 'dice' of acme-midi 1.0 is broken: acme:declared is of type Declaration, not a diffmidi "
-        "SamplerDeclaration."
-    )
 
 
 def test_a_missing_need_is_said_before_anything_is_imported(offer):

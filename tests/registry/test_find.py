@@ -76,13 +76,6 @@ def test_a_package_found_twice_on_the_path_is_one(install, good):
     assert find("schedule", "power").package == "acme-midi"
 
 
-def test_half_removed_packages_hurt_nobody(install, good):
-    site = install("acme-midi", {SCHEDULES: {"power": "acme:declared"}})
-    (site / "acme_midi-1.0.dist-info" / "METADATA").unlink()
-    assert find("schedule", "power").origin == "unknown (no version)"
-    assert find("schedule", "sqrt").package == "diffmidi"
-
-
 def test_every_kind_is_listed_from_metadata(install):
     install("acme-midi", {kind.group: {"x": "acme:declared"} for kind in KINDS.values()})
     for kind in KINDS:

@@ -24,8 +24,9 @@ class Part(NoiseSchedule):
 """
 
 
-def run(*arguments: str) -> str:
-    result = CliRunner(env={"COLUMNS": "80"}).invoke(command, arguments, catch_exceptions=False, standalone_mode=False)
+def run(*arguments: str, columns: int = 80) -> str:
+    runner = CliRunner(env={"COLUMNS": str(columns)})
+    result = runner.invoke(command, arguments, catch_exceptions=False, standalone_mode=False)
     if result.exception:
         raise result.exception
     return result.output
@@ -43,20 +44,44 @@ def test_every_installed_part_is_listed():
     assert sqrt["summary"]
 
 
-def test_the_table_shows_kind_name_package_version_state_and_summary(install, good):
+def test_a_heading_for_each_kind_and_a_line_for_each_part(install, good):
     install("acme-midi", {"diffmidi.schedules": {"power": "acme:declared"}}, acme=good("acme"), acme_parts=WORKING)
     lines = run().splitlines()
-    assert lines[0].split() == ["kind", "name", "package", "version", "state", "summary"]
     assert all(len(line) <= 80 for line in lines)
-    row = next(line for line in lines if "acme-midi" in line)
-    assert row.split()[:4] == ["acme-midi:power", "acme-midi", "1.0", "declared"]
+    assert [line for line in lines if line in KINDS] == [kind for kind in KINDS if offers(kind)]
+    listed = lines[lines.index("schedule") + 1 : lines.index("process") - 1]
+    assert [line.split()[0] for line in listed] == [offer.name for offer in offers("schedule")]
+    assert [line for line in listed if "0.1.0" in line or "declared" in line] == []
+    assert "  power      (acme-midi 1.0) falls as a power" in listed
+
+
+def test_a_summary_that_is_too_long_is_cut_behind_a_word_and_whole_where_there_is_room():
+    def bert(width):
+        return next(line for line in run("--kind", "backbone", columns=width).splitlines() if line[2:6] == "bert")
+
+    assert bert(40) == "  bert     BERT encoder (transformers)…"
+    assert bert(200).endswith(offers("backbone")[0].described().summary)
+    assert bert(8) == "  bert"
+
+
+def test_two_parts_of_one_name_are_told_apart(install, good):
+    install("acme-midi", {"diffmidi.schedules": {"cosine": "acme:declared"}}, acme=good("acme"), acme_parts=WORKING)
+    names = [line.split()[0] for line in run("--kind", "schedule").splitlines() if line.startswith("  ")]
+    assert names == ["cosine", "linear", "loglinear", "sqrt", "acme-midi:cosine"]
+
+
+def test_one_kind_is_listed_alone():
+    assert run("--kind", "schedule").splitlines()[0] == "schedule"
+    assert "metric" not in run("--kind", "schedule")
+    assert {row["kind"] for row in json.loads(run("--kind", "schedule", "--json"))} == {"schedule"}
+    with pytest.raises(UsageError, match=r"there is no kind 'metrics'\. Did you mean 'metric'"):
+        run("--kind", "metrics")
 
 
 def test_a_broken_part_is_listed_with_the_reason_in_full_below(install):
     install("acme-midi", {"diffmidi.schedules": {"bad": "acme:declared"}}, acme="raise RuntimeError('no [red]key')")
     output = run()
-    row = next(line for line in output.splitlines() if "acme-midi:bad" in line)
-    assert "broken" in row
+    assert "  bad        (acme-midi 1.0) broken, see below\n" in output
     assert (
         "schedule 'bad' of acme-midi 1.0 is broken: its declaration acme:declared cannot be imported "
         "(RuntimeError: no [red]key)."

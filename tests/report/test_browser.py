@@ -51,6 +51,7 @@ def url(tmp_path_factory):
 def test_it_opens_without_a_complaint_fits_and_can_be_read(chromium, url, width, scheme):
     chromium.open(url, width=width, scheme=scheme)
     chromium.ask('document.querySelectorAll("details").forEach(each => each.open = true)')
+    chromium.ask('document.querySelectorAll(".draw").forEach(each => each.hidden = false)')
     assert chromium.ask("document.documentElement.scrollWidth") <= width
     assert chromium.ask(CONTRAST) == []
     assert chromium.complaints() == []
@@ -77,6 +78,22 @@ def test_every_sample_plays(chromium, url):
     assert chromium.complaints() == []
 
 
+SEEN = '[...document.querySelectorAll("h3")].filter(each => each.checkVisibility()).map(each => each.textContent)'
+
+
+def test_another_draw_can_be_chosen_and_what_plays_then_stops(chromium, url):
+    chromium.open(url)
+    assert [each for each in chromium.ask(SEEN) if each.startswith("Draw")] == ["Draw 1"]
+    chromium.ask('document.querySelector("audio").play()')
+    chromium.ask(
+        """(() => { const select = document.querySelector("select");
+          select.selectedIndex = 1; select.dispatchEvent(new Event("change")); })()"""
+    )
+    assert [each for each in chromium.ask(SEEN) if each.startswith("Draw")] == ["Draw step-200, made while training"]
+    assert chromium.ask('document.querySelector("audio").paused')
+    assert chromium.ask('[...document.querySelectorAll("select")].every(each => each.labels.length == 1)')
+
+
 def test_nothing_is_missing(chromium, url):
     chromium.open(url)
     assert chromium.ask("[...document.images].map(image => image.complete && image.naturalWidth > 0)") == [True]
@@ -87,6 +104,7 @@ def test_nothing_is_missing(chromium, url):
     )
     assert chromium.ask(broken) == 0
     assert chromium.ask('document.querySelectorAll(".card svg .notes, .card svg .wave").length') >= 4
+    chromium.ask('document.querySelectorAll(".draw").forEach(each => each.hidden = false)')
     boxes = '[...document.querySelectorAll("svg")].map(svg => svg.getBoundingClientRect())'
     assert chromium.ask(f"{boxes}.every(box => box.width * box.height > 0)")
 

@@ -227,20 +227,40 @@ def test_training_music_that_is_gone_is_said(finished):
     assert "3 notes on end stand in the training music too, which is not at hand" in text(html(finished)["Samples"])
 
 
-def test_the_newest_draw_is_first_with_what_was_asked_and_the_others_are_folded(finished):
+def options_of(section: str) -> list[str]:
+    """The draws that can be chosen."""
+    return [text(each) for each in re.findall(r"<option.*?</option>", section)]
+
+
+def test_the_newest_draw_is_first_with_what_was_asked_and_the_others_can_be_chosen(finished):
     leave_draw(finished, "night", hour=2, step=1000, count=1, seed=7, steps=50, length="windows")
     leave_draw(finished, "step-200", hour=9, step=200, count=1)
-    open_, *folded = html(finished)["Samples"].split("<details>")
-    assert text(open_).startswith(
+    above, *draws = html(finished)["Samples"].split('<div class="draw">')
+    assert text(draws[0]).startswith(
         "Draw night Pieces 1 piece, as long as training windows Sampler confidence (temperature 0.9) Steps 50 Seed 7 "
         "Checkpoint iteration 1,000 Drawn 2026-07-01 02:00 UTC"
     )
-    assert [text(each.split("</summary>")[0]) for each in folded] == [
-        "Draw 1: 2 pieces of 8 bars, by confidence in 20 steps, seed 0, iteration 400",
-        "Draw step-200, made while training: 1 piece of 8 bars, by confidence in 20 steps, seed 0, iteration 200",
+    assert options_of(above) == [
+        "night, the newest: 1 piece, as long as training windows, by confidence in 50 steps, seed 7, iteration 1,000",
+        "1: 2 pieces of 8 bars, by confidence in 20 steps, seed 0, iteration 400",
+        "step-200, made while training: 1 piece of 8 bars, by confidence in 20 steps, seed 0, iteration 200",
     ]
-    assert [each.count('class="card"') for each in (open_, *folded)] == [1, 2, 1]
-    assert "polyphony" in folded[0], "its own figures are with it"
+    assert [each.count('class="card"') for each in draws] == [1, 2, 1]
+    assert "polyphony" in draws[1], "its own figures are with it"
+
+
+def test_a_single_draw_leaves_no_choice(finished):
+    assert "<select" not in html(finished)["Samples"]
+
+
+def test_only_so_many_draws_can_be_chosen_and_the_others_are_named(finished):
+    for number in range(2, 6):
+        leave_draw(finished, str(number), hour=number, count=1)
+    section = html(finished, draws=2)["Samples"]
+    assert [each.partition(":")[0] for each in options_of(section)] == ["5, the newest", "4"]
+    assert section.count('<div class="draw">') == 2
+    assert "3 more draws in the run's folder" in text(section)
+    assert all(f"Draw {number}: " in text(section) for number in (3, 2, 1))
 
 
 def test_what_training_drew_is_never_the_first(finished):
@@ -373,14 +393,14 @@ def test_many_draws_stay_below_the_limit_and_the_newest_is_whole(finished, megab
     for number in range(2, 40):
         leave_draw(finished, str(number), hour=number % 24, seed=number, count=3 if number == 23 else 1)
     assert page_size(finished, megabytes) <= megabytes * 1e6
-    open_, *folded = html(finished, megabytes=megabytes)["Samples"].split("<details>")
+    _, open_, *folded = html(finished, draws=99, megabytes=megabytes)["Samples"].split('<div class="draw">')
     assert text(open_).startswith("Draw 23 ")
     assert open_.count('class="card"') == 3
     heard = [len(sounds(each)) for each in (open_, *folded)]
     assert heard[0] == (3 if megabytes > 0.3 else heard[0])
     assert sum(heard[1:]) == 0 or heard[0] == 3, "the newest is heard first"
     shown = sum('class="card"' in each for each in folded)
-    left = text(folded[-1]) if "more draw" in folded[-1] else ""
+    left = text(folded[-1].partition("<details>")[2]) if "more draw" in folded[-1] else ""
     assert shown + (int(left.split()[0]) if left else 0) == 38
     assert ("Draw 1: " in left) == (megabytes == 0.3)
 

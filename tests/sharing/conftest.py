@@ -28,16 +28,21 @@ SMALL = (
 )
 
 
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory) -> Path:
-    """A run of four iterations, sampled and measured; its music lies in "my secret music"."""
-    folder = tmp_path_factory.mktemp("home")
+def music_in(folder: Path) -> str:
+    """Four pieces, in "my secret music"."""
     for seed in range(4):
         pitch = np.random.default_rng(seed).integers(40, 90, 80)
         notes = Notes(np.arange(80) * 240, np.full(80, 240), pitch, np.full(80, 80))
         write_midi(score_of(notes), folder / "my secret" / "music" / f"{seed}.mid")
+    return str(folder / "my secret" / "music")
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory) -> Path:
+    """A run of four iterations, sampled and measured; its music lies in "my secret music"."""
+    folder = tmp_path_factory.mktemp("home")
     flags = {
-        "data": str(folder / "my secret" / "music"),
+        "data": music_in(folder),
         "process": "gaussian",
         "length": 32,
         "precision": "fp32",
@@ -54,6 +59,18 @@ def trained(tmp_path_factory) -> Path:
     evaluate(session, session.folder, model, draw, config.metrics, config.evaluate)
     for suffix in ("roll.png", "wave.png", "wav"):
         (draw.path / f"001.{suffix}").write_bytes(suffix.encode())
+    return folder / "run"
+
+
+@pytest.fixture(scope="session")
+def of_bert(tmp_path_factory) -> Path:
+    """A run of one iteration around BERT."""
+    folder = tmp_path_factory.mktemp("bert")
+    flags = {"data": music_in(folder), "process": "gaussian", "backbone": "bert", "length": 32, "precision": "fp32"}
+    config = resolve(None, {**flags, "no_hook": ["all"]}, (*SMALL, "train.iterations=1", "train.save_every=1"))
+    session = Session(RunFolder.new(folder / "run", config), config)
+    prepare_data(session)
+    train(session)
     return folder / "run"
 
 

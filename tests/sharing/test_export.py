@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import shutil
 from pathlib import Path
 
@@ -54,6 +53,8 @@ def test_it_says_nothing_of_this_machine(once, trained):
 def test_the_card_says_what_is_known_and_invents_no_licence(once, trained):
     card = ModelCard.load(once / "README.md")
     assert (card.data.library_name, card.data.license) == ("diffmidi", "unknown")
+    assert card.data.pipeline_tag == "text-to-audio"
+    assert card.data.datasets is None
     assert {"midi", "modern", "mmm", "gaussian"} <= set(card.data.tags)
     figure = json.loads((trained / "figures" / "step-000004.json").read_text())["figures"]["bound_bpw"]
     low, high = figure["interval"]
@@ -73,6 +74,14 @@ def test_the_card_says_the_licence_and_the_name_that_were_given(run, tmp_path):
     assert card.data.license == "cc-by-4.0"
     assert 'from_pretrained("ann/bach")' in card.text
     assert "unknown" not in card.text
+
+
+@pytest.mark.parametrize(("data", "named"), [("hub:ann/songs", ["ann/songs"]), ("/home/ann/hub:songs", None)])
+def test_the_card_names_a_data_set_of_the_hub(run, tmp_path, data, named):
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps({**config, "data": data}))
+    card = ModelCard.load(export(RunFolder.open(run), tmp_path / "to") / "README.md")
+    assert card.data.datasets == named
 
 
 def test_figures_and_samples_of_another_checkpoint_are_not_this_ones(run, tmp_path):
@@ -215,6 +224,7 @@ def test_a_sample_that_is_a_link_is_not_exported(run, tmp_path):
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(run, tmp_path, diffmidi):
+    resource = pytest.importorskip("resource", reason="what a file may have is limited on Unix alone")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))  # the weights alone are larger
     try:

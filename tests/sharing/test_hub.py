@@ -19,6 +19,7 @@ def test_what_is_published_opens_anywhere_by_its_name(hub, trained, tmp_path, mo
     pipeline = Pipeline.from_pretrained(trained, checkpoint=2)
     assert pipeline.push_to_hub("ann/bach", license="cc0-1.0") == f"{hub.url}/ann/bach"
     assert {"README.md", "config.json", "model.safetensors", "vocab.txt"} <= set(hub.models["ann/bach"])
+    assert hub.models["ann/bach"]["model.safetensors"] in hub.store.values(), "weights go where large files go"
     card = ModelCard(hub.models["ann/bach"]["README.md"].decode())
     assert card.data.license == "cc0-1.0"
     assert 'from_pretrained("ann/bach")' in card.text
@@ -45,14 +46,19 @@ def test_an_exported_folder_is_published_as_it_is(hub, trained, tmp_path, diffmi
 
 def test_the_environment_says_which_hub(hub, trained, tmp_path):
     folder = export(RunFolder.open(trained), tmp_path / "to")
+    code = (
+        "import pathlib, sys; from diffmidi import Pipeline; from diffmidi_core.publish.hub import publish; "
+        "publish(pathlib.Path(sys.argv[1]), sys.argv[2]); print(Pipeline.from_pretrained(sys.argv[2]).model.step)"
+    )
     done = subprocess.run(
-        [sys.executable, "-m", "diffmidi_core", "push", str(folder), "ann/there"],
+        [sys.executable, "-c", code, str(folder), "ann/there"],
         env={**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_XET": "1"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    assert done.stdout == "4\n"
     assert "ann/there" in hub.models
 
 

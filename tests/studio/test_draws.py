@@ -33,6 +33,17 @@ def test_the_command_line_that_does_the_same_stands_beside_a_draw(page):
     )
 
 
+def test_labels_can_be_asked_of_a_piece_and_the_plan_names_the_command_before_it_is_drawn(page):
+    piece = page.upload()
+    asked = {"region": ["bars 1-2"], "want": {"key": "Dminor"}, "guidance": 2.5, "seed": 4}
+    plan = page.post("/api/plan", json={"piece": piece, "command": "infill", **asked}).json()
+    assert plan["command_line"] == (
+        f"diffmidi infill {page.library.midi(piece)} --model model --region 'bars 1-2' --candidates 1 "
+        "--want key=Dminor --guidance 2.5 --seed 4"
+    )
+    assert page.ended(page.ask(piece, **asked))["command_line"] == plan["command_line"]
+
+
 def test_music_from_nothing_is_a_draw_whose_takes_are_kept_as_pieces(page):
     answer = page.post("/api/pieces", json={"bars": 4}).json()
     assert answer["command_line"] == "diffmidi sample model --bars 4 --samples 1 --seed 0"
@@ -68,7 +79,7 @@ def test_a_plan_says_what_a_dry_run_says(page):
         ({"bars": "8; rm"}, "bars"),
         ({"strength": float("nan")}, "strength"),
         ({"shell": "x"}, "shell"),
-        ({"want": {"key": "C major"}}, "labels"),
+        ({"want": "key=Cmajor"}, "want"),
     ],
 )
 def test_what_cannot_be_is_one_sentence_and_nothing_is_queued(page, wanted, sentence):

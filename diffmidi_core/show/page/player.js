@@ -1,5 +1,5 @@
 "use strict";
-// A line on the piano roll where the sound is, a click on the roll to hear it from there, and one sound at a time.
+// A line on the piano roll where the sound is, a click on the roll to hear it from there, and one sound at a time; a choice of parts.
 (() => {
   const all = [...document.querySelectorAll("audio")];
   for (const audio of all) {
@@ -20,5 +20,16 @@
       audio.currentTime = Math.min(Math.max(at, 0), audio.duration || seconds);
       audio.play();
     });
+  }
+  // Of some parts of the page the one that is chosen; without this script all of them stand there.
+  for (const select of document.querySelectorAll("select[data-shows]")) {
+    const parts = [...document.querySelectorAll(`.${select.dataset.shows}`)];
+    const choose = () => parts.forEach((part, number) => {
+      part.hidden = number !== select.selectedIndex;
+      if (part.hidden) part.querySelectorAll("audio").forEach(audio => audio.pause());
+    });
+    select.addEventListener("change", choose);
+    select.parentElement.hidden = false;
+    choose();
   }
 })();

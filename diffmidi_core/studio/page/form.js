@@ -14,6 +14,7 @@ export class Form {
   /** `changed()` is called whenever something else is asked for, `painted(boxes)` when the text says other boxes. */
   constructor({ changed, painted }) {
     this.changed = changed;
+    this.fresh(); // the seed of the next draw, where none is named: known before it is asked for
     by("ask").addEventListener("input", (event) => {
       if (event.target.id === "region") painted(this.boxes());
       this.refresh();
@@ -21,6 +22,10 @@ export class Form {
     });
     by("clear").addEventListener("click", () => painted([]) || this.show([]));
     this.refresh();
+  }
+
+  fresh() {
+    this.next = someSeed();
   }
 
   get command() {
@@ -56,9 +61,11 @@ export class Form {
   }
 
   /** The request, with a seed of its own where none is named. */
-  request(piece, draft = false) {
+  request(piece) {
     const { command } = this;
-    const asked = { piece, command, candidates: number("candidates", 1), seed: seed(by("seed"), draft) };
+    const named = by("seed").value;
+    const drawn = named ? Math.max(0, Math.round(Number(named))) : this.next;
+    const asked = { piece, command, candidates: number("candidates", 1), seed: drawn, ...more(by("ask")) };
     if (command === "continue") return { ...asked, bars: number("bars", 8) };
     const region = this.boxes().map(text);
     const locks = [...document.querySelectorAll("#locks input:checked")].map((each) => each.value);
@@ -69,22 +76,36 @@ export class Form {
 
 /** The request of music from nothing. */
 export function fromNothing() {
-  const want = {};
-  for (const select of document.querySelectorAll("#labels select")) if (select.value) want[select.name] = select.value;
-  return { command: "sample", bars: number("nothing-bars", 8), candidates: number("nothing-takes", 1), want, seed: seed() };
+  const asked = { command: "sample", bars: number("nothing-bars", 8), candidates: number("nothing-takes", 1) };
+  return { ...asked, ...more(by("nothing")), seed: someSeed() };
 }
 
-/** A select for each label that the model knows. */
+/** What a form asks for under "Labels and steps": labels, how closely they are followed, and steps. */
+function more(form) {
+  const want = {};
+  for (const select of form.querySelectorAll(".labels select")) if (select.value) want[select.name] = select.value;
+  const given = (name) => form.querySelector(`.${name}`).value;
+  return {
+    want,
+    ...(given("guidance") && Object.keys(want).length ? { guidance: Math.max(0, Number(given("guidance"))) } : {}),
+    ...(given("steps") ? { steps: Math.max(1, Math.round(Number(given("steps")))) } : {}),
+  };
+}
+
+/** In each form a select for each label that the model knows. */
 export function showLabels(labels) {
-  const made = Object.entries(labels || {}).map(([name, values]) => {
-    const label = element("label", { textContent: `${name[0].toUpperCase()}${name.slice(1).replaceAll("_", " ")} ` });
-    const select = element("select", { name });
-    select.append(element("option", { value: "", textContent: "any" }));
-    select.append(...values.map((value) => element("option", { value, textContent: value })));
-    label.append(select);
-    return label;
-  });
-  by("labels").replaceChildren(...made);
+  const known = Object.entries(labels || {});
+  for (const place of document.querySelectorAll(".labels")) place.replaceChildren(...known.map(choice));
+  for (const each of document.querySelectorAll(".closely")) each.hidden = !known.length;
+}
+
+function choice([name, values]) {
+  const label = element("label", { textContent: `${name[0].toUpperCase()}${name.slice(1).replaceAll("_", " ")} ` });
+  const select = element("select", { name });
+  select.append(element("option", { value: "", textContent: "any" }));
+  select.append(...values.map((value) => element("option", { value, textContent: value })));
+  label.append(select);
+  return label;
 }
 
 function number(id, least) {
@@ -93,7 +114,4 @@ function number(id, least) {
   return Math.min(Number(input.max) || value, Math.max(least === 8 ? 1 : least, value));
 }
 
-function seed(input, draft) {
-  if (input?.value) return Math.max(0, Math.round(Number(input.value)));
-  return draft ? 0 : Math.floor(Math.random() * 10000);
-}
+const someSeed = () => Math.floor(Math.random() * 10000);

@@ -11,6 +11,7 @@ import { Roll } from "./roll.js";
 import { parse } from "./regions.js";
 import { showRecent } from "./start.js";
 import { Takes } from "./takes.js";
+import { bytes, complain, safely, say, terminal, working } from "./telling.js";
 import { chips } from "./tracks.js";
 
 const by = (id) => document.getElementById(id);
@@ -33,28 +34,6 @@ const player = new Player({ moved, changed: transport });
 const takes = new Takes(by("takes"), { hear: (take) => (take === chosen && player.playing ? player.pause() : choose(take, true)), keep: (take) => keep(take) });
 const form = new Form({ changed: () => plan(), painted: (boxes) => paint(boxes) });
 const brush = new Brush(roll, { changed: (boxes) => (paint(boxes), form.show(boxes)), placed: (seconds) => player.seek(seconds) });
-
-// Telling
-
-function say(sentence) {
-  by("status").textContent = sentence;
-}
-
-function complain(error) {
-  by("message").textContent = error ? error.message || String(error) : "";
-  by("message").hidden = !error;
-  if (error) by("message").scrollIntoView({ block: "nearest" });
-}
-
-/** Run what may fail, and say so. */
-const safely = (work) => async (...given) => {
-  try {
-    complain(null);
-    return await work(...given);
-  } catch (error) {
-    complain(error);
-  }
-};
 
 // Opening
 
@@ -80,12 +59,10 @@ async function look() {
   model = state.model || {};
   by("model").textContent = model.name ? `Model: ${model.name}` : "";
   form.allow(model.process);
-  if (!by("labels").children.length) showLabels(model.labels);
+  if (!document.querySelector(".labels").children.length) showLabels(model.labels);
   by("folder").textContent = `${bytes(state.bytes)} in ${state.folder}`;
   return state;
 }
-
-const bytes = (count) => (count < 1e6 ? `${Math.ceil(count / 1e3)} kB` : `${(count / 1e6).toFixed(1)} MB`);
 
 async function route() {
   const { of, take } = address();
@@ -212,7 +189,8 @@ function paint(boxes) {
   roll.touch();
 }
 
-function plan() {
+/** What would be drawn; with `line`, also the command for it, where now that of the take stands. */
+function plan(line = true) {
   clearTimeout(planning);
   by("plan").textContent = "";
   by("plan").classList.remove("wrong");
@@ -220,23 +198,18 @@ function plan() {
   if (!piece) return void (by("plan").textContent = "Keep a take first: then paint in it.");
   if (form.command === "infill" && !form.boxes().length) return void (by("plan").textContent = "Paint a region first.");
   planning = setTimeout(async () => {
-    const asked = form.request(piece.id, true);
+    const asked = form.request(piece.id);
     try {
       const told = await post("/api/plan", asked);
       if (told.error) throw new Error(told.error);
       by("plan").textContent = told.sentence;
       by("generate").disabled = Boolean(busy);
-      if (told.command_line) terminal(told.command_line);
+      if (line) terminal(told.command_line);
     } catch (error) {
       by("plan").textContent = error.message;
       by("plan").classList.add("wrong");
     }
   }, PLAN);
-}
-
-function terminal(line) {
-  by("command").hidden = !line;
-  by("command").querySelector("code").textContent = line || "";
 }
 
 const generate = safely(async () => {
@@ -250,6 +223,7 @@ async function start(asked) {
   terminal(told.command_line);
   const draw = { id: told.draw, request: asked, takes: [], state: "queued", command_line: told.command_line };
   if (asked.piece) draws.unshift(draw);
+  form.fresh();
   attend(draw);
 }
 
@@ -258,19 +232,6 @@ function resume(found) {
   const going = found.findLast((draw) => draw.state === "queued" || draw.state === "running");
   if (busy && (busy.draw.request.piece ?? null) !== (piece?.id ?? null)) rest(); // another piece's
   if (going && !busy) attend(draws.find((draw) => draw.id === going.id) || going);
-}
-
-function working(on, sentence = "", share = null) {
-  for (const box of document.querySelectorAll(".working")) {
-    box.hidden = !on;
-    box.querySelector(".told").textContent = sentence;
-    const bar = box.querySelector("progress");
-    if (share === null) bar.removeAttribute("value");
-    else bar.value = share;
-    bar.setAttribute("aria-label", "Progress");
-  }
-  by("generate").hidden = on;
-  by("write").disabled = on;
 }
 
 function rest() {
@@ -306,7 +267,7 @@ function attend(draw) {
       draw.state = kind;
       rest();
       refresh();
-      plan();
+      plan(false);
       const count = counted(draw.takes.length, "take");
       say(kind === "done" ? `Done: ${count}.` : kind === "cancelled" ? "Cancelled." : told.error);
       if (kind === "failed") complain(told.error);

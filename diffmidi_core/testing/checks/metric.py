@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from diffmidi_core.contracts.metric import Figure, Metric, Row, Sample, TrainingMusic, WindowBits, named
+from diffmidi_core.contracts.process import LEVEL_BINS
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.judge.by_model import ModelMetric
 from diffmidi_core.music.toy import from_rows, toy_scores
@@ -212,6 +213,7 @@ def _items(metric: Metric) -> list[WindowBits | Sample]:
             {name: np.full(len(ids) + 2, bits + i / 8) for name, bits in TERMS.items()},
             Sample(ids, tokenizer.decode(ids), tokenizer, training),
             {"the order of the text": np.full(len(ids) + 2, 3.0)},
+            np.full(LEVEL_BINS, len(ids) / LEVEL_BINS),
         )
         for i, ids in enumerate(pieces[:6])
     ]
@@ -230,6 +232,7 @@ def _quiet_items(metric: Metric) -> list[WindowBits | Sample]:
             {name: np.full(len(each.ids) + 2, bits) for name, bits in TERMS.items()},
             each,
             {"the order of the text": np.full(len(each.ids) + 2, 3.0)},
+            np.full(LEVEL_BINS, 1.0),
         )
         for each in samples
     ]

@@ -1,1 +1,0 @@
-"""A template for a diffmidi plugin. See README.md."""
