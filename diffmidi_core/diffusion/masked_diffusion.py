@@ -120,7 +120,7 @@ class MaskedDiffusion(Revealed):
         length = z.shape[1]
         if self.plan is not None:
             laid = self.laid(z, places)
-            level = self.share_hidden(grouped(z, self.group), laid)
+            level = laid.share(grouped(z, self.group) == self.tokenizer.mask_id)
             return ungrouped(
                 self.network(seen_once(laid, grouped(z, self.group), level, self.backbone.length)), self.group, length
             )
@@ -173,15 +173,14 @@ class MaskedDiffusion(Revealed):
         """z [B, L] with tokens drawn where `wanted` [B, L] bool hidden ones are, and log p of each, 0 elsewhere.
 
         `logits` and `places` as from and for `denoise`. With a support the tokens are drawn jointly: what stands, what
-        is drawn now and what is left to be drawn can make one legal text; with a plan, so that times add up to less
-        than their bar. `admitted` [B, L, V] bool leaves out what a canvas does not allow; `top_p` as in `Support.draw`;
-        `bounds` [B, L, 2] as in Canvas, for tokens without a plan.
+        is drawn now and what is left can make one legal text; with a plan, times add up to less than their bar.
+        `admitted` [B, L, V] is what a canvas allows, `bounds` as there (without a plan), `top_p` as in `Support.draw`.
         """
         wanted = wanted & (z == self.tokenizer.mask_id)
         how: dict[str, Any] = {"wanted": wanted, "admitted": admitted, "temperature": temperature, "top_p": top_p}
-        if self.plan is not None:
-            return draw_in_parts(self, logits, z, self.laid(z, places), draws, **how)
-        return draw_together(self, logits, z, draws, bounds=bounds, **how)
+        if self.plan is None:
+            return draw_together(self, logits, z, draws, bounds=bounds, **how)
+        return draw_in_parts(self, logits, z, self.laid(z, places), draws, **how)
 
     def hidden_share(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """m = 1 − α_t and the weight −α'_t / (1 − α_t), at times t [...] float64 in (0, 1]."""
@@ -277,16 +276,6 @@ class MaskedDiffusion(Revealed):
         assert self.plan is not None
         types = self.plan.types(z) if places.types is None else places.types
         return replace(self.plan.laid(types, places.mask, places.given), condition=places.condition)
-
-    def share_hidden(self, z: Tensor, laid: Laid) -> Tensor:
-        """[B, P] the share of the tokens of each group's part that are hidden in z [B, P, g]."""
-        part = laid.part.clamp(min=0)
-        hidden, drawn = (laid.drawn & (z == self.tokenizer.mask_id)).sum(-1), laid.drawn.sum(-1)
-        found, all_ = (
-            torch.zeros(len(z), int(part.max()) + 1, device=z.device).scatter_add(1, part, each.float())
-            for each in (hidden, drawn)
-        )
-        return (found / all_.clamp(min=1)).gather(1, part)
 
     def nats_at(self, ids: Tensor, hidden: Tensor, m: Tensor, places: Places) -> Tensor:
         """[B, L] −log p where hidden, else 0, as `Nats` (`revealing.py`); m [B, M] by part."""

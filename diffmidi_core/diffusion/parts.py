@@ -65,6 +65,16 @@ class Laid:
         condition = {name: each[which] for name, each in self.condition.items()}
         return Laid(real, head, stand, cells, part, self.types[which], self.drawn[which], condition)
 
+    def share(self, hidden: Tensor) -> Tensor:
+        """[B, P] the share of the tokens of each group's part that are hidden [B, P, g]."""
+        part = self.part.clamp(min=0)
+        counted, drawn = (self.drawn & hidden).sum(-1), self.drawn.sum(-1)
+        found, all_ = (
+            torch.zeros(part.shape[0], int(part.max()) + 1, device=part.device).scatter_add(1, part, each.float())
+            for each in (counted, drawn)
+        )
+        return (found / all_.clamp(min=1)).gather(1, part)
+
     @staticmethod
     def pick(values: Tensor, index: Tensor) -> Tensor:
         """Values [B, P, ...] at positions [B, N]."""
