@@ -37,7 +37,7 @@ from diffmidi_core.contracts.schedule import NoiseSchedule
 from diffmidi_core.contracts.tokenizer import SPECIALS, Tokenizer
 from diffmidi_core.declaration import Options
 from diffmidi_core.diffusion.bar_time import BarTime
-from diffmidi_core.diffusion.bound import POSITIONS_AT_ONCE
+from diffmidi_core.diffusion.bound import POSITIONS_AT_ONCE, by_bin
 from diffmidi_core.diffusion.categorical import draw_uniform, exact
 from diffmidi_core.diffusion.corruption import Corruption
 from diffmidi_core.diffusion.groups import Seen, grouped, music_mask, ungrouped
@@ -120,10 +120,9 @@ class MaskedDiffusion(Revealed):
         length = z.shape[1]
         if self.plan is not None:
             laid = self.laid(z, places)
-            level = self.share_hidden(grouped(z, self.group), laid)
-            return ungrouped(
-                self.network(seen_once(laid, grouped(z, self.group), level, self.backbone.length)), self.group, length
-            )
+            text = grouped(z, self.group)
+            seen = seen_once(laid, text, laid.share(text == self.tokenizer.mask_id), self.backbone.length)
+            return ungrouped(self.network(seen), self.group, length)
         if self.group == 1:
             seen = Seen(z[..., None], m, places.mask, condition=places.condition)
             return ungrouped(self.network(seen), 1, length)
@@ -254,10 +253,8 @@ class MaskedDiffusion(Revealed):
             charged = weights.gather(-1, several) * nats.view(hidden.shape)
             bits += charged.sum(0) / LN2
             # (0, 1 / LEVEL_BINS] of a part is the first: of whole numbers, so that no share falls beside an edge.
-            sizes = windows.sizes.clamp(min=1)
-            level = ((some * LEVEL_BINS - 1) // sizes).clamp(min=0, max=LEVEL_BINS - 1)
-            here = level.gather(-1, several)[..., None] == torch.arange(LEVEL_BINS, device=bits.device)
-            by_level += (charged[..., None] * here).sum((0, 2)) / LN2
+            level = ((some * LEVEL_BINS - 1) // windows.sizes.clamp(min=1)).clamp(min=0, max=LEVEL_BINS - 1)
+            by_level += by_bin(charged, level.gather(-1, several)) / LN2
         return Bound({"diffusion": bits}, batch.tokens, by_level)
 
     def windows(self, batch: Batch) -> Windows:
@@ -277,16 +274,6 @@ class MaskedDiffusion(Revealed):
         assert self.plan is not None
         types = self.plan.types(z) if places.types is None else places.types
         return replace(self.plan.laid(types, places.mask, places.given), condition=places.condition)
-
-    def share_hidden(self, z: Tensor, laid: Laid) -> Tensor:
-        """[B, P] the share of the tokens of each group's part that are hidden in z [B, P, g]."""
-        part = laid.part.clamp(min=0)
-        hidden, drawn = (laid.drawn & (z == self.tokenizer.mask_id)).sum(-1), laid.drawn.sum(-1)
-        found, all_ = (
-            torch.zeros(len(z), int(part.max()) + 1, device=z.device).scatter_add(1, part, each.float())
-            for each in (hidden, drawn)
-        )
-        return (found / all_.clamp(min=1)).gather(1, part)
 
     def nats_at(self, ids: Tensor, hidden: Tensor, m: Tensor, places: Places) -> Tensor:
         """[B, L] −log p where hidden, else 0, as `Nats` (`revealing.py`); m [B, M] by part."""

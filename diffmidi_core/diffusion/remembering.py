@@ -77,7 +77,11 @@ class Remembering(RowDenoiser):
         behind, process = self._behind, self.process
         laid, text = process.laid(z[rows], places.rows(rows)), grouped(z[rows], process.group)
         now, index = seen_of(
-            laid, text, process.share_hidden(text, laid), laid.part >= behind.first[rows], process.backbone.length
+            laid,
+            text,
+            laid.share(text == process.tokenizer.mask_id),
+            laid.part >= behind.first[rows],
+            process.backbone.length,
         )
         past, sees, real = None, now.sees, now.real
         assert sees is not None
