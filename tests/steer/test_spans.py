@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from diffmidi_core.contracts.draws import RowDraws
+from diffmidi_core.diffusion.support import Support
 from diffmidi_core.diffusion.time_support import TimeSupport
 from diffmidi_core.draw.bars import drawn_together
 from diffmidi_core.errors import DiffmidiError
@@ -37,7 +38,7 @@ def piece(bars: int = 16, seed: int = 0) -> UserFile:
 
 
 class Hand:
-    """Draws from a network that knows nothing, as every sampler does; remembers what it was shown."""
+    """Draws from a network that knows nothing but types, as samplers do; remembers what it was shown."""
 
     def __init__(self, tokenizer, seed: int = 0):
         self.tokenizer, self.seed, self.canvases = tokenizer, seed, []
@@ -49,7 +50,8 @@ class Hand:
         seeds = [int(np.random.SeedSequence([self.seed, *key]).generate_state(1)[0]) for key in rows]
         draws = RowDraws([torch.Generator().manual_seed(seed) for seed in seeds])
         logits = torch.randn(*canvas.ids.shape, len(self.tokenizer.vocab), generator=torch.Generator().manual_seed(0))
-        logits = logits.masked_fill(~canvas.admitted(), -torch.inf)
+        typed = Support(self.tokenizer.grammar, canvas.ids.shape[1]).allowed(canvas.ids.shape[1])
+        logits = logits.masked_fill(~(canvas.admitted() & typed), -torch.inf)
         return support.draw(logits, canvas.ids, canvas.fixed, draws, bounds=canvas.bounds).numpy(), {}
 
 
