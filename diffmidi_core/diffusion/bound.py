@@ -104,9 +104,15 @@ def diffusion_bits(
         error = ((clean - guess) ** 2).sum(-1)  # [k, B, L]
         charged = weight[..., None] * error * real
         bits += charged.sum(0) / (2 * LN2)
-        here = (some * LEVEL_BINS // len(drops))[..., None] == torch.arange(LEVEL_BINS)  # [k, B, bins]
-        by_level += (charged.sum(-1)[..., None] * here.to(bits.device)).sum(0) / (2 * LN2)
+        level = (some * LEVEL_BINS // len(drops)).to(bits.device)  # [k, B]
+        by_level += by_bin(charged.sum(-1, keepdim=True), level[..., None]) / (2 * LN2)
     return bits, by_level
+
+
+def by_bin(charged: Tensor, level: Tensor) -> Tensor:
+    """[B, LEVEL_BINS] the sums of what is charged [K, B, M] by its bin [K, B, M] int64."""
+    sums = charged.new_zeros(charged.shape[1], LEVEL_BINS)
+    return sums.scatter_add(1, level.transpose(0, 1).flatten(1), charged.transpose(0, 1).flatten(1))
 
 
 def stratified(p: Tensor, count: int, offsets: Tensor) -> Tensor:

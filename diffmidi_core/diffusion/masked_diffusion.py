@@ -37,7 +37,7 @@ from diffmidi_core.contracts.schedule import NoiseSchedule
 from diffmidi_core.contracts.tokenizer import SPECIALS, Tokenizer
 from diffmidi_core.declaration import Options
 from diffmidi_core.diffusion.bar_time import BarTime
-from diffmidi_core.diffusion.bound import POSITIONS_AT_ONCE
+from diffmidi_core.diffusion.bound import POSITIONS_AT_ONCE, by_bin
 from diffmidi_core.diffusion.categorical import draw_uniform, exact
 from diffmidi_core.diffusion.corruption import Corruption
 from diffmidi_core.diffusion.groups import Seen, grouped, music_mask, ungrouped
@@ -120,10 +120,9 @@ class MaskedDiffusion(Revealed):
         length = z.shape[1]
         if self.plan is not None:
             laid = self.laid(z, places)
-            level = laid.share(grouped(z, self.group) == self.tokenizer.mask_id)
-            return ungrouped(
-                self.network(seen_once(laid, grouped(z, self.group), level, self.backbone.length)), self.group, length
-            )
+            text = grouped(z, self.group)
+            seen = seen_once(laid, text, laid.share(text == self.tokenizer.mask_id), self.backbone.length)
+            return ungrouped(self.network(seen), self.group, length)
         if self.group == 1:
             seen = Seen(z[..., None], m, places.mask, condition=places.condition)
             return ungrouped(self.network(seen), 1, length)
@@ -173,14 +172,15 @@ class MaskedDiffusion(Revealed):
         """z [B, L] with tokens drawn where `wanted` [B, L] bool hidden ones are, and log p of each, 0 elsewhere.
 
         `logits` and `places` as from and for `denoise`. With a support the tokens are drawn jointly: what stands, what
-        is drawn now and what is left can make one legal text; with a plan, times add up to less than their bar.
-        `admitted` [B, L, V] is what a canvas allows, `bounds` as there (without a plan), `top_p` as in `Support.draw`.
+        is drawn now and what is left to be drawn can make one legal text; with a plan, so that times add up to less
+        than their bar. `admitted` [B, L, V] bool leaves out what a canvas does not allow; `top_p` as in `Support.draw`;
+        `bounds` [B, L, 2] as in Canvas, for tokens without a plan.
         """
         wanted = wanted & (z == self.tokenizer.mask_id)
         how: dict[str, Any] = {"wanted": wanted, "admitted": admitted, "temperature": temperature, "top_p": top_p}
-        if self.plan is None:
-            return draw_together(self, logits, z, draws, bounds=bounds, **how)
-        return draw_in_parts(self, logits, z, self.laid(z, places), draws, **how)
+        if self.plan is not None:
+            return draw_in_parts(self, logits, z, self.laid(z, places), draws, **how)
+        return draw_together(self, logits, z, draws, bounds=bounds, **how)
 
     def hidden_share(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """m = 1 − α_t and the weight −α'_t / (1 − α_t), at times t [...] float64 in (0, 1]."""
@@ -253,10 +253,8 @@ class MaskedDiffusion(Revealed):
             charged = weights.gather(-1, several) * nats.view(hidden.shape)
             bits += charged.sum(0) / LN2
             # (0, 1 / LEVEL_BINS] of a part is the first: of whole numbers, so that no share falls beside an edge.
-            sizes = windows.sizes.clamp(min=1)
-            level = ((some * LEVEL_BINS - 1) // sizes).clamp(min=0, max=LEVEL_BINS - 1)
-            here = level.gather(-1, several)[..., None] == torch.arange(LEVEL_BINS, device=bits.device)
-            by_level += (charged[..., None] * here).sum((0, 2)) / LN2
+            level = ((some * LEVEL_BINS - 1) // windows.sizes.clamp(min=1)).clamp(min=0, max=LEVEL_BINS - 1)
+            by_level += by_bin(charged, level.gather(-1, several)) / LN2
         return Bound({"diffusion": bits}, batch.tokens, by_level)
 
     def windows(self, batch: Batch) -> Windows:

@@ -65,13 +65,12 @@ class Laid:
         condition = {name: each[which] for name, each in self.condition.items()}
         return Laid(real, head, stand, cells, part, self.types[which], self.drawn[which], condition)
 
-    def share(self, hidden: Tensor) -> Tensor:
-        """[B, P] the share of the tokens of each group's part that are hidden [B, P, g]."""
+    def share(self, some: Tensor) -> Tensor:
+        """[B, P] which share of the tokens drawn of each group's part are among some [B, P, g] bool of them."""
         part = self.part.clamp(min=0)
-        counted, drawn = (self.drawn & hidden).sum(-1), self.drawn.sum(-1)
         found, all_ = (
-            torch.zeros(part.shape[0], int(part.max()) + 1, device=part.device).scatter_add(1, part, each.float())
-            for each in (counted, drawn)
+            torch.zeros(len(part), int(part.max()) + 1, device=part.device).scatter_add(1, part, each.sum(-1).float())
+            for each in (self.drawn & some, self.drawn)
         )
         return (found / all_.clamp(min=1)).gather(1, part)
 

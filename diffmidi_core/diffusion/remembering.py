@@ -116,7 +116,8 @@ def _spread(logits: Tensor, index: Tensor, groups: int, length: int) -> Tensor:
     group, rows = logits.shape[2], torch.arange(len(index), device=index.device)[:, None]
     ends = int(group > 1)  # [CLS] and [SEP] are in no group
     found = logits.new_zeros(len(index), groups * group + 2 * ends, logits.shape[-1])
-    found.narrow(1, ends, groups * group).unflatten(1, (groups, group))[rows, index] = logits
+    inner = found.narrow(1, ends, groups * group)
+    inner.view(len(index), groups, group, -1)[rows, index] = logits
     if ends:
         found[:, length - 1] = 0
     return found[:, :length]

@@ -155,8 +155,8 @@ def test_ratings_and_key_give_the_mean_of_each_source_with_its_interval(diffmidi
     assert code == 0, err
     rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line[:2] in ("a ", "b ")}
     assert list(rows) == ["a", "b"], "the best one first"
-    # The means of its pieces are 4, 4 and 5: 4.33 ± 4.17 · 0.577 / √3, and no rating is above 5.
-    assert rows["a"] == ["4.33", "2.94", "to", "5", "3", "4", "2"]
+    # The means of its pieces are 4, 4 and 5: 4.33 ± 4.30 · 0.577 / √3, and no rating is above 5.
+    assert rows["a"] == ["4.33", "2.9", "to", "5", "3", "4", "2"]
     assert rows["b"] == ["2", "-", "2", "3", "2"], "two pieces are too few for an interval"
 
 
