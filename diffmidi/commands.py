@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from diffmidi_core.judge.judged import StoredFigure
-    from diffmidi_core.show.pieces import Piece
+    from diffmidi_core.pieces import Piece
 
 
 def read_midi(path: str | Path) -> Piece:
@@ -17,7 +17,7 @@ def read_midi(path: str | Path) -> Piece:
     Raises RefusedError, a sentence for people, for what is no MIDI file, or holds no note to be played.
     """
     from diffmidi_core.music import reading
-    from diffmidi_core.show.pieces import Piece
+    from diffmidi_core.pieces import Piece
 
     return Piece(reading.read_midi(Path(path).expanduser()))
 

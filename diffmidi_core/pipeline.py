@@ -25,11 +25,11 @@ from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.machine.precision import autocast, resolve_precision
 from diffmidi_core.music.notes import Score
 from diffmidi_core.music.reading import read_midi
+from diffmidi_core.pieces import Piece, Pieces
 from diffmidi_core.request import Chosen, Request, control_options
 from diffmidi_core.saved.classifiers import asked_classifiers
 from diffmidi_core.saved.installed import model_at
 from diffmidi_core.sections import EvaluateConfig
-from diffmidi_core.show.pieces import Piece, Pieces
 from diffmidi_core.steer.steering import Steering
 
 if TYPE_CHECKING:

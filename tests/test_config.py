@@ -45,11 +45,14 @@ def test_a_process_that_takes_no_bars_says_what_to_choose():
 
 
 def test_presets_of_normal_noise_say_what_their_figures_were_made_with():
-    for name in ("upgraded", "faithful"):
+    for name, backbone, notes, trained in (
+        ("upgraded", "modern", True, (1800, 16, 2e-3)),
+        ("faithful", "bert", False, (400, 32, 1e-3)),
+    ):
         config = resolve(flags={"preset": name})
-        assert (config.tokenizer.options["layout"], config.backbone.name) == ("aligned", "bert")
-        assert (config.backbone.options["width"], config.process.options["notes"]) == (256, False)
-        assert (config.train.iterations, config.train.batch_size, config.train.lr) == (400, 32, 1e-3)
+        assert (config.tokenizer.options["layout"], config.backbone.name) == ("aligned", backbone)
+        assert config.process.options["notes"] == notes
+        assert (config.train.iterations, config.train.batch_size, config.train.lr) == trained
         assert config.origin["train.iterations"] == f"preset {name}"
         assert resolve(flags={"preset": name, "train.iterations": 7}).train.iterations == 7
 

@@ -15,8 +15,8 @@ from diffmidi_core.contracts.tokenizer import SPECIALS, Ids, Tokenizer
 from diffmidi_core.errors import UsageError
 from diffmidi_core.files import whole_file
 from diffmidi_core.music.timeline import Timeline
+from diffmidi_core.pieces import Piece
 from diffmidi_core.show.palette import TRACKS
-from diffmidi_core.show.pieces import Piece
 from diffmidi_core.show.roll import Columns, bars, columns, ends
 
 MOST = 72

@@ -21,9 +21,9 @@ from diffmidi_core.machine.build import blamed
 from diffmidi_core.machine.memory import Halves
 from diffmidi_core.machine.ranks import gathered
 from diffmidi_core.music.reading import read_midi_bytes
+from diffmidi_core.pieces import Piece, Shown
 from diffmidi_core.registry import find
 from diffmidi_core.request import Request
-from diffmidi_core.show.pieces import Piece, Shown
 from diffmidi_core.steer.asked import Asked
 from diffmidi_core.steer.cells import Laid, lay_out
 from diffmidi_core.steer.excerpt import excerpt

@@ -13,7 +13,7 @@ from diffmidi_core.request import Chosen, Request
 
 if TYPE_CHECKING:
     from diffmidi_core.draw.pieces import OnStep
-    from diffmidi_core.show.pieces import Pieces
+    from diffmidi_core.pieces import Pieces
     from diffmidi_core.steer.asked import Asked
     from diffmidi_core.steer.infill import Take
     from diffmidi_core.steer.user_file import UserFile

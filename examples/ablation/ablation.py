@@ -26,10 +26,12 @@ from typing import Any, NamedTuple
 HERE = Path(__file__).parent
 CDCD = ("process.objective=cross_entropy",)
 PLAID = (*CDCD, "process.output_prior=true")
-SMALL = ("process.dim=32",)
+ALL = (*PLAID, "process.typed=true", "process.sphere=true", "process.times=warp")
+SMALL = (*ALL, "process.dim=32")
+POSTERIOR = (*SMALL, "process.seen=posterior")
 TOKENS = ("tokenizer.layout=aligned",)
 """A token at a time, without bars, as all processes take them; the presets say so themselves."""
-FAITHFUL, UPGRADED = ("--preset", "faithful"), ("--preset", "upgraded")
+FAITHFUL = ("--preset", "faithful")
 Rows = dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
 """Name of a row: flags, and options set by -o."""
 UPGRADES: Rows = {
@@ -45,36 +47,37 @@ UPGRADES: Rows = {
     "+ warped t": (FAITHFUL, ("process.times=warp",)),
     "+ D = 128": (FAITHFUL, ("process.dim=128",)),
     "+ neighbours": (FAITHFUL, ("process.neighbours=8",)),
-    "upgraded": (UPGRADED, ()),
-    "upgraded, neighbours": (UPGRADED, ("process.neighbours=8",)),
-    "upgraded, D = 64": (UPGRADED, ("process.dim=64",)),
-    "upgraded, D = 64, self-conditioning": (UPGRADED, ("process.dim=64", "process.self_conditioning=true")),
-    "upgraded, D = 32": (UPGRADED, SMALL),
-    "upgraded, D = 32, uniform t": (UPGRADED, (*SMALL, "process.times=uniform")),
-    "upgraded, D = 32, not on the sphere": (UPGRADED, (*SMALL, "process.sphere=false")),
-    "upgraded, D = 32, noise scale 2": (UPGRADED, (*SMALL, "process.noise_scale=2")),
-    "upgraded, D = 32, not typed": (UPGRADED, (*SMALL, "process.typed=false")),
-    "upgraded, D = 32, no output prior": (
-        UPGRADED,
+    "all": (FAITHFUL, (*ALL, "process.dim=128")),
+    "all, neighbours": (FAITHFUL, (*ALL, "process.dim=128", "process.neighbours=8")),
+    "all, D = 64": (FAITHFUL, (*ALL, "process.dim=64")),
+    "all, D = 64, self-conditioning": (FAITHFUL, (*ALL, "process.dim=64", "process.self_conditioning=true")),
+    "all, D = 32": (FAITHFUL, SMALL),
+    "all, D = 32, uniform t": (FAITHFUL, (*SMALL, "process.times=uniform")),
+    "all, D = 32, not on the sphere": (FAITHFUL, (*SMALL, "process.sphere=false")),
+    "all, D = 32, noise scale 2": (FAITHFUL, (*SMALL, "process.noise_scale=2")),
+    "all, D = 32, not typed": (FAITHFUL, (*SMALL, "process.typed=false")),
+    "all, D = 32, no output prior": (
+        FAITHFUL,
         (*SMALL, "process.output_prior=false", "process.bound_prediction=raw"),
     ),
-    "upgraded, D = 32, mean squared error": (UPGRADED, (*SMALL, "process.output_prior=false", "process.objective=mse")),
+    "all, D = 32, mean squared error": (FAITHFUL, (*SMALL, "process.output_prior=false", "process.objective=mse")),
+    "all, D = 32, posteriors seen": (FAITHFUL, POSTERIOR),
+    "all, D = 32, posteriors seen, neighbours": (FAITHFUL, (*POSTERIOR, "process.neighbours=8")),
     "masked, no neighbours": (("--process", "masked"), (*TOKENS, "process.neighbours=0")),
     "masked": (("--process", "masked"), (*TOKENS, "process.neighbours=8")),
     "autoregressive": (("--process", "autoregressive"), (*TOKENS, "sample.steps=128")),
 }
 LEFT_TO_RIGHT = ("--process", "autoregressive", "--steps", "768")
 IN_A_BAR = ("process.neighbours=3",)
-GAUSSIAN = (
-    *("process.dim=128", "process.typed=true", "process.sphere=true", "process.times=warp"),
-    *("process.objective=cross_entropy", "process.output_prior=true", "process.notes=true"),
-)
+GAUSSIAN = (*ALL, "process.dim=128", "process.notes=true")
+LEARNS = ("process.dim=32", "process.seen=posterior", *IN_A_BAR)
 BARS: Rows = {
     "cells, bars in order": ((), IN_A_BAR),
     "cells, any order": ((), (*IN_A_BAR, "process.order=none")),
     "cells, left to right": (LEFT_TO_RIGHT, ()),
     "shifts, any order": ((), (*TOKENS, *IN_A_BAR)),
     "shifts, normal noise": (("--process", "gaussian", "--schedule", "sqrt"), (*TOKENS, *GAUSSIAN)),
+    "shifts, normal noise, upgraded": (("--process", "gaussian", "--schedule", "sqrt"), (*TOKENS, *GAUSSIAN, *LEARNS)),
     "shifts, left to right": (LEFT_TO_RIGHT, TOKENS),
     "cells, bars in order, no neighbours": ((), ("process.neighbours=0",)),
     "shifts, any order, a position a token": ((), (*TOKENS, "process.neighbours=12", "process.notes=false")),

@@ -41,30 +41,31 @@ TRAINED: Mapping[str, Any] = {"iterations": 400, "batch_size": 32, "lr": 1e-3, "
 """How the figures of examples/ablation were trained."""
 
 upgraded = Preset(
-    # The lowest bound of process gaussian in examples/ablation.
+    # What learns music with process gaussian, and how long that takes: examples/ablation.
     summary="Diffusion-LM and what came after it",
     parts={
         "tokenizer": ALIGNED,
-        "backbone": BERT,
+        "backbone": {"name": "modern", "options": {"dropout": 0.0}},
         "process": {
             "name": "gaussian",
             "options": {
-                "dim": 128,
+                "dim": 32,
                 "typed": True,
                 "objective": "cross_entropy",
                 "output_prior": True,
+                "seen": "posterior",
                 "self_conditioning": False,
                 "sphere": True,
                 "noise_scale": 1.0,
                 "times": "warp",
-                "neighbours": 0,
+                "neighbours": 3,
                 "bound_prediction": "posterior",
-                "notes": False,
+                "notes": True,
             },
         },
         "schedule": {"name": "sqrt"},
         "sampler": {"name": "dpmpp"},
-        "train": TRAINED,
+        "train": {"iterations": 1800, "batch_size": 16, "lr": 2e-3, "warmup": 30},
     },
 )
 
@@ -79,6 +80,7 @@ faithful = Preset(
                 "typed": False,
                 "objective": "mse",
                 "output_prior": False,
+                "seen": "noisy",
                 "self_conditioning": False,
                 "sphere": False,
                 "noise_scale": 1.0,

@@ -13,8 +13,8 @@ import diffmidi
 from diffmidi_console import console as told
 from diffmidi_core.music.notes import Score
 from diffmidi_core.music.toy import tune
+from diffmidi_core.pieces import Piece, Pieces
 from diffmidi_core.show import notebook, sound
-from diffmidi_core.show.pieces import Piece, Pieces
 
 TUTORIAL = Path(__file__).parents[2] / "docs" / "notebooks" / "tutorial.ipynb"
 
