@@ -32,6 +32,8 @@ NORMAL = ("--process", "gaussian", "-o", "process.steps=20", "--length", "32")
 GAUSSIAN = (*NORMAL, *ALIGNED)
 UNPLANNED = [*SMALL, *NORMAL]
 TINY = [*SMALL, *GAUSSIAN]
+QUIET = ("--no-renderer", "all", "--no-hook", "report")
+"""For a run that nobody hears or sees: sound, pictures and the page are half of the time of one so small."""
 
 
 def drawn(run: Path | str, name: str | None = None) -> list[PieceRecord]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import TRAINED
+from .conftest import QUIET, TRAINED
 
 DECLARED = """
 from diffmidi.api import {of_kind}
@@ -106,7 +106,7 @@ def test_a_run_knows_whose_part_it_was_trained_with(diffmidi, music, offer, monk
     from diffmidi_core.registry import forget_installed
 
     site = offer("schedules", SCHEDULE)
-    said = diffmidi("run", "--data", music, "--out", "mine", *TRAINED, *DRAWS, "--schedule", "power")
+    said = diffmidi("run", "--data", music, "--out", "mine", *TRAINED, *DRAWS, *QUIET, "--schedule", "power")
     assert said.code == 0, said.err
     part = json.loads(Path("mine/config.json").read_text())["schedule"]
     assert (part["package"], part["name"], part["version"]) == ("acme-midi", "power", "1.0")
@@ -130,7 +130,7 @@ def test_a_class_of_a_file_trains_a_run_which_opens_once_the_file_is_named_again
     monkeypatch.setenv("DIFFMIDI_IMPORT", "")
     before = [*sys.path]
     Path("slope.py").write_text(SCHEDULE.replace("Part", "Slope"))
-    said = diffmidi("run", "--data", music, "--out", "mine", *TRAINED, *DRAWS, "--schedule", "slope.py:Slope")
+    said = diffmidi("run", "--data", music, "--out", "mine", *TRAINED, *DRAWS, *QUIET, "--schedule", "slope.py:Slope")
     assert said.code == 0, said.err
     part = json.loads(Path("mine/config.json").read_text())["schedule"]
     assert (part["package"], part["name"], part["version"]) == ("slope", "Slope", "(imported)")
@@ -192,7 +192,7 @@ def test_a_source_that_claims_everything_takes_no_folder_and_is_not_even_importe
 
 def test_a_renamed_part_still_opens(diffmidi, music, offer):
     offer("schedules", SCHEDULE)
-    assert diffmidi("run", "--data", music, "--out", "mine", *TRAINED, *DRAWS, "--schedule", "power").code == 0
+    assert diffmidi("run", "--data", music, "--out", "mine", *TRAINED, *DRAWS, *QUIET, "--schedule", "power").code == 0
     offer("schedules", SCHEDULE, more=', was=("power",)', version="2.0", name="linear_power")
     import shutil
     import sys

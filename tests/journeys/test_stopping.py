@@ -14,7 +14,7 @@ from diffmidi_core.machine.stop import SIGNALS
 from diffmidi_core.saved.draw import DrawFolder
 from diffmidi_core.train.loop import Trainer
 
-from .conftest import TINY
+from .conftest import QUIET, TINY
 from .test_run import lines, tensors
 
 DRAWING = ("-o", "train.draw=2")
@@ -37,11 +37,11 @@ def timeless(run):
 
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 def test_a_stopped_run_goes_on_as_if_it_had_never_stopped(diffmidi, music, monkeypatch, number):
-    diffmidi("run", "--data", music, "--out", "whole", *TINY)
+    diffmidi("run", "--data", music, "--out", "whole", *TINY, *QUIET)
     before = signal.signal(number, signal.SIG_DFL)  # nohup would have some ignored
     with monkeypatch.context() as patch:
         stop_at(patch, 2, number)
-        said = diffmidi("run", "--data", music, "--out", "halved", *TINY)
+        said = diffmidi("run", "--data", music, "--out", "halved", *TINY, *QUIET)
     signal.signal(number, before)
     assert said.code == 130
     assert "Stopped at iteration 3 of 6; everything is saved. Go on with: diffmidi run --resume halved" in said.err
@@ -66,7 +66,7 @@ def test_more_iterations_go_on_from_the_newest_checkpoint(diffmidi, mine):
 
 
 def test_the_oldest_checkpoints_make_room(diffmidi, music):
-    diffmidi("run", "--data", music, "--out", "mine", *TINY, "-o", "train.save_every=1", "-o", "train.keep=2")
+    diffmidi("run", "--data", music, "--out", "mine", *TINY, *QUIET, "-o", "train.save_every=1", "-o", "train.keep=2")
     assert sorted(os.listdir("mine/checkpoints")) == ["step-000005", "step-000006"]
 
 
@@ -152,6 +152,7 @@ def test_two_ranks_train_and_sample_together(music, tmp_path):
             "--out",
             str(tmp_path / "mine"),
             *TINY,
+            *QUIET,
             *DRAWING,
         ],
         env={**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"},
