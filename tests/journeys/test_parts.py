@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import QUIET, TRAINED
+from .conftest import JUDGED, QUIET, TRAINED
 
 DECLARED = """
 from diffmidi.api import {of_kind}
@@ -43,6 +43,8 @@ class Part(NoiseSchedule):
         return 1 - t
 """
 DRAWS = ("--steps", "3", "--samples", "2")
+SILENT = ("--no-renderer", "all", *JUDGED)
+UNSEEN = (*SILENT, "--no-hook", "all", "--hook", "power")
 
 
 @pytest.fixture
@@ -158,7 +160,7 @@ def test_drawing_showing_and_reporting_need_only_what_they_use(diffmidi, mine):
     assert "no metric 'acme-midi:power' is installed" in said.err, "what is left out is named"
     config["backbone"] = gone
     (mine / "config.json").write_text(json.dumps(config))
-    assert diffmidi("sample", mine, *DRAWS).code == 0, "a checkpoint knows its parts itself"
+    assert diffmidi("sample", mine, *DRAWS, "--render", "none").code == 0, "a checkpoint knows its parts itself"
     said = diffmidi("report", mine)
     assert said.code == 0, said.err
 
@@ -170,11 +172,11 @@ def test_a_chosen_listener_joins_the_default_ones(diffmidi, music, offer):
         "    def __init__(self, options): pass\n"
         "    @hookimpl\n    def scalars(self, step, values):\n        raise RuntimeError('no ink')\n",
     )
-    said = diffmidi("run", "--data", music, "--out", "mine", *TRAINED, *DRAWS, "--hook", "power")
+    said = diffmidi("run", "--data", music, "--out", "mine", *TRAINED, *DRAWS, *SILENT, "--hook", "power")
     assert said.code == 0, said.err
     assert "hook 'acme-midi:power' failed at scalars (RuntimeError: no ink)" in " ".join(said.err.split())
     assert Path("mine/report.html").is_file()
-    quiet = diffmidi("run", "--data", music, "--out", "quiet", *TRAINED, *DRAWS, "--no-hook", "all", "--hook", "power")
+    quiet = diffmidi("run", "--data", music, "--out", "quiet", *TRAINED, *DRAWS, *UNSEEN)
     assert quiet.code == 0, quiet.err
     assert "Warning: hook 'acme-midi:power' failed at scalars" in quiet.err, "warnings reach the terminal all the same"
     assert not Path("quiet/report.html").exists()

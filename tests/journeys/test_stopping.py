@@ -17,8 +17,6 @@ from diffmidi_core.train.loop import Trainer
 from .conftest import QUIET, TINY
 from .test_run import lines, tensors
 
-DRAWING = ("-o", "train.draw=2")
-
 
 def stop_at(monkeypatch, step, number=signal.SIGINT):
     update = Trainer._update
@@ -139,22 +137,27 @@ def test_a_run_that_is_stopped_after_training_says_how_to_go_on(diffmidi, music,
     assert said.err.splitlines()[-1] == "Stopped. What was done is kept. Go on with: diffmidi run --resume mine"
 
 
-def test_two_ranks_train_and_sample_together(music, tmp_path):
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+TOGETHER = (*TINY, *QUIET, "-o", "train.draw=2")
+"""Two processes train, draw while training, and judge."""
+
+
+def check_together(run, said):
+    assert json.loads((run / "run.json").read_text())["processes"] == 2
+    assert len(list((run / "draws" / "1").glob("*.mid"))) == 2
+    assert len(list((run / "draws" / "step-3").glob("*.mid"))) == 2
+    assert said.count("bits per token on held-out") == 3, "only the main process speaks"
+
+
+def test_two_ranks_train_and_sample_together(starter, music, tmp_path):
+    starter.run("run", "--data", music, "--out", "mine", *TOGETHER, folder=tmp_path, ranks=2)
+    check_together(tmp_path / "mine", starter.log.read_text())
+
+
+@pytest.mark.slow
+def test_torchrun_starts_two_ranks(music, tmp_path):
+    launched = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [
-            *command,
-            "-m",
-            "diffmidi_core",
-            "run",
-            "--data",
-            str(music),
-            "--out",
-            str(tmp_path / "mine"),
-            *TINY,
-            *QUIET,
-            *DRAWING,
-        ],
+        [*launched, "-m", "diffmidi_core", "run", "--data", str(music), "--out", str(tmp_path / "mine"), *TOGETHER],
         env={**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -162,7 +165,4 @@ def test_two_ranks_train_and_sample_together(music, tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert json.loads((tmp_path / "mine" / "run.json").read_text())["processes"] == 2
-    assert len(list((tmp_path / "mine" / "draws" / "1").glob("*.mid"))) == 2
-    assert len(list((tmp_path / "mine" / "draws" / "step-3").glob("*.mid"))) == 2
-    assert done.stderr.count("bits per token on held-out") == 3, "only the main process speaks"
+    check_together(tmp_path / "mine", done.stderr)
