@@ -43,7 +43,7 @@ def tokenizer():
     return find("tokenizer", "mmm").build({"layout": "aligned"})
 
 
-@pytest.fixture(scope="session", params=[10, pytest.param(1, marks=pytest.mark.slow)], ids="one in {}".format)
+@pytest.fixture(scope="session", params=[4, pytest.param(1, marks=pytest.mark.slow)], ids="one in {}".format)
 def corpus(request):
     """Real music, every so many-th piece in all its versions: rows of the manifest, each with the score it names."""
     data = os.environ.get("DIFFMIDI_TEST_DATA")
