@@ -154,7 +154,8 @@ def test_drawing_showing_and_reporting_need_only_what_they_use(diffmidi, mine):
     gone = {"name": "power", "package": "acme-midi", "version": "1.0", "options": {"a": 1}}
     config |= {"source": gone, "hooks": [*config["hooks"], gone], "metrics": [*config["metrics"], gone]}
     (mine / "config.json").write_text(json.dumps(config))
-    for words in (("sample", mine, *DRAWS), ("render", mine), ("report", mine), ("evaluate", mine)):
+    drawing = ("sample", mine, *DRAWS, "--render", "none")
+    for words in (drawing, ("render", mine), ("report", mine), ("evaluate", mine)):
         said = diffmidi(*words)
         assert said.code == 0, said.err
     assert "no metric 'acme-midi:power' is installed" in said.err, "what is left out is named"
