@@ -166,7 +166,7 @@ def test_what_is_no_grid_is_said_in_one_sentence(given: object) -> None:
 
 
 @pytest.mark.skipif(TOLD not in os.environ, reason=f"the corpus is found through {TOLD}")
-@pytest.mark.parametrize(("every", "enough"), [(24, 10), pytest.param(6, 40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("every", "enough"), [(12, 20), pytest.param(6, 40, marks=pytest.mark.slow)])
 def test_recorded_performances_keep_their_time(every: int, enough: int) -> None:
     corpus = Path(os.environ[TOLD]) / "corpus"
     with (corpus / "manifest.csv").open(newline="", encoding="utf-8") as table:
