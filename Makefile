@@ -12,10 +12,10 @@ run: $(READY)  ## train a small model on Bach chorales and let it play (ARGS="--
 	$(BIN)/diffmidi run $(ARGS)
 
 test: $(READY)  ## run the tests
-	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist worksteal $(ARGS)
 
-test-slow: $(READY)  ## run the tests that take minutes: parts that are wrong on purpose, trained and caught
-	$(BIN)/python -m pytest -m slow --numprocesses logical --dist loadfile $(ARGS)
+test-slow: $(READY)  ## run the tests that take minutes: wrong parts trained and caught, all of the real music
+	$(BIN)/python -m pytest -m slow --numprocesses logical --dist worksteal $(ARGS)
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .
@@ -42,5 +42,5 @@ $(READY): pyproject.toml $(STARTER)/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo 'diffmidi needs Python 3.11 or newer: say which, as in `make run PYTHON=python3.12`.' >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]' --editable ./$(STARTER)
+	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[dev]' --editable ./$(STARTER)
 	touch $(READY)

@@ -1,8 +1,13 @@
 """A source of scores made on the spot, and the tokenizer that reads them."""
 
+import csv
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from diffmidi import read_midi
 from diffmidi.api import Options, RefusedError
 from diffmidi.api.source import Piece, Source
 from diffmidi.api.tokenizer import Notes, score_of
@@ -36,3 +41,16 @@ class Scores(Source):
 @pytest.fixture(scope="session")
 def tokenizer():
     return find("tokenizer", "mmm").build({"layout": "aligned"})
+
+
+@pytest.fixture(scope="session", params=[4, pytest.param(1, marks=pytest.mark.slow)], ids="one in {}".format)
+def corpus(request):
+    """Real music, every so many-th piece in all its versions: rows of the manifest, each with the score it names."""
+    data = os.environ.get("DIFFMIDI_TEST_DATA")
+    if not data:
+        pytest.skip("set DIFFMIDI_TEST_DATA to a folder that holds corpus/manifest.csv")
+    folder = Path(data) / "corpus"
+    with open(folder / "manifest.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    chosen = {*sorted({row["piece"] for row in rows})[:: request.param]}
+    return [(row, read_midi(folder / row["path"])) for row in rows if row["piece"] in chosen]

@@ -1,16 +1,12 @@
 """Duplicates: by the notes, and by signatures that versions of one piece share."""
 
-import csv
-import os
 import tracemalloc
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from symusic.core import TrackTick
 
-from diffmidi import read_midi
 from diffmidi.api.tokenizer import Notes, notes_of, score_of
 from diffmidi_core.data import duplicates
 from diffmidi_core.data.duplicates import NO_SIGNATURE, SIGNATURE_LENGTH, near_duplicates, signature
@@ -177,21 +173,9 @@ def test_the_threshold_is_the_share_of_columns_and_is_checked():
     assert near_duplicates(np.zeros((0, 128), dtype=np.uint32)).tolist() == []
 
 
-@pytest.fixture(scope="module")
-def corpus():
-    data = os.environ.get("DIFFMIDI_TEST_DATA")
-    if not data:
-        pytest.skip("set DIFFMIDI_TEST_DATA to a folder that holds corpus/manifest.csv")
-    folder = Path(data) / "corpus"
-    with open(folder / "manifest.csv", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return np.stack([signature(notes_of(read_midi(folder / row["path"]))) for row in rows]), np.array(
-        [r["piece"] for r in rows]
-    )
-
-
 def test_versions_of_real_pieces_are_found_and_little_else(corpus):
-    signatures, pieces = corpus
+    signatures = np.stack([signature(notes_of(score)) for _, score in corpus])
+    pieces = np.array([row["piece"] for row, _ in corpus])
     group = near_duplicates(signatures)
     together, said = group[:, None] == group, pieces[:, None] == pieces
     pairs = np.triu(np.ones_like(said), k=1)

@@ -1,14 +1,10 @@
 """Passages in common: excerpts of a twentieth are found, wherever they are from, and unrelated music is not."""
 
-import csv
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from diffmidi import read_midi
 from diffmidi.api.tokenizer import Notes, notes_of
 from diffmidi_core.data.passages import FEWEST, WINDOW, common_passages, elements
 
@@ -112,23 +108,17 @@ def test_the_plainest_passage_of_many_is_named_whatever_the_order():
 
 
 @pytest.fixture(scope="module")
-def corpus():
-    data = os.environ.get("DIFFMIDI_TEST_DATA")
-    if not data:
-        pytest.skip("set DIFFMIDI_TEST_DATA to a folder that holds corpus/manifest.csv")
-    folder = Path(data) / "corpus"
-    with open(folder / "manifest.csv", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return [notes_of(read_midi(folder / row["path"])) for row in rows], np.array([row["piece"] for row in rows])
+def real(corpus):
+    return [notes_of(score) for _, score in corpus], np.array([row["piece"] for row, _ in corpus])
 
 
 @pytest.mark.parametrize(("share", "of_all", "of_long"), [(0.25, 0.98, 0.99), (0.1, 0.89, 0.98), (0.05, 0.63, 0.98)])
-def test_excerpts_of_real_pieces_are_found(corpus, share, of_all, of_long):
+def test_excerpts_of_real_pieces_are_found(real, share, of_all, of_long):
     """Of all pieces, half of which are folk tunes of some 300 notes, and of excerpts of 48 notes at least.
 
     Measured: 0.996, 0.922 and 0.678 of all, 0.999 and more of long ones; one or two in 2,183 are put to another piece.
     """
-    music, pieces = corpus
+    music, pieces = real
     rng = np.random.default_rng(0)
     parts = [excerpt(notes, share, rng) for notes in music]
     rows, _ = common_passages([elements(part) for part in parts], [elements(notes) for notes in music])
@@ -138,8 +128,8 @@ def test_excerpts_of_real_pieces_are_found(corpus, share, of_all, of_long):
     assert ((rows >= 0) & ~right).mean() < 0.005
 
 
-def test_different_real_pieces_have_no_passage_in_common(corpus):
-    music, pieces = corpus
+def test_different_real_pieces_have_no_passage_in_common(real):
+    music, pieces = real
     hashed = [elements(notes) for notes in music]
     names = np.unique(pieces)
     one = np.isin(pieces, np.random.default_rng(0).permutation(names)[: len(names) // 2])

@@ -1,15 +1,11 @@
 """Timing that is not what a file says: performances off the grid, a constant offset, bars of one beat."""
 
-import csv
-import os
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
 from symusic.core import TimeSignatureTick
 
-from diffmidi import read_midi
 from diffmidi.api.tokenizer import Notes, notes_of, score_of
 from diffmidi_core.data.prepare import Choices, prepare
 from diffmidi_core.data.timing import Timing, timing_of
@@ -88,19 +84,13 @@ def test_nothing_is_said_where_tokens_count_seconds_or_performances_are_rare(tmp
         assert not any("keep no beat" in remark for remark in report.warnings)
 
 
-def test_real_performances_are_told_from_scores():
-    if not (data := os.environ.get("DIFFMIDI_TEST_DATA")):
-        pytest.skip("set DIFFMIDI_TEST_DATA to a folder that holds corpus/manifest.csv")
-    folder = Path(data) / "corpus"
+def test_real_performances_are_told_from_scores(corpus):
     counts = {flag: Counter() for flag in Timing}
     of = Counter()
-    with open(folder / "manifest.csv", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            score = read_midi(folder / row["path"])
-            found = timing_of(score, notes_of(score))
-            of[row["source"]] += 1
-            for flag in found:
-                counts[flag][row["source"]] += 1
+    for row, score in corpus:
+        of[row["source"]] += 1
+        for flag in timing_of(score, notes_of(score)):
+            counts[flag][row["source"]] += 1
     # Measured: all 303, and 4 scores of 185; 566 and 580 of 758 pop songs, whose bars are mostly 1/4.
     off = counts[Timing.OFF_GRID]
     assert off["asap-perf"] == of["asap-perf"]

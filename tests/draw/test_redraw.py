@@ -151,10 +151,11 @@ def test_a_pipeline_gives_a_score_with_the_piece_s_own_time(music):
         pipeline.redraw(score_of(notes_of(music)[:0]))
 
 
-def test_a_song_of_lieder_keeps_its_notes():
+@pytest.mark.parametrize("count", [1, pytest.param(3, marks=pytest.mark.slow)])
+def test_songs_of_lieder_keep_their_notes(count):
     if not (data := os.environ.get("DIFFMIDI_TEST_DATA")):
         pytest.skip("set DIFFMIDI_TEST_DATA to a folder that holds lieder/")
-    songs = sorted(Path(data).glob("lieder/**/*.mid"))[:3]
+    songs = sorted(Path(data).glob("lieder/**/*.mid"))[:count]
     assert songs
     for song in songs:
         model = make_model()

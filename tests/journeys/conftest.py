@@ -32,6 +32,9 @@ NORMAL = ("--process", "gaussian", "-o", "process.steps=20", "--length", "32")
 GAUSSIAN = (*NORMAL, *ALIGNED)
 UNPLANNED = [*SMALL, *NORMAL]
 TINY = [*SMALL, *GAUSSIAN]
+JUDGED = ("-o", "evaluate.windows=6", "-o", "evaluate.levels=2")
+QUIET = ("--no-renderer", "all", "--no-hook", "report", *JUDGED)
+"""For a run that nobody hears or sees: sound, pictures and the page are half of the time of one so small."""
 
 
 def drawn(run: Path | str, name: str | None = None) -> list[PieceRecord]:
@@ -80,7 +83,7 @@ def diffmidi(monkeypatch, capfd, tmp_path):
 def finished(music, tmp_path_factory) -> Path:
     """A whole run of six iterations with a draw of two pieces, to be copied by `mine`."""
     folder = tmp_path_factory.mktemp("finished") / "mine"
-    words = ["run", "--data", str(music), "--out", str(folder), *TRAINED, "--steps", "3", "--samples", "2"]
+    words = ["run", "--data", str(music), "--out", str(folder), *TRAINED, *JUDGED, "--steps", "3", "--samples", "2"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["diffmidi", *words])
         with pytest.raises(SystemExit) as left:

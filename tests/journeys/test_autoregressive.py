@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from .conftest import SMALL, drawn
+from .conftest import QUIET, SMALL, drawn
 
-CHOSEN = [*SMALL, "--process", "autoregressive", "--length", "32"]
+CHOSEN = [*SMALL, "--process", "autoregressive", "--length", "32", *QUIET]
 
 
 def test_it_runs_from_a_folder_to_music_without_a_fault(diffmidi, music):

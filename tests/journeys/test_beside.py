@@ -9,7 +9,7 @@ from tests.conformance.test_models import tiny_model
 
 from .conftest import ALIGNED, TRAINED
 
-RUN = (*TRAINED, *ALIGNED, "--steps", "3", "--samples", "1", "-o", "evaluate.windows=2")
+RUN = (*TRAINED, *ALIGNED, "--steps", "3", "--samples", "1", "-o", "evaluate.windows=2", "-o", "evaluate.levels=2")
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_it_plays_apart_from_the_run_and_once(diffmidi, music, songs):
 
 
 def test_nobody_plays_where_nobody_is_asked_or_installed(diffmidi, music):
-    said = diffmidi("run", "--data", music, "--out", "mine", "--beside", "nobody", *RUN)
+    said = diffmidi("run", "--data", music, "--out", "mine", "--beside", "nobody", *RUN, "--no-renderer", "all")
     assert said.code == 0, said.err
     assert not Path("mine/beside").exists()
     assert "not this run's" not in Path("mine/report.html").read_text()

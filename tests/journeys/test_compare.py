@@ -15,7 +15,7 @@ from diffmidi_core.request import Request
 from diffmidi_core.saved.draw import DrawFolder, ModelReference, StoredRequest
 from diffmidi_core.sections import Part
 
-from .conftest import TINY
+from .conftest import QUIET, TINY
 
 
 def better(value, low, high, way="lower"):
@@ -218,7 +218,7 @@ def test_a_run_that_has_only_begun_is_shown_with_what_it_has(diffmidi, music, le
 
 
 def test_a_real_run_is_read(diffmidi, music):
-    diffmidi("run", "--data", music, "--out", "mine", *TINY)
+    diffmidi("run", "--data", music, "--out", "mine", *TINY, *QUIET)
     said = diffmidi("compare", "mine", "--csv", "mine.csv")
     assert said.code == 0, said.err
     with open("mine.csv", newline="") as file:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import TRAINED, Said
+from .conftest import QUIET, TRAINED, Said
 
 DRAWS = ("--steps", "3", "--samples", "2")
+UNHEARD = (*DRAWS, *QUIET)
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def run(diffmidi, music):
     """A run of six iterations."""
 
     def make(name="mine", *words):
-        said = diffmidi("run", "--data", music, "--out", name, *TRAINED, *DRAWS, *words)
+        said = diffmidi("run", "--data", music, "--out", name, *TRAINED, *UNHEARD, *words)
         assert said.code == 0, said.err
         return Path(name)
 
@@ -90,8 +91,8 @@ def test_prepared_music_stays_as_it_was_prepared_and_the_rest_may_still_change(d
 
 
 def test_a_command_that_is_stopped_by_others_goes_on_to_the_same_weights(diffmidi, music):
-    assert diffmidi("run", "--data", music, "--out", "straight", *TRAINED, *DRAWS, "--iterations", "12").code == 0
-    words = ("run", "--data", music, "--out", "cut", *TRAINED, *DRAWS, "--iterations", "12", "-o", "train.keep=9")
+    assert diffmidi("run", "--data", music, "--out", "straight", *TRAINED, *UNHEARD, "--iterations", "12").code == 0
+    words = ("run", "--data", music, "--out", "cut", *TRAINED, *UNHEARD, "--iterations", "12", "-o", "train.keep=9")
     assert diffmidi(*words).code == 0
     for step in (8, 10, 12):  # as if it had been stopped at 6
         for file in Path(f"cut/checkpoints/step-{step:06d}").rglob("*"):

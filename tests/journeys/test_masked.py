@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import SMALL, drawn
+from .conftest import QUIET, SMALL, drawn
 
 
 @pytest.mark.parametrize("backbone", ["bert", "modern"])
 def test_a_run_of_the_default_tokens_plays_bars(diffmidi, music, backbone):
-    words = ("run", "--tokenizer", "mmm", "--backbone", backbone, "--data", music, "--out", "mine", *SMALL)
+    words = ("run", "--tokenizer", "mmm", "--backbone", backbone, "--data", music, "--out", "mine", *SMALL, *QUIET)
     said = diffmidi(*words)
     assert said.code == 0, said.err
     config = json.loads(Path("mine/config.json").read_text())
@@ -25,7 +25,7 @@ def test_a_run_of_the_default_tokens_plays_bars(diffmidi, music, backbone):
 @pytest.mark.parametrize("layout", ["run", "paper"])
 def test_masked_runs_from_a_folder_to_music_without_a_fault(diffmidi, music, layout):
     chosen = ("--process", "masked", "-o", f"tokenizer.layout={layout}")
-    said = diffmidi("run", "--data", music, "--out", "mine", *SMALL, "--length", "32", *chosen)
+    said = diffmidi("run", "--data", music, "--out", "mine", *SMALL, *QUIET, "--length", "32", *chosen)
     assert said.code == 0, said.err
     (judged,) = Path("mine/figures").iterdir()
     figures = json.loads(judged.read_text())["figures"]

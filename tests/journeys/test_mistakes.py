@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import TINY
+from .conftest import QUIET, TINY
 
 
 def expect_complaint(said, text, code=1):
@@ -67,7 +67,7 @@ def test_a_full_disk(diffmidi, music):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))  # the weights alone are larger
     try:
-        said = diffmidi("run", "--data", music, "--out", "mine", *TINY)
+        said = diffmidi("run", "--data", music, "--out", "mine", *TINY, *QUIET)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     expect_complaint(said, "mine/checkpoints/step-000002 cannot be written:")
@@ -161,13 +161,13 @@ def test_a_run_is_never_written_over(diffmidi, mine, music):
 def test_a_single_piece_says_that_nothing_is_held_out(diffmidi, music):
     Path("one").mkdir()
     Path("one/a.mid").write_bytes((music / "piece 0.mid").read_bytes())
-    said = diffmidi("run", "--data", "one", "--out", "mine", *TINY)
+    said = diffmidi("run", "--data", "one", "--out", "mine", *TINY, *QUIET)
     assert said.code == 0, said.err
     assert "there is no music that was not trained on (one piece only)" in " ".join(said.err.split())
 
 
 def test_more_steps_than_there_are_levels(diffmidi, music):
-    diffmidi("run", "--data", music, "--out", "mine", *TINY)
+    diffmidi("run", "--data", music, "--out", "mine", *TINY, *QUIET)
     expect_complaint(diffmidi("sample", "mine", "--steps", "21"), "there are 20 noise levels: ask for 1 to 20")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import TRAINED
+from .conftest import JUDGED, QUIET, TRAINED
 
 DECLARED = """
 from diffmidi.api import {of_kind}
@@ -43,6 +43,8 @@ class Part(NoiseSchedule):
         return 1 - t
 """
 DRAWS = ("--steps", "3", "--samples", "2")
+SILENT = ("--no-renderer", "all", *JUDGED)
+UNSEEN = (*SILENT, "--no-hook", "all", "--hook", "power")
 
 
 @pytest.fixture
@@ -106,7 +108,7 @@ def test_a_run_knows_whose_part_it_was_trained_with(diffmidi, music, offer, monk
     from diffmidi_core.registry import forget_installed
 
     site = offer("schedules", SCHEDULE)
-    said = diffmidi("run", "--data", music, "--out", "mine", *TRAINED, *DRAWS, "--schedule", "power")
+    said = diffmidi("run", "--data", music, "--out", "mine", *TRAINED, *DRAWS, *QUIET, "--schedule", "power")
     assert said.code == 0, said.err
     part = json.loads(Path("mine/config.json").read_text())["schedule"]
     assert (part["package"], part["name"], part["version"]) == ("acme-midi", "power", "1.0")
@@ -130,7 +132,7 @@ def test_a_class_of_a_file_trains_a_run_which_opens_once_the_file_is_named_again
     monkeypatch.setenv("DIFFMIDI_IMPORT", "")
     before = [*sys.path]
     Path("slope.py").write_text(SCHEDULE.replace("Part", "Slope"))
-    said = diffmidi("run", "--data", music, "--out", "mine", *TRAINED, *DRAWS, "--schedule", "slope.py:Slope")
+    said = diffmidi("run", "--data", music, "--out", "mine", *TRAINED, *DRAWS, *QUIET, "--schedule", "slope.py:Slope")
     assert said.code == 0, said.err
     part = json.loads(Path("mine/config.json").read_text())["schedule"]
     assert (part["package"], part["name"], part["version"]) == ("slope", "Slope", "(imported)")
@@ -152,13 +154,14 @@ def test_drawing_showing_and_reporting_need_only_what_they_use(diffmidi, mine):
     gone = {"name": "power", "package": "acme-midi", "version": "1.0", "options": {"a": 1}}
     config |= {"source": gone, "hooks": [*config["hooks"], gone], "metrics": [*config["metrics"], gone]}
     (mine / "config.json").write_text(json.dumps(config))
-    for words in (("sample", mine, *DRAWS), ("render", mine), ("report", mine), ("evaluate", mine)):
+    drawing = ("sample", mine, *DRAWS, "--render", "none")
+    for words in (drawing, ("render", mine), ("report", mine), ("evaluate", mine)):
         said = diffmidi(*words)
         assert said.code == 0, said.err
     assert "no metric 'acme-midi:power' is installed" in said.err, "what is left out is named"
     config["backbone"] = gone
     (mine / "config.json").write_text(json.dumps(config))
-    assert diffmidi("sample", mine, *DRAWS).code == 0, "a checkpoint knows its parts itself"
+    assert diffmidi("sample", mine, *DRAWS, "--render", "none").code == 0, "a checkpoint knows its parts itself"
     said = diffmidi("report", mine)
     assert said.code == 0, said.err
 
@@ -170,11 +173,11 @@ def test_a_chosen_listener_joins_the_default_ones(diffmidi, music, offer):
         "    def __init__(self, options): pass\n"
         "    @hookimpl\n    def scalars(self, step, values):\n        raise RuntimeError('no ink')\n",
     )
-    said = diffmidi("run", "--data", music, "--out", "mine", *TRAINED, *DRAWS, "--hook", "power")
+    said = diffmidi("run", "--data", music, "--out", "mine", *TRAINED, *DRAWS, *SILENT, "--hook", "power")
     assert said.code == 0, said.err
     assert "hook 'acme-midi:power' failed at scalars (RuntimeError: no ink)" in " ".join(said.err.split())
     assert Path("mine/report.html").is_file()
-    quiet = diffmidi("run", "--data", music, "--out", "quiet", *TRAINED, *DRAWS, "--no-hook", "all", "--hook", "power")
+    quiet = diffmidi("run", "--data", music, "--out", "quiet", *TRAINED, *DRAWS, *UNSEEN)
     assert quiet.code == 0, quiet.err
     assert "Warning: hook 'acme-midi:power' failed at scalars" in quiet.err, "warnings reach the terminal all the same"
     assert not Path("quiet/report.html").exists()
@@ -192,7 +195,7 @@ def test_a_source_that_claims_everything_takes_no_folder_and_is_not_even_importe
 
 def test_a_renamed_part_still_opens(diffmidi, music, offer):
     offer("schedules", SCHEDULE)
-    assert diffmidi("run", "--data", music, "--out", "mine", *TRAINED, *DRAWS, "--schedule", "power").code == 0
+    assert diffmidi("run", "--data", music, "--out", "mine", *TRAINED, *DRAWS, *QUIET, "--schedule", "power").code == 0
     offer("schedules", SCHEDULE, more=', was=("power",)', version="2.0", name="linear_power")
     import shutil
     import sys

@@ -9,7 +9,7 @@ from symusic.core import ControlChangeTick
 from diffmidi.api.renderer import write_midi
 from diffmidi.api.tokenizer import Notes, score_of
 
-from .conftest import TINY
+from .conftest import QUIET, TINY
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_notes_are_as_long_as_the_pedal_holds_them_where_that_is_asked_for(diffm
 def test_a_model_learns_and_plays_milliseconds(diffmidi, performances, tmp_path):
     said = diffmidi(
         *("run", "--data", performances, "-o", "tokenizer.grid=10ms", "-o", "prepare.sustain=true", "--out", "mine"),
-        *TINY,
+        *(*TINY, *QUIET),
     )
     assert said.code == 0, said.err
     assert len(list((tmp_path / "mine" / "draws" / "1").glob("*.mid"))) == 2

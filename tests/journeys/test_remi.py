@@ -5,7 +5,7 @@ from pathlib import Path
 
 import miditok
 
-from .conftest import NORMAL, SMALL, drawn
+from .conftest import NORMAL, QUIET, SMALL, drawn
 
 
 def test_remi_runs_from_a_folder_to_sound_and_pictures(diffmidi, music):
@@ -29,7 +29,7 @@ def test_a_run_goes_on_without_the_file_its_tokenizer_was_made_from(diffmidi, mu
     learned.train(vocab_size=len(learned) + 20, model="BPE", files_paths=sorted(music.glob("*.mid")))
     learned.save(Path("learned.json"))
     chosen = ("--tokenizer", "miditok", "-o", "tokenizer.pretrained=learned.json")
-    assert diffmidi("run", "--data", music, "--out", "mine", *SMALL, *NORMAL, *chosen).code == 0
+    assert diffmidi("run", "--data", music, "--out", "mine", *SMALL, *QUIET, *NORMAL, *chosen).code == 0
     Path("learned.json").unlink()
     said = diffmidi("sample", "mine", "--seed", "3")
     assert said.code == 0, said.err

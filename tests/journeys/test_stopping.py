@@ -14,10 +14,8 @@ from diffmidi_core.machine.stop import SIGNALS
 from diffmidi_core.saved.draw import DrawFolder
 from diffmidi_core.train.loop import Trainer
 
-from .conftest import TINY
+from .conftest import QUIET, TINY
 from .test_run import lines, tensors
-
-DRAWING = ("-o", "train.draw=2")
 
 
 def stop_at(monkeypatch, step, number=signal.SIGINT):
@@ -37,11 +35,11 @@ def timeless(run):
 
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 def test_a_stopped_run_goes_on_as_if_it_had_never_stopped(diffmidi, music, monkeypatch, number):
-    diffmidi("run", "--data", music, "--out", "whole", *TINY)
+    diffmidi("run", "--data", music, "--out", "whole", *TINY, *QUIET)
     before = signal.signal(number, signal.SIG_DFL)  # nohup would have some ignored
     with monkeypatch.context() as patch:
         stop_at(patch, 2, number)
-        said = diffmidi("run", "--data", music, "--out", "halved", *TINY)
+        said = diffmidi("run", "--data", music, "--out", "halved", *TINY, *QUIET)
     signal.signal(number, before)
     assert said.code == 130
     assert "Stopped at iteration 3 of 6; everything is saved. Go on with: diffmidi run --resume halved" in said.err
@@ -66,7 +64,7 @@ def test_more_iterations_go_on_from_the_newest_checkpoint(diffmidi, mine):
 
 
 def test_the_oldest_checkpoints_make_room(diffmidi, music):
-    diffmidi("run", "--data", music, "--out", "mine", *TINY, "-o", "train.save_every=1", "-o", "train.keep=2")
+    diffmidi("run", "--data", music, "--out", "mine", *TINY, *QUIET, "-o", "train.save_every=1", "-o", "train.keep=2")
     assert sorted(os.listdir("mine/checkpoints")) == ["step-000005", "step-000006"]
 
 
@@ -139,21 +137,27 @@ def test_a_run_that_is_stopped_after_training_says_how_to_go_on(diffmidi, music,
     assert said.err.splitlines()[-1] == "Stopped. What was done is kept. Go on with: diffmidi run --resume mine"
 
 
-def test_two_ranks_train_and_sample_together(music, tmp_path):
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+TOGETHER = (*TINY, *QUIET, "-o", "train.draw=2")
+"""Two processes train, draw while training, and judge."""
+
+
+def check_together(run, said):
+    assert json.loads((run / "run.json").read_text())["processes"] == 2
+    assert len(list((run / "draws" / "1").glob("*.mid"))) == 2
+    assert len(list((run / "draws" / "step-3").glob("*.mid"))) == 2
+    assert said.count("bits per token on held-out") == 3, "only the main process speaks"
+
+
+def test_two_ranks_train_and_sample_together(starter, music, tmp_path):
+    starter.run("run", "--data", music, "--out", "mine", *TOGETHER, folder=tmp_path, ranks=2)
+    check_together(tmp_path / "mine", starter.log.read_text())
+
+
+@pytest.mark.slow
+def test_torchrun_starts_two_ranks(music, tmp_path):
+    launched = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [
-            *command,
-            "-m",
-            "diffmidi_core",
-            "run",
-            "--data",
-            str(music),
-            "--out",
-            str(tmp_path / "mine"),
-            *TINY,
-            *DRAWING,
-        ],
+        [*launched, "-m", "diffmidi_core", "run", "--data", str(music), "--out", str(tmp_path / "mine"), *TOGETHER],
         env={**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -161,7 +165,4 @@ def test_two_ranks_train_and_sample_together(music, tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert json.loads((tmp_path / "mine" / "run.json").read_text())["processes"] == 2
-    assert len(list((tmp_path / "mine" / "draws" / "1").glob("*.mid"))) == 2
-    assert len(list((tmp_path / "mine" / "draws" / "step-3").glob("*.mid"))) == 2
-    assert done.stderr.count("bits per token on held-out") == 3, "only the main process speaks"
+    check_together(tmp_path / "mine", done.stderr)

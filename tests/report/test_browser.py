@@ -6,7 +6,7 @@ from diffmidi.api.hook import Picture, Section, Table
 from diffmidi_core.show.report import write
 
 from .conftest import fill, leave_draw, music, tone
-from .test_sections import built
+from .sections import built
 
 SVG = (
     b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><script>alert(1)</script>'

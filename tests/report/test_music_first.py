@@ -11,7 +11,7 @@ from diffmidi_core.saved.draw import DrawFolder
 from diffmidi_core.show.report import write
 
 from .conftest import FIGURE, fill, judge, judge_draw, music, tone
-from .test_sections import built, html, text
+from .sections import built, html, text
 
 
 def bits(value, low, high):

@@ -166,19 +166,20 @@ def test_what_is_no_grid_is_said_in_one_sentence(given: object) -> None:
 
 
 @pytest.mark.skipif(TOLD not in os.environ, reason=f"the corpus is found through {TOLD}")
-def test_recorded_performances_keep_their_time() -> None:
+@pytest.mark.parametrize(("every", "enough"), [(12, 20), pytest.param(6, 40, marks=pytest.mark.slow)])
+def test_recorded_performances_keep_their_time(every: int, enough: int) -> None:
     corpus = Path(os.environ[TOLD]) / "corpus"
     with (corpus / "manifest.csv").open(newline="", encoding="utf-8") as table:
         paths = [corpus / row["path"] for row in csv.DictReader(table) if row["kind"] == "performance"]
     tokenizer, means = mmm(), []
-    for path in paths[::6]:
+    for path in paths[::every]:
         score = read_midi(path)
         ids = tokenizer.encode(score)
         assert np.array_equal(tokenizer.encode(tokenizer.decode(ids)), ids), path
         if "clamped_shift" not in tokenizer.encode_counted(score)[1]:
             moved = _moved(tokenizer, score)
             means.append(np.abs(moved - np.median(moved)).mean())
-    assert len(means) > 40
+    assert len(means) > enough
     assert np.mean(means) < 7, "milliseconds"
 
 

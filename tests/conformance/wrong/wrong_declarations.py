@@ -32,10 +32,20 @@ class Unfrozen(Options):
     strength: int = Field(1, description="how strong")
 
 
-def _declare(where: str, summary: str = "breaks one promise", like: tuple[str, str] | None = None, **more: Any) -> Any:
-    declared = Declaration(summary=summary, implementation=f"wrong_parts:{where}", **more)
+def _declare(
+    where: str,
+    summary: str = "breaks one promise",
+    like: tuple[str, str] | None = None,
+    module: str = "wrong_parts",
+    **more: Any,
+) -> Any:
+    declared = Declaration(summary=summary, implementation=f"{module}:{where}", **more)
     changed = {"implementation": declared.implementation, **more}
     return replace(find(*like).load(), **changed) if like else declared
+
+
+def _tokenizer(where: str) -> Any:
+    return _declare(where, like=("tokenizer", "mmm"), module="wrong_tokenizers", options=Aligned)
 
 
 rising = _declare("Rising")
@@ -47,13 +57,13 @@ unfrozen = _declare("Falling", options=Unfrozen)
 seeds_the_world = _declare("SeedsTheWorld")
 abstract = _declare("Abstract")
 
-partial_decode = _declare("PartialDecode", like=("tokenizer", "mmm"), options=Aligned)
-forgetful = _declare("Forgetful", like=("tokenizer", "mmm"), options=Aligned)
-untimely = _declare("Untimely", like=("tokenizer", "mmm"), options=Aligned)
-salted = _declare("Salted", like=("tokenizer", "mmm"), options=Aligned)
-no_boundary = _declare("NoBoundary", like=("tokenizer", "mmm"), options=Aligned)
-mistaken = _declare("Mistaken", like=("tokenizer", "mmm"), options=Aligned)
-off_key = _declare("OffKey", like=("tokenizer", "mmm"), options=Aligned)
+partial_decode = _tokenizer("PartialDecode")
+forgetful = _tokenizer("Forgetful")
+untimely = _tokenizer("Untimely")
+salted = _tokenizer("Salted")
+no_boundary = _tokenizer("NoBoundary")
+mistaken = _tokenizer("Mistaken")
+off_key = _tokenizer("OffKey")
 
 peeks = _declare("Peeks")
 idle = _declare("Idle")
