@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import get_args
 
@@ -48,6 +48,7 @@ def export(
     name: str | None = None,
     half: bool = False,
     steps: int | None = None,
+    assignments: Sequence[str] = (),
     tell: Tell = warnings.warn,
 ) -> Path:
     """Write the averaged weights of a checkpoint and all that is needed to draw from them into a new folder.
@@ -60,20 +61,22 @@ def export(
         name: what the card tells others to load it by; by default its place is left open.
         half: store the weights in 16 bits (fp16): half as large, and no longer those of the checkpoint to the bit. They
             are computed with as any others.
-        steps: how many it draws with unless it is asked otherwise; by default as the run does.
+        steps, assignments: in how many it draws unless it is asked otherwise, and options of its sampler, as
+            `sampler.option=value` texts; by default as the run does.
         tell: told where another checkpoint than the best is taken.
 
     Raises DiffmidiError where `to` holds something already, since nothing is ever overwritten, and where a part is
-    built from files that the new folder would not have.
+    built from files that the new folder would not have; UsageError where the sampler has no such option.
     """
     if to.exists() and not (to.is_dir() and not any(to.iterdir())):
         raise DiffmidiError(f"{to} is there already: choose another --to, or remove it first.")
     model = open_model(run.path, which, tell)
     _check_portable(model.parts)
-    process = model.process
+    process, request = model.process, model.request({}, assignments)
     with whole_folder(to) as temporary:
         settings = model.manifest.sample.model_copy(update={} if steps is None else {"steps": steps})
-        about = write_model(temporary, process, model.manifest.model_copy(update={"sample": settings}), half=half)
+        drawing = {"sample": settings, "sampler": request.sampler}
+        about = write_model(temporary, process, model.manifest.model_copy(update=drawing), half=half)
         # The card and its sample are no part of the model: whoever publishes it may edit them.
         draw = _draw_of(run, model)
         elsewhere = write_backbone(temporary, process)

@@ -87,8 +87,13 @@ def trained(data: str, out: Path) -> Path:
         diffmidi("prepare", "--config", HERE / "recipe.json", "--data", data, "--out", out)
     elif not (out / "data").is_dir():
         diffmidi("prepare", "--resume", out)
-    diffmidi("train", out)
-    return out
+    return gone_on_with(out)
+
+
+def gone_on_with(run: Path) -> Path:
+    """The run, trained to its end."""
+    diffmidi("train", run, *(("--resume",) if (run / "checkpoints").is_dir() else ()))
+    return run
 
 
 def rival(data: str, out: Path) -> Path:
@@ -99,8 +104,7 @@ def rival(data: str, out: Path) -> Path:
         config.parent.mkdir(parents=True, exist_ok=True)
         config.write_text(json.dumps(recipe | LEFT_TO_RIGHT), encoding="utf-8")
         diffmidi("prepare", "--config", config, "--data", data, "--out", out)
-    diffmidi("train", out)
-    diffmidi("evaluate", out, "--no-metric", "all", "--metric", "bits_per_note")
+    diffmidi("evaluate", gone_on_with(out), "--no-metric", "all", "--metric", "bits_per_note")
     return out
 
 
@@ -144,7 +148,9 @@ def judged(run: Path, count: int) -> str:
     rendered = ("--no-renderer", "all", "--renderer", "pianoroll", "--render", 1)
     if not draw.request_file.is_file():
         diffmidi(
-            "sample", run, "--bars", 8, "--samples", count, "--seed", 1, "--steps", STEPS, "--name", name, *rendered
+            *("sample", run, "--bars", 8, "--samples", count, "--seed", 1, "--steps", STEPS, "--name", name),
+            *drawing(),
+            *rendered,
         )
     elif not draw.is_complete:
         diffmidi("sample", run, "--resume", "--name", name, *rendered)
@@ -154,11 +160,30 @@ def judged(run: Path, count: int) -> str:
     return name
 
 
+def drawing() -> list[str]:
+    """How the recipe's sampler draws, as flags: a run may have been trained before it was settled."""
+    options = json.loads((HERE / "recipe.json").read_text(encoding="utf-8"))["sampler"]["options"]
+    return [word for name, value in options.items() for word in ("-o", f"sampler.{name}={value}")]
+
+
 def export(run: Path) -> None:
     """Put the model into its package in place of the one that is there."""
     fresh = MODEL.with_name(".model")
     shutil.rmtree(fresh, ignore_errors=True)
-    diffmidi("export", run, "--to", fresh, "--license", "cc0-1.0", "--name", "starter", "--half", "--steps", STEPS)
+    diffmidi(
+        "export",
+        run,
+        "--to",
+        fresh,
+        "--license",
+        "cc0-1.0",
+        "--name",
+        "starter",
+        "--half",
+        "--steps",
+        STEPS,
+        *drawing(),
+    )
     shutil.rmtree(MODEL, ignore_errors=True)
     fresh.rename(MODEL)
 
@@ -241,8 +266,8 @@ def beside(told: dict[str, Any]) -> str:
         other = told["rival"]
         between = " to ".join(map(figure_text, other["interval"]))
         text += (
-            f" A left-to-right model with the same network and iterations costs {figure_text(other['value'])} bits a "
-            f"note ({between}; exact) on the same songs, after {other['hours']} hours."
+            f" A left-to-right model with the same network costs {figure_text(other['value'])} bits a note "
+            f"({between}; exact) on the same songs, after {other['step']:,} iterations and {other['hours']} hours."
         )
     return text
 
