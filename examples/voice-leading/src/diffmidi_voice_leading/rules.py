@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diffmidi.api.control import KEYS, Score, key_of, notes_of
 from diffmidi_voice_leading.voices import BASS, SOPRANO, VOICES, Array, Chords
@@ -30,6 +31,11 @@ def _kept(before: Array, after: Array, interval: int) -> Array:
     return count
 
 
+def _count(broken: NDArray[np.bool_]) -> Array:
+    found: Array = broken.sum(-1, dtype=np.int64)
+    return found
+
+
 def parallel_fifths(before: Array, after: Array) -> Array:
     """Pairs of voices that move in parallel perfect fifths."""
     return _kept(before, after, 7)
@@ -45,28 +51,29 @@ def hidden(before: Array, after: Array) -> Array:
     soprano, bass = after[:, SOPRANO] - before[:, SOPRANO], after[:, BASS] - before[:, BASS]
     old, new = (abs(chord[:, SOPRANO] - chord[:, BASS]) % 12 for chord in (before, after))
     into = np.isin(new, (0, 7)) & (old != new)
-    return ((soprano * bass > 0) & (abs(soprano) > 2) & into).astype(np.int64)
+    found: Array = ((soprano * bass > 0) & (abs(soprano) > 2) & into).astype(np.int64)
+    return found
 
 
 def crossing(before: Array, after: Array) -> Array:
     """Pairs of neighbours of which the upper sings below the lower."""
-    return (np.diff(after) > 0).sum(-1)
+    return _count(np.diff(after) > 0)
 
 
 def spacing(before: Array, after: Array) -> Array:
     """Of soprano and alto, and alto and tenor, the pairs that are more than an octave apart."""
-    return (abs(np.diff(after[:, :BASS])) > 12).sum(-1)
+    return _count(abs(np.diff(after[:, :BASS])) > 12)
 
 
 def out_of_range(before: Array, after: Array) -> Array:
     """Voices below or above what they sing (RANGES)."""
-    return ((after < RANGES[:, 0]) | (after > RANGES[:, 1])).sum(-1)
+    return _count((after < RANGES[:, 0]) | (after > RANGES[:, 1]))
 
 
 def leaps(before: Array, after: Array) -> Array:
     """Voices that leap by a tritone, or by more than an octave."""
     size = abs(after - before)
-    return ((size == 6) | (size > 12)).sum(-1)
+    return _count((size == 6) | (size > 12))
 
 
 RULES: Mapping[str, Callable[[Array, Array], Array]] = {

@@ -49,12 +49,14 @@ def chords_of(score: Score) -> Chords:
 
 def _by_track(tracks: list[Notes]) -> Chords:
     moments = np.unique(np.concatenate([notes.onset for notes in tracks]))
-    pitch, sounds = np.zeros((2, len(moments), VOICES), dtype=np.int64)
+    pitch = np.zeros((len(moments), VOICES), dtype=np.int64)
+    sounds = np.zeros_like(pitch, dtype=np.bool_)
     for voice, notes in enumerate(tracks):
         newest = np.searchsorted(notes.onset, moments, side="right") - 1  # -1 before the first
         sounds[:, voice] = (newest >= 0) & ((notes.onset + notes.duration)[newest] > moments)
         pitch[:, voice] = notes.pitch[newest]
-    return Chords(pitch, sounds.all(-1), voiced=True)
+    whole: NDArray[np.bool_] = np.all(sounds, axis=-1)
+    return Chords(pitch, whole, voiced=True)
 
 
 def _by_pitch(notes: Notes) -> Chords:
