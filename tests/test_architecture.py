@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[1]
 CORE = sorted((ROOT / "diffmidi_core").rglob("*.py"))
 DOORS = sorted((ROOT / "diffmidi").rglob("*.py"))
 PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
-EXAMPLE = sorted((ROOT / "examples" / "uniform-noise" / "src").rglob("*.py"))
-DECLARATIONS = [path for path in (*PLUGINS, *EXAMPLE) if path.name == "declarations.py"]
+EXAMPLES = sorted((ROOT / "examples").glob("*/src/**/*.py"))
+DECLARATIONS = [path for path in (*PLUGINS, *EXAMPLES) if path.name == "declarations.py"]
 PACKAGES = {path.name for path in (ROOT / "plugins").iterdir() if path.is_dir()}
 HEAVY = {"torch", "transformers", "numpy", "symusic", "datasets", "accelerate", "matplotlib", "music21", "safetensors"}
 LIGHT = [
@@ -60,7 +60,7 @@ def imports(path: Path, *, top: bool = False) -> Iterator[str]:
     return walk(ast.parse(path.read_text(encoding="utf-8")).body)
 
 
-@pytest.mark.parametrize("path", [*PLUGINS, *EXAMPLE], ids=name)
+@pytest.mark.parametrize("path", [*PLUGINS, *EXAMPLES], ids=name)
 def test_a_plugin_imports_the_doors_alone_and_no_other_plugin(path):
     own = next(part for part in reversed(path.parts) if part.startswith("diffmidi_") and not part.endswith(".py"))
     ours = {module for module in imports(path) if module.split(".")[0] in {"diffmidi", "diffmidi_core", *PACKAGES}}
@@ -111,7 +111,7 @@ def test_light_modules_import_nothing_heavy_at_the_top(path):
     assert not {module for module in imports(path, top=True) if module.split(".")[0] in HEAVY}
 
 
-@pytest.mark.parametrize("path", [*CORE, *DOORS, *PLUGINS, *EXAMPLE], ids=name)
+@pytest.mark.parametrize("path", [*CORE, *DOORS, *PLUGINS, *EXAMPLES], ids=name)
 def test_nothing_from_a_file_is_executed(path):
     text = path.read_text(encoding="utf-8")
     assert not {"pickle", "dill", "joblib", "shelve", "marshal"} & {module.split(".")[0] for module in imports(path)}
@@ -123,7 +123,7 @@ def test_nothing_from_a_file_is_executed(path):
         assert called not in ("np.load", "numpy.load") or said.get("allow_pickle", "False") == "False"
 
 
-@pytest.mark.parametrize("path", [*CORE, *DOORS, *PLUGINS, *EXAMPLE], ids=name)
+@pytest.mark.parametrize("path", [*CORE, *DOORS, *PLUGINS, *EXAMPLES], ids=name)
 def test_a_file_can_be_read_in_one_sitting(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST
 

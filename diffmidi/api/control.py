@@ -16,6 +16,9 @@ lock that keeps them all, and `whole`, that its losses are of whole pieces only.
 intersected, losses added up, denoisers wrapped in the order of the request. What each piece's loss is in the end is
 in the record of the draw, `losses`.
 
+It judges by what metrics measure by: `notes_of` a score, `tracks_of` it (its voices), `key_of` its notes
+(`KEYS.index(key) % 12` is the tonic). A control and a metric of one rule share a module of their own.
+
 Leaps that are not too large:
 
     class SmallLeaps(Control):
@@ -37,11 +40,13 @@ from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.sampler import Denoise
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.music.bar_lines import Ruling, ruling
-from diffmidi_core.music.notes import Notes, Score, notes_of
+from diffmidi_core.music.key import KEYS, key_of
+from diffmidi_core.music.notes import Notes, Score, notes_of, tracks_of
 
 __all__ = [
     "ANY",
     "GIVEN",
+    "KEYS",
     "Canvas",
     "Control",
     "Denoise",
@@ -51,7 +56,9 @@ __all__ = [
     "Score",
     "Tokenizer",
     "allow_pitches",
+    "key_of",
     "notes_of",
     "pitch_of_tokens",
     "ruling",
+    "tracks_of",
 ]

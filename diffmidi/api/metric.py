@@ -21,8 +21,12 @@ The mean of one number a sample, with its error and 95 % interval, beside the re
             pitch = notes_of(sample.score).pitch
             return float(np.abs(np.diff(pitch)).mean()) if len(pitch) > 1 else None
 
-For ratios of sums, `SampleMetric` and `ratio_figure` do the same: rows of ABOVE and BELOW. For any other statistic,
-`bootstrap` gives the rows to draw anew, and `percentile_interval` or `normal_interval` its interval.
+For ratios of sums, `SampleMetric` and `ratio_figure` do the same: rows of ABOVE and BELOW, or of several ratios under
+names of their own (`ratio_figure(..., above="leaps", below="moves")`). For any other statistic, `bootstrap` gives the
+rows to draw anew, and `percentile_interval` or `normal_interval` its interval.
+
+`notes_of` gives all notes of a score, `tracks_of` those of each track, `key_of` the key: `KEYS.index(key) % 12` is the
+pitch class of its tonic.
 
 A metric that asks a trained model is a `ModelMetric`, with an option `model`: `scored(sample)` is what the sample costs
 that model, `features(sample)` what its backbone makes of it, whoever made the sample.
@@ -52,13 +56,14 @@ from diffmidi_core.judge.rows import (
     ratio_figure,
     ratio_interval,
 )
-from diffmidi_core.music.key import key_clarity, key_of
-from diffmidi_core.music.notes import Notes, Score, notes_of
+from diffmidi_core.music.key import KEYS, key_clarity, key_of
+from diffmidi_core.music.notes import Notes, Score, notes_of, tracks_of
 
 __all__ = [
     "ABOVE",
     "BELOW",
     "FEWEST",
+    "KEYS",
     "SPECIALS",
     "Array",
     "Figure",
@@ -86,4 +91,5 @@ __all__ = [
     "ratio",
     "ratio_figure",
     "ratio_interval",
+    "tracks_of",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Iterator
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -73,7 +74,9 @@ def show(kind: str, name: str) -> None:
     console.print(table)
     example, _, default, *_ = options[0]
     where = f"{kind}.{name}.{example}" if kind in ("control", "metric", "renderer", "hook") else f"{kind}.{example}"
-    console.print(Text(f"\nSet one with -o {where}={default or 'VALUE'}"))
+    # Quoted for a shell, and on one line however long, so that it can be copied.
+    setting = shlex.quote(f"{where}={default or 'VALUE'}")
+    console.print(Text(f"\nSet one with -o {setting}"), soft_wrap=True)
 
 
 def _facts(offer: Offer, declaration: Described) -> Iterator[tuple[str, str]]:

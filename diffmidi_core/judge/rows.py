@@ -121,15 +121,26 @@ class SampleMetric(Metric):
 
 
 def ratio_figure(
-    rows: Sequence[Row], unit: str, of: str, *, reference: Sequence[Row] = (), note: str = "", scale: float = 1.0
+    rows: Sequence[Row],
+    unit: str,
+    of: str,
+    *,
+    reference: Sequence[Row] = (),
+    note: str = "",
+    scale: float = 1.0,
+    above: str = ABOVE,
+    below: str = BELOW,
 ) -> Figure | None:
-    """scale · Σ above / Σ below over the rows that hold something, beside the same of the reference."""
-    measured = [row for row in rows if row]
-    if not sum(row[BELOW] for row in measured):
+    """scale · Σ above / Σ below over the rows that hold `above`, beside the same of the reference; others are skipped.
+
+    A metric of several ratios names what is above and below each. None where `below` adds up to nothing.
+    """
+    measured = [row for row in rows if above in row]
+    if not sum(row[below] for row in measured):
         return None
-    value, error, interval = ratio([{**row, ABOVE: scale * row[ABOVE]} for row in measured])
+    value, error, interval = ratio([{ABOVE: scale * row[above], BELOW: row[below]} for row in measured])
     figure = Figure(value, unit, len(measured), of, error, note, interval, skipped=len(rows) - len(measured))
-    beside = ratio_figure(reference, unit, of, scale=scale) if reference else None
+    beside = ratio_figure(reference, unit, of, scale=scale, above=above, below=below) if reference else None
     if beside is None:
         return figure
     return replace(figure, reference=beside.value, reference_interval=beside.interval)

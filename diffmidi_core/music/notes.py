@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -36,7 +37,19 @@ class Notes:
 
 def notes_of(score: Score) -> Notes:
     """Every note of the score that is not a drum's, all tracks merged, by onset, then pitch."""
-    columns = [track.notes.numpy() for track in score.tracks if not track.is_drum and len(track.notes)]
+    return _notes_of([track for track in score.tracks if not track.is_drum])
+
+
+def tracks_of(score: Score) -> list[Notes]:
+    """The notes of each track that is no drum's and has some, in the order of the score: its voices, where it has any.
+
+    Drawn or decoded music has the tracks that its tokens tell apart, of most tokenizers one.
+    """
+    return [_notes_of([track]) for track in score.tracks if not track.is_drum and len(track.notes)]
+
+
+def _notes_of(tracks: Sequence[TrackTick]) -> Notes:
+    columns = [track.notes.numpy() for track in tracks if len(track.notes)]
     onset, duration, pitch, velocity = (
         np.concatenate([column[name] for column in columns] or [[]], dtype=np.int64, casting="unsafe")
         for name in ("time", "duration", "pitch", "velocity")
@@ -70,17 +83,29 @@ def distinct(values: NDArray[Integer]) -> NDArray[Integer]:
 
 
 def score_of(
-    notes: Notes, ticks_per_quarter: int = TICKS_PER_QUARTER, *, tempo: float = 120.0, metre: tuple[int, int] = (4, 4)
+    notes: Notes | Sequence[Notes],
+    ticks_per_quarter: int = TICKS_PER_QUARTER,
+    *,
+    tempo: float = 120.0,
+    metre: tuple[int, int] = (4, 4),
 ) -> Score:
-    """A piano score of one track. Times past what MIDI can hold (2^31 ticks) are cut off there."""
+    """A piano score of one track; of several `notes`, of a track each.
+
+    Times past what MIDI can hold (2^31 ticks) are cut off there.
+    """
     score = ScoreTick(ticks_per_quarter)
     score.tempos.append(TempoTick(0, qpm=tempo))
     score.time_signatures.append(TimeSignatureTick(0, *metre))
+    for each in (notes,) if isinstance(notes, Notes) else notes:
+        score.tracks.append(_track_of(each))
+    return score
+
+
+def _track_of(notes: Notes) -> TrackTick:
     track = TrackTick("Piano", 0, False)
     onset = np.clip(notes.onset, 0, INT32_MAX)
     duration = np.clip(notes.duration, 0, INT32_MAX - onset)
     track.notes = NoteTickList.from_numpy(
         onset.astype(np.int32), duration.astype(np.int32), notes.pitch.astype(np.int8), notes.velocity.astype(np.int8)
     )
-    score.tracks.append(track)
-    return score
+    return track

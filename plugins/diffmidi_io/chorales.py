@@ -22,12 +22,15 @@ import platformdirs
 from numpy.typing import NDArray
 from symusic.core import TimeSignatureTick
 
-from diffmidi.api import DiffmidiError, Options, RefusedError, UsageError
+from diffmidi.api import DiffmidiError, RefusedError, UsageError
 from diffmidi.api.source import Notes, Piece, Score, Source, score_of, whole_file
+from diffmidi_io.declarations import ChoralesOptions
 from diffmidi_io.musicxml import TICKS_PER_QUARTER, Part, read_musicxml
 
 VERSION = 1
 """Of what is cached. To be raised whenever the same files would be read as other notes, metres or groups."""
+FORMAT = 2
+"""Of the arrays that hold it. To be raised whenever others do."""
 VELOCITY = 80
 """Of every note: the scores say nothing of loudness."""
 INTERVALS = 6
@@ -37,7 +40,9 @@ INTERVALS = 6
 class Chorales(Source):
     """Bach's chorales; ids are catalogue numbers, "bwv10.7". Settings of one hymn tune are one group."""
 
-    def __init__(self, options: Options, *, data: str | None) -> None:
+    options: ChoralesOptions
+
+    def __init__(self, options: ChoralesOptions, *, data: str | None) -> None:
         super().__init__(options, data=data)
         if data is not None:
             raise UsageError("the source 'chorales' takes no --data: leave it out, or take the source 'folder'.")
@@ -47,12 +52,15 @@ class Chorales(Source):
         yield from self._corpus.pieces
 
     def read(self, piece: Piece) -> Score:
-        """The piece for piano, all parts in one track. Raises RefusedError where there is no such piece."""
-        return self._corpus.score(piece.id)
+        """The piece for piano, all parts in one track or, with option `parts`, a track each, the first one the highest.
+
+        Raises RefusedError where there is no such piece.
+        """
+        return self._corpus.score(piece.id, parts=self.options.parts)
 
     def stamp(self, piece: Piece) -> str:
         """The versions of music21 and of how its files are read."""
-        return self._version
+        return f"{self._version} parts" if self.options.parts else self._version
 
     @cached_property
     def _version(self) -> str:
@@ -61,7 +69,7 @@ class Chorales(Source):
     @cached_property
     def _corpus(self) -> _Corpus:
         folder, version = _installed()
-        cache = _cache_folder() / f"chorales-{version}-{VERSION}.npz"
+        cache = _cache_folder() / f"chorales-{version}-{VERSION}.{FORMAT}.npz"
         # Whatever may be wrong with a cache, it is no reason to stop.
         with contextlib.suppress(Exception):
             return _Corpus.load(cache)
@@ -77,7 +85,7 @@ class _Corpus:
 
     Attributes:
         ids, groups: [P] text.
-        notes: [N, 3] onset and duration in ticks, and pitch; by onset.
+        notes: [N, 4] onset and duration in ticks, pitch, and the number of the part; by onset.
         metres: [M, 3] the tick from which it holds, beats in a bar, and the note value of a beat.
         first_note, first_metre: [P + 1].
     """
@@ -97,7 +105,9 @@ class _Corpus:
         if not paths:
             raise DiffmidiError(f"there is no music in {folder}. {_INSTEAD}")
         pieces = [read_musicxml(path) for path in paths]
-        notes = [sorted(note for part in parts for note in part.notes) for parts in pieces]
+        notes = [
+            sorted((*note, number) for number, part in enumerate(parts) for note in part.notes) for parts in pieces
+        ]
         metres = [parts[0].metres for parts in pieces]
         return cls(
             np.array([path.stem for path in paths]),
@@ -123,15 +133,16 @@ class _Corpus:
     def pieces(self) -> Iterator[Piece]:
         return map(Piece, self.ids.tolist(), self.groups.tolist())
 
-    def score(self, name: str) -> Score:
+    def score(self, name: str, *, parts: bool) -> Score:
         """A score made anew. Raises RefusedError."""
         index = int(np.searchsorted(self.ids, name))
         if index == len(self.ids) or self.ids[index] != name:
             raise RefusedError("missing", f"there is no piece '{name}' among the chorales.")
-        onset, duration, pitch = self.notes[slice(*self.first_note[index : index + 2])].T.astype(np.int64)
+        onset, duration, pitch, part = self.notes[slice(*self.first_note[index : index + 2])].T.astype(np.int64)
         notes = Notes(onset, duration, pitch, np.full_like(pitch, VELOCITY))
         (_, *metre), *changes = self.metres[slice(*self.first_metre[index : index + 2])].tolist()
-        score = score_of(notes, TICKS_PER_QUARTER, metre=(metre[0], metre[1]))
+        tracks = [notes[part == number] for number in np.unique(part)] if parts else notes
+        score = score_of(tracks, TICKS_PER_QUARTER, metre=(metre[0], metre[1]))
         for change in changes:
             score.time_signatures.append(TimeSignatureTick(*change))
         return score

@@ -64,6 +64,12 @@ class WaveformOptions(SoundOptions):
     height: float = Field(3.0, ge=2, le=20, description="height in inches")
 
 
+class ChoralesOptions(Options):
+    """Options of `chorales`."""
+
+    parts: bool = Field(False, description="each part is a track of its own, soprano first; else all are one track")
+
+
 folder = SourceDeclaration(
     summary="every MIDI file below a folder (--data FOLDER), or one MIDI file",
     implementation="diffmidi_io.folder:Folder",
@@ -73,6 +79,7 @@ folder = SourceDeclaration(
 chorales = SourceDeclaration(
     summary="the 410 pieces by Bach, most of them four-part chorales, that come with music21",
     implementation="diffmidi_io.chorales:Chorales",
+    options=ChoralesOptions,
     takes=("",),
 )
 parquet = SourceDeclaration(

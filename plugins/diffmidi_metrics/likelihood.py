@@ -187,7 +187,7 @@ class ExactBits(_Bits):
             name = key.removeprefix(f"{ABOVE} ")
             if name == key:
                 continue
-            figure = ratio_figure([{ABOVE: row[key], BELOW: row[BELOW]} for row in measured], self.unit, WINDOWS)
+            figure = ratio_figure(measured, self.unit, WINDOWS, above=key)
             if figure is not None:
                 by_token = sum(row[key] for row in measured) / max(1, sum(row["tokens"] for row in measured))
                 kind = "at most, on the same windows" if name == BOUND else "exact"

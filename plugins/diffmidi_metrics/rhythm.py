@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi.api.metric import ABOVE, BELOW, MeanOfSamples, Row, Sample, SampleMetric, Summary, notes_of, ratio_figure
+from diffmidi.api.metric import BELOW, MeanOfSamples, Row, Sample, SampleMetric, Summary, notes_of, ratio_figure
 
 STEPS = 16
 """Steps of a bar."""
@@ -110,11 +110,8 @@ class _Histogram(SampleMetric):
         """A figure a value, shortest first, beside the reference."""
         figures = {}
         for name in VALUES:
-            here, beside = (
-                [{ABOVE: row[name], BELOW: row[BELOW]} if row else {} for row in some] for some in (rows, reference)
-            )
-            if any(row and row[ABOVE] for row in (*here, *beside)):
-                figures[name] = ratio_figure(here, self.unit, "samples", reference=beside, scale=100)
+            if any(row.get(name) for row in (*rows, *reference)):
+                figures[name] = ratio_figure(rows, self.unit, "samples", reference=reference, scale=100, above=name)
         return {name: figure for name, figure in figures.items() if figure is not None} or None
 
 

@@ -23,7 +23,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi.api.metric import ABOVE, BELOW, Array, Notes, Row, Sample, SampleMetric, Summary, notes_of, ratio_figure
+from diffmidi.api.metric import BELOW, Array, Notes, Row, Sample, SampleMetric, Summary, notes_of, ratio_figure
 
 AROUND = 8
 """Notes on either side."""
@@ -89,7 +89,7 @@ class Seam(SampleMetric):
     def summarise(self, rows: Sequence[Row], reference: Sequence[Row] = ()) -> Summary:
         """Each change and all of them; no figures where there is no seam."""
         figures = {
-            name: ratio_figure(_of(rows, name), "probability", "samples", reference=_of(reference, name))
+            name: ratio_figure(rows, "probability", "samples", reference=reference, above=name)
             for name in ("all", *CHANGES)
         }
         return {name: figure for name, figure in figures.items() if figure is not None} or None
@@ -101,7 +101,3 @@ class Seam(SampleMetric):
         tokens = [count for name, count in sample.record.items() if name.startswith("seam_")]
         before = [len(notes_of(sample.tokenizer.decode(sample.ids[:count]))) for count in tokens]
         return np.array(before, dtype=np.int64)
-
-
-def _of(rows: Sequence[Row], name: str) -> list[Row]:
-    return [{ABOVE: row[name], BELOW: row[BELOW]} if row else {} for row in rows]

@@ -2,9 +2,6 @@
 
 import itertools
 import math
-import sys
-import tomllib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,11 +10,10 @@ import torch
 from diffmidi.api.process import Batch
 from diffmidi.api.sampler import Canvas, RowDraws
 from diffmidi.api.tokenizer import Grammar
-from diffmidi_core.registry import find, forget_installed, offers
+from diffmidi_core.registry import find, offers
 from diffmidi_core.testing.component import checks_for, failures
 from diffmidi_core.testing.surroundings import context_of, smallest, toy_batch
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "uniform-noise"
 PARTS = [("process", "uniform"), ("sampler", "uniform_ancestral")]
 LITTLE = Grammar(
     types=("special", "a", "b"),
@@ -29,23 +25,8 @@ LITTLE = Grammar(
 
 
 @pytest.fixture(autouse=True)
-def installed(tmp_path, monkeypatch):
-    """As pip would: the package on the path, and its entry points beside it."""
-    project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    info = tmp_path / "diffmidi_uniform_noise-0.1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
-    groups = project["entry-points"].items()
-    lines = (f"[{group}]\n" + "\n".join(f"{name} = {to}" for name, to in each.items()) for group, each in groups)
-    (info / "entry_points.txt").write_text("\n\n".join(lines) + "\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.syspath_prepend(str(EXAMPLE / "src"))
-    forget_installed()
-    yield
-    monkeypatch.undo()
-    for name in [each for each in sys.modules if each.startswith("diffmidi_uniform_noise")]:
-        del sys.modules[name]
-    forget_installed()
+def installed(install_example):
+    install_example("uniform-noise")
 
 
 def generator(seed=0):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from diffmidi.api import DiffmidiError, RefusedError, UsageError
+from diffmidi.api.control import tracks_of
 from diffmidi.api.renderer import notes_of
 from diffmidi.api.source import Piece
 from diffmidi_core.data.labels import measured
@@ -21,8 +22,8 @@ from diffmidi_io import chorales
 COMPARED = ("bwv10.7", "bwv41.6", "bwv69.6", "bwv130.6", "bwv250", "bwv253")
 
 
-def make():
-    return find("source", "chorales").build(data=None)
+def make(**options):
+    return find("source", "chorales").build(options, data=None)
 
 
 def bach() -> Path:
@@ -94,6 +95,19 @@ def test_the_notes_are_those_that_music21_reads(source, name: str):
     assert sorted(ours) == theirs
 
 
+def test_parts_are_tracks_on_request_and_together_the_same_notes(source):
+    piece, parts = Piece("bwv253"), make(parts=True)
+    voices = tracks_of(parts.read(piece))
+    assert len(tracks_of(source.read(piece))) == 1
+    assert len(voices) == 4
+    heights = [notes.pitch.mean() for notes in voices]
+    assert heights == sorted(heights, reverse=True)
+    one, all_ = notes_of(source.read(piece)), notes_of(parts.read(piece))
+    assert all((getattr(one, name) == getattr(all_, name)).all() for name in ("onset", "pitch"))
+    assert sorted(one.duration.tolist()) == sorted(all_.duration.tolist())
+    assert parts.stamp(piece) != source.stamp(piece)
+
+
 def test_settings_of_one_tune_are_one_group(source):
     group = {piece.id: piece.group for piece in source.pieces()}
     passion = ["bwv244.15", "bwv244.17", "bwv244.44", "bwv244.54", "bwv135.6", "bwv161.6", "bwv248.5", "bwv270"]
@@ -129,7 +143,7 @@ def test_a_piece_that_there_is_not_is_refused(source, name: str):
 def test_the_cache_gives_what_the_files_gave_without_them(two: Path, monkeypatch: pytest.MonkeyPatch):
     first = make()
     read = {piece: notes_of(first.read(piece)) for piece in first.pieces()}
-    assert [path.name for path in two.iterdir()] == [f"chorales-1.2.3-{chorales.VERSION}.npz"]
+    assert [path.name for path in two.iterdir()] == [f"chorales-1.2.3-{chorales.VERSION}.{chorales.FORMAT}.npz"]
 
     def never(path: Path):
         raise AssertionError(f"{path} is read although there is a cache")

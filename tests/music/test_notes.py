@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from diffmidi_core.music.notes import INT32_MAX, Notes, notes_of, score_of
+from diffmidi_core.music.notes import INT32_MAX, Notes, notes_of, score_of, tracks_of
 from diffmidi_core.music.toy import toy_scores, tune, with_drums
 
 
@@ -20,6 +20,18 @@ def test_a_score_of_notes_holds_those_notes() -> None:
     assert all(
         (getattr(back, name) == getattr(notes, name)).all() for name in ("onset", "duration", "pitch", "velocity")
     )
+
+
+def test_several_tracks_of_notes_are_tracks_of_a_score_and_silent_ones_and_drums_are_none() -> None:
+    upper = Notes(*np.array([[0, 480], [480, 480], [72, 74], [80, 80]]))
+    lower, silent = Notes(*np.array([[240], [480], [48], [80]])), upper[:0]
+    score = score_of([upper, silent, lower])
+    score.tracks.append(score_of(upper).tracks[0])
+    score.tracks[-1].is_drum = True
+    assert len(score.tracks) == 4
+    assert [notes.pitch.tolist() for notes in tracks_of(score)] == [[72, 74], [48]]
+    assert [notes.onset.tolist() for notes in tracks_of(score)] == [[0, 480], [240]]
+    assert notes_of(score).pitch.tolist() == [72, 48, 74]
 
 
 def test_times_past_what_midi_can_hold_are_cut_off() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 
@@ -197,3 +198,18 @@ def test_check_says_the_promise_and_file_and_line_and_knows_expected_failures(in
         run("check", "acme-midi", "--expect", f"{name}=x", "--expect", "schedule-acme-midi:power-check_builds=y")
     with pytest.raises(UsageError, match="names no check"):
         run("check", "acme-midi", "--expect", f"{name}=x", "--expect", "schedule-other-check_builds=y")
+
+
+def test_a_setting_is_shown_so_that_a_shell_takes_it_as_one_word(install):
+    declared = """
+from diffmidi.api import Declaration, Field, Options
+
+class Some(Options):
+    voices: tuple[str, ...] = Field(("soprano", "alto", "tenor", "bass"), description="who sings, the highest first")
+
+declared = Declaration(summary="by voices", implementation="acme_parts:Part", options=Some)
+"""
+    install("acme-midi", {"diffmidi.schedules": {"voices": "acme:declared"}}, acme=declared, acme_parts=WORKING)
+    shown = run("show", "schedule", "voices", columns=60)
+    line = next(line for line in shown.splitlines() if line.startswith("Set one with "))
+    assert shlex.split(line)[3:] == ["-o", 'schedule.voices=["soprano", "alto", "tenor", "bass"]']

@@ -1,0 +1,1 @@
+"""What diffmidi-voice-leading adds to diffmidi. See README.md."""
