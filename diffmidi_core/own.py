@@ -71,7 +71,7 @@ def own_part(kind: str, spec: str) -> Described | None:
         )
     summary = " ".join((found.__doc__ or name).strip().partition("\n\n")[0].split())
     assert issubclass(wanted, Declaration)
-    more = {"title": name} if issubclass(wanted, MetricDeclaration) else {}
+    more: dict[str, Any] = {"title": name} if issubclass(wanted, MetricDeclaration) else {}
     return wanted(summary, implementation=f"{module}:{name}", options=_options(found, blame), **more)
 
 
