@@ -24,7 +24,7 @@ from diffmidi_core.declaration import (
     ProcessDeclaration,
     SamplerDeclaration,
 )
-from diffmidi_core.errors import BrokenPluginError
+from diffmidi_core.errors import BrokenPluginError, UsageError
 from diffmidi_core.kinds import KINDS, declares
 from diffmidi_core.wording import printable, short
 
@@ -37,8 +37,18 @@ MAIN = "__main__"
 
 
 def spec_of(part: str | type[Any]) -> str:
-    """What a part is chosen by: a name as it is, and a class of the program's own as `module:Class`."""
-    return part if isinstance(part, str) else f"{part.__module__}:{part.__qualname__}"
+    """What a part is chosen by: a name as it is, and a class of the program's own as `module:Class`.
+
+    Raises UsageError for a class that is inside of a function or of another class.
+    """
+    if isinstance(part, str):
+        return part
+    if "." in part.__qualname__:
+        raise UsageError(
+            f"class {part.__name__} is written inside of a function or class, where no run finds it again: write it at "
+            "the top of its module."
+        )
+    return f"{part.__module__}:{part.__name__}"
 
 
 def own_part(kind: str, spec: str) -> Described | None:
