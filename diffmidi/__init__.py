@@ -16,18 +16,20 @@ from typing import TYPE_CHECKING, Any
 from diffmidi_core import __version__
 
 if TYPE_CHECKING:
-    from diffmidi.commands import evaluate, read_midi, run
+    from diffmidi.commands import compare, evaluate, read_midi, run, train_classifier
     from diffmidi_core.music.notes import Score
     from diffmidi_core.pipeline import Pipeline
 
-__all__ = ["Pipeline", "Score", "__version__", "evaluate", "read_midi", "run"]
+__all__ = ["Pipeline", "Score", "__version__", "compare", "evaluate", "read_midi", "run", "train_classifier"]
 
 _HOMES = {
     "Pipeline": "diffmidi_core.pipeline",
     "Score": "diffmidi_core.music.notes",
+    "compare": "diffmidi.commands",
     "evaluate": "diffmidi.commands",
     "read_midi": "diffmidi.commands",
     "run": "diffmidi.commands",
+    "train_classifier": "diffmidi.commands",
 }
 
 

@@ -16,13 +16,39 @@ from typing import Any
 
 from diffmidi_core.allowing import MODULE, allowed
 from diffmidi_core.aside import output_aside
-from diffmidi_core.declaration import Declaration, Described, Options, ProcessDeclaration, SamplerDeclaration
-from diffmidi_core.errors import BrokenPluginError
+from diffmidi_core.declaration import (
+    Declaration,
+    Described,
+    MetricDeclaration,
+    Options,
+    ProcessDeclaration,
+    SamplerDeclaration,
+)
+from diffmidi_core.errors import BrokenPluginError, UsageError
 from diffmidi_core.kinds import KINDS, declares
 from diffmidi_core.wording import printable, short
 
 IMPORTED = "(imported)"
 """Stands where other parts have the version of their package."""
+
+
+MAIN = "__main__"
+"""The program or notebook itself."""
+
+
+def spec_of(part: str | type[Any]) -> str:
+    """What a part is chosen by: a name as it is, and a class of the program's own as `module:Class`.
+
+    Raises UsageError for a class that is inside of a function or of another class.
+    """
+    if isinstance(part, str):
+        return part
+    if "." in part.__qualname__:
+        raise UsageError(
+            f"class {part.__name__} is written inside of a function or class, where no run finds it again: write it at "
+            "the top of its module."
+        )
+    return f"{part.__module__}:{part.__name__}"
 
 
 def own_part(kind: str, spec: str) -> Described | None:
@@ -36,6 +62,11 @@ def own_part(kind: str, spec: str) -> Described | None:
         return None
     blame = f"{kind} '{name}' of {module} {IMPORTED} is broken:"
     found = vars(there).get(name)  # and no `__getattr__` of the module, which would run
+    if found is None and module == MAIN:
+        raise BrokenPluginError(
+            f"{kind} '{printable(name)}' was written in the program or notebook that chose it, and this one has no "
+            "such class: write it here, too, under the same name, or keep it in a file of its own that both import."
+        )
     if found is None:
         raise BrokenPluginError(f"{blame} there is no {printable(name)} in {module}.")
     if isinstance(found, Described) and declares(found, kind):
@@ -50,7 +81,8 @@ def own_part(kind: str, spec: str) -> Described | None:
         )
     summary = " ".join((found.__doc__ or name).strip().partition("\n\n")[0].split())
     assert issubclass(wanted, Declaration)
-    return wanted(summary, implementation=f"{module}:{name}", options=_options(found, blame))
+    more: dict[str, Any] = {"title": name} if issubclass(wanted, MetricDeclaration) else {}
+    return wanted(summary, implementation=f"{module}:{name}", options=_options(found, blame), **more)
 
 
 def _options(implementation: type[Any], blame: str) -> type[Options]:

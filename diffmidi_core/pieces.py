@@ -35,13 +35,18 @@ class Music(Protocol):
         """It as a MIDI file."""
 
 
+def write_whole(path: Path | str, data: bytes) -> None:
+    """Write a file, whole or not at all; `~` is the user's home. Raises DiffmidiError where that fails."""
+    with whole_file(Path(path).expanduser()) as temporary:
+        temporary.write_bytes(data)
+
+
 class Shown:
     """Of a `Music`: `save("new.mid")` writes it, `roll()` and `audio()` show and play it; a notebook shows both."""
 
     def save(self: Music, path: Path | str) -> None:
         """Write the whole piece as a MIDI file, whole or not at all. Raises DiffmidiError where that fails."""
-        with whole_file(Path(path).expanduser()) as temporary:
-            temporary.write_bytes(self.midi())
+        write_whole(path, self.midi())
 
     def roll(self: Music) -> Html:
         """Its piano roll."""

@@ -25,6 +25,7 @@ from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.machine.precision import autocast, resolve_precision
 from diffmidi_core.music.notes import Score
 from diffmidi_core.music.reading import read_midi
+from diffmidi_core.own import spec_of
 from diffmidi_core.pieces import Piece, Pieces
 from diffmidi_core.request import Chosen, Request, control_options
 from diffmidi_core.saved.classifiers import asked_classifiers
@@ -122,7 +123,8 @@ class Pipeline(Steering):
             options: of the sampler.
             want: labels that the pieces are asked to have, as `diffmidi labels` lists them: {"key": "D minor"}.
             guidance: how closely they are followed, 1 by default; 0: as the model learned them.
-            controls: rules that the pieces obey or come near to, by name; {"key": {"key": "D minor"}} with options.
+            controls: rules that the pieces obey or come near to, by name; {"key": {"key": "D minor"}} with options. A
+                class of your own stands for its name.
             classifiers: runs of `diffmidi train-classifier` for this model, whose labels can then be asked for too.
             on_step: told (done, total) after each step; total is None where no one knows how many it takes. By default
                 a notebook shows a bar, and nothing else is told.
@@ -171,7 +173,7 @@ class Pipeline(Steering):
         `tries` and `redraws` say how hard what controls judge is looked for, as in `diffmidi sample`.
         """
         given: dict[str, Any] = {"sample.count": count, "seed": seed, "sample.steps": steps, "sample.length": length}
-        given |= {"want": want, "guidance": guidance, "control": [*controls] or None}
+        given |= {"want": want, "guidance": guidance, "control": [*map(spec_of, controls)] or None}
         given |= {"sample.tries": tries, "sample.redraws": redraws}
         flags = {name: value for name, value in (given | {"sampler": sampler}).items() if value is not None}
         assignments = [f"sampler.{name}={json.dumps(value)}" for name, value in (options or {}).items()]

@@ -14,12 +14,13 @@ from diffmidi_core.data.known_labels import KnownLabel, wanted
 from diffmidi_core.errors import UsageError
 from diffmidi_core.fitting import check_sampler, steps_of
 from diffmidi_core.layers import assignments_of
+from diffmidi_core.own import spec_of
 from diffmidi_core.registry import find
 from diffmidi_core.sections import LARGEST_SEED, Part, SampleConfig
 from diffmidi_core.wording import describe_all, printable
 
-Chosen = Sequence[str] | Mapping[str, Mapping[str, Any]]
-"""Controls by their names, or by name what of them is asked: {"key": {"key": "D minor"}}."""
+Chosen = Sequence[str | type[Any]] | Mapping[str | type[Any], Mapping[str, Any]]
+"""Controls by their names, or by name what is asked of them: {"key": {"key": "D minor"}}. A class is its name."""
 
 BY_BOUND, BY_LABELS = "bound", "labels"
 """What ranks takes beside metrics: what the model makes of them, and which labels they have of those that were asked.
@@ -59,7 +60,11 @@ class Request(SampleConfig):
 def control_options(controls: Chosen) -> list[str]:
     """The options of controls as `-o` takes them."""
     chosen = controls.items() if isinstance(controls, Mapping) else ()
-    return [f"control.{name}.{key}={json.dumps(value)}" for name, options in chosen for key, value in options.items()]
+    return [
+        f"control.{spec_of(name)}.{key}={json.dumps(value)}"
+        for name, options in chosen
+        for key, value in options.items()
+    ]
 
 
 def known_with(labels: Sequence[KnownLabel], classifiers: Sequence[AskedClassifier]) -> tuple[KnownLabel, ...]:

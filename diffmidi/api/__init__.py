@@ -55,7 +55,8 @@ ours.
 
 A part can be tried without a package: `--schedule my_file.py:Slope` takes a class of a file, and a program or
 notebook that has imported my_module says "my_module:Slope". The class says what its options are by an annotation
-(`options: SlopeOptions`). A process or a sampler, which says more of itself, is named by its declaration:
+(`options: SlopeOptions`), and may be given itself there: `diffmidi.run("songs", schedule=Slope)`. A process or a
+sampler, which says more of itself, is named by its declaration:
 `my_file.py:declared`. A run that was made so opens again where the file is named, as in `diffmidi --import my_file.py
 sample RUN`: opening a run never runs a file by itself.
 """

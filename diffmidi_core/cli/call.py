@@ -13,6 +13,7 @@ from diffmidi_core.allowing import spelled
 from diffmidi_core.cli import group
 from diffmidi_core.errors import UnreadableError, UsageError
 from diffmidi_core.files import may_not_be_read
+from diffmidi_core.own import spec_of
 from diffmidi_core.wording import did_you_mean
 
 
@@ -21,8 +22,8 @@ def call(name: str, arguments: Mapping[str, Any], options: Mapping[str, Any] | N
 
     Args:
         name: of the command.
-        arguments: flags by their names ("batch_size" is --batch-size; a list is a flag that is repeated) and the
-            command's own arguments ("run"); None: not given.
+        arguments: flags by their names ("batch_size" is --batch-size; a list is a flag that is repeated; a class of
+            the caller's own is the part that is chosen) and the command's own arguments ("run"); None: not given.
         options: what -o takes, by dotted name: {"backbone.size": "tiny"}.
 
     Raises DiffmidiError, also for what click says of wrong flags.
@@ -44,7 +45,8 @@ def _texts(command: click.Command, key: str, value: Any) -> list[str]:
     """A keyword and its value as they stand on the command line."""
     arguments = {argument.name: argument for argument in command.params if isinstance(argument, click.Argument)}
     if key in arguments:
-        return [os.fspath(value)]
+        many = arguments[key].nargs == -1 and not isinstance(value, str | os.PathLike)
+        return [os.fspath(each) for each in (value if many else [value])]
     flag = f"--{key.replace('_', '-')}"
     flags = {opt: option for option in command.params if isinstance(option, click.Option) for opt in option.opts}
     if flag not in flags:
@@ -57,4 +59,7 @@ def _texts(command: click.Command, key: str, value: Any) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
+    """A path as text, a class of the caller's own as `module:Class`, and anything else as it is."""
+    if isinstance(value, type):
+        return spec_of(value)
     return os.fspath(value) if isinstance(value, os.PathLike) else value

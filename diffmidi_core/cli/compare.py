@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,7 +29,7 @@ def command(
     md_file: Path | None,
     latex_file: Path | None,
     html_file: Path | None,
-) -> None:
+) -> list[dict[str, Any]]:
     """Show runs side by side: the settings that differ, what training took, and every figure.
 
     Runs that differ by their seed alone are taken together, and the best figure of a row is marked where its interval
@@ -37,14 +37,15 @@ def command(
     """
     from diffmidi_core.show.compare import read_runs
     from diffmidi_core.show.side_by_side import side_by_side
-    from diffmidi_core.show.tabular import write_csv, write_latex, write_markdown
+    from diffmidi_core.show.tabular import rows, write_csv, write_latex, write_markdown
 
     records = read_runs(runs)
     whole = side_by_side(records, figures)
     table = whole.transposed if transpose else whole
     _print(table)
+    found = rows(table, records, figures)
     if csv_file:
-        write_csv(csv_file, table, records, figures)
+        write_csv(csv_file, found)
     if md_file:
         write_markdown(md_file, table)
     if latex_file:
@@ -55,6 +56,7 @@ def command(
         write_page(html_file, table)
     for file in filter(None, (csv_file, md_file, latex_file, html_file)):
         click.echo(f"Wrote {file}.", err=True)
+    return found
 
 
 def _print(table: SideBySide) -> None:

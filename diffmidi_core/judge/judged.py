@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.files import read_json
 from diffmidi_core.numbers import counted
+from diffmidi_core.own import spec_of
 from diffmidi_core.saved.draw import DrawFolder
 
 FIGURES = "figures"
@@ -54,6 +55,15 @@ class StoredFigure(BaseModel):
         count = self.count + self.skipped
         things = counted(count, self.of.removesuffix("s"))
         return f"{things} of {self.music}" if self.of.endswith("windows") and self.music else things
+
+
+class Figures(dict[str, StoredFigure | None]):
+    """Figures by their full names; that of a metric of the caller's own by its class, too."""
+
+    def __missing__(self, key: object) -> StoredFigure | None:
+        if isinstance(key, type) and (name := spec_of(key)) in self:
+            return self[name]
+        raise KeyError(key)
 
 
 class Judged(BaseModel):

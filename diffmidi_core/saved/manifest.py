@@ -23,13 +23,13 @@ from diffmidi_core.errors import BrokenPluginError, DiffmidiError, UnreadableErr
 from diffmidi_core.files import MOST_JSON, read_json, write_json
 from diffmidi_core.installing import pip_install
 from diffmidi_core.own import IMPORTED
-from diffmidi_core.registry import find
+from diffmidi_core.registry import find, offers, same
 from diffmidi_core.saved.lengths import DataLengths
 from diffmidi_core.saved.tensor_file import check_size
 from diffmidi_core.saved.training import Training
 from diffmidi_core.saved.typical import Typical
 from diffmidi_core.sections import BARS, Part, SampleConfig
-from diffmidi_core.wording import first_mistake, printable
+from diffmidi_core.wording import first_mistake, listed, printable
 
 PARTS = ("tokenizer", "backbone", "schedule", "process")
 """Kinds of parts that a model is built from."""
@@ -203,8 +203,7 @@ class Manifest(BaseModel):
                 where = f": {command}" if command else ""
                 raise DiffmidiError(
                     f"{folder} needs {kind} '{printable(part.name)}' of {printable(part.package)} "
-                    f"{printable(part.version)}, which is not installed"
-                    f"{where}."
+                    f"{printable(part.version)}, which is not installed{_instead(kind, part)}{where}."
                 ) from error
 
     def differences(self) -> str:
@@ -219,6 +218,12 @@ class Manifest(BaseModel):
         """The part of a kind."""
         part: Part = getattr(self, kind)
         return part
+
+
+def _instead(kind: str, part: Part) -> str:
+    """What another version of the part's package has of its kind, in brackets: it may have been renamed."""
+    here = [offer for offer in offers(kind) if part.package and same(offer.package, part.package)]
+    return f" ({here[0].origin} is, with {listed([offer.name for offer in here])})" if here else ""
 
 
 def steps(folder: Path) -> list[int]:

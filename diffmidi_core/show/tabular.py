@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +22,22 @@ _LATEX = {
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|~])")
 
 
-def write_csv(path: Path, table: SideBySide, records: Sequence[Record], only: Sequence[str] = ()) -> None:
-    """A line a run, numbers as they were measured, and text that no spreadsheet takes for a formula.
+def rows(table: SideBySide, records: Sequence[Record], only: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """A row a run, numbers as they were measured.
 
     `group` is what runs have alike that differ by their seed alone; `NAME.low` and `NAME.high` bound the 95 % interval.
     """
     settings = differing(records)
     group_of = {run.path: group.name for group in table.groups for run in group.runs}
-    lines = []
-    for record in records:
-        values = {"run": record.name, "group": group_of[record.path], **dict(_values(record, settings, only))}
-        lines.append({cell(name): cell(value) for name, value in values.items()})
+    return [
+        {"run": record.name, "group": group_of[record.path], **dict(_values(record, settings, only))}
+        for record in records
+    ]
+
+
+def write_csv(path: Path, found: Sequence[Mapping[str, Any]]) -> None:
+    """These `rows` as a line each, whose text no spreadsheet takes for a formula."""
+    lines = [{cell(name): cell(value) for name, value in row.items()} for row in found]
     columns = list(dict.fromkeys(name for line in lines for name in line))
     with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns)

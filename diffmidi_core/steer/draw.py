@@ -25,7 +25,7 @@ from diffmidi_core.saved.draw import DrawFolder, Edit, ModelReference, PieceReco
 from diffmidi_core.saved.lock import hold
 from diffmidi_core.sections import Part
 from diffmidi_core.steer.asked import Asked, ranges
-from diffmidi_core.steer.infill import Take, only_new, takes
+from diffmidi_core.steer.infill import Take, takes
 from diffmidi_core.steer.order import put_in_order, taken_up
 from diffmidi_core.steer.ranking import check_ranking
 from diffmidi_core.steer.user_file import UserFile
@@ -162,7 +162,7 @@ def _add(
 def _write(draw: DrawFolder, stem: str, take: Take, asked: Asked, *, alone: bool) -> None:
     files = {MIDI: take.patched.data}
     if alone:
-        files[ONLY_NEW] = only_new(asked, take.patched.new)
+        files[ONLY_NEW] = take.midi_of_new()
     for suffix, data in files.items():
         with whole_file(draw.path / f"{stem}{suffix}") as temporary:
             temporary.write_bytes(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from diffmidi_core.machine.build import blamed
 from diffmidi_core.machine.memory import Halves
 from diffmidi_core.machine.ranks import gathered
 from diffmidi_core.music.reading import read_midi_bytes
-from diffmidi_core.pieces import Piece, Shown
+from diffmidi_core.pieces import Piece, Shown, write_whole
 from diffmidi_core.registry import find
 from diffmidi_core.request import Request
 from diffmidi_core.steer.asked import Asked
@@ -39,6 +40,7 @@ class Take(Shown):
     Attributes:
         patched: the user's file with it.
         removed: [N] which notes of the file it takes out.
+        asked: what it answers.
         ids: the tokens of the cells that were drawn.
         record: whole numbers that tell how it came about.
         losses: what controls say of the bars in which something is drawn, by their names.
@@ -46,6 +48,7 @@ class Take(Shown):
 
     patched: Patched
     removed: NDArray[np.bool_]
+    asked: Asked
     ids: Ids
     record: Mapping[str, int]
     losses: Mapping[str, float] = field(default_factory=dict)
@@ -58,6 +61,15 @@ class Take(Shown):
     def midi(self) -> bytes:
         """The user's file with it."""
         return self.patched.data
+
+    def midi_of_new(self) -> bytes:
+        """The user's file with the new notes alone."""
+        file = self.asked.file
+        return patched(file, np.ones(len(file.notes), dtype=bool), self.patched.new).data
+
+    def save_new(self, path: Path | str) -> None:
+        """Write the new notes alone, at their place, for a track of their own. Raises DiffmidiError where it fails."""
+        write_whole(path, self.midi_of_new())
 
     def __repr__(self) -> str:
         return f"Take({len(self.patched.new)} new notes, {int(self.removed.sum())} removed)"
@@ -152,7 +164,7 @@ def _drawn(
             "shortened": answer.shortened,
         }
         ids = np.concatenate([*texts, np.zeros(0, np.int32)])
-        found.append(Take(answer, removed, ids, record, _losses(controls, asked, answer)))
+        found.append(Take(answer, removed, asked, ids, record, _losses(controls, asked, answer)))
     return found
 
 
@@ -209,8 +221,3 @@ def _answer(
         removed = np.zeros_like(asked.removed)
         removed[rows[held]] = True
     return new[held], removed, int(np.count_nonzero(~held))
-
-
-def only_new(asked: Asked, new: NewNotes) -> bytes:
-    """The user's file with the new notes alone."""
-    return patched(asked.file, np.ones(len(asked.file.notes), dtype=bool), new).data

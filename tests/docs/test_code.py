@@ -152,8 +152,13 @@ def test_the_programs_of_a_page_run(page: str, folder, trained, figures, monkeyp
         assert not flags
         return figures
 
+    def compare(runs, **flags):
+        return whole([*dict.fromkeys(runs)], **flags)
+
+    whole = diffmidi.compare
     monkeypatch.chdir(folder)
     monkeypatch.setattr(diffmidi, "run", run)
+    monkeypatch.setattr(diffmidi, "compare", compare)
     monkeypatch.setattr(diffmidi, "evaluate", evaluate)
     shared: dict[str, object] = {"__name__": "page"}
     for number, code in enumerate(blocks(page, "python")):

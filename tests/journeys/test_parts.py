@@ -196,14 +196,22 @@ def test_a_source_that_claims_everything_takes_no_folder_and_is_not_even_importe
 def test_a_renamed_part_still_opens(diffmidi, music, offer):
     offer("schedules", SCHEDULE)
     assert diffmidi("run", "--data", music, "--out", "mine", *TRAINED, *DRAWS, *QUIET, "--schedule", "power").code == 0
-    offer("schedules", SCHEDULE, more=', was=("power",)', version="2.0", name="linear_power")
     import shutil
     import sys
 
     from diffmidi_core.registry import forget_installed
 
-    old = next(path for path in sys.path if path.endswith("site1"))
-    shutil.rmtree(old)
-    forget_installed()
-    said = diffmidi("sample", "mine", *DRAWS, "--render", "none")
+    def renamed(version, more=""):
+        here = next(path for path in sys.path if path.rpartition("/")[2].startswith("site"))
+        shutil.rmtree(here)
+        sys.path.remove(here)
+        offer("schedules", SCHEDULE, more=more, version=version, name="linear_power")
+        forget_installed()
+        return diffmidi("sample", "mine", *DRAWS, "--render", "none")
+
+    said = renamed("2.0")
+    assert said.code != 0
+    told = "of acme-midi 1.0, which is not installed (acme-midi 2.0 is, with linear_power): pip install acme-midi==1.0."
+    assert told in said.err
+    said = renamed("2.1", ', was=("power",)')
     assert said.code == 0, said.err
