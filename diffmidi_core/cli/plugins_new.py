@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from diffmidi_core.cli.paths import UserPath
 from diffmidi_core.errors import DiffmidiError, UsageError
 
 TEMPLATE = Path(__file__).parents[1] / "template"
@@ -31,7 +32,7 @@ WITHOUT_RUN = {"model"}
 )
 @click.option(
     "--into",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=UserPath(file_okay=False),
     default=Path("."),
     metavar="FOLDER",
     help="Where its folder is written (default: here).",

@@ -68,6 +68,7 @@ class Surroundings:
     def accelerator(self) -> Accelerator:
         """Device, ranks and mixed precision, as `accelerate launch`, torchrun or plain Python started us."""
         from accelerate import Accelerator
+        from accelerate.state import AcceleratorState
 
         from diffmidi_core.machine.deepspeed import check_installed, is_chosen
         from diffmidi_core.machine.sharding import allow_for
@@ -76,7 +77,11 @@ class Surroundings:
         precision = self.precision
         # DeepSpeed's own way would cast all weights; it is told to leave that to autocast.
         ours = precision == "fp32" or is_chosen()
-        accelerator = Accelerator(cpu=on_cpu(), mixed_precision="no" if ours else precision)
+        mixed = "no" if ours else precision
+        # It settles on one precision for the life of a process, and a notebook has runs of several.
+        if AcceleratorState._shared_state and AcceleratorState().mixed_precision != mixed:
+            AcceleratorState._reset_state()
+        accelerator = Accelerator(cpu=on_cpu(), mixed_precision=mixed)
         meet()
         return allow_for(accelerator, self.training, precision)
 

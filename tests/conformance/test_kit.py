@@ -31,7 +31,7 @@ WRONG = {
     ("tokenizer", "salted"): {"check_fingerprint_is_the_same_everywhere"},
     ("tokenizer", "no_boundary"): {"check_faultless", "check_pieces_are_encoded_alike", "check_groups_are_whole"},
     ("tokenizer", "off_key"): {"check_transposed_words_are_transposed_music"},
-    ("tokenizer", "mistaken"): {"check_velocity_tokens_tell_velocities"},
+    ("tokenizer", "mistaken"): {"check_velocity_tokens_tell_velocities", "check_time_adds_up"},
     ("backbone", "peeks"): {"check_padding_is_not_seen", "check_causal_mask_is_respected"},
     ("backbone", "idle"): {"check_every_parameter_gets_a_gradient"},
     ("backbone", "counts"): {"check_places_are_where_features_stand", "check_cached_is_the_same"},

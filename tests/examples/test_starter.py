@@ -66,7 +66,7 @@ def test_pieces_stand_beside_songs_and_a_left_to_right_model(starter):
     assert "| `key_clarity` | 0.5, 0.75, 1 | 0.25, 0.5, 0.75 | 88% |" in text
     assert "25% of the pieces end on the tonic of their key, and 80% of the 9 songs" in text
     assert "left-to-right" not in text
-    other = {"value": 4.5, "interval": [4.25, 4.75], "hours": 0.5}
+    other = {"value": 4.5, "interval": [4.25, 4.75], "step": 300, "hours": 0.5}
     assert "costs 4.5 bits a note (4.25 to 4.75; exact)" in starter.beside(told | {"rival": other})
 
 

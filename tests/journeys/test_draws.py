@@ -169,7 +169,7 @@ def test_new_pieces_are_on_the_page(diffmidi, mine):
     assert said.code == 0, said.err
     assert "mine/report.html" in said.out
     page = (mine / "report.html").read_text()
-    newest, others = page.split("<h3>Draw 2</h3>")[1].split("<details>", 1)
+    newest, others = page.split("<h3>Draw 2</h3>")[1].split("<h3>Draw 1</h3>", 1)
     assert "<dt>Seed</dt><dd>9</dd><dt>Checkpoint</dt><dd>iteration 2</dd>" in newest
     assert newest.count('class="card"') == newest.count("<audio") == 1
     assert "Draw 1: 2 pieces, as long as training windows, by confidence in 3 steps, seed 0, iteration 6" in others

@@ -14,7 +14,7 @@ from diffmidi_console import console as told
 from diffmidi_core.music.notes import Score
 from diffmidi_core.music.toy import tune
 from diffmidi_core.pieces import Piece, Pieces
-from diffmidi_core.show import notebook, sound
+from diffmidi_core.show import mp3, notebook
 
 TUTORIAL = Path(__file__).parents[2] / "docs" / "notebooks" / "tutorial.ipynb"
 
@@ -40,7 +40,7 @@ def half_a_minute(monkeypatch):
             file.setframerate(48_000)
             file.writeframes(score.dumps_midi()[-200:] * (30 * 2 * 48_000 // 200))
 
-    monkeypatch.setattr(sound, "write_wav", write_wav)
+    monkeypatch.setattr(mp3, "write_wav", write_wav)
 
 
 def test_four_pieces_of_eight_slow_bars_take_600_kb_and_each_sound_once(half_a_minute):

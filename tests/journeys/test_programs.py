@@ -72,7 +72,6 @@ def test_a_metric_from_a_function(program, mine):
     said = program("metric.py", mine)
     (value,) = re.findall(r"^([\d.]+) semitones, and [\d.]+ in test music$", said, re.MULTILINE)
     assert float(value) == pytest.approx(expected, rel=0.1)
-    assert re.search(r"^ +Leap, semitones ", said, re.MULTILINE), "it has the title of its class"
 
 
 def test_a_notebook(desk, monkeypatch):
@@ -132,13 +131,13 @@ def test_a_classifier(program, mine):
     assert all(len(notes_of(door.read_midi(f"high {number}.mid"))) for number in (1, 2))
 
 
-def test_a_folder_of_another_system(program, mine):
+def test_a_folder_of_another_system(program):
     Path("theirs").mkdir()
-    for file in mine.glob("draws/1/*.mid"):
-        shutil.copy(file, "theirs")
+    for file in sorted(Path("songs").glob("*.mid"))[:4]:
+        door.read_midi(file).shift_pitch(1).dump_midi(Path("theirs") / file.name)
     said = program("other_system.py")
     (ratio,) = re.findall(r"^pitch_range: ([\d.]+) times that of songs$", said, re.MULTILINE)
-    assert float(ratio) > 1
+    assert 0.5 < float(ratio) < 2
 
 
 @pytest.mark.slow

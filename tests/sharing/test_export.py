@@ -283,9 +283,9 @@ def test_no_command_is_made_of_what_is_no_version(exported, rewrite):
 
 
 def test_how_the_sampler_draws_is_as_was_said_and_nothing_else_can_be_set(run, tmp_path, diffmidi):
-    code, err = diffmidi("export", run, "--to", tmp_path / "calm", "-o", "sampler.temperature=0.5")
+    code, err = diffmidi("export", run, "--to", tmp_path / "calm", "-o", "sampler.prediction=mean")
     assert code == 0, err
-    assert open_model(tmp_path / "calm").defaults.sampler.options["temperature"] == 0.5
+    assert open_model(tmp_path / "calm").defaults.sampler.options["prediction"] == "mean"
     code, err = diffmidi("export", run, "--to", tmp_path / "other", "-o", "process.given=1")
     assert (code, (tmp_path / "other").exists()) == (2, False)
     assert "only options of the sampler" in err
