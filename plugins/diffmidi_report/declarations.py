@@ -11,7 +11,7 @@ class ReportOptions(Options):
     samples: int = Field(8, ge=0, description="how many pieces of each draw it shows, the first ones")
     draws: int = Field(8, ge=1, description="how many draws one can choose from on the page, the newest first")
     megabytes: float = Field(
-        6.0, gt=0, le=500, description="how large the page becomes at most: sound is dulled, then cut, then left out"
+        8.0, gt=0, le=500, description="how large the page becomes at most: sound is dulled, then cut, then left out"
     )
 
 
