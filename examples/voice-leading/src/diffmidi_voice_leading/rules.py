@@ -1,9 +1,10 @@
 """The rules of four-part writing, each counted at every change from one chord to the next.
 
-They are those that textbooks of harmony agree on (none is quoted), such as E. Aldwell and C. Schachter, Harmony and Voice
-Leading, as far as MIDI tells them: it has no spelling, so that an augmented fourth cannot be told from a diminished fifth, which is allowed now and
-then, nor an augmented second from a minor third. Every tritone is counted, and no second. Fermatas are not known
-either: parallels from the end of a line to the beginning of the next are counted like all others.
+They are those that textbooks of harmony agree on (none is quoted), such as E. Aldwell and C. Schachter, Harmony and
+Voice Leading, as far as MIDI tells them: it has no spelling, so that an augmented fourth cannot be told from a
+diminished fifth, which is allowed now and then, nor an augmented second from a minor third. Every tritone is counted,
+and no second. Fermatas are not known either: parallels from the end of a line to the beginning of the next are
+counted like all others.
 """
 
 from __future__ import annotations
