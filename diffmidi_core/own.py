@@ -88,13 +88,14 @@ def own_part(kind: str, spec: str) -> Described | None:
 def _options(implementation: type[Any], blame: str) -> type[Options]:
     """The options of a class that nothing declares: what it says its `options` are."""
     for each in implementation.__mro__:
-        said: Any = inspect.get_annotations(each).get("options")
-        if isinstance(said, str):
-            said = vars(sys.modules[each.__module__]).get(said, said)
-        if isinstance(said, type) and issubclass(said, Options):
-            return said
-        if said is not None:
-            raise BrokenPluginError(f"{blame} its options are {said!r}, which is no subclass of diffmidi.api.Options.")
+        options: Any = inspect.get_annotations(each).get("options")
+        if isinstance(options, str):
+            options = vars(sys.modules[each.__module__]).get(options, options)
+        if isinstance(options, type) and issubclass(options, Options):
+            return options
+        if options is not None:
+            why = f"its options are {options!r}, which is no subclass of diffmidi.api.Options."
+            raise BrokenPluginError(f"{blame} {why}")
     return Options
 
 

@@ -43,9 +43,9 @@ class PieceView:
     wave: str
 
     @property
-    def said(self) -> str:
+    def summary(self) -> str:
         """The music in words; "" where the notes are not known."""
-        return self.roll.said if self.roll else ""
+        return self.roll.summary if self.roll else ""
 
 
 def piece_view(score: Score | None, sound: Sound | None, marked: tuple[int, int] = (0, 0)) -> PieceView:

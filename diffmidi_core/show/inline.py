@@ -35,7 +35,7 @@ def svg(roll: Roll, title: str) -> str:
     """A roll as an SVG element of its own."""
     size = 12 if roll.width > WIDTH else 10
     parts = [
-        f'<svg viewBox="0 -10 {roll.width:g} {HEIGHT + 26:g}" role="img" aria-label="{escape(title)}: {roll.said}" '
+        f'<svg viewBox="0 -10 {roll.width:g} {HEIGHT + 26:g}" role="img" aria-label="{escape(title)}: {roll.summary}" '
         f'style="display:block;width:100%;height:auto" font-size="{size}" fill="currentColor">'
     ]
     lines = "".join(f"M{at:.1f} 0V{HEIGHT:g}" for at, _ in roll.ticks)
@@ -81,7 +81,7 @@ def card(score: Score, midi: bytes, title: str, most_bytes: int = SOUND) -> str:
     return (
         f'<div style="flex:1 1 {"440px" if roll.width > WIDTH else "320px"};min-width:min(100%,300px);max-width:880px">'
         f'<div style="display:flex;flex-wrap:wrap;gap:0 1em;justify-content:space-between"><b>{escape(title)}</b>'
-        f'<span style="opacity:.75">{roll.said}</span></div>{svg(roll, title)}{player(score, title, most_bytes)}'
+        f'<span style="opacity:.75">{roll.summary}</span></div>{svg(roll, title)}{player(score, title, most_bytes)}'
         f'<a href="{data_url("audio/midi", midi)}" download="{escape(name)}">Save as MIDI</a></div>'
     )
 

@@ -43,7 +43,7 @@ class Roll:
         marked: one of the notes that stand out.
         octaves: height and name of each C.
         ticks: place and name of each bar or second that is marked; of some bars no name.
-        said: the music in words.
+        summary: the music in words.
         width: of the drawing.
         tracks: how many there are.
     """
@@ -52,7 +52,7 @@ class Roll:
     marked: str
     octaves: list[tuple[float, str]]
     ticks: list[tuple[float, str]]
-    said: str
+    summary: str
     width: float = WIDTH
     tracks: int = 1
 
@@ -142,7 +142,7 @@ def draw(
         marked=path(stands_out),
         octaves=[((high - pitch + 1) * row, f"C{pitch // 12 - 1}") for pitch in range(low, high) if pitch % 12 == 0],
         ticks=[(LEFT + at * scale, name) for at, name in ticks],
-        said=_said(notes),
+        summary=_summary(notes),
         width=across,
         tracks=len(set(track.tolist())),
     )
@@ -154,7 +154,7 @@ def _range(pitch: NDArray[Any]) -> tuple[int, int]:
     return low - missing // 2, high + (missing + 1) // 2
 
 
-def _said(notes: Columns) -> str:
+def _summary(notes: Columns) -> str:
     count = len(notes["pitch"])
     if not count:
         return "no notes"

@@ -12,7 +12,7 @@ import pytest
 from diffmidi.api.renderer import write_midi
 from diffmidi.api.tokenizer import Notes, score_of
 from diffmidi_core.cli import main
-from diffmidi_core.saved.draw import PieceRecord
+from diffmidi_core.saved.draw import DrawFolder, PieceRecord
 from diffmidi_core.saved.folder import RunFolder
 
 from .forked import ALIGNED, MODEL, TRAIN, Starter
@@ -125,3 +125,22 @@ def trained(starter, prepared):
         return run
 
     return train
+
+
+@pytest.fixture
+def halved(diffmidi, monkeypatch):
+    """Interrupts a command after so many pieces; gives what it printed."""
+
+    def halve(after, *words):
+        add = DrawFolder.add
+
+        def interrupted(self, piece):
+            if piece.number > after:
+                raise KeyboardInterrupt
+            add(self, piece)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(DrawFolder, "add", interrupted)
+            return diffmidi(*words)
+
+    return halve

@@ -50,25 +50,6 @@ def test_killed_at_two_places_it_ends_with_the_same_files(starter, model, ranks)
     assert not [*draw.glob(".writing-*")]
 
 
-@pytest.fixture
-def halved(diffmidi, mine, monkeypatch):
-    """Interrupts a command after so many pieces; gives what it printed."""
-
-    def halve(after, *words):
-        add = DrawFolder.add
-
-        def interrupted(self, piece):
-            if piece.number > after:
-                raise KeyboardInterrupt
-            add(self, piece)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(DrawFolder, "add", interrupted)
-            return diffmidi(*words)
-
-    return halve
-
-
 def test_the_newest_unfinished_draw_goes_on_as_it_was_asked(diffmidi, mine, halved):
     asked = ("--samples", "5", "--notes", "6", "--seed", "4", "--checkpoint", "2", "-o", "sample.batch_size=2")
     assert diffmidi("sample", mine, *asked, "--name", "whole", "--render", "none").code == 0

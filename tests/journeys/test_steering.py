@@ -85,18 +85,9 @@ def test_the_order_is_another_by_a_metric_and_the_takes_are_the_same(diffmidi, m
 
 
 @pytest.mark.parametrize("after", [1, 4, 5])
-def test_an_interrupted_infill_goes_on_to_the_same_files(diffmidi, mine, song, monkeypatch, after):
+def test_an_interrupted_infill_goes_on_to_the_same_files(diffmidi, mine, song, halved, after):
     assert diffmidi("infill", "song.mid", *ASKED, "--name", "whole").code == 0
-    add = DrawFolder.add
-
-    def interrupted(self, piece):
-        if piece.number > after:
-            raise KeyboardInterrupt
-        add(self, piece)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(DrawFolder, "add", interrupted)
-        assert diffmidi("infill", "song.mid", *ASKED, "--name", "halved").code == 130
+    assert halved(after, "infill", "song.mid", *ASKED, "--name", "halved").code == 130
     assert drawn(Path("draws/halved")) == after
     refused = diffmidi("infill", "song.mid", "--model", "mine", "--resume", "--bars", "5")
     assert refused.code == 2
