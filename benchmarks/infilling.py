@@ -32,204 +32,26 @@ import csv
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from fractions import Fraction
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from infilling_holes import Hole, half_of, hole_in, random_span
+from infilling_measures import Row, measured
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from diffmidi import Pipeline
-from diffmidi_core.contracts.tokenizer import Ids
-from diffmidi_core.draw.filled import cells_of, windows_of
-from diffmidi_core.draw.model import Model
 from diffmidi_core.errors import DiffmidiError
-from diffmidi_core.music.notes import notes_of
 from diffmidi_core.steer.asked import Asked
-from diffmidi_core.steer.cells import Laid, lay_out
-from diffmidi_core.steer.excerpt import excerpt
-from diffmidi_core.steer.patching import NewNotes, patched
-from diffmidi_core.steer.ranking import Candidate, bits_per_note
-from diffmidi_core.steer.regions import regions
 from diffmidi_core.steer.user_file import UserFile
-from diffmidi_metrics.seam import AROUND, changes, larger
 
 OURS, COPY, OTHER, TRUTH = "the model", "the bar before, copied", "a random span", "the truth"
-AROUND_HOLE = 4
-"""Bars on either side of a hole at least."""
-EXCERPT, HALF = 16, 8
 ITSELF = "itself"
 SHARES = ("rhythm", "pitch classes", "seam", "PCHO", "groove", "density")
-Row = dict[str, Any]
-
-
-class Hole:
-    """Bars of a file, by their first and last number."""
-
-    def __init__(self, file: UserFile, first: int, last: int) -> None:
-        self.file, self.told = file, f"bars {first}-{last}"
-        self.asked = Asked.region(file, regions([self.told]))
-        bars = self.asked.bars
-        self.begin, self.end = bars.ticks(first, last)
-        place = first - bars.first
-        self.lines = bars.at[place : place + last - first + 2]
-        self.before = (int(bars.at[place - 1]), int(bars.at[place]))
-
-    @property
-    def lengths(self) -> list[Fraction]:
-        """Of the bars, in quarter notes."""
-        return [Fraction(int(each), self.file.ticks) for each in np.diff(self.lines)]
-
-    def copied(self) -> bytes:
-        """Filled by the bar before."""
-        return self._filled([(self.file, *self.before)] * len(self.lengths))
-
-    def other(self, file: UserFile, lines: Sequence[int]) -> bytes:
-        """Filled by bars of another file, which begin and end at `lines`."""
-        return self._filled([(file, first, last) for first, last in pairwise(lines)])
-
-    def _filled(self, sources: Sequence[tuple[UserFile, int, int]]) -> bytes:
-        found = [np.zeros((0, 5), dtype=np.int64)]
-        for place, (source, first, last) in enumerate(sources):
-            notes, scale = source.notes, self.file.ticks / source.ticks
-            inside = (notes.onset >= first) & (notes.onset < last) & np.isin(notes.part, played(source))
-            onset = np.rint((notes.onset[inside] - first) * scale).astype(np.int64)
-            duration = np.maximum(1, np.rint(notes.duration[inside] * scale)).astype(np.int64)
-            part = np.array([*played(self.file), 0])[np.searchsorted(played(source), notes.part[inside])]
-            rows = np.stack([part, onset, duration, notes.pitch[inside], notes.velocity[inside]], 1)
-            rows = rows[onset < self.lines[place + 1] - self.lines[place]]
-            rows[:, 1] += self.lines[place]
-            found.append(rows)
-        return patched(self.file, self.asked.removed, NewNotes(*np.concatenate(found).T)).data
-
-
-def played(file: UserFile) -> list[int]:
-    """The places of the parts that are no drums."""
-    return [place for place, part in enumerate(file.parts) if not part.is_drum]
-
-
-def hole_in(file: UserFile, count: int, random: np.random.Generator) -> Hole | None:
-    """So many bars of a file; None where it is too short."""
-    whole = Asked.behind(file, 1)
-    last = whole.bars.last - 1 - AROUND_HOLE - count + 1
-    if last <= AROUND_HOLE:
-        return None
-    first = int(random.integers(1 + AROUND_HOLE, last + 1))
-    return Hole(file, first, first + count - 1)
-
-
-def half_of(file: UserFile, random: np.random.Generator) -> Hole | None:
-    """The middle half of an excerpt of 16 bars, which is a file of its own."""
-    whole = Asked.behind(file, 1)
-    last = whole.bars.last - EXCERPT
-    if last < 2:
-        return None
-    first = int(random.integers(1, last + 1))
-    score = excerpt(file.as_score(), Asked.region(file, regions([f"bars {first}-{first + EXCERPT - 1}"])))
-    if not len(notes_of(score)):
-        return None
-    cut = UserFile(score.dumps_midi(), file.name)
-    begin = 1 + (EXCERPT - HALF) // 2
-    return Hole(cut, begin, begin + HALF - 1)
-
-
-def random_span(hole: Hole, files: Sequence[UserFile], random: np.random.Generator) -> bytes:
-    """Filled by a place in one of the files, of as many parts, whose bars are as long if one of 300 is."""
-    found: tuple[UserFile, list[int]] | None = None
-    for _ in range(300):
-        file = files[int(random.integers(len(files)))]
-        at = Asked.behind(file, 1).bars.at[:-1]
-        count = len(hole.lengths)
-        if file.name == hole.file.name or len(played(file)) != len(played(hole.file)) or len(at) <= count:
-            continue
-        first = int(random.integers(len(at) - count))
-        lines = at[first : first + count + 1].tolist()
-        same = [Fraction(each, file.ticks) for each in np.diff(lines).tolist()] == hole.lengths
-        found = (file, lines) if same or found is None else found
-        if same:
-            break
-    if found is None:
-        raise DiffmidiError("no other piece has as many parts.")
-    return hole.other(*found)
-
-
-def inside(file: UserFile, hole: Hole) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Onsets in quarter notes and pitches of the notes in the hole."""
-    rows = (file.notes.onset >= hole.begin) & (file.notes.onset < hole.end)
-    return (file.notes.onset[rows] - hole.begin) / file.ticks, file.notes.pitch[rows]
-
-
-def likeness(file: UserFile, hole: Hole) -> Row:
-    """What a filling has in common with the truth."""
-    (ours, pitch), (theirs, true) = inside(file, hole), inside(hole.file, hole)
-    one, two = (set(np.rint(each * 12).astype(int).tolist()) for each in (ours, theirs))
-    counts = [np.bincount(each % 12, minlength=12).astype(float) for each in (pitch, true)]
-    shares = [each / max(1.0, each.sum()) for each in counts]
-    norm = float(np.linalg.norm(counts[0]) * np.linalg.norm(counts[1]))
-    steps = max(1, round((hole.end - hole.begin) / hole.file.ticks * 4))
-    grids = [
-        np.bincount(np.minimum(np.rint(each * 4).astype(int), steps - 1), minlength=steps) > 0
-        for each in (ours, theirs)
-    ]
-    return {
-        "notes": len(pitch),
-        "rhythm": 2 * len(one & two) / max(1, len(one) + len(two)),
-        "pitch classes": float(np.minimum(*shares).sum()),
-        "PCHO": float(counts[0] @ counts[1]) / norm if norm else 0.0,
-        "groove": float((grids[0] == grids[1]).mean()),
-        "density": len(pitch) / max(1, len(true)),
-    }
-
-
-def seam(file: UserFile, hole: Hole) -> float | None:
-    """How far the two ends of the hole stand out; None where too few notes are around it."""
-    notes = notes_of(file.score)
-    places = np.arange(AROUND, len(notes) - AROUND + 1)
-    ends = np.searchsorted(notes.onset, [hole.begin, hole.end])
-    is_seam = np.isin(places, ends)
-    elsewhere = (places + AROUND <= ends[0]) | (places - AROUND >= ends[1])
-    if not is_seam.any() or not elsewhere.any():
-        return None
-    found = changes(notes, file.score.ticks_per_quarter).values()
-    return float(np.mean([larger(each[is_seam], each[elsewhere]).mean() for each in found]))
-
-
-def texts_of(file: UserFile, laid: Laid, bars: int) -> list[Ids] | None:
-    """The cells of a hole as a file has them; None where it is not written bar by bar as it is laid out."""
-    tokenizer = laid.hole.tokenizer
-    ids = tokenizer.encode(file.as_score())
-    texts = np.split(ids, tokenizer.starts(ids)[1:])
-    if len(texts) != bars:
-        return None
-    cells = [cells_of(texts[free.bar], tokenizer) for free in laid.free]
-    if any(place >= len(own) for own, (_, place) in zip(cells, laid.hole.free, strict=True)):
-        return None
-    return [own[place] for own, (_, place) in zip(cells, laid.hole.free, strict=True)]
-
-
-@torch.no_grad()
-def bits(model: Model, file: UserFile, hole: Hole) -> float | None:
-    """What a judge charges for the new notes; None where it cannot write them."""
-    asked = Asked.region(file, regions([hole.told]))
-    try:
-        laid = lay_out(
-            file, asked.bars, asked.selection, model.tokenizer,
-            length=model.length, window=model.bars, order=model.process.order,
-        )  # fmt: skip
-        texts = texts_of(file, laid, len(asked.bars))
-    except DiffmidiError:
-        return None
-    if texts is None:
-        return None
-    windows = [*windows_of(laid.hole, texts)]
-    if max(len(window.ids) for window in windows) > model.length:
-        return None
-    (value,) = bits_per_note(model, [Candidate(1, windows, 1, lambda: file.score)])
-    return value
 
 
 def fillings(pipeline: Pipeline, hole: Hole, files: Sequence[UserFile], seed: int) -> Mapping[str, Callable[[], bytes]]:
@@ -245,17 +67,6 @@ def fillings(pipeline: Pipeline, hole: Hole, files: Sequence[UserFile], seed: in
         OTHER: lambda: random_span(hole, files, np.random.default_rng([seed, 1])),
         TRUTH: lambda: hole.file.data,
     }
-
-
-def measured(hole: Hole, answer: Callable[[], bytes], judges: Mapping[str, Model]) -> Row:
-    """A filling, measured."""
-    try:
-        file = UserFile(answer(), "the answer")
-    except DiffmidiError as error:
-        return {"refused": str(error)[:160]}
-    row = likeness(file, hole) | {"seam": seam(file, hole)}
-    row["bits"] = {name: bits(model, file, hole) for name, model in judges.items()}
-    return row
 
 
 def interval(values: NDArray[np.float64], over: NDArray[np.float64] | None = None) -> tuple[float, float, float]:

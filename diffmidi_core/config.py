@@ -18,7 +18,7 @@ from diffmidi_core.classifiers import ClassifierOf
 from diffmidi_core.declaration import WINDOW
 from diffmidi_core.errors import BrokenPluginError, UsageError
 from diffmidi_core.fitting import check_backbone, check_kept, check_process, check_sampler, steps_of, windows_of
-from diffmidi_core.layers import Layers, assignments_of, one_end
+from diffmidi_core.layers import Layers, assignments_of, one_end, taken_unnamed
 from diffmidi_core.presets import DEFAULT, Parts, began_from, chosen_parts, default_names, lay_under
 from diffmidi_core.registry import find, going_with, source_of
 from diffmidi_core.sections import BARS, BATCH, LARGEST_SEED, LONG, flagged
@@ -30,7 +30,7 @@ from diffmidi_core.sections import PrepareConfig as PrepareConfig
 from diffmidi_core.sections import SampleConfig as SampleConfig
 from diffmidi_core.sections import Section as Section
 from diffmidi_core.sections import TrainConfig as TrainConfig
-from diffmidi_core.wording import describe
+from diffmidi_core.wording import cut, describe
 
 SINGLE = ("source", "tokenizer", "backbone", "schedule", "process", "sampler")
 """Kinds of which a run has one part."""
@@ -108,7 +108,7 @@ def resolve(
     """Lay the layers over each other, check everything, fill every default in.
 
     Args:
-        file: what a config file holds.
+        file: what a config file holds. Options of a part that it does not name are of the one that is chosen.
         flags: dotted names to values ("train.lr"), kinds to names ("backbone"), plural kinds to lists of names that
             are added ("metric") or taken away ("no_metric"; "all": all of them), and "hook.track.to" to an option of a
             part that is added where it is not chosen yet.
@@ -120,8 +120,8 @@ def resolve(
     if file is not None and not isinstance(file, Mapping):
         raise UsageError("a config file holds one JSON object.")
     tree: dict[str, Any] = copy.deepcopy(dict(file or {}))
-    origin = tree.pop("origin", None)
-    layers = Layers(file=copy.deepcopy(tree), origin=origin, flags=flags or {}, assignments=assignments)
+    origin, unnamed = tree.pop("origin", None), taken_unnamed(tree, SINGLE)
+    layers = Layers(file=copy.deepcopy(tree) | unnamed, origin=origin, flags=flags or {}, assignments=assignments)
     chosen = dict(flags or {})
     one_end(tree, chosen, assignments)
     began_from(tree, chosen.get("preset"))
@@ -148,7 +148,8 @@ def resolve(
         tree["source"] = {"name": source_of(None if data is None else str(data))}
     without = ""
     if "tokenizer" in kinds:
-        window, without = windows_of(tree["tokenizer"], assignments_of(assignments).get("tokenizer", {}))
+        assigned = unnamed.get("tokenizer", {}) | assignments_of(assignments).get("tokenizer", {})
+        window, without = windows_of(tree["tokenizer"], assigned)
         tree.setdefault("length", window)
     config = _validated(tree)
     if config.length > LONG and "batch_size" not in config.train.model_fields_set:
@@ -156,7 +157,8 @@ def resolve(
     if "sampler" in kinds and "steps" not in config.sample.model_fields_set:
         steps = steps_of(config.sampler, config.length, by_bars=bool(without))
         config = config.model_copy(update={"sample": config.sample.model_copy(update={"steps": steps})})
-    config = _validated(_assigned(config.model_dump(mode="json"), assignments_of(assignments)))
+    values = _assigned(config.model_dump(mode="json"), unnamed)
+    config = _validated(_assigned(values, assignments_of(assignments)))
     config = _with_all_options(config, kinds)
     if {"tokenizer", "process"} <= set(kinds):
         check_process(config.tokenizer, config.process)
@@ -306,6 +308,9 @@ def _sentence(mistake: Mapping[str, Any]) -> str:
     for name in above:
         field = getattr(model, "model_fields", {}).get(name)
         model = field.annotation if field is not None and name in SECTIONS else Part
+    if mistake["type"] in ("model_type", "extra_forbidden") and (model is Part or last in (*SINGLE, *PLURAL.values())):
+        given = f" (given: {cut(repr(mistake['input']))})" if mistake["type"] == "model_type" else ""
+        return f'{".".join(map(str, mistake["loc"]))}: a part is written {{"name": NAME, "options": {{...}}}}{given}.'
     return describe({**mistake, "loc": (last,)}, model, ".".join(map(str, above)) or "config")
 
 

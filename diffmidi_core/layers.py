@@ -7,7 +7,7 @@ A config is looked at here as a flat mapping of dotted names: "train.lr", "backb
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +50,16 @@ def one_end(tree: dict[str, Any], flags: Mapping[str, Any], assignments: Sequenc
         raise UsageError("--iterations and --minutes both say how long to train: give one of them.")
     if "train.iterations" in given and isinstance(tree.get("train"), dict):
         tree["train"] = {**tree["train"], "minutes": None}
+
+
+def taken_unnamed(tree: dict[str, Any], kinds: Collection[str]) -> dict[str, Mapping[str, Any]]:
+    """Takes from a config's tree the parts of these kinds that have options at most; kind to those options."""
+    found = {}
+    for kind in kinds:
+        part = tree.get(kind)
+        if isinstance(part, Mapping) and {*part} <= {"options"} and isinstance(part.get("options", {}), Mapping):
+            found[kind] = tree.pop(kind).get("options", {})
+    return found
 
 
 def flat(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -69,6 +69,18 @@ def test_later_layers_win():
     assert (config.tokenizer.options["grid"], config.tokenizer.options["velocities"]) == (6, 4)
 
 
+def test_options_in_a_file_that_names_no_part_are_those_of_the_chosen_one():
+    file = {"backbone": {"options": {"size": "tiny"}}, "tokenizer": {"options": {"layout": "run"}}, "schedule": {}}
+    config = resolve(file, assignments=["backbone.layers=1"])
+    assert (config.backbone.name, config.tokenizer.name, config.schedule.name) == ("modern", "mmm", "loglinear")
+    options = config.backbone.options
+    assert (options["width"], options["layers"], options["dropout"]) == (64, 1, 0)
+    assert (config.tokenizer.options["layout"], config.length) == ("run", 128)
+    assert (config.origin["backbone.size"], config.origin["backbone.layers"]) == ("file", "-o")
+    assert resolve(file, {"backbone": "bert"}).backbone.options["width"] == 64
+    assert resolve(config.model_dump(mode="json")) == config
+
+
 def test_another_part_does_not_inherit_the_options_of_the_one_it_replaces():
     file = resolve(flags=GAUSSIAN, assignments=[ALIGNED, "process.steps=50"]).model_dump(mode="json")
     assert resolve(file, {"schedule": "linear"}).schedule.options == {}
@@ -237,6 +249,20 @@ def test_mistakes_are_said_in_one_sentence(flags, assignments, said):
 def test_a_key_that_no_config_has_is_refused():
     with pytest.raises(UsageError, match=r"there is no option config\.lenght\. Did you mean 'length'"):
         resolve({"lenght": 3})
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("bert", 'backbone: a part is written {"name": NAME, "options": {...}} (given: \'bert\').'),
+        ({"name": "bert", "size": "tiny"}, 'backbone.size: a part is written {"name": NAME, "options": {...}}.'),
+        ({"options": {"szie": "tiny"}}, "there is no option backbone.szie. Did you mean 'size'?"),
+    ],
+)
+def test_a_part_of_a_file_says_how_it_is_written(part, said):
+    with pytest.raises(UsageError) as caught:
+        resolve({"backbone": part})
+    assert said in str(caught.value)
 
 
 def test_assignments_are_json_where_they_parse_and_text_where_not():

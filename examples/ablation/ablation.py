@@ -6,22 +6,24 @@
 orders of drawing. `backbones` of equal size. It drives the `diffmidi` command, so that every row can be repeated by
 hand, and goes on where it was when started again. All rows have the same music, seeds, steps and network, and the
 bounds of one seed are measured on the same windows with the same noise: the standard error of a difference is less than
-that of either figure. It writes `table.csv`, a line for each run, and `table.md`, a line for each row, its figures the
-means over the seeds.
+that of either figure. It prints what `diffmidi compare` says of the runs, and writes `table.csv`, a line for each run,
+and `table.md`, a line for each row, its figures the means over the seeds.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import json
 import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from statistics import mean, median
+from statistics import mean
 from typing import Any, NamedTuple
+
+import diffmidi
+from diffmidi.api import DiffmidiError
 
 HERE = Path(__file__).parent
 CDCD = ("process.objective=cross_entropy",)
@@ -128,7 +130,7 @@ def words_of(grid: Grid, row: str) -> list[str]:
 def trained(grid: Grid, row: str, seed: int, out: Path, common: list[str], threads: int) -> Path:
     """The run of a row, begun, gone on with or found finished."""
     run = out / folder_name(row, seed)
-    if found(run) is not None:
+    if is_finished(run):
         return run
     new = [*common, "--seed", str(seed), *words_of(grid, row)]
     words = ["--resume", str(run)] if (run / "data").exists() else [*new, "--out", str(run)]
@@ -142,35 +144,19 @@ def trained(grid: Grid, row: str, seed: int, out: Path, common: list[str], threa
     return run
 
 
-def found(run: Path) -> dict[str, Any] | None:
-    """The figures of a run's checkpoint and of its first draw; None where it has not come so far."""
-    draw = run / "draws" / "1" / "figures.json"
-    if not draw.exists():
-        return None
-    files = [max((run / "figures").glob("step-*.json"), key=lambda file: file.stat().st_mtime), draw]
-    return {name: said for file in files for name, said in read(file)["figures"].items()}
+def is_finished(run: Path) -> bool:
+    return (run / "draws" / "1" / "figures.json").exists()
 
 
-def read(file: Path) -> dict[str, Any]:
-    said: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return said
-
-
-def measured(grid: Grid, row: str, seed: int, run: Path) -> Row | None:
-    """A line of the table; None where the run has not come so far."""
-    figures = found(run)
-    if figures is None:
-        return None
-    facts = read(run / "run.json")
-    log = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    speeds = [line["steps_per_second"] for line in log if "steps_per_second" in line]
+def line_of(grid: Grid, row: str, seed: int, said: Row) -> Row:
+    """A line of the table, of what `diffmidi compare` says of a run."""
     return {
         "row": row,
         "seed": seed,
-        **{name: (figures.get(name) or {}).get("value") for name in grid.figures},
-        "error": figures[grid.figures[0]]["error"],
-        "seconds": facts["iterations"] / median(speeds),
-        "parameters": facts["parameters"],
+        **{name: said.get(name) for name in grid.figures},
+        "error": said.get(f"{grid.figures[0]}.error"),
+        "seconds": said["iterations"] / said["steps/s (median)"],
+        "parameters": said["parameters"],
         "options": " ".join(words_of(grid, row)),
     }
 
@@ -219,15 +205,20 @@ def main() -> None:
     chosen = [(row, seed) for seed in given.seeds for row in given.only or grid.rows]
     with ThreadPoolExecutor(given.jobs) as pool:
         runs = list(pool.map(lambda each: trained(grid, *each, out, common, threads), chosen))
-    all_lines = (measured(grid, *each, run) for each, run in zip(chosen, runs, strict=True))
-    lines = [line for line in all_lines if line is not None]
+    finished = {run: each for run, each in zip(runs, chosen, strict=True) if is_finished(run)}
+    if not finished:
+        sys.exit("no run has come to its figures: see the logs named above")
+    try:
+        said = diffmidi.compare(finished, figure=grid.figures, transpose=True)
+    except DiffmidiError as error:
+        sys.exit(str(error))
+    lines = [line_of(grid, *each, of_run) for each, of_run in zip(finished.values(), said, strict=True)]
     with (out / "table.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, ("row", "seed", *grid.figures, "error", "seconds", "parameters", "options"))
         writer.writeheader()
         writer.writerows(lines)
-    text = table(grid, lines)
-    (out / "table.md").write_text(text, encoding="utf-8")
-    print(text)
+    (out / "table.md").write_text(table(grid, lines), encoding="utf-8")
+    print(f"Wrote {out / 'table.csv'} and table.md.")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from diffmidi_core.saved.draw import DrawFolder, PieceRecord
 from diffmidi_core.saved.folder import RunFolder
 
 from .forked import ALIGNED, MODEL, TRAIN, Starter
+from .left import leave as leave
 
 SMALL = shlex.split(
     "--iterations 6 --batch-size 4 --length 96 --steps 3 --samples 2 --precision fp32 "

@@ -98,6 +98,13 @@ def test_a_package_of_one_kind_holds_that_kind_alone(alone, kind):
     assert not [name for name, text in texts.items() if "{{" in text or "{%" in text]
 
 
+def test_a_model_of_ones_own_takes_the_place_of_the_toy(alone):
+    readme = (alone / "acme-model" / "README.md").read_text(encoding="utf-8")
+    place = "src/acme_model/model"
+    assert f"rm -r {place}\ndiffmidi export RUN --to {place} --name mine --license LICENCE --half\n" in readme
+    assert "remove the toy" not in (alone / "acme-metric" / "README.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "model"])
 def test_its_part_is_found_imports_the_doors_alone_and_is_chosen_by_its_config(alone, tmp_path, monkeypatch, kind):
     folder = alone / f"acme-{kind}"
