@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from diffmidi_core.contracts.places import Places
+from diffmidi_core.contracts.time_bounds import TimeBounds
 from diffmidi_core.contracts.tokenizer import SPECIALS
 from diffmidi_core.errors import DiffmidiError
 
 GIVEN, ANY = -1, -2
 """What stands in `Canvas.allowed` in place of a set: the token in `ids` alone; any token of music, of the place's
 type where `Canvas.types` says it."""
-UNBOUNDED = 2**62
-"""In `Canvas.bounds` in place of the most steps."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,7 @@ class Canvas:
         sets: [S, V] bool; None where `allowed` names none. Specials are in no set; a position whose set has one token
             is given that token.
         types, condition: as in Places.
-        bounds: [B, L, 2] int64: where a token stands that passes no time, the least and the most steps that all tokens
-            of its row before it pass together (`Tokenizer.steps_passed`), UNBOUNDED where there is no most. None: any.
+        bounds: when notes may begin, where tokens have no plan. None: at any time.
 
     Raises DiffmidiError where no token of music is in a set that is named.
     """
@@ -47,7 +45,7 @@ class Canvas:
     sets: Tensor | None = None
     types: Tensor | None = None
     condition: Mapping[str, Tensor] = field(default_factory=dict)
-    bounds: Tensor | None = None
+    bounds: TimeBounds | None = None
 
     def __post_init__(self) -> None:
         if self.sets is None:
@@ -142,8 +140,7 @@ class Canvas:
         return self._mapped(lambda tensor: tensor.to(device), sets)
 
     def _mapped(self, change: Callable[[Tensor], Tensor], sets: Tensor | None) -> Canvas:
-        known = (self.attention_mask, self.types, self.bounds)
-        mask, types, bounds = (None if each is None else change(each) for each in known)
+        mask, types = (None if each is None else change(each) for each in (self.attention_mask, self.types))
         condition = {name: change(each) for name, each in self.condition.items()}
         return replace(
             self,
@@ -153,5 +150,5 @@ class Canvas:
             sets=sets,
             types=types,
             condition=condition,
-            bounds=bounds,
+            bounds=None if self.bounds is None else self.bounds.mapped(change),
         )

@@ -81,6 +81,29 @@ class CellNotes:
     velocity: NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class BarPlaces:
+    """A bar as tokens have it that name places in bars.
+
+    Attributes:
+        tick: of the score, at which its bar line is, or a fraction of one.
+        numerator, denominator: its metre.
+        places: how many there are at which notes may begin, evenly, the first at the bar line.
+        tokens: those that open it.
+    """
+
+    tick: float
+    numerator: int
+    denominator: int
+    places: int
+    tokens: tuple[int, ...]
+
+    @property
+    def quarters(self) -> float:
+        """How long it is, in quarter notes."""
+        return 4 * self.numerator / self.denominator
+
+
 class Tokenizer(ABC):
     """Tokens for notes.
 
@@ -194,12 +217,40 @@ class Tokenizer(ABC):
         return None
 
     def steps_passed(self) -> Ids | None:
-        """[V] steps of time that a token of role "time" passes, 0 elsewhere. None, as by default: times do not add up.
+        """[V] steps of time that a token of role "time" or "duration" passes, 0 elsewhere. None, as by default: times
+        do not add up.
 
         With `bar_steps` they add up within bars: the sum over a cell's notes stays below that of its bar. Without, they
         add up over the whole text: a note begins when as many steps are gone as all tokens before it pass together.
         """
         return None
+
+    def steps_in_bar(self) -> Ids | None:
+        """[V] of tokens of role "time" that name a place in their bar, which place: 1 at its bar line; 0 elsewhere.
+
+        None, as by default: no tokens do. Where some do, places rise within a bar, and `bars_of` says which bars there
+        are.
+        """
+        return None
+
+    def bars_of(self, score: Score, begin: int, end: int) -> Sequence[BarPlaces]:
+        """The bars in which `encode` lays out the notes of a score, and those before and behind them as these go on:
+        all that something of lies between two of its ticks.
+
+        Raises DiffmidiError where no tokens name places in bars (see `steps_in_bar`).
+        """
+        raise DiffmidiError(f"{type(self).__name__} has no tokens of places in bars: see `steps_in_bar`.")
+
+    def moves_time(self) -> NDArray[np.bool_]:
+        """[V] whether tokens of its type move time: those of role "time", those that open a bar, and all that pass
+        steps.
+        """
+        passed, placed = self.steps_passed(), self.steps_in_bar()
+        roles = {"time"} if placed is None else {"time", "metre"}
+        types = np.array([self.roles.get(name) in roles for name in self.grammar.types])
+        types[self.grammar.type_of[np.flatnonzero(passed if passed is not None else [])]] = True
+        moves: NDArray[np.bool_] = types[self.grammar.type_of]
+        return moves
 
     def bar_steps(self) -> Ids | None:
         """[V] how long the bar is that a token of role "bar" opens, in the steps of `steps_passed`; 0 elsewhere.

@@ -34,6 +34,7 @@ from diffmidi_core.contracts.draws import RowDraws
 from diffmidi_core.contracts.places import EVERYWHERE, Places
 from diffmidi_core.contracts.process import LEVEL_BINS, Bound
 from diffmidi_core.contracts.schedule import NoiseSchedule
+from diffmidi_core.contracts.time_bounds import TimeBounds
 from diffmidi_core.contracts.tokenizer import SPECIALS, Tokenizer
 from diffmidi_core.declaration import Options
 from diffmidi_core.diffusion.bar_time import BarTime
@@ -167,14 +168,14 @@ class MaskedDiffusion(Revealed):
         temperature: float = 1.0,
         top_p: float = 1.0,
         places: Places = EVERYWHERE,
-        bounds: Tensor | None = None,
+        bounds: TimeBounds | None = None,
     ) -> tuple[Tensor, Tensor]:
         """z [B, L] with tokens drawn where `wanted` [B, L] bool hidden ones are, and log p of each, 0 elsewhere.
 
         `logits` and `places` as from and for `denoise`. With a support the tokens are drawn jointly: what stands, what
         is drawn now and what is left to be drawn can make one legal text; with a plan, so that times add up to less
         than their bar. `admitted` [B, L, V] bool leaves out what a canvas does not allow; `top_p` as in `Support.draw`;
-        `bounds` [B, L, 2] as in Canvas, for tokens without a plan.
+        `bounds` as in Canvas, for tokens without a plan.
         """
         wanted = wanted & (z == self.tokenizer.mask_id)
         how: dict[str, Any] = {"wanted": wanted, "admitted": admitted, "temperature": temperature, "top_p": top_p}

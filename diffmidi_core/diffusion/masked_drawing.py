@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from diffmidi_core.contracts.draws import RowDraws
+from diffmidi_core.contracts.time_bounds import TimeBounds
 from diffmidi_core.diffusion.categorical import nucleus, restricted
 from diffmidi_core.diffusion.groups import ungrouped
 from diffmidi_core.diffusion.parts import Laid
@@ -27,7 +28,7 @@ def draw_together(
     admitted: Tensor | None,
     temperature: float,
     top_p: float,
-    bounds: Tensor | None,
+    bounds: TimeBounds | None,
 ) -> tuple[Tensor, Tensor]:
     """Jointly with a support or where time adds up, else each by itself. `wanted` [B, L] are hidden."""
     log_p = _to_draw_from(process, logits, admitted, temperature)

@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from diffmidi_core.contracts.canvas import ANY, UNBOUNDED, Canvas
+from diffmidi_core.contracts.canvas import ANY, Canvas
+from diffmidi_core.contracts.time_bounds import UNBOUNDED, TimeBounds
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.draw.long import Drawn
-from diffmidi_core.draw.portions import Bars, Left, Portion
+from diffmidi_core.draw.portions import Bars, Left, Portion, PortionTime
 
 Filled = tuple[NDArray[np.integer], Mapping[str, Sequence[int]]]
 Work = Generator[Portion, Ids, list[Ids]]
@@ -63,17 +64,36 @@ def canvas_of(portions: Sequence[Portion], where: WithSets) -> Canvas:
     lengths = [len(portion.ids) for portion in portions]
     canvas = Canvas.begun([portion.ids for portion in portions], lengths)
     types, allowed = torch.zeros_like(canvas.ids), canvas.allowed.clone()
-    bounds = torch.tensor([0, UNBOUNDED]).expand(*canvas.ids.shape, 2).clone()
     for row, portion in enumerate(portions):
         place = slice(1, 1 + len(portion.ids))
         types[row, place] = torch.from_numpy(tokenizer.types(portion.ids))
-        if portion.bounds is not None:
-            bounds[row, place] = torch.from_numpy(portion.bounds)
         opens = torch.from_numpy(portion.opens)
         free = torch.from_numpy(portion.ids == tokenizer.mask_id)
         allowed[row, place] = torch.where(free, torch.where(opens >= 0, opens, ANY), allowed[row, place])
     canvas = replace(canvas, allowed=allowed, sets=torch.from_numpy(where.sets))
-    return replace(canvas, types=types) if tokenizer.plan else replace(canvas, bounds=bounds)
+    if tokenizer.plan:
+        return replace(canvas, types=types)
+    return replace(canvas, bounds=_bounds([portion.time for portion in portions], canvas.ids.shape[1]))
+
+
+def _bounds(times: Sequence[PortionTime | None], width: int) -> TimeBounds | None:
+    """Of rows so many tokens wide, [CLS] and [SEP] among them."""
+    told = [time for time in times if time is not None]
+    if not told:
+        return None
+    steps = torch.tensor([0, UNBOUNDED]).expand(len(told), width, 2).clone()
+    for row, time in enumerate(told):
+        steps[row, 1 : 1 + len(time.steps)] = torch.from_numpy(time.steps)
+    start = torch.tensor([1 + time.start for time in told])
+    tables = [torch.from_numpy(time.moves) for time in told if time.moves is not None]
+    if not tables:
+        return TimeBounds(steps, start)
+    longest = max(map(len, tables))
+    moves = tables[0].new_full((len(tables), longest, tables[0].shape[1]), longest)
+    for row, table in enumerate(tables):
+        # What is later than all that a row asks for, is so of the longest row as well.
+        moves[row, : len(table)] = torch.where(table >= len(table), longest, table)
+    return TimeBounds(steps, start, moves)
 
 
 class WithSets(Protocol):

@@ -19,6 +19,21 @@ Left = Callable[[Sequence[Ids]], int]
 
 
 @dataclass(frozen=True)
+class PortionTime:
+    """When notes of a portion may begin: what `TimeBounds` says of a row.
+
+    Attributes:
+        steps: [N + 1, 2] of its tokens and of its end.
+        start: the place from which on steps are counted.
+        moves: [U, V] or None.
+    """
+
+    steps: NDArray[np.int64]
+    start: int = 0
+    moves: NDArray[np.int32] | None = None
+
+
+@dataclass(frozen=True)
 class Portion:
     """A text with [MASK] where something is drawn.
 
@@ -29,7 +44,7 @@ class Portion:
         window, part: which of the piece's windows it is of, and which portion of that.
         parts: how many portions a window probably has.
         done: finished bars of the piece.
-        bounds: [N, 2] as in Canvas, of texts without a plan.
+        time: of texts without a plan.
     """
 
     ids: Ids
@@ -38,7 +53,7 @@ class Portion:
     part: int
     parts: int
     done: int
-    bounds: NDArray[np.int64] | None = None
+    time: PortionTime | None = None
 
 
 @dataclass(frozen=True)

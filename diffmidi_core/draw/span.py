@@ -1,9 +1,10 @@
 """Spans: stretches of time of a piece that are drawn anew where tokens have no plan of bars, and all else stands.
 
-Where tokens tell the time since the note before, a note begins in the span, and what follows when it did, only if times
-have certain sums: a canvas says so (`Canvas.bounds`), and all is drawn jointly under it. So it holds whatever the
-network says. How many tokens there are is decided before. A span of more than half a window is drawn in several, from
-left to right: the first sees what stands before it, the others what was drawn, the last one also what follows.
+Where tokens tell the time since the note before, or their place in a bar, a note begins in the span, and what follows
+when it did, only if tokens of time go together in certain ways: a canvas says so (`Canvas.bounds`), and all is drawn
+jointly under it. So it holds whatever the network says. How many tokens there are is decided before. A span of more
+than half a window is drawn in several, from left to right: the first sees what stands before it, the others what was
+drawn, the last one also what follows.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.contracts.canvas import UNBOUNDED
+from diffmidi_core.contracts.time_bounds import UNBOUNDED
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
-from diffmidi_core.draw.portions import ANYWHERE, Portion
+from diffmidi_core.draw.portions import ANYWHERE, Portion, PortionTime
+from diffmidi_core.draw.span_time import Added, SpanTime
 from diffmidi_core.errors import DiffmidiError
 
 
@@ -27,7 +29,7 @@ class Stretch:
 
     Attributes:
         tokens: how many, whole groups.
-        first, last: steps since the span began at which its notes may begin.
+        first, last: the steps at which its notes may begin.
     """
 
     tokens: int
@@ -40,11 +42,12 @@ class Span:
     """How a stretch of time is drawn with one model.
 
     Attributes:
-        before, after: the text on both sides; that behind without the tokens of time that lead to its first note.
+        before, after: the text on both sides; that behind without the tokens that add time up to its first note.
         stretches: what is drawn, one after the other.
-        now: when the last note before begins, in steps since the span began: 0 or less.
-        then: when the first note behind begins, in the same way; nothing is behind where `after` is empty.
+        now: the step at which the last note before begins.
+        then: that at which the first note behind begins; nothing is behind where `after` is empty.
         length: tokens that the model sees at once.
+        time: how steps go.
     """
 
     tokenizer: Tokenizer
@@ -54,19 +57,23 @@ class Span:
     now: int
     then: int
     length: int
+    time: SpanTime
 
     @cached_property
     def is_time(self) -> NDArray[np.bool_]:
-        """[V] whether a token passes time."""
+        """[V] whether a token tells time and nothing of a note."""
         types = self.tokenizer.grammar.types
         return np.array([self.tokenizer.roles.get(name) == "time" for name in types])[self.tokenizer.grammar.type_of]
 
     @cached_property
-    def passed(self) -> NDArray[np.int64]:
-        """[V] the steps that a token passes."""
-        passed = self.tokenizer.steps_passed()
-        assert passed is not None
-        return passed.astype(np.int64)
+    def closes(self) -> bool:
+        """Whether the time up to the first note behind is drawn as well, as a token of its own."""
+        return isinstance(self.time, Added) and bool(self.is_time.any())
+
+    @cached_property
+    def lasts(self) -> bool:
+        """Whether a note begins where the one before it ends, so that the last one's end is that of the span."""
+        return isinstance(self.time, Added) and not self.is_time.any()
 
     def work(self, window: int) -> Generator[Portion, Ids, list[Ids]]:
         """Yields what is to be filled, is sent it as it then is, and returns the text of each stretch. Windows are
@@ -76,17 +83,17 @@ class Span:
         for number in range(len(self.stretches)):
             portion, at = self.portion(texts, number, window)
             filled = yield portion
-            self._check(portion, filled, at, number)
+            self._check(portion, filled, at, self.starts(texts)[number])
             texts.append(filled[at : at + self.stretches[number].tokens].astype(np.int32))
         return texts
 
-    def _check(self, portion: Portion, filled: Ids, at: int, number: int) -> None:
+    def _check(self, portion: Portion, filled: Ids, at: int, start: int) -> None:
         """Raise DiffmidiError where a sampler does not regard the bounds of a canvas."""
-        assert portion.bounds is not None
-        stop = at + self.stretches[number].tokens + 2
-        gone = self.passed[filled].cumsum()[at:stop]
-        low, high = portion.bounds[at:stop].T
-        if (((gone < low) | (gone > high)) & ~self.is_time[filled[at:stop]]).any():
+        assert portion.time is not None
+        gone = self.time.gone(filled[at:], start) - start
+        low, high = portion.time.steps[at:].T
+        moves = np.append(self.tokenizer.moves_time()[filled[at:]], False)
+        if (((gone < low) | (gone > high)) & ~moves).any():
             raise DiffmidiError(
                 "this sampler does not let time add up, so that what follows would not stay where it is: choose "
                 "another, such as confidence."
@@ -95,7 +102,7 @@ class Span:
     def portion(self, texts: Sequence[Ids], number: int, window: int) -> tuple[Portion, int]:
         """What is shown to the model for a stretch, given the `texts` of those before, and where it begins in that."""
         stretch, ends = self.stretches[number], number == len(self.stretches) - 1
-        closing = int(ends and len(self.after) > 0)
+        closing = int(self.closes and ends and len(self.after) > 0)
         room = self.length - stretch.tokens - closing
         right = self._head(self.after, room // 2) if ends else self.after[:0]
         if not len(right):
@@ -104,46 +111,55 @@ class Span:
         mask = np.full(stretch.tokens + closing, self.tokenizer.mask_id, dtype=np.int32)
         ids = np.concatenate([left, mask, right]).astype(np.int32)
         opens = np.full(len(ids), ANYWHERE)
-        bounds = np.tile(np.array([0, UNBOUNDED]), (len(ids), 1))
-        gone = int(self.passed[left].sum()) - self.starts(texts)[number]
+        steps = np.tile(np.array([0, UNBOUNDED]), (len(ids) + 1, 1))
+        start = self.starts(texts)[number]
         place = slice(len(left), len(left) + stretch.tokens)
-        bounds[place] = [gone + stretch.first, gone + stretch.last]
+        steps[place] = [stretch.first - start, stretch.last - start]
         if closing:
             opens[place.stop] = 0
-            bounds[place.stop + 1] = gone + self.then
+        if self.lasts:
+            steps[place.stop] = stretch.last + 1 - start
+        elif len(right):
+            # The first token behind that tells of a note.
+            steps[place.stop + closing + int((~self.tokenizer.moves_time()[right]).argmax())] = self.then - start
+        time = PortionTime(steps, len(left), self.time.moves(start))
         windows = window + number
-        return Portion(ids, opens, windows, 0, 1, windows, bounds), len(left)
+        return Portion(ids, opens, windows, 0, 1, windows, time), len(left)
 
     @property
     def sets(self) -> NDArray[np.bool_]:
         """[1, V] what may stand between the last note of a span and the first one behind: a token of time."""
-        return self.is_time[None]
+        return (self.is_time if self.closes else np.ones_like(self.is_time))[None]
 
     def nearest(self, steps: int) -> int:
         """The token of time that passes about so many steps."""
+        assert isinstance(self.time, Added)
         tokens = np.flatnonzero(self.is_time)
-        return int(tokens[np.abs(self.passed[tokens] - steps).argmin()])
+        return int(tokens[np.abs(self.time.passed[tokens] - steps).argmin()])
 
     def starts(self, texts: Sequence[Ids]) -> list[int]:
-        """When the note before each stretch begins, given the texts of those before it; a rest that no token can tell
-        is shorter.
-        """
-        longest, found = int(self.passed.max()), list[int]()
+        """When the note before each stretch begins, given the texts of those before it."""
+        found = list[int]()
         for number, stretch in enumerate(self.stretches[: len(texts) + 1]):
-            now = found[-1] + int(self.passed[texts[number - 1]].sum()) if number else self.now
-            found.append(max(now, stretch.first - longest))
+            now = int(self.time.gone(texts[number - 1], found[-1])[-1]) if number else self.now
+            found.append(self.time.begun(now, stretch.first))
         return found
 
     def onsets(self, texts: Sequence[Ids]) -> list[tuple[int, Ids]]:
-        """The notes of the stretches: when each begins, in steps, and its tokens but for those of time."""
+        """The notes of the stretches: when each begins, in steps, and a text of it alone."""
+        whole = np.concatenate([self.before, *texts]).astype(np.int32)
+        notes = self.tokenizer.note_of(whole)
+        assert notes is not None
+        roles, grammar = self.tokenizer.roles, self.tokenizer.grammar
+        pitched = np.array([roles.get(name) == "pitch" for name in grammar.types])[grammar.type_of]
+        steps = [self.time.gone(text, start)[:-1] for start, text in zip(self.starts(texts), texts, strict=False)]
+        gone = np.concatenate([np.zeros(len(self.before), dtype=np.int64), *steps])
         found = list[tuple[int, Ids]]()
-        for start, text in zip(self.starts(texts), texts, strict=False):
-            gone, notes = start + self.passed[text].cumsum(), self.tokenizer.note_of(text)
-            assert notes is not None
-            rest = np.where(self.is_time[text], -1, notes)
-            for note in range(int(rest.max(initial=-1)) + 1):
-                own = np.flatnonzero(rest == note)
-                found.append((int(gone[own[0]]), text[own]))
+        told = np.where(self.is_time[whole], -1, notes)
+        for place in np.flatnonzero(pitched[whole] & (notes >= 0)).tolist():
+            if place >= len(self.before):
+                step = int(gone[place])
+                found.append((step, self.time.alone(whole[told == notes[place]], step)))
         return found
 
     def _tail(self, text: Ids, room: int) -> Ids:

@@ -127,7 +127,10 @@ class MaskedSampler(Sampler):
                 logits = denoise(z, m, places)[rows]
             options: dict[str, Any] = {"temperature": self.options.temperature, "top_p": self.options.top_p}
             options |= {"wanted": due[rows], "admitted": None if admitted is None else admitted[rows]}
-            options |= {"places": places.rows(rows), "bounds": None if canvas.bounds is None else canvas.bounds[rows]}
+            options |= {
+                "places": places.rows(rows),
+                "bounds": None if canvas.bounds is None else canvas.bounds.rows(rows),
+            }
             said[rows], log_p[rows] = process.draw(logits, z[rows], draws.some(rows), **options)
         return said, log_p
 

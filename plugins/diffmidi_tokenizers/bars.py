@@ -6,6 +6,7 @@ stays as it is when it is laid out again, which is why words made from it surviv
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -82,11 +83,7 @@ def lay_out(score: Score, notes: Notes, lattice: Lattice, counts: dict[str, int]
     if not len(notes):
         return LaidOut(notes, ((0, (4, 4)),))
     resolution = lattice.ticks_per_quarter
-    metre = metre_of(score, notes.onset, resolution, lattice.signatures, (resolution,))
-    played, placed = notes.onset, _onto_positions(notes, score.ticks_per_quarter, metre, lattice)
-    if metre.is_of_one_beat(placed.onset, resolution):
-        metre = Metre.four_four("one_beat")
-        placed = _onto_positions(notes, score.ticks_per_quarter, metre, lattice)
+    played, (placed, metre) = notes.onset, _placed(score, notes, lattice)
     counts["metre_replaced"] = int(bool(metre.replaced))
     notes, changes, denominator, counts["clamped_rest"] = _close_up(placed, metre, resolution)
     if lattice.gaps is not None:
@@ -108,6 +105,36 @@ def lay_out(score: Score, notes: Notes, lattice: Lattice, counts: dict[str, int]
     duration = _snapped(parted.duration, denominator, lattice, steps.at_most)
     notes = Notes(parted.onset, duration, parted.pitch, parted.velocity)
     return LaidOut(notes, changes, zero * score.ticks_per_quarter / resolution, moved)
+
+
+def lines_of(score: Score, notes: Notes, lattice: Lattice, begin: int, end: int) -> list[tuple[float, Signature]]:
+    """The bars of a piece by its notes (in the score's ticks), rests uncut, of which something lies from tick `begin`
+    to `end`: the tick of each bar line, or a fraction of one, and its metre.
+    """
+    resolution = lattice.ticks_per_quarter
+    placed, metre = _placed(score, notes, lattice)
+    scale, late = resolution / score.ticks_per_quarter, 0.0
+    if len(notes):
+        late = float(np.median(np.sort(notes.onset * scale) - placed.onset))
+    first, after = (math.floor(tick * scale - late) for tick in (begin, max(end - 1, begin)))
+    _, (low, high) = metre.bars(np.array([first, after]), resolution)
+    numbers = np.arange(low, high + 1)
+    ticks = (metre.bar_lines(numbers, resolution) + late) / scale
+    stretches = [metre.stretches[each] for each in metre.stretch_of_bar(numbers, resolution).tolist()]
+    return [(tick, stretch.signature) for tick, stretch in zip(ticks.tolist(), stretches, strict=True)]
+
+
+def _placed(score: Score, notes: Notes, lattice: Lattice) -> tuple[Notes, Metre]:
+    """Notes on the positions of the score's metre, in ticks of the lattice; and the metre, 4/4 where that makes no
+    sense.
+    """
+    resolution = lattice.ticks_per_quarter
+    metre = metre_of(score, notes.onset, resolution, lattice.signatures, (resolution,))
+    placed = _onto_positions(notes, score.ticks_per_quarter, metre, lattice)
+    if metre.is_of_one_beat(placed.onset, resolution):
+        metre = Metre.four_four("one_beat")
+        placed = _onto_positions(notes, score.ticks_per_quarter, metre, lattice)
+    return placed, metre
 
 
 def _moved(played: NDArray[np.float64], placed: Column, onset: Column) -> tuple[float, Moved | None]:

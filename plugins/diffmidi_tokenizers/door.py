@@ -19,6 +19,7 @@ from symusic.core import TimeSignatureTick
 from diffmidi.api import Options, RefusedError
 from diffmidi.api.tokenizer import (
     SPECIALS,
+    BarPlaces,
     Encoded,
     Grammar,
     Ids,
@@ -41,6 +42,9 @@ TIME_SIGNATURES = {4: [1, 2, 3, 4, 5, 6, 7, 8], 8: [1, 3, 5, 6, 7, 9, 11, 12]}
 """Numerators by denominator. Others are written as one of these with bars as long, where there is one."""
 LEAST_RESOLUTION = 480
 SAVED = "tokenizer.json"
+ONE_NOTE = frozenset({"Pitch", "Velocity", "Duration"})
+"""Types of the tokens that tell one note each, where a tokenizer has no others of notes."""
+PLAIN = ONE_NOTE | {"Bar", "TimeSig", "Position"}
 
 
 class MidiTokWords(Tokenizer):
@@ -65,6 +69,8 @@ class MidiTokWords(Tokenizer):
         self._vocab = (*SPECIALS, *_names(self._expansions))
         self._graph = TypesGraph(self._dialect.graph(), self._expansions, self._dialect.times)
         self._types = {type_of(token) for expansion in self._expansions for token in expansion}
+        learned = any(len(expansion) > 1 for expansion in self._expansions)
+        self._plain = type(self._dialect) is Dialect and not learned and self._types <= PLAIN
 
     @property
     def vocab(self) -> tuple[str, ...]:
@@ -142,6 +148,42 @@ class MidiTokWords(Tokenizer):
     def count_notes(self, ids: Ids) -> int:
         """How many whole notes the words say, where MidiTok's graph allows them."""
         return self._dialect.count_notes(self._graph.allowed(self._tokens(ids)))
+
+    def note_of(self, ids: Ids) -> NDArray[np.int64] | None:
+        """`Pitch`, and its `Velocity` and `Duration`, where notes are such tokens and none is learned."""
+        if not self._plain:
+            return None
+        tokens = self._tokens(ids)
+        legal = self._graph.legal(tokens)
+        kinds = np.array([type_of(tokens[place]) for place in legal])
+        told = np.where(np.isin(kinds, [*ONE_NOTE]), np.cumsum(kinds == "Pitch") - 1, -1)
+        notes = np.full(len(ids), -1)
+        notes[np.flatnonzero(np.asarray(ids) >= len(SPECIALS))[legal]] = told
+        return notes
+
+    def steps_in_bar(self) -> Ids | None:
+        """Of `Position`, where it and `Bar` alone move time."""
+        if not self._plain or not {"Bar", "Position"} <= self._types:
+            return None
+        places = np.zeros(len(self._vocab), dtype=np.int32)
+        for index, (token,) in enumerate(self._expansions, start=len(SPECIALS)):
+            kind, _, number = token.partition("_")
+            if kind == "Position":
+                places[index] = int(number) + 1
+        return places
+
+    def bars_of(self, score: Score, begin: int, end: int) -> list[BarPlaces]:
+        """By the metre that `encode` reads, as late as the notes are against it."""
+        if self.steps_in_bar() is None:
+            return super().bars_of(score, begin, end)  # type: ignore[return-value]
+        lowest, highest = self._miditok.config.pitch_range
+        notes = bars.playable(score, lowest, highest, {})
+        found = []
+        for tick, (numerator, denominator) in bars.lines_of(score, notes, self._lattice, begin, end):
+            opening = ["Bar_None", *([f"TimeSig_{numerator}/{denominator}"] if self._dialect.metred else [])]
+            tokens = tuple(self.to_ids(opening).tolist())
+            found.append(BarPlaces(tick, numerator, denominator, numerator * self._lattice.positions, tokens))
+        return found
 
     def transposition(self, semitones: int) -> Ids | None:
         """Words of pitch by their pitch, but not where BPE joined tokens: it would join those of another key otherwise.

@@ -79,12 +79,16 @@ class TypesGraph:
 
     def allowed(self, tokens: Sequence[str]) -> list[str]:
         """The tokens without those that may not stand where they stand, nor a note left unfinished at the end."""
-        kept: list[str] = []
+        return [tokens[place] for place in self.legal(tokens)]
+
+    def legal(self, tokens: Sequence[str]) -> list[int]:
+        """Where in the tokens those of `allowed` stand."""
+        kept: list[int] = []
         state, whole = 0, 0
-        for token in tokens:
+        for place, token in enumerate(tokens):
             following = self._next[state].get(type_of(token), -1)
             if following >= 0:
-                kept.append(token)
+                kept.append(place)
                 state = following
                 if state in self._final:
                     whole = len(kept)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from diffmidi_core.contracts.canvas import UNBOUNDED, Canvas
+from diffmidi_core.contracts.canvas import Canvas
 from diffmidi_core.contracts.draws import RowDraws
+from diffmidi_core.contracts.time_bounds import UNBOUNDED, TimeBounds
 from diffmidi_core.diffusion.time_support import TimeSupport
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.registry import find
@@ -91,7 +92,7 @@ def test_texts_are_drawn_as_often_as_they_are_likely(layout, case):
     assert 1 < len(expected) < 400
     rows = 1500
     many = [each.expand(rows, *each.shape[1:]) for each in (logits, ids, fixed, bounds)]
-    found = TimeSupport(tokenizer).draw(*many[:3], RowDraws.seeded(0, rows), bounds=many[3])
+    found = TimeSupport(tokenizer).draw(*many[:3], RowDraws.seeded(0, rows), bounds=TimeBounds.counted(many[3]))
     texts, counts = np.unique(found[:, 1:-1].numpy(), axis=0, return_counts=True)
     assert {tuple(each.tolist()) for each in texts} <= set(expected)
     shares = {tuple(each.tolist()): count / rows for each, count in zip(texts, counts, strict=True)}
@@ -106,7 +107,7 @@ def test_the_likeliest_text_is_found(layout, case):
     ids, fixed, bounds = canvas_of(tokenizer, text, **how)
     logits = odds(tokenizer, some, ids.shape[1], seed=1)
     expected = all_texts(tokenizer, some, logits, ids, fixed, bounds)
-    found = TimeSupport(tokenizer).legal_argmax(logits, ids, fixed, bounds=bounds)
+    found = TimeSupport(tokenizer).legal_argmax(logits, ids, fixed, bounds=TimeBounds.counted(bounds))
     assert tuple(found[0, 1:-1].tolist()) == max(expected, key=lambda each: expected[each])
 
 
@@ -117,21 +118,23 @@ def test_a_row_is_the_same_whatever_is_beside_it(layout):
     ids, fixed, bounds = canvas_of(tokenizer, text, **how)
     logits = odds(tokenizer, some, ids.shape[1])
     support = TimeSupport(tokenizer)
-    alone = support.draw(logits, ids, fixed, RowDraws([torch.Generator().manual_seed(5)]), bounds=bounds)
+    alone = support.draw(
+        logits, ids, fixed, RowDraws([torch.Generator().manual_seed(5)]), bounds=TimeBounds.counted(bounds)
+    )
     other = ids.clone()
     other[0, 1:-1] = torch.from_numpy(tokenizer.to_ids(["t0", "p60", "v1", "d1"] * 4)[: ids.shape[1] - 2])
     two = [torch.cat([each, each]) for each in (logits, ids, fixed, bounds)]
     two[1][0], two[2][0] = other[0], True
     two[3][0] = torch.tensor([0, UNBOUNDED])
     streams = [torch.Generator().manual_seed(seed) for seed in (9, 5)]
-    beside = support.draw(*two[:3], RowDraws(streams), bounds=two[3])
+    beside = support.draw(*two[:3], RowDraws(streams), bounds=TimeBounds.counted(two[3]))
     assert torch.equal(beside[1], alone[0])
 
 
 def test_what_cannot_add_up_is_refused():
     tokenizer, _ = small("aligned")
     ids, fixed, bounds = canvas_of(tokenizer, *[CASES["aligned"][0][0]], low=0, high=9, ends=10_000)
-    canvas = Canvas(ids, torch.where(fixed, -1, -2), None, bounds=bounds)
+    canvas = Canvas(ids, torch.where(fixed, -1, -2), None, bounds=TimeBounds.counted(bounds))
     with pytest.raises(DiffmidiError, match="more notes"):
         TimeSupport(tokenizer).check_canvas(canvas)
 

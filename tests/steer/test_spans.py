@@ -20,7 +20,12 @@ from diffmidi_core.steer.spans import lay_out_spans
 from diffmidi_core.steer.user_file import UserFile
 
 QUARTER = 480
-TOKENS = [{"layout": "aligned"}, {"layout": "run"}, {"layout": "aligned", "grid": "10ms"}]
+TOKENS = [{"layout": "aligned"}, {"layout": "run"}, {"layout": "aligned", "grid": "10ms"}, {"beat_res": {"0_4": 8}}]
+
+
+def tokenizer_of(options):
+    """`remi` where no layout is named."""
+    return find("tokenizer", "mmm" if "layout" in options else "remi").build(options)
 
 
 def piece(bars: int = 16, seed: int = 0) -> UserFile:
@@ -56,7 +61,7 @@ class Hand:
 
 
 def filled(asked: Asked, options, length: int = 256):
-    tokens = find("tokenizer", "mmm").build(options)
+    tokens = tokenizer_of(options)
     laid = lay_out_spans(asked.file, asked.selection, tokens, length=length, masking=asked.masking)
     hand = Hand(tokens)
     (drawn,) = drawn_together([laid.hole.work()], hand, laid.hole)
@@ -91,11 +96,15 @@ def test_what_follows_begins_when_it_did(options, length: int) -> None:
     begin, end = 12 * QUARTER, 24 * QUARTER
     onset = file.notes.onset
     behind = onset[kept & (onset >= end)].min() - begin
-    step = QUARTER / 12 if options.get("grid") is None else QUARTER * 93 / 60 / 100
-    assert abs(span.then - behind / step) <= 0.5 + 1e-6
-    last = int((~canvas.fixed[0]).nonzero()[-1]) + 1
-    low, high = canvas.bounds[0, last].tolist()
-    assert low == high
+    if "layout" in options:
+        step = QUARTER / 12 if options.get("grid") is None else QUARTER * 93 / 60 / 100
+        assert abs(span.then - behind / step) <= 0.5 + 1e-6
+    else:
+        assert abs(laid.rulers[0].ticks(span.then) - begin - behind) <= QUARTER / 16
+    low, high = canvas.bounds.steps[0].T
+    (bound,) = (low == high).nonzero()[:, 0].tolist()
+    behind = [*canvas.ids[0, int((~canvas.fixed[0]).nonzero()[-1]) + 1 : bound].tolist()]
+    assert canvas.fixed[0, bound] and tokens.moves_time()[behind].all(), "the first token behind that is no time"
     text = canvas.ids[0][canvas.ids[0] >= 4].numpy()
     assert len(text) <= length
     assert len(notes_of(tokens.decode(text)))
@@ -159,7 +168,7 @@ def test_texts_are_told_apart_again_and_shown_with_what_was_drawn() -> None:
 )
 def test_what_such_tokens_cannot_tell_is_one_sentence(options, asked: str, locks: list[str], told: str) -> None:
     wanted = Asked.region(piece(), regions([asked]), locks=locks)
-    tokens = find("tokenizer", "mmm").build(options)
+    tokens = tokenizer_of(options)
     with pytest.raises(DiffmidiError, match=told) as error:
         lay_out_spans(wanted.file, wanted.selection, tokens, length=128, masking=wanted.masking)
     assert "layout=cells" in str(error.value)
