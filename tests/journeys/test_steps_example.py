@@ -16,6 +16,7 @@ SCRIPT = Path(__file__).parents[2] / "examples" / "ablation" / "steps.py"
 @pytest.fixture
 def steps(monkeypatch):
     """Call the script in this process; gives the lines of its table."""
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
     spec = importlib.util.spec_from_file_location("steps", SCRIPT)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -38,16 +39,24 @@ def test_steps_are_measured_once_each_and_judged(diffmidi, music, steps):
     asked = ("masked", "--judge", "judge", "--samples", "4", "--samplers", "ancestral", "confidence")
     rows = steps(*asked, "--steps", "1", "8")
     assert [(row["sampler"], row["steps"]) for row in rows] == [
-        *(("ancestral", "1"), ("confidence", "1"), ("ancestral", "8"), ("confidence", "8"))
+        *(("ancestral", "1"), ("ancestral", "8"), ("confidence", "1"), ("confidence", "8"))
     ]
     for row in rows:
         assert 0 < float(row["overlap"]) <= 1
         assert float(row["bits"]) > 0
         assert float(row["entropy"]) > 0
-        assert float(row["faults"]) == 0
-    more = steps(*asked, "--steps", "1", "8", "32")
+        assert float(row["frechet"]) > 0
+        assert float(row["notes"]) > 0
+        assert float(row["faults"] or 0) == 0
+    more = steps(*asked, "judge:autoregressive", "confidence,best=2@4", "--steps", "1", "8")
     assert more[:4] == rows
-    assert len(more) == 6
+    assert [(row["sampler"], row["steps"]) for row in more[4:]] == [
+        *(("judge:autoregressive", "0"), ("confidence,best=2", "4"))
+    ]
     shown = Path("masked/steps/steps.md").read_text(encoding="utf-8")
-    assert "Bits per note under the judge (held-out music: " in shown
+    assert "| confidence | 8 | 1 |" in shown
     assert Path("masked/steps/steps.png").stat().st_size > 0
+    Path("masked/steps/steps.csv").unlink()
+    drawn = Path("masked/steps/pieces.jsonl").read_bytes()
+    assert steps(*asked, "--steps", "1", "8") == rows
+    assert Path("masked/steps/pieces.jsonl").read_bytes() == drawn
