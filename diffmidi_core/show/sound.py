@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import wave
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,9 +77,18 @@ def read_mono(path: Path) -> tuple[NDArray[np.float64], int]:
 
 def resample(mono: NDArray[np.float64], rate: int, target: int) -> NDArray[np.float64]:
     """[frames] at another, lower or equal rate: what lies above half of it is cut from the spectrum."""
-    frames = max(1, round(len(mono) * target / rate))
-    spectrum = np.fft.rfft(mono)[: frames // 2 + 1]
-    return np.fft.irfft(spectrum, frames) * (frames / len(mono))
+    shared = math.gcd(rate, target)
+    blocks = _quick(-(-len(mono) * shared // rate))  # each of so many frames that it has a whole number of them later
+    spectrum = np.fft.rfft(mono, blocks * (rate // shared))
+    frames = blocks * (target // shared)
+    whole = np.fft.irfft(spectrum[: frames // 2 + 1], frames) * (target / rate)
+    return whole[: max(1, round(len(mono) * target / rate))]
+
+
+def _quick(count: int) -> int:
+    """So many or up to a sixteenth more, without large prime factors, of which a Fourier transform is slow."""
+    step = 1 << max(0, count.bit_length() - 5)
+    return -(-count // step) * step
 
 
 def outline(mono: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from diffmidi_core.show.report import write
+from diffmidi_core.show.sound import resample
 
 from .conftest import leave_draw, music, tone
 from .sections import built, html, text
@@ -144,6 +145,16 @@ def test_sound_that_would_take_too_much_room_is_dulled_then_cut_then_left_out(fi
     assert spectrum.argmax() * rate / len(data) == pytest.approx(440, abs=2), "the pitch is what it was"
     middle = data[len(data) // 4 : -len(data) // 4]  # a tone that is cut within a wave rings at its ends
     assert abs(middle).max() == pytest.approx(0.5, abs=0.01), "and the loudness"
+
+
+@pytest.mark.parametrize("frames", [44_100, 44_101])
+def test_a_tone_at_another_rate_is_the_same_tone_however_long_it_is(frames):
+    def tone_at(rate, count):
+        return np.sin(2 * np.pi * 440 * np.arange(count) / rate) * np.hanning(count)
+
+    lower = resample(tone_at(44_100, frames), 44_100, 24_000)
+    assert len(lower) == round(frames * 24_000 / 44_100)
+    assert lower == pytest.approx(tone_at(24_000, len(lower)), abs=1e-3)
 
 
 @pytest.mark.parametrize("megabytes", [0.3, 1, 3])
