@@ -103,8 +103,8 @@ def test_what_follows_begins_when_it_did(options, length: int) -> None:
         assert abs(laid.rulers[0].ticks(span.then) - begin - behind) <= QUARTER / 16
     low, high = canvas.bounds.steps[0].T
     (bound,) = (low == high).nonzero()[:, 0].tolist()
-    behind = [*canvas.ids[0, int((~canvas.fixed[0]).nonzero()[-1]) + 1 : bound].tolist()]
-    assert canvas.fixed[0, bound] and tokens.moves_time()[behind].all(), "the first token behind that is no time"
+    after = canvas.ids[0, int((~canvas.fixed[0]).nonzero()[-1]) + 1 : bound + 1]
+    assert tokens.moves_time()[after].tolist() == [True] * (len(after) - 1) + [False]
     text = canvas.ids[0][canvas.ids[0] >= 4].numpy()
     assert len(text) <= length
     assert len(notes_of(tokens.decode(text)))
