@@ -187,9 +187,9 @@ class NoteTokens(VariedTokens):
             notes[at[timed] - 1] = np.flatnonzero(timed)
         return notes
 
-    def steps_passed(self) -> Ids | None:
-        """The steps of each `t`; none in `paper`, where durations pass."""
-        return np.where(self._type_of == SHIFT, self._number_of, 0).astype(np.int32) if self._timed else None
+    def steps_passed(self) -> Ids:
+        """The steps of each `t`; in `paper` of each `d`, as notes follow one another."""
+        return np.where(self._type_of == (SHIFT if self._timed else DURATION), self._number_of, 0).astype(np.int32)
 
     def starts(self, ids: Ids) -> NDArray[np.int64]:
         """Where each note begins: at the `t` words that lead to it, or at its `p` where it has none."""

@@ -74,16 +74,25 @@ def check_notes_are_told_apart(component: Component) -> None:
 @whatever_the_options
 def check_time_adds_up(component: Component) -> None:
     """Where steps_passed and bar_steps are given, no cell's time reaches its bar's end; where steps_passed alone is,
-    notes begin when it says.
+    notes begin when it says; where steps_in_bar is, at these places of the bars of bars_of, which rise in a bar.
     """
     tokenizer: Tokenizer = component.build()
     passed, lengths = tokenizer.steps_passed(), tokenizer.bar_steps()
     expect(passed is not None or lengths is None, "bar_steps counts the steps of steps_passed, which is not given")
+    size, places = len(tokenizer.vocab), tokenizer.steps_in_bar()
+    if places is not None:
+        expect(passed is None, "time is told by steps_passed or by steps_in_bar, and both are given")
+        expect(places.shape == (size,), "steps_in_bar is [V]")
+        expect(not places[~_of_role(tokenizer, "time")].any(), "steps_in_bar is 0 but at tokens of role time")
+        _check_places(tokenizer, places)
+        return
+    with refuses("bars_of without places in bars"):
+        tokenizer.bars_of(toy_scores()["tune"], 0, 1)
     if passed is None:
         return
-    size = len(tokenizer.vocab)
     expect(passed.shape == (size,), "steps_passed is [V]")
-    expect(not passed[~_of_role(tokenizer, "time")].any(), "steps_passed is 0 but at tokens of role time")
+    told = _of_role(tokenizer, "time") | _of_role(tokenizer, "duration")
+    expect(not passed[~told].any(), "steps_passed is 0 but at tokens of role time or duration")
     if lengths is None:
         _check_notes_begin(tokenizer, passed)
         return
@@ -106,11 +115,44 @@ def _check_notes_begin(tokenizer: Tokenizer, passed: Ids) -> None:
             continue
         timed = _of_role(tokenizer, "time")[ids]
         told, first = np.unique(np.where(timed, -1, notes), return_index=True)
-        steps = passed[ids].cumsum()[first[told >= 0]]
+        steps = (passed[ids].cumsum() - passed[ids])[first[told >= 0]]
         onsets = np.sort(notes_of(tokenizer.decode(ids)).onset)
         alike = len(onsets) == len(steps)
         alike = alike and np.array_equal((onsets - onsets[:1]) * np.ptp(steps), (steps - steps[:1]) * np.ptp(onsets))
         expect(bool(alike), f"{name}: notes begin otherwise than steps_passed says")
+
+
+def _check_places(tokenizer: Tokenizer, places: Ids) -> None:
+    """Expect decoded notes to begin at the places named, of bars that are as bars_of says."""
+    moves = tokenizer.moves_time()
+    for name, score in toy_scores().items():
+        try:
+            ids = tokenizer.encode(score)
+        except RefusedError:
+            continue
+        decoded = tokenizer.decode(ids)
+        onsets = np.unique(notes_of(decoded).onset)
+        if not len(onsets):
+            continue
+        bars = tokenizer.bars_of(decoded, 0, int(onsets[-1]) + 1)
+        begun, bar, last = list[float](), -1, 0
+        for place, token in enumerate(ids.tolist()):
+            if not moves[token]:
+                continue
+            if not places[token]:
+                opens = bar + 1 < len(bars) and token == bars[bar + 1].tokens[0]
+                bar, last = (bar + 1, 0) if opens else (bar, last)
+                expect(opens or token in bars[bar].tokens[1:], f"{name}: token {place} opens another bar than bars_of's")
+                continue
+            expect(int(places[token]) > last, f"{name}: places do not rise within a bar")
+            last = int(places[token])
+            here = bars[bar]
+            width = here.quarters / here.places * decoded.ticks_per_quarter
+            begun.append(here.tick + (last - 1) * width)
+        expect(
+            len(begun) == len(onsets) and np.allclose(begun, onsets, atol=0.5),
+            f"{name}: notes begin otherwise than steps_in_bar and bars_of say",
+        )
 
 
 @whatever_the_options
