@@ -142,6 +142,8 @@ class Canvas:
 
     def to(self, device: torch.device | str) -> Canvas:
         """The same canvas on a device."""
+        if self.ids.device == torch.device(device):
+            return self
         sets = None if self.sets is None else self.sets.to(device)
         return self._mapped(lambda tensor: tensor.to(device), sets)
 

@@ -73,11 +73,7 @@ class RowDraws:
         Diffusion Models are Secretly Time-Agnostic Masked Models, arXiv:2409.02908.)
         """
 
-        if row_of is None:
-            u = self._by_row(logits.shape[:-1], _exact)
-        else:
-            u = self.numbers(row_of)
-        return inverse(logits, u)
+        return inverse(logits, self._by_row(logits.shape[:-1], _exact) if row_of is None else self.numbers(row_of))
 
     def numbers(self, row_of: Tensor) -> Tensor:
         """[M] uniform numbers in [0, 1), float64, for `inverse`; `row_of` [M], rising, as in `categorical`."""

@@ -70,6 +70,8 @@ class MaskedDiffusion(Revealed):
     """
 
     plans = True
+    sees_level = True
+    """Whether `enter` reads `Seen.level`, or the network sees how many tokens are masked from these alone."""
 
     def __init__(
         self,
@@ -106,6 +108,10 @@ class MaskedDiffusion(Revealed):
     @abstractmethod
     def leave(self, features: Tensor) -> Tensor:
         """Logits [B, N, g, V] of the tokens, from the backbone's features [B, N, H]."""
+
+    def leave_at(self, features: Tensor, at: Tensor) -> Tensor:
+        """Logits [K, V] of the K tokens that `at` [B, N, g] bool says. A subclass may compute no others."""
+        return self.leave(features)[at]
 
     def network(self, seen: Seen) -> Tensor:
         """Logits [B, N, g, V] of the tokens at the N positions that are asked about."""

@@ -48,6 +48,7 @@ class _Kept(NamedTuple):
         rows: [B] bool, which rows.
         now: what is drawn and all that is of the same parts or later ones, N groups.
         index: [n, N] which groups of the window these are.
+        at: [n, N, g] where their tokens stand in the texts of all rows laid end to end, [B · L].
         seen: the same as the network reads it, but for tokens and noise.
         past: what the backbone keeps of the parts before; None where there are none.
         past_real: [n, M] bool, the positions of `past` that are no padding.
@@ -56,6 +57,7 @@ class _Kept(NamedTuple):
     rows: Tensor
     now: Laid
     index: Tensor
+    at: Tensor
     seen: Seen
     past: Past | None
     past_real: Tensor
@@ -78,25 +80,26 @@ class Remembering(RowDenoiser):
         """As RowDenoiser has it; in the parts behind, where nothing is asked, the logits are 0."""
         if places.types is None:
             return super().of_rows(rows, z, m, places)
-        kept, _, logits = self._asked(rows, z, places)
-        logits = logits * kept.now.real[..., None, None]
+        kept, _, features = self._asked(rows, z, places)
+        logits = self.process.leave(features) * kept.now.real[..., None, None]
         return _spread(logits, kept.index, z.shape[1] // self.process.group, z.shape[1])
 
     def of_masked(self, rows: Tensor, masked: Tensor, z: Tensor, places: Places) -> Tensor:
         """See RowDenoiser."""
         if places.types is None:
             return super().of_masked(rows, masked, z, places)
-        kept, text, logits = self._asked(rows, z, places)
-        return logits[(text == self.process.tokenizer.mask_id) & kept.now.real[..., None]]
+        kept, text, features = self._asked(rows, z, places)
+        at = (text == self.process.tokenizer.mask_id) & kept.now.real[..., None]
+        return self.process.leave_at(features, at)
 
     def _asked(self, rows: Tensor, z: Tensor, places: Places) -> tuple[_Kept, Tensor, Tensor]:
-        """What is kept of these rows, their tokens [n, N, g] now, and the logits [n, N, g, V] of these."""
+        """What is kept of these rows, their tokens [n, N, g] now, and the features [n, N, H] of these."""
         process, kept = self.process, self._of(rows, z, places)
-        text = kept.now.pick(grouped(z[rows], process.group), kept.index)
-        level = kept.now.share(text == process.tokenizer.mask_id)
+        text = z.flatten()[kept.at]
+        level = kept.now.share(text == process.tokenizer.mask_id) if process.sees_level else kept.seen.level
         now = replace(kept.seen, ids=text, level=level)
         features, _ = process.backbone.cached(process.enter(now), kept.past, now.sees, now.positions)
-        return kept, text, process.leave(features)
+        return kept, text, features
 
     def _of(self, rows: Tensor, z: Tensor, places: Places) -> _Kept:
         """What is kept of these rows, learned where it is another canvas."""
@@ -118,22 +121,25 @@ class Remembering(RowDenoiser):
             seen = self._seen(behind, laid.pick(text, index))
             past = process.backbone.cached(process.enter(seen), None, seen.sees, seen.positions)[1]
         now, index = those_of(laid, laid.part >= first)
+        at = laid.pick(grouped(torch.arange(z.numel(), device=z.device).view_as(z), process.group), index)
         rows = torch.ones(len(z), dtype=torch.bool, device=z.device)
-        return self._made(rows, now, index, laid.pick(text, index), past, behind.real)
+        return self._made(rows, now, index, at, laid.pick(text, index), past, behind.real)
 
     def _chosen(self, kept: _Kept, rows: Tensor) -> _Kept:
-        past = None if kept.past is None else tuple(each[rows] for each in kept.past)
-        return self._made(rows, kept.now.rows(rows), kept.index[rows], kept.seen.ids[rows], past, kept.past_real[rows])
+        some = rows.nonzero()[:, 0]
+        past = None if kept.past is None else tuple(each.index_select(0, some) for each in kept.past)
+        index, at, text, past_real = (each[some] for each in (kept.index, kept.at, kept.seen.ids, kept.past_real))
+        return self._made(rows, kept.now.rows(some), index, at, text, past, past_real)
 
     def _made(
-        self, rows: Tensor, now: Laid, index: Tensor, text: Tensor, past: Past | None, past_real: Tensor
+        self, rows: Tensor, now: Laid, index: Tensor, at: Tensor, text: Tensor, past: Past | None, past_real: Tensor
     ) -> _Kept:
         seen = self._seen(now, text)
         assert seen.sees is not None
         if past is not None:
             behind = past_real[:, None].expand(-1, seen.sees.shape[1], -1)
             seen = replace(seen, sees=torch.cat([behind, seen.sees], -1))
-        return _Kept(rows, now, index, seen, past, past_real)
+        return _Kept(rows, now, index, at, seen, past, past_real)
 
     def _seen(self, laid: Laid, text: Tensor) -> Seen:
         """As the network reads what stands."""

@@ -123,7 +123,10 @@ class Confidence(MaskedSampler):
         left = (step.free.sum(-1) * (1 - step.alpha_next) + 1e-6).floor()
         due = step.hidden.sum(-1) - left  # [B]
         said, log_p = step.say(step.hidden & (due > 0)[:, None])
-        noise = -(-step.uniform().log()).log()
+        uniform = step.uniform()
+        if said is step.z:  # nothing is due
+            return said
+        noise = -(-uniform.log()).log()
         order = log_p + self.options.order_noise * (1 - step.alpha_next) * noise
         rank = order.masked_fill(~step.hidden, -torch.inf).argsort(-1, descending=True).argsort(-1)
         return torch.where(step.hidden & (rank < due[:, None]), said, step.z)
