@@ -65,7 +65,7 @@ def main() -> None:
     pipeline, clock = Pipeline.from_pretrained(given.model), Clock()
     process: Any = pipeline.process
     for owner, name in (
-        *((process, "enter"), (process, "leave")),
+        *((process, "enter"), (process, "leave"), (process, "leave_at")),
         *((process.backbone, "forward"), (process.backbone, "cached")),
     ):
         setattr(owner, name, clock.timed(getattr(owner, name)))

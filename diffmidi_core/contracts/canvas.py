@@ -71,13 +71,17 @@ class Canvas:
         """What is known of the positions before the tokens."""
         return Places(self.attention_mask, self.types, None, self.condition)
 
-    def admitted(self) -> Tensor | None:
-        """[B, L, V] bool: the tokens that may stand; all of them at fixed positions. None where no sets are named."""
+    def admitted(self, where: Tensor | None = None) -> Tensor | None:
+        """[B, L, V] bool: the tokens that may stand; all of them at fixed positions. None where no sets are named.
+
+        Or [N, L, V] of some rows, or [N, V] of some positions, `where` [B] or [B, L] bool.
+        """
         if self.sets is None:
             return None
         music = torch.arange(self.sets.shape[1], device=self.sets.device) >= len(SPECIALS)
         # ANY and GIVEN count from the end.
-        return torch.cat([self.sets, music[None], torch.ones_like(music)[None]])[self.allowed]
+        every = torch.cat([self.sets, music[None], torch.ones_like(music)[None]])
+        return every[self.allowed if where is None else self.allowed[where]]
 
     def narrowed(self, tokens: Tensor, where: Tensor | None = None) -> Canvas:
         """The same canvas, on which only these `tokens` [V] bool may be drawn: at all positions, or those [B, L] bool.
@@ -136,6 +140,8 @@ class Canvas:
 
     def to(self, device: torch.device | str) -> Canvas:
         """The same canvas on a device."""
+        if self.ids.device == torch.device(device):
+            return self
         sets = None if self.sets is None else self.sets.to(device)
         return self._mapped(lambda tensor: tensor.to(device), sets)
 

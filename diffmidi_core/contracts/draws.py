@@ -73,27 +73,12 @@ class RowDraws:
         Diffusion Models are Secretly Time-Agnostic Masked Models, arXiv:2409.02908.)
         """
 
-        def numbers(shape: tuple[int, ...], of: torch.Generator) -> Tensor:
-            return torch.rand(shape, dtype=torch.float64, generator=of, device=of.device)
+        return inverse(logits, self._by_row(logits.shape[:-1], _exact) if row_of is None else self.numbers(row_of))
 
-        if row_of is None:
-            u = self._by_row(logits.shape[:-1], numbers)
-        else:
-            counts = torch.bincount(row_of.cpu(), minlength=len(self)).tolist()
-            u = torch.cat([numbers((count,), each) for count, each in zip(counts, self._streams, strict=True)])
-        return inverse(logits, u)
-
-    def numbers(self, row_of: Tensor, each: int) -> Tensor:
-        """[M, each] uniform numbers in [0, 1), float64, for `inverse`; `row_of` [M], rising, as in `categorical`.
-
-        Of a row they come one for each of its M, then the next: as `categorical` takes them when called `each` times.
-        """
+    def numbers(self, row_of: Tensor) -> Tensor:
+        """[M] uniform numbers in [0, 1), float64, for `inverse`; `row_of` [M], rising, as in `categorical`."""
         counts = torch.bincount(row_of.cpu(), minlength=len(self)).tolist()
-        found = [
-            torch.rand((each, count), dtype=torch.float64, generator=of, device=of.device)
-            for count, of in zip(counts, self._streams, strict=True)
-        ]
-        return torch.cat(found, 1).T
+        return torch.cat([_exact((count,), each) for count, each in zip(counts, self._streams, strict=True)])
 
     def _by_row(self, shape: Sequence[int], make: Callable[[tuple[int, ...], torch.Generator], Tensor]) -> Tensor:
         if not shape or shape[0] != len(self):
@@ -105,6 +90,10 @@ class RowDraws:
         if not own or own[0] >= self._width:
             return torch.stack([make(own, each) for each in self._streams])
         return torch.stack([make((self._width, *own[1:]), each)[: own[0]] for each in self._streams])
+
+
+def _exact(shape: tuple[int, ...], of: torch.Generator) -> Tensor:
+    return torch.rand(shape, dtype=torch.float64, generator=of, device=of.device)
 
 
 def inverse(logits: Tensor, u: Tensor) -> Tensor:

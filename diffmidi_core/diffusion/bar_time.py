@@ -1,21 +1,44 @@
 """BarTime: times that add up: the notes of a cell are drawn so that all of them begin within their bar.
 
 A note's time is told since the note before it, so whether one is possible hangs on all others of its cell. They are
-drawn jointly, from the product of the network's distributions given that the sum stays below the bar's length: forward
-filtering, backward sampling over the time that has passed (as `Support` does over states of a grammar).
+drawn from the product of the network's distributions given that the sum stays below the bar's length. Where times
+that were drawn each by itself do so, they are such a draw (von Neumann 1951, rejection), and of a trained network most
+do. The others are drawn jointly: forward filtering, backward sampling over the time that has passed (as `Support` does
+over states of a grammar).
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from diffmidi_core.contracts.draws import RowDraws, inverse
 from diffmidi_core.contracts.tokenizer import Tokenizer
+from diffmidi_core.diffusion.by_type import ByType
 from diffmidi_core.diffusion.categorical import exact, nucleus
 from diffmidi_core.diffusion.groups import grouped
 from diffmidi_core.diffusion.parts import Laid
 from diffmidi_core.errors import DiffmidiError
+
+
+class Cells(NamedTuple):
+    """Cells of texts [B, L] in which times may be drawn. Positions are those in the texts laid end to end, [B · L].
+
+    Attributes:
+        at: [C, R] where the times of each cell stand, −1 where it has fewer.
+        bar: [C] where the token stands that opens its bar; 0 where none does.
+        row: [C] its row, rising.
+    """
+
+    at: Tensor
+    bar: Tensor
+    row: Tensor
+
+    def some(self, which: Tensor) -> Cells:
+        """Those that `which` [C] bool says."""
+        return Cells(self.at[which], self.bar[which], self.row[which])
 
 
 class BarTime(nn.Module):
@@ -24,86 +47,92 @@ class BarTime(nn.Module):
     def __init__(self, tokenizer: Tokenizer) -> None:
         super().__init__()
         passed, bars, roles = tokenizer.steps_passed(), tokenizer.bar_steps(), tokenizer.roles
-        self.adds_up = passed is not None and bars is not None
+        self.adds_up, self.mask_id = passed is not None and bars is not None, tokenizer.mask_id
         if passed is None or bars is None:
             return
-        types, type_of = tokenizer.grammar.types, torch.as_tensor(tokenizer.grammar.type_of)
+        types, type_of = tokenizer.grammar.types, torch.as_tensor(tokenizer.grammar.type_of).long()
         is_time, is_bar = (torch.tensor([roles.get(name) == role for name in types]) for role in ("time", "bar"))
         tokens = is_time[type_of].nonzero()[:, 0]
+        longest = torch.as_tensor(bars).max()
+        every = torch.where(is_time[type_of], torch.as_tensor(passed).long(), longest + 1)
+        every[self.mask_id] = 0
         tables = {
             "is_time": is_time,
             "is_bar": is_bar,
+            "type_of": type_of,
+            "place": ByType(tokenizer.grammar).place,
             "tokens": tokens,
             "steps": torch.as_tensor(passed).long()[tokens],
-            "passed": torch.where(is_time[type_of], torch.as_tensor(passed).long(), torch.as_tensor(bars).max() + 1),
-            "bars": torch.as_tensor(bars).long(),
+            "passed": every,
+            "bars": torch.where(torch.as_tensor(bars) > 0, torch.as_tensor(bars), longest).long(),
         }
         self.is_time: Tensor  # [K] bool
         self.is_bar: Tensor  # [K] bool
+        self.type_of: Tensor  # [V]
+        self.place: Tensor  # [V] as in ByType
         self.tokens: Tensor  # [T] the tokens of time
         self.steps: Tensor  # [T] what they pass
-        self.passed: Tensor  # [V] what each token passes; another than a time, more than a bar has
-        self.bars: Tensor  # [V] how long the bar is that a token opens
+        self.passed: Tensor  # [V] what each token passes; another than a time, more than a bar has; [MASK], nothing
+        self.bars: Tensor  # [V] how long the bar is that a token opens; the longest, if it opens none
         for name, table in tables.items():
             self.register_buffer(name, table, persistent=False)
 
-    def draw(
-        self,
-        log_p: Tensor,
-        number: Tensor,
-        z: Tensor,
-        laid: Laid,
-        draws: RowDraws,
-        *,
-        wanted: Tensor,
-        mask_id: int,
-        top_p: float = 1.0,
-    ) -> Tensor:
-        """z [B, L] with the masked times drawn that are `wanted` [B, L] bool, from log_p [K, V] of masked places, which
-        are numbered in `number` [B, L].
-
-        They are drawn jointly with what could stand at the others of their cells; what stands stays as it is. Where the
-        bar is not known yet, it is taken for the longest. Raises DiffmidiError where no times are possible.
-        """
+    def cells(self, laid: Laid, free: Tensor) -> Cells | None:
+        """Those in which times may be drawn where `free` [B, L] bool; None where there are none, or times add nothing up."""
         if not self.adds_up:
-            return z
+            return None
         group = laid.types.shape[-1]
-        place = grouped(torch.arange(z.shape[1], device=z.device).expand_as(z), group)  # [B, P, g] in z
+        place = grouped(torch.arange(free.numel(), device=free.device).view(free.shape), group)  # [B, P, g]
         is_time = self.is_time[laid.types] & laid.real[..., None]
-        due = (is_time & grouped(wanted & (z == mask_id), group)).any(-1)  # [B, P]
+        due = (is_time & grouped(free, group)).any(-1)  # [B, P]
         if not bool(due.any()):
-            return z
-        shape = (len(z), int(laid.cells.max()) + 1)
+            return None
+        shape = (len(free), int(laid.cells.max()) + 1)
+        none = torch.zeros(shape, dtype=torch.int64, device=free.device)
+        rows, cells = (none.scatter_reduce(1, laid.cells, due.long(), "amax") > 0).nonzero(as_tuple=True)
         notes = is_time.nonzero(as_tuple=True)
-        table = torch.full((*shape, int(laid.stand.rank.max()) + 1), -1, device=z.device)
+        table = torch.full((*shape, int(laid.stand.rank.max()) + 1), -1, device=free.device)
         table[notes[0], laid.cells[notes[:2]], laid.stand.rank[notes[:2]]] = place[notes]
-        rows, cells = _marked(shape, laid.cells, due).nonzero(as_tuple=True)
-        where = table[rows, cells]  # [M, R] places in z, -1 where there is none
-        there, at = where >= 0, where.clamp(min=0)
-        stands = z[rows[:, None], at] != mask_id
+        opened = (place * self.is_bar[laid.types]).sum(-1)  # [B, P]
+        by_bar = none.scatter_reduce(1, laid.stand.bar, opened, "amax")
+        bar_of = none.scatter_reduce(1, laid.cells, laid.stand.bar, "amax")
+        return Cells(table[rows, cells], by_bar.gather(1, bar_of)[rows, cells], rows)
+
+    def late(self, z: Tensor, ids: Tensor, cells: Cells) -> Tensor:
+        """[C] bool: the cells whose times in `ids` [B · L] pass all of their bar, or more; z [B · L] before they were drawn.
+
+        Where the bar is not known yet, it is taken for the longest.
+        """
+        return (self.passed[ids[cells.at]] * (cells.at >= 0)).sum(-1) >= self.bars[z[cells.bar]]
+
+    def draw(
+        self, z: Tensor, cells: Cells, draws: RowDraws, *, at: Tensor, log_p: Tensor, types: Tensor, top_p: float
+    ) -> tuple[Tensor, Tensor]:
+        """The masked times of cells of z [B · L], drawn jointly: [N] which of the masked places they are, and tokens.
+
+        Of the masked places `at` [K], which rise, there are `types` [K] and `log_p` [K, M] of the tokens of these
+        (`ByType`). `top_p` is the nucleus of each given those before it. Raises DiffmidiError where no times are possible.
+        """
+        there, tokens = cells.at >= 0, z[cells.at]
+        masked = there & (tokens == self.mask_id)
         # What counts is the sum alone: what stands takes its part of the bar, and the others share what is left.
-        taken = (self.passed[z[rows[:, None], at]] * (there & stands)).sum(-1)
-        left = self._lengths(z, laid, shape)[rows, cells] - taken
+        left = self.bars[z[cells.bar]] - (self.passed[tokens] * there).sum(-1)
         if bool((left <= 0).any()):
-            raise _no_time()
-        u = draws.numbers(rows, where.shape[1])  # [M, R], one for each note, whether it is drawn or not
-        masked = there & ~stands
-        some = (~masked).to(torch.uint8).argsort(dim=-1, stable=True)[:, : int(masked.sum(-1).max())]  # [M, K]
-        masked, at, u = masked.gather(1, some), at.gather(1, some), u.gather(1, some.to(u.device))
+            raise no_time()
+        some = (~masked).to(torch.uint8).argsort(dim=-1, stable=True)[:, : int(masked.sum(-1).max())]  # [C, N]
+        masked, where = masked.gather(1, some), cells.at.gather(1, some)
+        number = torch.searchsorted(at, where).clamp(max=len(at) - 1)
+        mine = masked.nonzero(as_tuple=True)
+        u = draws.numbers(cells.row[mine[0]])
         short = self.steps < int(left.max())  # no others fit into any of these bars
         tokens, steps = self.tokens[short], self.steps[short]
-        free = log_p[number[rows[:, None], at].to(log_p.device)][..., tokens.to(log_p.device)]
-        chosen = _chosen(exact(free).to(steps.device), steps, masked, left, u, top_p)
-        asked = (masked & wanted[rows[:, None], at]).nonzero(as_tuple=True)
-        return z.index_put((rows[asked[0]], at[asked]), tokens[chosen[asked]])
-
-    def _lengths(self, z: Tensor, laid: Laid, shape: tuple[int, int]) -> Tensor:
-        """[B, C] how long the bar of each cell is."""
-        opened = (self.bars[grouped(z, laid.types.shape[-1])] * self.is_bar[laid.types]).sum(-1)  # [B, P]
-        by_bar = opened.new_zeros(shape).scatter_reduce(1, laid.stand.bar, opened, "amax")
-        bar_of = opened.new_zeros(shape).scatter_reduce(1, laid.cells, laid.stand.bar, "amax")
-        lengths = by_bar.gather(1, bar_of)
-        return torch.where(lengths > 0, lengths, self.bars.max())
+        # [C, N, T]; a place that no time is asked of has any.
+        weights = log_p[number][..., self.place[tokens]].masked_fill(
+            self.type_of[tokens] != types[number][..., None], -torch.inf
+        )
+        u = torch.zeros(masked.shape, dtype=u.dtype, device=u.device).masked_scatter(masked.to(u.device), u)
+        chosen = _chosen(exact(weights).to(steps.device), steps, masked, left, u, top_p)
+        return number[mine], tokens[chosen[mine]]
 
 
 def _chosen(weights: Tensor, steps: Tensor, there: Tensor, lengths: Tensor, u: Tensor, top_p: float) -> Tensor:
@@ -121,7 +150,7 @@ def _chosen(weights: Tensor, steps: Tensor, there: Tensor, lengths: Tensor, u: T
         ahead.append(torch.where(there[:, note, None], ways, ahead[-1]))
     ahead = ahead[::-1]
     if bool(ahead[0][:, 0].isneginf().any()):
-        raise _no_time()
+        raise no_time()
     now, chosen = torch.zeros_like(lengths), []
     for note in range(weights.shape[1]):
         odds = weights[:, note] + ahead[note + 1].gather(1, after[now])
@@ -132,13 +161,8 @@ def _chosen(weights: Tensor, steps: Tensor, there: Tensor, lengths: Tensor, u: T
     return torch.stack(chosen, 1)
 
 
-def _no_time() -> DiffmidiError:
+def no_time() -> DiffmidiError:
     return DiffmidiError(
         "what is kept or allowed leaves no way to let all notes of a cell begin within their bar: keep fewer of its "
         "times, or allow more."
     )
-
-
-def _marked(shape: tuple[int, int], index: Tensor, marks: Tensor) -> Tensor:
-    """[B, C] bool: the numbers in `index` [B, P] at which some mark [B, P] is set."""
-    return torch.zeros(shape, device=marks.device).scatter_reduce(1, index, marks.float(), "amax") > 0

@@ -33,16 +33,19 @@ from diffmidi_core.contracts.canvas import Canvas
 from diffmidi_core.contracts.draws import RowDraws
 from diffmidi_core.contracts.places import EVERYWHERE, Places
 from diffmidi_core.contracts.process import LEVEL_BINS, Bound
+from diffmidi_core.contracts.sampler import Denoise
 from diffmidi_core.contracts.schedule import NoiseSchedule
 from diffmidi_core.contracts.time_bounds import TimeBounds
 from diffmidi_core.contracts.tokenizer import SPECIALS, Tokenizer
 from diffmidi_core.declaration import Options
 from diffmidi_core.diffusion.bar_time import BarTime
 from diffmidi_core.diffusion.bound import POSITIONS_AT_ONCE, by_bin
+from diffmidi_core.diffusion.by_type import ByType
 from diffmidi_core.diffusion.categorical import draw_uniform, exact
 from diffmidi_core.diffusion.corruption import Corruption
+from diffmidi_core.diffusion.drawing_in_parts import DrawingInParts, LaidOut
 from diffmidi_core.diffusion.groups import Seen, grouped, music_mask, ungrouped
-from diffmidi_core.diffusion.masked_drawing import draw_in_parts, draw_together
+from diffmidi_core.diffusion.masked_drawing import Drawing, draw_together
 from diffmidi_core.diffusion.parts import GIVEN, Laid, Plan, chosen_bars, seen_once, seen_twice
 from diffmidi_core.diffusion.parts import Order as PartOrder
 from diffmidi_core.diffusion.remembering import Remembering, RowDenoiser
@@ -68,6 +71,8 @@ class MaskedDiffusion(Revealed):
     """
 
     plans = True
+    sees_level = True
+    """Whether `enter` reads `Seen.level`, or the network sees how many tokens are masked from these alone."""
 
     def __init__(
         self,
@@ -87,6 +92,7 @@ class MaskedDiffusion(Revealed):
         self.group, self.given = group, given
         self.plan = Plan(tokenizer, order) if tokenizer.plan else None
         self.bar_time = BarTime(tokenizer) if tokenizer.plan else None
+        self.by_type = ByType(tokenizer.grammar) if tokenizer.plan else None
         self.order = "bars" if self.plan is not None and order == "bars" else "window"
         at_mask = torch.arange(len(tokenizer.vocab)) == tokenizer.mask_id
         self.corruption = Corruption(at_mask.float())
@@ -103,6 +109,10 @@ class MaskedDiffusion(Revealed):
     @abstractmethod
     def leave(self, features: Tensor) -> Tensor:
         """Logits [B, N, g, V] of the tokens, from the backbone's features [B, N, H]."""
+
+    def leave_at(self, features: Tensor, at: Tensor) -> Tensor:
+        """Logits [K, V] of the K tokens that `at` [B, N, g] bool says. A subclass may compute no others."""
+        return self.leave(features)[at]
 
     def network(self, seen: Seen) -> Tensor:
         """Logits [B, N, g, V] of the tokens at the N positions that are asked about."""
@@ -157,6 +167,13 @@ class MaskedDiffusion(Revealed):
         never = (self.type_of.to(logits.device) != types) & (types > 0)
         return logits.masked_fill(never, -torch.inf).log_softmax(-1)
 
+    def drawing(
+        self, canvas: Canvas, denoise: Denoise | None = None, *, temperature: float = 1.0, top_p: float = 1.0
+    ) -> Drawing:
+        """What a sampler draws the tokens of a canvas by; `denoise` replaces the process's own. The rest as in `draw`."""
+        kind = Drawing if self.plan is None else DrawingInParts
+        return kind(self, canvas, denoise or self.denoiser(), temperature=temperature, top_p=top_p)
+
     def draw(
         self,
         logits: Tensor,
@@ -180,7 +197,10 @@ class MaskedDiffusion(Revealed):
         wanted = wanted & (z == self.tokenizer.mask_id)
         how: dict[str, Any] = {"wanted": wanted, "admitted": admitted, "temperature": temperature, "top_p": top_p}
         if self.plan is not None:
-            return draw_in_parts(self, logits, z, self.laid(z, places), draws, **how)
+            masked = z == self.tokenizer.mask_id
+            how["admitted"] = None if admitted is None else admitted[masked]
+            at = masked.flatten().nonzero()[:, 0]
+            return LaidOut(self, self.laid(z, places), masked).draw(logits[masked], at, z, draws, **how)
         return draw_together(self, logits, z, draws, bounds=bounds, **how)
 
     def hidden_share(self, t: Tensor) -> tuple[Tensor, Tensor]:

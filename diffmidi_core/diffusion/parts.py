@@ -167,27 +167,13 @@ def seen_once(laid: Laid, ids: Tensor, level: Tensor, places: int) -> Seen:
     )
 
 
-def seen_of(laid: Laid, ids: Tensor, level: Tensor, some: Tensor, places: int) -> tuple[Seen, Tensor]:
-    """Those groups of windows [B, P, g] that `some` [B, P] bool says, as `seen_once` has them, by themselves.
-
-    And [B, N] which groups they are.
-    """
+def those_of(laid: Laid, some: Tensor) -> tuple[Laid, Tensor]:
+    """The groups of windows that `some` [B, P] bool says, by themselves, and [B, N] which groups they are."""
     index, real = _kept(some & laid.real, exactly=True)
-    part, cells = laid.part.gather(1, index), laid.cells.gather(1, index)
     stand = Stand(*(each.gather(1, index) for each in (laid.stand.bar, laid.stand.cell, laid.stand.rank)))
-    sees = (part[:, None, :] <= part[..., None]) & real[:, None, :]
-    seen = Seen(
-        laid.pick(ids, index),
-        level.gather(1, index),
-        real,
-        _with_itself(sees),
-        places_of(stand, places),
-        laid.pick(laid.types, index),
-        stand,
-        _runs(torch.stack([part, cells])),
-        condition=laid.condition,
-    )
-    return seen, index
+    head, cells, part = (each.gather(1, index) for each in (laid.head, laid.cells, laid.part))
+    types, drawn = laid.pick(laid.types, index), laid.pick(laid.drawn, index) & real[..., None]
+    return Laid(real, head, stand, cells, part, types, drawn, laid.condition), index
 
 
 def seen_twice(laid: Laid, noisy: Tensor, clean: Tensor, level: Tensor, places: int) -> tuple[Seen, Tensor]:

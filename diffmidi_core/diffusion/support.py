@@ -23,6 +23,7 @@ from diffmidi_core.contracts.draws import RowDraws
 from diffmidi_core.contracts.grammar import Grammar
 from diffmidi_core.contracts.tokenizer import SPECIALS
 from diffmidi_core.diffusion import prefix
+from diffmidi_core.diffusion.by_type import ByType
 from diffmidi_core.diffusion.categorical import exact, nucleus, restricted
 from diffmidi_core.errors import DiffmidiError
 
@@ -40,6 +41,7 @@ class Support(nn.Module):
         opened = open_types(grammar, length + 1)
         final = np.isin(np.arange(len(table)), grammar.final)
         self._sizes = torch.bincount(type_of, minlength=table.shape[1]).tolist()
+        self._tokens = ByType(grammar)
         self._one_type = bool((opened[1:].sum(-1) == 1).all())
         self.type_of: Tensor
         self.admitted: Tensor
@@ -47,8 +49,6 @@ class Support(nn.Module):
         self._start: Tensor  # [N]
         self._final: Tensor  # [S] bool
         self._by_type: Tensor  # [V] the tokens, those of a type together
-        self._tokens: Tensor  # [K, M] the tokens of a type, the last one again and again where there are fewer than M
-        self._count: Tensor  # [K] how many there are
         self._only: Tensor  # [length + 1] the type of the n-th token of a text, where it has one
         for name, tensor in {
             "type_of": type_of,
@@ -57,8 +57,6 @@ class Support(nn.Module):
             "_start": torch.tensor(grammar.start),
             "_final": torch.from_numpy(final),
             "_by_type": type_of.argsort(stable=True),
-            "_tokens": _tokens_of(type_of, self._sizes),
-            "_count": torch.tensor(self._sizes),
             "_only": opened.int().argmax(-1),
         }.items():
             self.register_buffer(name, tensor, persistent=False)
@@ -115,24 +113,16 @@ class Support(nn.Module):
         are then drawn that make no legal text, and `check_canvas` is what finds it out beforehand.
         """
         types = self._legal_types(logits, ids, fixed, draws)
-        of_type, tokens = self._within(logits, types)
+        of_type, tokens = self._tokens.within(logits, types)
         found = draws.categorical(nucleus(of_type, top_p)).to(tokens.device)
         at = ~fixed if wanted is None else wanted & ~fixed
         return torch.where(at, tokens.gather(-1, found[..., None])[..., 0].to(ids.device), ids)
 
     def legal_argmax(self, logits: Tensor, ids: Tensor, fixed: Tensor) -> Tensor:
         """The most probable legal text [B, L] under the product of softmax(logits); the rest as in `draw`."""
-        of_type, tokens = self._within(logits, self._legal_types(logits, ids, fixed, None))
+        of_type, tokens = self._tokens.within(logits, self._legal_types(logits, ids, fixed, None))
         best = tokens.gather(-1, of_type.argmax(-1, keepdim=True))[..., 0]
         return torch.where(fixed, ids, best.to(ids.device))
-
-    def _within(self, logits: Tensor, types: Tensor) -> tuple[Tensor, Tensor]:
-        """The logits [..., M] of the tokens of `types` [...] alone, −inf behind the last of them; and those tokens."""
-        types = types.to(logits.device)
-        tokens = self._tokens.to(logits.device)[types]
-        count = self._count.to(logits.device)[types]
-        beyond = torch.arange(tokens.shape[-1], device=logits.device) >= count[..., None]
-        return logits.gather(-1, tokens).masked_fill(beyond, -torch.inf), tokens
 
     def _legal_types(self, logits: Tensor, ids: Tensor, fixed: Tensor, draws: RowDraws | None) -> Tensor:
         types, legal = self._types(logits, ids, fixed, draws)
@@ -150,7 +140,7 @@ class Support(nn.Module):
         if self._one_type:
             place = reads.cumsum(-1) * reads  # the number of tokens up to here, 0 at specials
             types = self._only.to(logits.device)[place].masked_fill(~reads, 0)
-            possible = ~self._within(logits, types)[0].isneginf().all(-1)
+            possible = ~self._tokens.within(logits, types)[0].isneginf().all(-1)
             given = self.type_of.to(logits.device)[ids] == types
             return types, (torch.where(fixed, given, possible) | ~reads).all(-1)
         weights = exact(self._weights(logits, draws is not None))  # [B, L, K]
@@ -217,13 +207,6 @@ def _refuse() -> NoReturn:
         "what is kept or allowed leaves no way to fill the rest so that the tokenizer's grammar allows it all: "
         "keep whole notes, beginning with the first token of one, or allow more."
     )
-
-
-def _tokens_of(type_of: Tensor, sizes: list[int]) -> Tensor:
-    """[K, M] the tokens of each type, the last one (or 0) repeated where it has fewer than the largest."""
-    most = max(sizes)
-    rows = [(type_of == kind).nonzero()[:, 0].tolist() for kind in range(len(sizes))]
-    return torch.tensor([row + [row[-1] if row else 0] * (most - len(row)) for row in rows])
 
 
 def open_types(grammar: Grammar, length: int) -> Tensor:

@@ -139,11 +139,12 @@ class Bars:
         """The text of new bars, filled; before it stand as many of the bars so far as the model sees beside it."""
         if not (text == self.tokenizer.mask_id).any():
             return text
-        before = self._before(bars, text)
+        places = self._bar_places(text)
+        before = self._before(bars, text, max(1, len(places)))
         ids = np.concatenate([*before, text]).astype(np.int32)
         opens = np.full(len(ids), ANYWHERE)
         begin = len(ids) - len(text)
-        places = begin + self._bar_places(text)
+        places = begin + places
         opens[places] = INNER
         if not bars:
             opens[places[:1]] = FIRST
@@ -153,10 +154,9 @@ class Bars:
         filled = yield Portion(ids, opens, window, part, 2 * self.window if self.order == "bars" else 2, len(bars))
         return filled[begin:]
 
-    def _before(self, bars: Sequence[Ids], text: Ids) -> list[Ids]:
-        """The last of the bars so far, as many as there is room for beside the new text."""
+    def _before(self, bars: Sequence[Ids], text: Ids, new: int) -> list[Ids]:
+        """The last of the bars so far, as many as there is room for beside the new text, of `new` bars."""
         room = self.length - len(text)
-        new = max(1, len(self._bar_places(text)))
         before: list[Ids] = []
         for bar in reversed(bars[-(self.window - new) :] if self.window > new else []):
             room -= len(bar)
@@ -167,8 +167,13 @@ class Bars:
 
     def _bar_places(self, text: Ids) -> NDArray[np.int64]:
         """Where bars begin, their tokens known or not."""
-        names = np.array([self.tokenizer.roles.get(name) == "bar" for name in self.tokenizer.grammar.types])
-        return np.flatnonzero(names[self.tokenizer.types(text)])
+        return np.flatnonzero(self._opens_bar[self.tokenizer.types(text)])
+
+    @cached_property
+    def _opens_bar(self) -> NDArray[np.bool_]:
+        """[K] the types of tokens that open bars."""
+        roles = self.tokenizer.roles
+        return np.array([roles.get(name) == "bar" for name in self.tokenizer.grammar.types])
 
     def _split(self, text: Ids) -> list[Ids]:
         return np.split(text, self._bar_places(text)[1:])

@@ -51,6 +51,7 @@ class Masked(Labelled, MaskedDiffusion):
             self.types = nn.Parameter(torch.randn(len(tokenizer.grammar.types), width) * options.init_std)
             self.stand = StandEmbedding(width, backbone.length, options.init_std)
         self.neighbours = Neighbours(width, options.neighbours) if options.neighbours else None
+        self.sees_level = options.time
         self.time = (
             nn.Sequential(nn.Linear(options.time_width, width), nn.SiLU(), nn.Linear(width, width))
             if options.time
@@ -80,4 +81,9 @@ class Masked(Labelled, MaskedDiffusion):
     def leave(self, features: Tensor) -> Tensor:
         """Logits [B, N, g, V]."""
         logits: Tensor = self.tokens(self.groups.apart(features))
+        return logits
+
+    def leave_at(self, features: Tensor, at: Tensor) -> Tensor:
+        """Logits [K, V]."""
+        logits: Tensor = self.tokens(self.groups.apart(features)[at])
         return logits

@@ -10,7 +10,6 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,8 +19,6 @@ from diffmidi.api.sampler import (
     Denoise,
     MaskedDiffusion,
     OnStep,
-    Places,
-    RowDenoiser,
     RowDraws,
     Sampled,
     Sampler,
@@ -84,20 +81,17 @@ class MaskedSampler(Sampler):
         elif process.support is not None and canvas.types is None:
             # No step finds it out on a device, which it would have to wait for.
             process.support.check_canvas(canvas)
-        free, places = ~canvas.fixed, process.placed(canvas)
-        z, admitted = canvas.ids.masked_fill(free, Tokenizer.mask_id), canvas.admitted()
-        own = process.denoiser()
-
-        def said(z: Tensor, due: Tensor, draws: RowDraws) -> tuple[Tensor, Tensor]:
-            return self._say(process, canvas, places, admitted, denoise or own, z, due, draws)
+        drawing = process.drawing(canvas, denoise, temperature=self.options.temperature, top_p=self.options.top_p)
+        free = ~canvas.fixed
+        z = canvas.ids.masked_fill(free, Tokenizer.mask_id)
 
         def guess(z: Tensor) -> Tensor:
-            return said(z, z == Tokenizer.mask_id, draws)[0]
+            return drawing.reveal(z, z == Tokenizer.mask_id, draws)[0]
 
         for done in range(steps):
 
             def propose(draws: RowDraws, z: Tensor = z, done: int = done) -> Tensor:
-                say = partial(said, z, draws=draws)
+                say = partial(drawing.reveal, z, draws=draws)
                 return self.advance(
                     _Step(done / steps, (done + 1) / steps, z, z == Tokenizer.mask_id, free, say, draws)
                 )
@@ -105,34 +99,6 @@ class MaskedSampler(Sampler):
             z = draws.chosen(propose, guess)
             on_step(done + 1, steps)
         return Sampled(z)
-
-    def _say(
-        self,
-        process: MaskedDiffusion,
-        canvas: Canvas,
-        places: Places,
-        admitted: Tensor | None,
-        denoise: Denoise | RowDenoiser,
-        z: Tensor,
-        due: Tensor,
-        draws: RowDraws,
-    ) -> tuple[Tensor, Tensor]:
-        said, log_p = z.clone(), torch.zeros(z.shape, device=z.device)
-        rows = due.any(-1)
-        if rows.any():
-            m = process.hidden_now(z)
-            if isinstance(denoise, RowDenoiser):
-                logits = denoise.of_rows(rows, z, m, places)
-            else:  # what replaces the process's own may know each row for itself
-                logits = denoise(z, m, places)[rows]
-            options: dict[str, Any] = {"temperature": self.options.temperature, "top_p": self.options.top_p}
-            options |= {"wanted": due[rows], "admitted": None if admitted is None else admitted[rows]}
-            options |= {
-                "places": places.rows(rows),
-                "bounds": None if canvas.bounds is None else canvas.bounds.rows(rows),
-            }
-            said[rows], log_p[rows] = process.draw(logits, z[rows], draws.some(rows), **options)
-        return said, log_p
 
 
 class Ancestral(MaskedSampler):
@@ -157,7 +123,10 @@ class Confidence(MaskedSampler):
         left = (step.free.sum(-1) * (1 - step.alpha_next) + 1e-6).floor()
         due = step.hidden.sum(-1) - left  # [B]
         said, log_p = step.say(step.hidden & (due > 0)[:, None])
-        noise = -(-step.uniform().log()).log()
+        uniform = step.uniform()
+        if said is step.z:  # nothing is due
+            return said
+        noise = -(-uniform.log()).log()
         order = log_p + self.options.order_noise * (1 - step.alpha_next) * noise
         rank = order.masked_fill(~step.hidden, -torch.inf).argsort(-1, descending=True).argsort(-1)
         return torch.where(step.hidden & (rank < due[:, None]), said, step.z)
