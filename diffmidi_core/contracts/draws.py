@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from diffmidi_core.errors import DiffmidiError
@@ -83,17 +84,23 @@ class RowDraws:
             u = torch.cat([numbers((count,), each) for count, each in zip(counts, self._streams, strict=True)])
         return inverse(logits, u)
 
-    def numbers(self, row_of: Tensor, each: int) -> Tensor:
-        """[M, each] uniform numbers in [0, 1), float64, for `inverse`; `row_of` [M], rising, as in `categorical`.
+    def numbers(self, row_of: Tensor, each: Tensor) -> Tensor:
+        """[M, R] uniform numbers in [0, 1), float64, for `inverse`; `each` [M] says how many are wanted, R at most.
 
-        Of a row they come one for each of its M, then the next: as `categorical` takes them when called `each` times.
+        `row_of` [M], rising, as in `categorical`. Of a row they come one for each of its M, then the next: as
+        `categorical` takes them when called as often as the row wants any. So its stream goes on from the same place
+        whatever the rows beside it want. Past that they are 0.
         """
-        counts = torch.bincount(row_of.cpu(), minlength=len(self)).tolist()
+        none = torch.zeros(len(self), dtype=torch.long, device=each.device)
+        counts = none.scatter_add(0, row_of, torch.ones_like(each))
+        most = none.scatter_reduce(0, row_of, each, "amax")
+        sizes = torch.stack([counts, most], 1).tolist()
+        widest = max((size for _, size in sizes), default=0)
         found = [
-            torch.rand((each, count), dtype=torch.float64, generator=of, device=of.device)
-            for count, of in zip(counts, self._streams, strict=True)
+            F.pad(torch.rand((size, count), dtype=torch.float64, generator=of, device=of.device).T, (0, widest - size))
+            for (count, size), of in zip(sizes, self._streams, strict=True)
         ]
-        return torch.cat(found, 1).T
+        return torch.cat(found)
 
     def _by_row(self, shape: Sequence[int], make: Callable[[tuple[int, ...], torch.Generator], Tensor]) -> Tensor:
         if not shape or shape[0] != len(self):

@@ -86,7 +86,9 @@ class BarTime(nn.Module):
         left = self._lengths(z, laid, shape)[rows, cells] - taken
         if bool((left <= 0).any()):
             raise _no_time()
-        u = draws.numbers(rows, where.shape[1])  # [M, R], one for each note, whether it is drawn or not
+        # One for each rank up to a cell's last note, whether it is drawn or not.
+        most = (there * torch.arange(1, there.shape[1] + 1, device=z.device)).amax(-1)
+        u = draws.numbers(rows, most)  # [M, at most R]
         masked = there & ~stands
         some = (~masked).to(torch.uint8).argsort(dim=-1, stable=True)[:, : int(masked.sum(-1).max())]  # [M, K]
         masked, at, u = masked.gather(1, some), at.gather(1, some), u.gather(1, some.to(u.device))

@@ -81,7 +81,18 @@ def test_numbers_are_those_that_as_many_categorical_draws_take():
     """Five places of three rows, four draws each, at once or one after another."""
     row_of, logits = torch.tensor([0, 0, 1, 2, 2]), torch.randn(5, 4, 7)
     one, other = RowDraws.seeded(3, 3), RowDraws.seeded(3, 3)
-    u = one.numbers(row_of, 4)
+    u = one.numbers(row_of, torch.full((5,), 4))
     assert u.shape == (5, 4)
     for turn in range(4):
         assert inverse(logits[:, turn], u[:, turn]).equal(other.categorical(logits[:, turn], row_of=row_of))
+
+
+def test_numbers_of_a_row_do_not_hang_on_what_the_rows_beside_it_want():
+    row_of = torch.tensor([0, 0, 1])
+    few, many = RowDraws.seeded(3, 2), RowDraws.seeded(3, 2)
+    u, wider = few.numbers(row_of, torch.tensor([1, 2, 1])), many.numbers(row_of, torch.tensor([1, 2, 5]))
+    assert (u.shape, wider.shape) == ((3, 2), (3, 5))
+    assert wider[:2, :2].equal(u[:2])
+    assert not wider[:2, 2:].any()
+    like = torch.zeros(2, 3)
+    assert few.uniform(like)[0].equal(many.uniform(like)[0])
