@@ -134,7 +134,7 @@ class _InWindows(_Draw):
         length, goal, tries = self.model.length, self.goals[piece], self.request.tries
         by_left = isinstance(self.model.process, AutoregressiveProcess)
         passage = Passage.of(ids, self.model.tokenizer, length, random, to_end=by_left)
-        canvas = passage.canvas(ids, tries, length)
+        canvas = passage.canvas(ids, tries)
         share = (passage.last - passage.first) / max(1, passage.end - passage.begin)
         rows = [(piece, number, 1, place) for place in range(tries)]
         filling = replace(self.filling, guided=False)
