@@ -180,15 +180,16 @@ class Filling:
             denoise = guide(self.model.process, denoise, aims, request.guidance)
         return replace(canvas, condition=condition), denoise
 
-    def by_portion(self, pieces: Sequence[int], marks: Sequence[tuple[int, ...]] = ()) -> Fill:
+    def by_portion(self, pieces: Sequence[int], marks: Sequence[tuple[int, ...]] = (), share: float = 1.0) -> Fill:
         """Fills portions of these pieces. The steps of a request are shared out over a window's portions.
 
-        `marks` are numbers of each piece beside its own that decide its noise.
+        `marks` are numbers of each piece beside its own that decide its noise; `share` is that of a window which all
+        the portions make up.
         """
 
         def fill(canvas: Canvas, rows: Sequence[tuple[int, int, int]], portions: int) -> Filled:
             numbers = [(pieces[row], window, part, *(marks[row] if marks else ())) for row, window, part in rows]
-            return self.filled(canvas, numbers, self.steps_for(canvas, 1 / portions), width=self.model.length + 2)
+            return self.filled(canvas, numbers, self.steps_for(canvas, share / portions), width=self.model.length + 2)
 
         return fill
 

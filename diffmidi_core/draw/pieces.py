@@ -134,7 +134,7 @@ class _InWindows(_Draw):
         length, goal, tries = self.model.length, self.goals[piece], self.request.tries
         by_left = isinstance(self.model.process, AutoregressiveProcess)
         passage = Passage.of(ids, self.model.tokenizer, length, random, to_end=by_left)
-        canvas = passage.canvas(ids, tries, length)
+        canvas = passage.canvas(ids, tries)
         share = (passage.last - passage.first) / max(1, passage.end - passage.begin)
         rows = [(piece, number, 1, place) for place in range(tries)]
         filling = replace(self.filling, guided=False)
@@ -188,9 +188,8 @@ class _InBars(_Draw):
         cells = [[opened(cell, tokenizer) for cell in each] if at == bar else each for at, each in enumerate(bars)]
         no_sets = np.zeros((0, len(tokenizer.vocab)), dtype=bool)
         hole = Hole(tokenizer, cells, self.model.length, self.model.bars, self.model.process.order, no_sets)
-        fill = replace(self.filling, guided=False).by_portion(
-            [piece] * tries, [(number + 1, place) for place in range(tries)]
-        )
+        marks = [(number + 1, place) for place in range(tries)]
+        fill = replace(self.filling, guided=False).by_portion([piece] * tries, marks, share=1 / self.model.bars)
         texts = bars_anew(hole, [cells[bar][place].ids for place in range(len(cells[bar]))], bar, fill, tries)
         before, after = ([cell.ids for each in some for cell in each] for some in (bars[:bar], bars[bar + 1 :]))
         return [np.concatenate([*before, *new, *after]).astype(np.int32) for new in texts]

@@ -78,9 +78,9 @@ class Passage:
         end = int(starts[np.searchsorted(starts, begin + length, side="right") - 1])
         return cls(begin, first, max(min(last, end), first) if not to_end else end, end)
 
-    def canvas(self, ids: Ids, rows: int, length: int) -> Canvas:
-        """So many rows of it, to be filled."""
-        canvas = Canvas.begun([ids[self.begin : self.end]] * rows, [self.end - self.begin] * rows, width=length)
+    def canvas(self, ids: Ids, rows: int) -> Canvas:
+        """So many rows of it, to be filled; no wider than it is."""
+        canvas = Canvas.begun([ids[self.begin : self.end]] * rows, [self.end - self.begin] * rows)
         allowed = canvas.allowed.clone()
         allowed[:, 1 + self.first - self.begin : 1 + self.last - self.begin] = ANY
         return replace(canvas, allowed=allowed)

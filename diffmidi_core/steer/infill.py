@@ -180,6 +180,7 @@ def _redrawn(
 ) -> Sequence[Ids]:
     """The texts of the free cells after some bars were drawn anew, as controls find them better."""
     request, bars = filling.request, sorted({bar for bar, _ in laid.hole.free})
+    share = 1 / len(laid.hole.chunk(bars))
 
     def loss(some: Sequence[Ids]) -> float:
         new, removed, _ = _answer(asked, laid, some, model)
@@ -187,7 +188,7 @@ def _redrawn(
 
     def propose(some: Sequence[Ids], once: int, random: np.random.Generator) -> list[Sequence[Ids]]:
         marks = [(once + 1, place) for place in range(request.tries)]
-        fill = replace(filling, guided=False).by_portion([number] * request.tries, marks)
+        fill = replace(filling, guided=False).by_portion([number] * request.tries, marks, share)
         return [*bars_anew(laid.hole, some, bars[random.integers(len(bars))], fill, request.tries)]
 
     how = {"rounds": request.redraws, "seed": request.seed, "piece": number}

@@ -77,11 +77,17 @@ def test_how_wide_a_canvas_is_decides_nothing_where_a_width_is_given():
     assert draws().categorical(logits[:, :4]).equal(draws().categorical(logits)[:, :4])
 
 
-def test_numbers_are_those_that_as_many_categorical_draws_take():
-    """Five places of three rows, four draws each, at once or one after another."""
-    row_of, logits = torch.tensor([0, 0, 1, 2, 2]), torch.randn(5, 4, 7)
+def test_numbers_are_those_that_a_categorical_draw_takes():
+    row_of, logits = torch.tensor([0, 0, 1, 2, 2]), torch.randn(5, 7)
     one, other = RowDraws.seeded(3, 3), RowDraws.seeded(3, 3)
-    u = one.numbers(row_of, 4)
-    assert u.shape == (5, 4)
-    for turn in range(4):
-        assert inverse(logits[:, turn], u[:, turn]).equal(other.categorical(logits[:, turn], row_of=row_of))
+    u = one.numbers(row_of)
+    assert u.shape == (5,)
+    assert inverse(logits, u).equal(other.categorical(logits, row_of=row_of))
+
+
+def test_numbers_of_a_row_do_not_hang_on_what_the_rows_beside_it_want():
+    few, many = RowDraws.seeded(3, 2), RowDraws.seeded(3, 2)
+    u, more = few.numbers(torch.tensor([0, 0, 1])), many.numbers(torch.tensor([0, 0, 1, 1, 1, 1]))
+    assert more[:2].equal(u[:2])
+    like = torch.zeros(2, 3)
+    assert few.uniform(like)[0].equal(many.uniform(like)[0])

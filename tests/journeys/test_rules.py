@@ -92,7 +92,7 @@ def test_looking_harder_comes_nearer_and_repeats(trained, family):
     assert losses(tries=6, redraws=6) == hard
 
 
-@pytest.mark.parametrize("family", ["masked", "gaussian"])
+@pytest.mark.parametrize("family", ["bars", "masked", "gaussian"])
 def test_a_piece_does_not_hang_on_those_beside_it(trained, family):
     pipeline = Pipeline.from_pretrained(trained(family), device="cpu")
 
