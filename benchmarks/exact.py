@@ -19,8 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from diffmidi.api.metric import ABOVE, BELOW, Figure, WindowBits, ratio_figure
-from diffmidi_core.data.dataset import Window
+from diffmidi.api.metric import ABOVE, BELOW, Figure, ratio_figure
 from diffmidi_core.draw.model import Model, open_model
 from diffmidi_core.judge.exact import exact_bits
 from diffmidi_core.judge.likelihood import levels_for, window_bits
@@ -62,6 +61,7 @@ class Measured:
 def measured(run: Path, beside: Path | None, count: int) -> Measured:
     """All models on the first `count` windows of the run's test music."""
     work, model = Surroundings(precision="fp32"), open_model(run)
+    other = None if beside is None else _opened(beside, model)
     music = ReferenceMusic(run / "data", model.tokenizer, length=model.length, bars=model.bars)
     windows = music.windows(count)
     options = EvaluateConfig(order="types")
@@ -73,22 +73,21 @@ def measured(run: Path, beside: Path | None, count: int) -> Measured:
     bits = {BOUND: [row.bits for row in rows]}
     exact = exact_bits(work, model, music, windows, options)
     bits |= {f"exact, {order}": [float(each[order].sum()) for each in exact] for order in exact[0]}
-    if beside is not None:
-        bits[BESIDE] = [row.bits for row in _beside(work, open_model(beside), model, music, windows)]
+    if other is not None:
+        bits[BESIDE] = [row.bits for row in window_bits(work, other.process, music.dataset, windows, levels=None)]
     counted = find("metric", "baselines").build({})
     bits[COUNTED] = [counted.measure(row)[COUNTED] for row in rows]
     return Measured(bits, [row.notes for row in rows], [row.tokens for row in rows])
 
 
-def _beside(
-    work: Surroundings, other: Model, model: Model, music: ReferenceMusic, windows: list[Window]
-) -> list[WindowBits]:
-    """The other model's exact bits. Raises SystemExit for a model of other tokens, or without a likelihood."""
-    if other.tokenizer.fingerprint() != model.tokenizer.fingerprint():
-        raise SystemExit(f"{other.path} has other tokens than {model.path}, so their windows are not the same")
+def _opened(run: Path, model: Model) -> Model:
+    """A model to be beside another. Raises SystemExit where it has other tokens, or no likelihood."""
+    other = open_model(run)
+    if other.tokenizer.fingerprint != model.tokenizer.fingerprint:
+        raise SystemExit(f"{run} has other tokens than {model.path}, so their windows are not the same")
     if not other.process.exact:
-        raise SystemExit(f"{other.path} has a bound only: name a run of process autoregressive")
-    return window_bits(work, other.process, music.dataset, windows, levels=None)
+        raise SystemExit(f"{run} has a bound only: name a run of process autoregressive")
+    return other
 
 
 def table(found: Measured) -> str:
