@@ -30,7 +30,7 @@ from diffmidi_core.pieces import Piece, Pieces
 from diffmidi_core.request import Chosen, Request, control_options
 from diffmidi_core.saved.classifiers import asked_classifiers
 from diffmidi_core.saved.installed import model_at
-from diffmidi_core.sections import EvaluateConfig
+from diffmidi_core.sections import SCORE_LEVELS
 from diffmidi_core.steer.steering import Steering
 
 if TYPE_CHECKING:
@@ -238,7 +238,7 @@ class Pipeline(Steering):
         *,
         exact: bool = False,
         order: Sequence[str] = (),
-        levels: int | None = EvaluateConfig().levels,
+        levels: int | None = SCORE_LEVELS,
     ) -> PieceScore:
         """The bits of a piece: in all, per note, per token, by type of token, and note by note.
 
@@ -248,7 +248,8 @@ class Pipeline(Steering):
                 drawn.
             order: types of tokens, such as ("pitch", "duration"), in whose order they are then revealed; by default as
                 they stand in the text.
-            levels: noise levels of the bound that are drawn for each window; None: all of them.
+            levels: noise levels of the bound that are drawn for each window, at least; None: all of them. How far off
+                the figure may be by that is its `error`.
 
         Raises DiffmidiError where the file cannot be read, or holds no note that the tokenizer can tell, and for what
         is `exact` where the model has a bound only.

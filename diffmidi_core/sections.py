@@ -296,6 +296,9 @@ class EvaluateConfig(Section):
     )
 
 
+SCORE_LEVELS = 16
+"""Noise levels drawn for each window of a piece that is scored by itself, with no other to be averaged with."""
+
 _LENGTH = re.compile(r"(windows|pieces)|(\d+(?:\.\d+)?) *(notes|note|bars|bar|seconds|second)")
 
 

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from diffmidi_core.contracts.places import Places
 from diffmidi_core.contracts.process import LEVEL_BINS
+from diffmidi_core.diffusion.drawn_levels import level_probabilities
 from diffmidi_core.diffusion.kl import normal_kl
 from diffmidi_core.diffusion.levels import GaussianLevels
 from diffmidi_core.diffusion.steps import draw_noise
@@ -31,9 +32,6 @@ LN2 = math.log(2)
 
 POSITIONS_AT_ONCE = 16_384
 """How many positions the denoiser is given in one call, at most (but one level of one batch at least)."""
-
-DEFENSIVE = 0.25
-"""The share of level draws that follows the weights (defensive importance sampling, Hesterberg 1995)."""
 
 Predict = Callable[[Tensor, Tensor, Places], Tensor]
 """x_t [B, L, D], t [B] in [0, 1), places: the estimate of the embeddings [B, L, D]."""
@@ -44,12 +42,15 @@ def marginal_variance(levels: GaussianLevels, start_std: float) -> Tensor:
     return levels.alpha_bar * start_std**2 + 1 - levels.alpha_bar
 
 
+def signal_to_noise(levels: GaussianLevels, start_std: float) -> Tensor:
+    """[N] SNR_t = ᾱ_t / v_t, falling."""
+    return levels.alpha_bar / marginal_variance(levels, start_std)
+
+
 def snr_drops(levels: GaussianLevels, start_std: float) -> Tensor:
     """[N] SNR_{t−1} − SNR_t: twice what a squared error of 1 costs at level t, in nats."""
-    snr = torch.cat(
-        [levels.alpha_bar.new_tensor([start_std**-2]), levels.alpha_bar / marginal_variance(levels, start_std)]
-    )
-    return -snr.diff()
+    first = levels.alpha_bar.new_tensor([start_std**-2])
+    return -torch.cat([first, signal_to_noise(levels, start_std)]).diff()
 
 
 def prior_bits(levels: GaussianLevels, start_std: float, clean: Tensor, mask: Tensor) -> Tensor:
@@ -68,17 +69,19 @@ def diffusion_bits(
     predict: Predict,
     generator: torch.Generator,
     count: int | None,
+    errors: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """[B, L] the sum over all levels in bits, summed over channels, 0 at positions that are not kept; and by level.
 
     The second is [B, LEVEL_BINS], each window's bits by where among all levels they are charged.
 
     `count` None, or not below the number of levels, takes every level once. Else `count` levels are drawn for each row,
-    stratified, with probabilities p_t, and each counts 1/(count p_t): unbiased. p is uniform, as tokens are settled
-    within a narrow band of levels which the weights, steepest where there is hardly noise, would miss; but a share of
-    it follows the weights, so that no level counts for more than 1/DEFENSIVE of its own weight, however bad the model.
-    The draws depend on the shapes and the generator alone: two models given one seed see the same levels and noise, and
-    their difference is known better than either.
+    stratified, with the probabilities p_t that `level_probabilities` makes of `errors` [N] (those of a denoiser without
+    context; None: nothing is known of them), and each counts 1/(count p_t): unbiased, whatever the errors.
+
+    The draws depend on the shapes, the generator and the errors: two models with the same embeddings, on the same
+    windows, see the same levels and noise, and their difference is known better than either. Of models with embeddings
+    of their own the levels differ as far as their errors do, and are stratified alike.
     """
     drops = snr_drops(levels, start_std)
     rows = len(clean)
@@ -86,7 +89,7 @@ def diffusion_bits(
         index = torch.arange(len(levels))[:, None].expand(-1, rows)  # [K, B]
         weights = drops
     else:
-        p = (1 - DEFENSIVE) / len(drops) + DEFENSIVE * drops / drops.sum()
+        p = level_probabilities(drops, torch.zeros_like(drops) if errors is None else errors)
         offsets = torch.rand(1, generator=generator, device=generator.device, dtype=clean.dtype).cpu().double()
         index = stratified(p, count, (offsets + torch.arange(rows) / rows) % 1)
         weights = drops / (count * p)

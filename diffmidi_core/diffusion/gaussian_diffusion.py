@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -16,8 +17,9 @@ from diffmidi_core.contracts.process import Bound, Process
 from diffmidi_core.contracts.schedule import NoiseSchedule
 from diffmidi_core.contracts.tokenizer import SPECIALS, Tokenizer
 from diffmidi_core.declaration import Options
-from diffmidi_core.diffusion.bound import LN2, diffusion_bits, prior_bits
+from diffmidi_core.diffusion.bound import LN2, diffusion_bits, prior_bits, signal_to_noise
 from diffmidi_core.diffusion.categorical import restricted
+from diffmidi_core.diffusion.drawn_levels import errors_without_context
 from diffmidi_core.diffusion.levels import GaussianLevels
 from diffmidi_core.diffusion.nearest import nearness
 from diffmidi_core.diffusion.steps import draw_noise, q_log_probability
@@ -198,8 +200,18 @@ class GaussianDiffusion(Process):
             self.logits(x_start, batch.places()).mT, batch.ids.masked_fill(~real, -100), reduction="none"
         )
         prior = prior_bits(self.levels, self.start_std, clean, real)
+        errors = None if levels is None or levels >= len(self.levels) else self.errors_without_context(batch)
         diffusion, by_level = diffusion_bits(
-            self.levels, self.start_std, clean, batch.places(), self.predict, generator, levels
+            self.levels, self.start_std, clean, batch.places(), self.predict, generator, levels, errors
         )
         terms = {"prior": prior, "diffusion": diffusion, "rounding": nats / LN2}
         return Bound(terms, batch.tokens, by_level)
+
+    def errors_without_context(self, batch: Batch) -> Tensor:
+        """[N] E ‖e − E[e | x_t]‖² at each level, of a denoiser that knows tokens by their frequency and type alone.
+
+        So frequent as in `batch`; float64 on the CPU. It takes as long as a few windows of a small network.
+        """
+        type_of = torch.from_numpy(self.tokenizer.grammar.type_of.astype(np.int64))
+        music = batch.ids[batch.mask()]
+        return errors_without_context(signal_to_noise(self.levels, self.start_std), self.embeddings(), music, type_of)

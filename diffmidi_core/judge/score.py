@@ -21,12 +21,15 @@ from diffmidi_core.machine.build import blamed
 from diffmidi_core.machine.seeds import generator_for
 from diffmidi_core.music.notes import Score, notes_of
 from diffmidi_core.music.reading import printable, read_midi
-from diffmidi_core.sections import EvaluateConfig
+from diffmidi_core.sections import SCORE_LEVELS, EvaluateConfig
 
 if TYPE_CHECKING:
     from diffmidi_core.draw.model import Model
 
 Bits = NDArray[np.float64]
+
+COPIES = 4
+"""How many estimates of a bound are made, whose spread says how far off their mean may be."""
 
 
 class CannotScoreError(DiffmidiError):
@@ -40,6 +43,16 @@ class Asked:
     exact: bool
     order: tuple[str, ...]
     levels: int | None
+
+    @property
+    def copies(self) -> int:
+        """How many estimates share the levels."""
+        return 1 if self.exact or self.levels is None else min(COPIES, self.levels)
+
+    @property
+    def levels_each(self) -> int | None:
+        """Levels of each estimate, so that there are no fewer in all than were asked for."""
+        return None if self.levels is None else -(-self.levels // self.copies)
 
 
 @dataclass(frozen=True)
@@ -76,6 +89,8 @@ class PieceScore:
     Attributes:
         bits: all of them: those of the tokens, and of [CLS] and [SEP] around each window.
         kind: "exact", the likelihood itself, or "bound": it is at most so many bits.
+        error: standard error of `bits` by the noise that was drawn, as four estimates of them differ; 0 where they are
+            exact, None where there is one estimate only.
         levels: noise levels that the bound was estimated with in each window; None: all of them, or it is exact.
         notes, tokens, windows: how many there are.
         by_type: by type of token as the grammar has them; "special" is [CLS] and [SEP].
@@ -87,6 +102,7 @@ class PieceScore:
 
     bits: float
     kind: Literal["exact", "bound"]
+    error: float | None
     levels: int | None
     notes: int
     tokens: int
@@ -117,7 +133,7 @@ def score(
     *,
     exact: bool = False,
     order: Sequence[str] = (),
-    levels: int | None = EvaluateConfig().levels,
+    levels: int | None = SCORE_LEVELS,
     batch_size: int = EvaluateConfig().batch_size,
     autocast: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> PieceScore:
@@ -129,8 +145,9 @@ def score(
         exact: the likelihood itself, not its bound: tokens are revealed one by one, which takes long; nothing is drawn.
             For a process whose likelihood is exact anyway, that.
         order: of the types of the tokens as they are revealed where it is `exact`; by default the order of the text.
-        levels: noise levels that are drawn for each window, unless `exact`; None: all of them, which takes as long.
-        batch_size: windows at once.
+        levels: noise levels that are drawn for each window, at least, unless `exact`; None: all of them, which takes as
+            long. They are shared by four estimates (fewer of fewer levels), for `PieceScore.error`.
+        batch_size: windows at once, each as often as there are estimates.
         autocast: within it the model computes.
 
     Raises RefusedError for a file that cannot be read, CannotScoreError for music that has no token in this model, or a
@@ -142,17 +159,17 @@ def score(
     windows = _windows(model, ids, name)
     exact = exact or model.process.exact
     asked = Asked(exact, tuple(order), None if exact else levels)
-    specials, bits = 0.0, []
-    for begin in range(0, len(windows), batch_size):
-        for row in _window_bits(model, windows[begin : begin + batch_size], begin, asked, autocast):
-            specials += float(row[0] + row[-1])
-            bits.append(row[1:-1])
-    by_token = np.concatenate(bits)
+    at_once, rows = max(1, batch_size // asked.copies), []
+    for begin in range(0, len(windows), at_once):
+        rows += _window_bits(model, windows[begin : begin + at_once], begin, asked, autocast)
+    by_token = np.concatenate([row[1:-1].mean(1) for row in rows])
+    specials = float(sum(row[[0, -1]].mean(1).sum() for row in rows))
     by_note, other = _by_note(tokenizer, ids, by_token)
     return PieceScore(
         bits=float(by_token.sum()) + specials,
         kind="exact" if exact else "bound",
-        levels=asked.levels,
+        error=0.0 if exact else _error(np.array([row.sum(0) for row in rows])),
+        levels=None if asked.levels_each is None else asked.copies * asked.levels_each,
         notes=tokenizer.count_notes(ids),
         tokens=len(ids),
         windows=len(windows),
@@ -161,6 +178,16 @@ def score(
         other=other + specials,
         changed={what: count for what, count in changed.items() if count},
     )
+
+
+def _error(bits: Bits) -> float | None:
+    """The standard error of the mean of the estimates of a piece, from those of its windows [N, copies].
+
+    It takes them for independent. Their noise is, but their levels are spread evenly over those of all, so that the
+    mean is rather less far off.
+    """
+    totals = bits.sum(0)
+    return None if len(totals) < 2 else float(totals.std(ddof=1)) / len(totals) ** 0.5
 
 
 def _ends(tokenizer: Tokenizer, ids: Ids, length: int, bars: int | None) -> list[int]:
@@ -189,17 +216,18 @@ def _window_bits(
     asked: Asked,
     autocast: Callable[[], AbstractContextManager[None]],
 ) -> list[Bits]:
-    """[N + 2] bits of each window, [CLS] and [SEP] at the ends; the number of the first one decides the noise."""
+    """[N + 2, copies] bits of each window, [CLS] and [SEP] at the ends; the number of the first decides the noise."""
     device = next(model.process.parameters()).device
-    lengths, batch = [len(window) for window in windows], _batch(model, windows)
+    lengths, batch = [len(window) for window in windows], _batch(model, [*windows] * asked.copies)
     with blamed("process", model.parts["process"], "estimating its bound"), torch.no_grad(), autocast():
         if asked.exact:
             bound = model.process.likelihood(batch, asked.order)
         else:
             noise = generator_for(SEED, "score", first, device=device)
-            bound = model.process.bound(batch, noise, levels=asked.levels)
+            bound = model.process.bound(batch, noise, levels=asked.levels_each)
     bits = torch.stack(list(bound.terms.values())).sum(0).double().cpu().numpy()
-    return [row[: length + 2] for row, length in zip(bits, lengths, strict=True)]
+    by_window = bits.reshape(asked.copies, len(windows), -1).transpose(1, 2, 0)  # [W, L, copies]
+    return [row[: length + 2] for row, length in zip(by_window, lengths, strict=True)]
 
 
 def features(model: Model, music: Score) -> Bits:

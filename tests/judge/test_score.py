@@ -150,3 +150,26 @@ def test_a_note_longer_than_a_window_is_said(make_model, music):
     small = Model(model.process, length=3)
     with pytest.raises(DiffmidiError, match="a note of the piece takes more tokens than the model's windows hold"):
         score(small, music)
+
+
+@pytest.mark.parametrize(("levels", "taken", "known"), [(1, 1, False), (2, 2, True), (6, 8, True), (16, 16, True)])
+def test_four_estimates_share_the_levels(model, music, levels, taken, known):
+    found = score(model, music, levels=levels)
+    assert found.levels == taken
+    assert (found.error is not None) == known
+
+
+def test_the_error_is_how_far_another_draw_may_be(model, music, monkeypatch):
+    found = []
+    for seed in range(6):
+        monkeypatch.setattr("diffmidi_core.judge.score.SEED", seed)
+        found.append(score(model, music, levels=4))
+    spread = np.std([each.bits for each in found], ddof=1)
+    told = math.sqrt(np.mean([each.error**2 for each in found]))
+    # The levels of the estimates are spread evenly, so that what is told is rather too much.
+    assert 0.5 * spread < told < 8 * spread
+
+
+def test_what_is_exact_has_no_error_and_one_estimate_tells_none(make_model, music):
+    assert score(make_model("autoregressive"), music).error == 0
+    assert score(make_model("masked"), music, levels=None).error is None
