@@ -200,23 +200,23 @@ def told(rows: Sequence[Row], known: Mapping[str, KnownLabel]) -> list[Row]:
 
 
 def figures(label: KnownLabel, pairs: Sequence[Pair], bits: Sequence[Sequence[float] | None]) -> Row:
-    """The figures of pieces of which something was asked."""
+    """The figures of pieces, one for each of `bits`; pieces of which nothing was asked are in several pairs."""
     exact = sum(asked == found for asked, found in pairs)
     close = sum(near(label, asked, found) for asked, found in pairs)
     asked, found = np.array([pair for pair in pairs if UNSAID not in pair], dtype=float).reshape(-1, 2).T
     varied = label.edges and np.ptp(asked) > 0 and np.ptp(found) > 0 if len(asked) else False
     return {
-        "asked": len(pairs),
-        "exact": share(exact, len(pairs)),
-        "near": share(close, len(pairs)),
+        "pieces": len(bits),
+        "exact": share(exact / len(pairs), len(bits)),
+        "near": share(close / len(pairs), len(bits)),
         "correlation": round(float(np.corrcoef(asked, found)[0, 1]), 2) if varied else None,
         "bits a note": per_note(bits),
     }
 
 
-def share(hits: int, count: int) -> tuple[float, float, float]:
-    """A share in %, with its interval (Wilson 1927)."""
-    z, p = 1.96, hits / count
+def share(p: float, count: int) -> tuple[float, float, float]:
+    """A share of so many in %, with its interval (Wilson 1927)."""
+    z = 1.96
     middle, half = p + z * z / 2 / count, z * math.sqrt(p * (1 - p) / count + (z / count) ** 2 / 4)
     low, high = ((middle + sign * half) / (1 + z * z / count) for sign in (-1, 1))
     return tuple(round(100 * each, 1) for each in (p, low, high))  # type: ignore[return-value]

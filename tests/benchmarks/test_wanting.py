@@ -56,7 +56,13 @@ def test_the_nearest_of_some_pieces_is_chosen_and_of_equals_the_first(wanting, d
 
 def test_the_table_counts_what_was_obtained_beside_what_nobody_asked_for(wanting, density):
     def row(way: str, value: str, obtained: object) -> dict[str, object]:
-        return {"way": way, "label": "density" if value else "", "value": value, "obtained": obtained, "bits": [[6, 2]]}
+        return {
+            "way": way,
+            "label": "density" if value else "",
+            "value": value,
+            "obtained": obtained,
+            "bits": [[6, 2]] * 4,
+        }
 
     rows = [
         row(wanting.ANY, "", {"density": [2, 2, 2, 3]}),
@@ -65,7 +71,8 @@ def test_the_table_counts_what_was_obtained_beside_what_nobody_asked_for(wanting
     ]
     free, asked = wanting.told(rows, {"density": density})
     assert (free["exact"][0], free["near"][0], free["correlation"]) == (12.5, 87.5, 0.0)
-    assert (asked["asked"], asked["exact"][0], asked["near"][0]) == (8, 50.0, 75.0)
+    assert (asked["pieces"], asked["exact"][0], asked["near"][0]) == (8, 50.0, 75.0)
+    assert free["pieces"] == 4
     assert asked["correlation"] == pytest.approx(0.54, abs=0.01)
     assert asked["bits a note"] == (3.0, 3.0, 3.0)
     assert asked["exact"][1] < 50 < asked["exact"][2]
@@ -76,7 +83,7 @@ def test_the_tiny_one_runs_from_end_to_end_and_does_not_draw_again(wanting, tmp_
     rows = wanting.main([str(STARTER), "--tiny", "--out", str(out)])
     assert [row["way"] for row in rows] == [wanting.ANY, "guidance 0", "best of 2", "guidance 2"]
     assert {row["label"] for row in rows} == {"density"}
-    assert {row["asked"] for row in rows} == {4}
+    assert [row["pieces"] for row in rows] == [2, 4, 4, 4]
     kept = json.loads(out.read_text())
     assert len(kept) == 2 * (1 + 3 * 2)
     out.write_text(json.dumps(kept[:-1]))
