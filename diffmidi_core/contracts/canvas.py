@@ -21,6 +21,10 @@ UNBOUNDED = 2**62
 """In `Canvas.bounds` in place of the most steps."""
 
 
+class NothingAllowedError(DiffmidiError):
+    """No token is left that could be drawn somewhere."""
+
+
 @dataclass(frozen=True)
 class Canvas:
     """Tokens that stand, and which ones may be drawn where none does yet.
@@ -57,7 +61,7 @@ class Canvas:
         sizes = sets.sum(-1)
         named = self.allowed[self.allowed >= 0]
         if len(named) and int(sizes[named].min()) == 0:
-            raise DiffmidiError("a set of allowed tokens is empty: nothing can be drawn at its positions.")
+            raise NothingAllowedError("a set of allowed tokens is empty: nothing can be drawn at its positions.")
         index = self.allowed.clamp(min=0)
         alone = (self.allowed >= 0) & (sizes[index] == 1)
         object.__setattr__(self, "sets", sets)
