@@ -12,7 +12,8 @@ says what it is:
 - `wrap(denoise, process)` gives another denoiser, with the signature of `process.denoise`: guidance.
 
 It is declared by `ControlDeclaration`: `decides` says which roles of tokens hang on it, so that it is refused beside a
-lock that keeps them all, and `whole`, that its losses are of whole pieces only. Controls compose: sets of tokens are
+lock that keeps them all, and `whole`, that its losses are of whole pieces only, so that a step has candidates where a
+piece is one window, and otherwise passages alone do. Controls compose: sets of tokens are
 intersected, losses added up, denoisers wrapped in the order of the request. What each piece's loss is in the end is
 in the record of the draw, `losses`.
 

@@ -20,6 +20,10 @@ GIVEN, ANY = -1, -2
 type where `Canvas.types` says it."""
 
 
+class NothingAllowedError(DiffmidiError):
+    """No token is left that could be drawn somewhere."""
+
+
 @dataclass(frozen=True)
 class Canvas:
     """Tokens that stand, and which ones may be drawn where none does yet.
@@ -55,7 +59,7 @@ class Canvas:
         sizes = sets.sum(-1)
         named = self.allowed[self.allowed >= 0]
         if len(named) and int(sizes[named].min()) == 0:
-            raise DiffmidiError("a set of allowed tokens is empty: nothing can be drawn at its positions.")
+            raise NothingAllowedError("a set of allowed tokens is empty: nothing can be drawn at its positions.")
         index = self.allowed.clamp(min=0)
         alone = (self.allowed >= 0) & (sizes[index] == 1)
         object.__setattr__(self, "sets", sets)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from diffmidi_core.contracts.canvas import Canvas
+from diffmidi_core.contracts.canvas import Canvas, NothingAllowedError
 from diffmidi_core.contracts.control import Control, Prepares, Scores, Wraps
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.sampler import Denoise
@@ -64,7 +64,13 @@ class Controls:
         for part, control in self._each():
             if isinstance(control, Prepares):
                 with self._asked(part, "narrowing what may be drawn"):
-                    found = control.prepare(found, tokenizer)
+                    try:
+                        found = control.prepare(found, tokenizer)
+                    except NothingAllowedError:
+                        raise DiffmidiError(
+                            f"control '{part.label}' and what is asked besides (other controls, --pitch, --lock range) "
+                            "leave nothing that could be drawn: allow more."
+                        ) from None
         if found is not canvas:
             self._check_left(found, tokenizer)
         return found

@@ -196,15 +196,21 @@ def _redrawn(
 
 
 def check_controls(asked: Asked, request: Request) -> None:
-    """Raises UsageError for a control that decides only what locks keep."""
-    kept = {role for lock in asked.masking.locks for role in LOCKS.get(lock, ())}
+    """Raises UsageError for a control that decides only what stays: by locks, or as many notes in each bar."""
+    masking = asked.masking
+    kept = {role: lock for lock in sorted(masking.locks) for role in LOCKS.get(lock, ())}
+    counts = {"bar", "count"} if masking.reworks else set()
     for part in request.controls:
         decides = set(find("control", part.spec).control().decides)
-        if decides and decides <= kept:
-            locks = " and ".join(sorted(lock for lock in asked.masking.locks if decides & {*LOCKS.get(lock, ())}))
-            raise UsageError(
-                f"--control {part.label} decides what --lock {locks} keeps: leave out the control or the lock."
-            )
+        if not decides or not decides <= {*kept, *counts}:
+            continue
+        locks = sorted({kept[role] for role in decides if role in kept} or masking.locks & {*LOCKS})
+        keeping = f"--lock {' and '.join(locks)}" if locks else "--strength"
+        what = "what" if decides & {*kept} else "how many notes each bar has, which"
+        raise UsageError(
+            f"--control {part.label} decides {what} {keeping} keeps: leave out the control"
+            + (" or the lock." if locks else ", or say --bars to `infill`.")
+        )
 
 
 def _answer(

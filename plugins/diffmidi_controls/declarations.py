@@ -148,7 +148,7 @@ density = ControlDeclaration(
     summary="so many notes in each bar (as near as candidates come)",
     implementation="diffmidi_controls.judged:Density",
     options=DensityOptions,
-    decides=("time", "bar", "count"),
+    decides=("bar", "count"),  # tokens without them, where it is times that say, take no lock
     whole=True,
 )
 

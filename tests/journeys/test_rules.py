@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from diffmidi import Pipeline
 from diffmidi.api.metric import notes_of
 from diffmidi.api.tokenizer import Notes, score_of
 from diffmidi_core.cli import main
+from diffmidi_core.draw.pieces import Computing, pieces
 from diffmidi_core.music.reading import read_midi
 from diffmidi_core.registry import find
 from diffmidi_core.saved.draw import DrawFolder
@@ -102,6 +104,25 @@ def test_a_piece_does_not_hang_on_those_beside_it(trained, family):
     assert some(1)[0].tolist() == some(3)[0].tolist()
 
 
+def test_two_ranks_draw_the_pieces_of_one(trained):
+    """Batches are dealt out; what each rank makes of its own under rules is what one makes of all."""
+    model = Pipeline.from_pretrained(trained("bars"), device="cpu").model
+    how = ["control.density.curve=4"]
+    flags = {"sample.count": 5, "sample.steps": 3, "sample.tries": 2, "sample.redraws": 2}
+    request = model.request(flags | {"control": ["key", "parallels", "density"]}, how, defaults=model.defaults)
+    request = request.model_copy(update={"batch_size": 2})
+
+    def drawn(rank=0, ranks=1):
+        return [
+            (piece.ids.tolist(), piece.losses)
+            for some in pieces(model, request, Computing(nullcontext, rank=rank, ranks=ranks))
+            for piece in some
+        ]
+
+    one, first, second = drawn(), drawn(0, 2), drawn(1, 2)
+    assert one == [*first[:2], *second, *first[2:]]
+
+
 def test_rules_regions_locks_and_candidates_go_together(diffmidi, trained, song, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     model = trained("bars")
@@ -153,24 +174,54 @@ def test_what_does_not_go_together_is_one_sentence(diffmidi, trained, asked, sen
     assert "Traceback" not in said.err
 
 
-def test_a_rule_of_what_a_lock_keeps_is_refused(diffmidi, trained, song, tmp_path, monkeypatch):
+LOW = ("--control", "range", "-o", "control.range.low=C1", "-o", "control.range.high=C2")
+
+
+@pytest.mark.parametrize(
+    ("command", "asked", "sentence"),
+    [
+        ("infill", ("--lock", "pitches", *KEY), "--control key decides what --lock pitches keeps"),
+        (
+            "infill",
+            ("--lock", "rhythm", "--lock", "pitches", "--control", "chords"),
+            "what --lock pitches and rhythm keeps",
+        ),
+        (
+            "infill",
+            ("--lock", "rhythm", "--control", "density"),
+            "--control density decides how many notes each bar has, which --lock rhythm keeps",
+        ),
+        ("vary", ("--control", "density"), "how many notes each bar has, which --strength keeps"),
+        ("infill", ("--lock", "range", *LOW), "control 'range' and what is asked besides"),
+        ("infill", ("--pitch", "C4-C5", *LOW), "control 'range' and what is asked besides"),
+    ],
+    ids=str,
+)
+def test_a_rule_of_what_stays_is_refused(diffmidi, trained, song, tmp_path, monkeypatch, command, asked, sentence):
     monkeypatch.chdir(tmp_path)
-    said = diffmidi("infill", song, "--model", trained("bars"), "--bars", "5-8", "--lock", "pitches", *KEY)
-    assert "--control key decides what --lock pitches keeps" in " ".join(said.err.split())
+    said = diffmidi(command, song, "--model", trained("bars"), "--bars", "5-8", *asked, "--no-renderer", "all")
+    assert said.code
+    assert sentence in " ".join(said.err.split())
+    assert "Traceback" not in said.err
     assert not (tmp_path / "draws" / "1").exists()
 
 
-def test_the_table_of_rules_is_made(trained, tmp_path):
+def test_the_table_of_rules_is_made(trained, tmp_path, monkeypatch):
     script = Path(__file__).parents[2] / "benchmarks" / "rules.py"
     spec = importlib.util.spec_from_file_location("rules", script)
     module = importlib.util.module_from_spec(spec)
-    sys.modules["rules"] = module
-    try:
-        spec.loader.exec_module(module)
-        rows = module.main([str(trained("bars")), "--tiny", "--out", str(tmp_path / "rows.json")])
-    finally:
-        del sys.modules["rules"]
+    monkeypatch.setitem(sys.modules, "rules", module)
+    spec.loader.exec_module(module)
+    asked = [str(trained("bars")), "--tiny", "--out", str(tmp_path / "rows.json")]
+    rows = module.main(asked)
     obeyed = {row["rule"]: row for row in rows if row["way"] == "with"}
     assert obeyed.keys() == {"key", "range", "chords", "density", "parallels"}
     assert obeyed["key"]["loss"] == obeyed["range"]["loss"] == 0
-    assert (tmp_path / "rows.json").is_file()
+    assert all(row["targets"] == 2 and row["loss"] >= 0 for row in rows)
+    of = {(row["rule"], row["way"]): row["loss"] for row in rows}
+    assert all(of[rule, "best of 3"] <= of[rule, "best of 2"] <= of[rule, "without"] for rule in obeyed)
+    written = (tmp_path / "rows.json").read_text()
+    assert module.main(asked) == rows
+    assert (tmp_path / "rows.json").read_text() == written  # nothing was drawn again
+    with pytest.raises(SystemExit, match="made with other settings"):
+        module.main([*asked, "--length", "3 bars"])
