@@ -3,10 +3,10 @@
     python examples/ablation/steps.py RUN --judge RUN [--samplers confidence confidence,temperature=0.9,best=4 ...]
         [--steps 16 48 96 192] [--seeds 0 1]
 
-A sampler may be followed by its options, and by `best=k`: of k pieces the one that costs the model itself the fewest
-bits a note; `@16` behind it are its own steps in place of `--steps`. `judge:NAME` draws from the judge. Steps are
-those of a window: where a piece is drawn bar by bar they are shared out over the heads and the notes of each bar, one
-each at least, so that eight bars take sixteen.
+A sampler may be followed by options (others are its defaults, not those of the model), and by `best=k`: of k pieces the
+one that costs the model itself the fewest bits a note; `@16` behind it are its own steps in place of `--steps`.
+`judge:NAME` draws from the judge. Steps are those of a window: where a piece is drawn bar by bar they are shared out
+over the heads and the notes of each bar, one each at least, so that eight bars take sixteen.
 
 `--judge` names a run, trained by itself, that says how many bits a note of the samples costs it (metric `judge`) and
 makes the features of a Fréchet distance (`frechet`). Entropy of its tokens within their type and overlap with held-out
@@ -112,7 +112,9 @@ class Judge:
         if pipeline is None:
             raise SystemExit(f"{said}: name a judge (--judge RUN)")
         name, *assigned = said.removeprefix(BY_JUDGE).split(",")
-        options = {key: _value(value) for key, _, value in (each.partition("=") for each in assigned)}
+        # The sampler's own defaults, not those that the model draws with.
+        options = find("sampler", name).sampler().options().model_dump()
+        options |= {key: _value(value) for key, _, value in (each.partition("=") for each in assigned)}
         tries = int(options.pop("best", 1))
         request = pipeline.request(
             count * tries, seed=seed, steps=steps or None, length=length, sampler=name, options=options
