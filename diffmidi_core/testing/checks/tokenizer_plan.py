@@ -142,7 +142,9 @@ def _check_places(tokenizer: Tokenizer, places: Ids) -> None:
             if not places[token]:
                 opens = bar + 1 < len(bars) and token == bars[bar + 1].tokens[0]
                 bar, last = (bar + 1, 0) if opens else (bar, last)
-                expect(opens or token in bars[bar].tokens[1:], f"{name}: token {place} opens another bar than bars_of's")
+                expect(
+                    opens or token in bars[bar].tokens[1:], f"{name}: token {place} opens another bar than bars_of's"
+                )
                 continue
             expect(int(places[token]) > last, f"{name}: places do not rise within a bar")
             last = int(places[token])
