@@ -8,14 +8,15 @@ from typing import Any
 import click
 
 from diffmidi_core.cli.paths import UserPath
-from diffmidi_core.cli.steering import in_regions, region_of, steered, steering
+from diffmidi_core.cli.steering import NOTES, in_regions, region_of, steered, steering
 
 
 @click.command("infill")
 @click.argument("file", type=UserPath(), metavar="FILE")
 @in_regions
+@NOTES
 @steering
-def command(file: Path, **given: Any) -> None:
+def command(file: Path, notes: int | None, **given: Any) -> None:
     """Draw notes of a MIDI FILE anew; everything else in it stays as it is, event by event.
 
     The conditions --bars, --seconds, --pitch, --track and --hand hold together: what they say is one region. The takes
@@ -29,6 +30,6 @@ def command(file: Path, **given: Any) -> None:
     def ask(user_file: Any, upbeat: Any) -> Any:
         from diffmidi_core.steer.asked import Asked
 
-        return Asked.region(user_file, asked, upbeat, locks=locks)
+        return Asked.region(user_file, asked, upbeat, locks=locks, notes=notes)
 
     steered("infill", file, ask, given)

@@ -70,6 +70,13 @@ def steering(function: F) -> F:
     return function
 
 
+NOTES = click.option(
+    "--notes",
+    type=click.IntRange(1),
+    help="How many new notes: exactly so many where tokens tell each note alike, else about so many.",
+)
+
+
 def in_regions(function: F) -> F:
     """The flags that say where."""
     options = (

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from diffmidi_core.contracts.process import Order
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.draw.portions import ANYWHERE, SETS, Portion
+from diffmidi_core.draw.shares import shared_out
 from diffmidi_core.errors import DiffmidiError
 
 
@@ -49,6 +50,7 @@ class Hole:
         length, window: tokens and bars that the model sees at once.
         order: of the process.
         pitches: [S, V] sets of pitch tokens that cells name.
+        notes: how many all free cells have together, shared out as their heads are drawn; None: as drawn.
     """
 
     tokenizer: Tokenizer
@@ -57,6 +59,7 @@ class Hole:
     window: int
     order: Order
     pitches: NDArray[np.bool_]
+    notes: int | None = None
     sets: NDArray[np.bool_] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -133,6 +136,8 @@ class Hole:
 
         Of one bar that alone holds more, the counts become smaller.
         """
+        if self.notes is not None:
+            self._count(state, places, self.notes)
         fitting, room = list[Place](), self.length
         if self.order == "bars":  # heads of the bars behind stand there as well
             room -= sum(len(cell.ids) for bar in range(places[0][0] + 1, chunk.stop) for cell in state[bar])
@@ -146,6 +151,11 @@ class Hole:
                 for later, place in [each for each in places if each[0] >= bar]:
                     state[later][place] = self.bars[later][place]
                 break
+            if size > room and self.notes is not None:
+                raise DiffmidiError(
+                    f"--notes {self.notes}: a bar would have more notes than the model sees at once: ask for fewer, or "
+                    "name a longer stretch."
+                )
             if size > room:
                 texts = self._thinned([state[bar][place].ids for _, place in own], room - standing)
             for (_, place), text in zip(own, texts, strict=True):
@@ -154,16 +164,48 @@ class Hole:
             room -= size
         return fitting
 
+    def _count(self, state: list[list[Cell]], places: list[Place], notes: int) -> None:
+        """Give heads that were drawn other counts, so that all free cells together come to so many notes.
+
+        These get their share of what is left, cell by cell as many as were drawn in proportion.
+        """
+        others = [each for each in self.free if each not in places]
+        known = [state[bar][place].ids for bar, place in others]
+        known = [ids for ids in known if not (ids == self.tokenizer.mask_id).any()]
+        heads = [state[bar][place].ids for bar, place in places]
+        at, sizes = self._sizes(heads[0])
+        count_of = {token: (size - len(heads[0])) // self.tokenizer.group for token, size in sizes.items()}
+        token_of = {count: token for token, count in count_of.items()}
+        most, waiting = max(token_of), len(others) - len(known)
+        left = notes - sum(count_of[int(ids[at])] for ids in known)
+        cells = len(places) + waiting
+        if left > most * cells:
+            raise DiffmidiError(
+                f"--notes {notes}: at most {most * len(self.free)} can be told in what is drawn; ask for fewer."
+            )
+        share = left - sum(shared_out(left, [1.0] * cells, most=most)[len(places) :])
+        drawn = [count_of[int(head[at])] for head in heads]
+        for (bar, place), head, count in zip(places, heads, shared_out(share, drawn, most=most), strict=True):
+            text = head.copy()
+            text[at] = token_of[count]
+            state[bar][place] = replace(state[bar][place], ids=text)
+
+    def _sizes(self, head: Ids) -> tuple[int, dict[int, int]]:
+        """Where in a head its count stands, and how many tokens the cell has with each token of counts there."""
+        tokenizer = self.tokenizer
+        counting = np.array([tokenizer.roles.get(name) == "count" for name in tokenizer.grammar.types])
+        place = int(np.flatnonzero(counting[tokenizer.types(head)])[0])
+        sizes = {}
+        for token in np.flatnonzero(counting[tokenizer.grammar.type_of]).tolist():
+            told = head.copy()
+            told[place] = token
+            sizes[token] = len(tokenizer.unfold(told))
+        return place, sizes
+
     def _thinned(self, heads: list[Ids], room: int) -> list[Ids]:
         """Unfolded cells with smaller counts, the largest of them first, that fit into `room` tokens."""
         tokenizer = self.tokenizer
-        counting = np.array([tokenizer.roles.get(name) == "count" for name in tokenizer.grammar.types])
-        place = int(np.flatnonzero(counting[tokenizer.types(heads[0])])[0])
-        sizes = {}
-        for token in np.flatnonzero(counting[tokenizer.grammar.type_of]).tolist():
-            head = heads[0].copy()
-            head[place] = token
-            sizes[token] = len(tokenizer.unfold(head))
+        place, sizes = self._sizes(heads[0])
         rising = sorted(sizes, key=lambda token: sizes[token])
         rank = [rising.index(int(head[place])) for head in heads]
         while sum(sizes[rising[each]] for each in rank) > room:

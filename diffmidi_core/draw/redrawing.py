@@ -116,5 +116,7 @@ def bars_anew(hole: Hole, texts: Sequence[Ids], bar: int, fill: Fill, rows: int)
         for number, cells in enumerate(hole.bars)
     ]
     one = replace(hole, bars=bars)
+    if hole.notes is not None:
+        one = replace(one, notes=sum(hole.tokenizer.count_notes(at[place]) for place in one.free))
     found = drawn_together([one.work() for _ in range(rows)], fill, one)
     return [[{**at, **dict(zip(one.free, each.done, strict=True))}[place] for place in at] for each in found]

@@ -16,6 +16,7 @@ class Asking(BaseModel):
         locks, strength: as in `steer.rework.Masking`.
         upbeat: in whole notes, as a fraction; None: the metres tell.
         behind: how many bars behind the last one are written; None: what is drawn lies in regions.
+        notes: how many notes are drawn; None: as many as the model says, or as stood there.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -26,6 +27,7 @@ class Asking(BaseModel):
     strength: float = 1.0
     upbeat: str | None = None
     behind: int | None = None
+    notes: int | None = None
 
 
 class Edit(BaseModel):

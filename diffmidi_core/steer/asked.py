@@ -22,6 +22,7 @@ from diffmidi_core.steer.selection import Box, Selection, select
 from diffmidi_core.steer.user_file import UserFile
 
 MOST_NEW_BARS = 10_000
+MOST_NEW_NOTES = 100_000
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,10 @@ class Asked:
         """What was asked of the file before."""
         upbeat = None if asking.upbeat is None else Fraction(asking.upbeat)
         if asking.behind is not None:
-            return cls.behind(file, asking.behind, upbeat)
+            return cls.behind(file, asking.behind, upbeat, notes=asking.notes)
         regions = None if asking.regions is None else parsed(asking.regions, inverted=asking.inverted)
-        return cls.region(file, regions, upbeat, locks=asking.locks, strength=asking.strength)
+        how = {"locks": asking.locks, "strength": asking.strength, "notes": asking.notes}
+        return cls.region(file, regions, upbeat, **how)
 
     @classmethod
     def region(
@@ -62,12 +64,14 @@ class Asked:
         *,
         locks: Sequence[str] = (),
         strength: float = 1.0,
+        notes: int | None = None,
     ) -> Asked:
         """Regions of a file, or with None all of it.
 
         Args:
             locks: what stays of the notes there: "rhythm", "pitches", "velocity", and "range".
             strength: with which probability the rest of them is masked.
+            notes: how many there are to be; None: as many as the model says, or as stood there.
 
         Raises UsageError where the file does not have such regions, where nothing would be kept, or all of it.
         """
@@ -79,23 +83,32 @@ class Asked:
             raise UsageError("--lock keeps rhythm, pitches and velocity, so nothing is left to be drawn: lock less.")
         if not 0 < strength <= 1:
             raise UsageError(f"--strength {strength:g}: it is a share, more than 0 and at most 1.")
+        _check_notes(notes)
+        if notes is not None and masking.reworks:
+            raise UsageError(f"--notes {notes}: --lock and --strength keep as many notes as there are; leave out one.")
         whole = regions is None or masking.reworks
         told = str(regions) if regions is not None else "all of it"
         selection = select(regions or Regions((Region(),)), file, bars, whole=whole)
         kept = f", keeping {' and '.join(sorted(masking.locks))}" if masking.locks else ""
         share = f", {100 * strength:g} % of it" if strength < 1 else ""
+        share += "" if notes is None else f", {counted(notes, 'note')}"
         asking = Asking(
             regions=None if regions is None else tuple(map(str, regions.any_of)),
             inverted=regions is not None and regions.inverted,
             locks=tuple(locks),
             strength=strength,
             upbeat=None if upbeat is None else str(upbeat),
+            notes=notes,
         )
         return cls(file, bars, selection, f"{told}{kept}{share}", masking, asking)
 
     @classmethod
-    def behind(cls, file: UserFile, count: int, upbeat: Fraction | None = None) -> Asked:
-        """So many bars behind the last one of a file, in its last metre and tempo. Raises UsageError."""
+    def behind(cls, file: UserFile, count: int, upbeat: Fraction | None = None, *, notes: int | None = None) -> Asked:
+        """So many bars behind the last one of a file, in its last metre and tempo, with so many `notes`, or None.
+
+        Raises UsageError.
+        """
+        _check_notes(notes)
         if not 0 < count <= MOST_NEW_BARS:
             raise UsageError(f"--bars {count}: a piece is continued by 1 bar or more, up to {MOST_NEW_BARS:,}.")
         bars = BarLines.of(file.score, int(file.notes.end.max()), upbeat)
@@ -103,8 +116,14 @@ class Asked:
         drums = frozenset(place for place, part in enumerate(file.parts) if part.is_drum)
         box = Box(int(bars.at[-1]), int(longer.at[-1]), frozenset(range(len(file.parts))), 0, HIGHEST)
         selection = Selection((box,), inverted=False, drums=drums, end=int(longer.at[-1]))
-        asking = Asking(behind=count, upbeat=None if upbeat is None else str(upbeat))
-        return cls(file, longer, selection, f"{counted(count, 'bar')} more", asking=asking)
+        asking = Asking(behind=count, upbeat=None if upbeat is None else str(upbeat), notes=notes)
+        share = "" if notes is None else f", {counted(notes, 'note')}"
+        return cls(file, longer, selection, f"{counted(count, 'bar')} more{share}", asking=asking)
+
+    @property
+    def notes(self) -> int | None:
+        """How many notes are drawn, where that is asked for."""
+        return self.asking.notes
 
     @cached_property
     def removed(self) -> NDArray[np.bool_]:
@@ -134,6 +153,11 @@ class Asked:
             f"Kept: {counted(kept, 'note')}, and everything in the file that is no note",
         ]
         return "\n".join(lines)
+
+
+def _check_notes(notes: int | None) -> None:
+    if notes is not None and not 1 <= notes <= MOST_NEW_NOTES:
+        raise UsageError(f"--notes {notes}: at least 1 note is drawn, and at most {MOST_NEW_NOTES:,}.")
 
 
 def ranges(numbers: list[int]) -> str:

@@ -89,8 +89,10 @@ def lay_out(
     window: int,
     order: Order,
     masking: Masking = ALL_NEW,
+    notes: int | None = None,
 ) -> Laid:
-    """The bars of a file that are drawn anew, and those on both sides that the model sees beside them, as cells.
+    """The bars of a file that are drawn anew, and those on both sides that the model sees beside them, as cells; where
+    notes are taken out, `notes` are drawn in their place, or None: as many as the model says.
 
     A cell of which some notes are kept is two of one track: one that stands, and one that is drawn. Models are not
     trained on such bars. Raises DiffmidiError where the tokenizer cannot write a bar of the hole; bars beside it that
@@ -121,7 +123,7 @@ def lay_out(
         rows.append(cells)
         free += own
     sets = np.array(writer.sets, dtype=bool).reshape(-1, len(tokenizer.vocab))
-    hole = Hole(tokenizer, rows, length, window, order, sets)
+    hole = Hole(tokenizer, rows, length, window, order, sets, notes)
     if masking.reworks and not free:
         raise DiffmidiError(
             "nothing of the notes there is left to be drawn: name a region with notes, lock less, or raise --strength."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,7 +124,8 @@ def laid_for(model: Model, asked: Asked, request: Request, number: int) -> Laid 
                 "process."
             )
         selection, masking = asked.selection, asked.masking
-        return lay_out_spans(asked.file, selection, model.tokenizer, length=model.length, masking=masking)
+        settings: dict[str, Any] = {"length": model.length, "masking": masking, "notes": asked.notes}
+        return lay_out_spans(asked.file, selection, model.tokenizer, **settings)
     return lay_out(
         asked.file,
         asked.bars,
@@ -133,6 +135,7 @@ def laid_for(model: Model, asked: Asked, request: Request, number: int) -> Laid 
         window=model.bars,
         order=model.process.order,
         masking=replace(asked.masking, seed=(request.seed << 16) + number),
+        notes=asked.notes,
     )
 
 

@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -94,14 +95,16 @@ class Writer(ABC):
         known = np.concatenate(texts)
         notes = self.tokenizer.count_notes(known)
         if not notes:
-            return 4.0 * self.tokenizer.group
-        passing = self.tokenizer.steps_in_bar()
-        opens = (
-            np.zeros(len(known), dtype=bool)
-            if passing is None
-            else (self.tokenizer.moves_time()[known] & (passing[known] == 0))
-        )
-        return float(np.count_nonzero(~opens)) / notes
+            return 4.0 if self.tokenizer.group == 1 else float(self.tokenizer.group)
+        return float(np.count_nonzero(~self.opens[known])) / notes
+
+    @cached_property
+    def opens(self) -> NDArray[np.bool_]:
+        """[V] the tokens that open bars, where others name places in them."""
+        places = self.tokenizer.steps_in_bar()
+        if places is None:
+            return np.zeros(len(self.tokenizer.vocab), dtype=bool)
+        return np.asarray(self.tokenizer.moves_time() & (places == 0))
 
 
 def told(stood: NDArray[np.float64], count: int | None, first: int, last: int, density: float) -> NDArray[np.float64]:
@@ -188,8 +191,7 @@ class AddingWriter(Writer):
         if group == 1:
             shortest = self.tokenizer.grammar.shortest()
             return min(max(round(wanted), shortest + max(1, times)), max(self.most, shortest + max(1, times)))
-        least = group * max(1, times)
-        return max(min(round(wanted / group) * group, self.most), least)
+        return group * max(1, times, min(round(wanted / group), self.length // group - 2))
 
 
 class PlacingWriter(Writer):
@@ -297,11 +299,8 @@ class PlacingWriter(Writer):
 
     def _lengths(self) -> NDArray[np.bool_]:
         """[N] whether some notes have so many tokens, but for those that open bars."""
-        grammar, tokenizer = self.tokenizer.grammar, self.tokenizer
-        places = tokenizer.steps_in_bar()
-        assert places is not None
-        opening = np.unique(grammar.type_of[tokenizer.moves_time() & (places == 0)])
-        table = np.delete(grammar.next_state, opening, axis=1)
+        grammar = self.tokenizer.grammar
+        table = np.delete(grammar.next_state, np.unique(grammar.type_of[self.opens]), axis=1)
         states, found = np.array(grammar.start), np.zeros(2 * self.length + 2, dtype=bool)
         for tokens in range(1, len(found)):
             after = table[states]

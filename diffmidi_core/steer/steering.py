@@ -42,6 +42,7 @@ class Steering(ABC):
         region: Sequence[str] = (),
         inverted: bool = False,
         lock: Sequence[str] = (),
+        notes: int | None = None,
         upbeat: Fraction | None = None,
         candidates: int = 1,
         seed: int = 0,
@@ -60,6 +61,7 @@ class Steering(ABC):
             inverted: draw everything but that.
             lock: what stays of the notes there, which are then as many as they were: "rhythm", "pitches", "velocity";
                 or "range", in which new pitches stay.
+            notes: how many new ones there are to be; None: as many as the model says, or as stood there.
             upbeat: how long the upbeat is that the piece begins with, in whole notes; None: its metres tell.
             candidates: how many takes: `take.save("new.mid")` writes one, `take.score` is it.
             seed, steps, sampler, options, controls, on_step: as in `sample`.
@@ -72,7 +74,7 @@ class Steering(ABC):
 
         conditions = {"bars": bars, "seconds": seconds, "pitch": pitch, "track": track, "hand": hand}
         wanted = regions(region, inverted=inverted, **conditions)
-        asked = Asked.region(_file(music), wanted, upbeat, locks=lock)
+        asked = Asked.region(_file(music), wanted, upbeat, locks=lock, notes=notes)
         return self._drawn(
             asked, on_step, candidates, seed=seed, steps=steps, sampler=sampler, options=options, controls=controls
         )
@@ -110,6 +112,7 @@ class Steering(ABC):
         music: Score | str | Path,
         bars: int = 8,
         *,
+        notes: int | None = None,
         upbeat: Fraction | None = None,
         candidates: int = 1,
         seed: int = 0,
@@ -122,7 +125,7 @@ class Steering(ABC):
         """A piece with so many bars more, in its last metre and tempo, as `diffmidi continue` does it; see `infill`."""
         from diffmidi_core.steer.asked import Asked
 
-        asked = Asked.behind(_file(music), bars, upbeat)
+        asked = Asked.behind(_file(music), bars, upbeat, notes=notes)
         return self._drawn(
             asked, on_step, candidates, seed=seed, steps=steps, sampler=sampler, options=options, controls=controls
         )

@@ -218,7 +218,11 @@ def test_a_row_is_the_same_whatever_is_beside_it(layout):
         logits, ids, fixed, RowDraws([torch.Generator().manual_seed(5)]), bounds=TimeBounds.counted(bounds)
     )
     other = ids.clone()
-    other[0, 1:-1] = torch.from_numpy(tokenizer.to_ids(["p60", "v1", "d1"] * 4 if layout == "paper" else ["t0", "p60", "v1", "d1"] * 4)[: ids.shape[1] - 2])
+    other[0, 1:-1] = torch.from_numpy(
+        tokenizer.to_ids(["p60", "v1", "d1"] * 4 if layout == "paper" else ["t0", "p60", "v1", "d1"] * 4)[
+            : ids.shape[1] - 2
+        ]
+    )
     two = [torch.cat([each, each]) for each in (logits, ids, fixed, bounds)]
     two[1][0], two[2][0] = other[0], True
     two[3][0] = torch.tensor([0, UNBOUNDED])

@@ -10,7 +10,7 @@ from symusic.core import TimeSignatureTick
 
 from diffmidi_core.contracts.canvas import GIVEN
 from diffmidi_core.draw.bars import drawn_together
-from diffmidi_core.errors import UsageError
+from diffmidi_core.errors import DiffmidiError, UsageError
 from diffmidi_core.music.notes import Notes, score_of
 from diffmidi_core.registry import find
 from diffmidi_core.steer.asked import Asked
@@ -66,7 +66,7 @@ class Hand:
 def texts(asked: Asked, order: str = "bars", window: int = 8, length: int = 1024, **hand):
     tokens = find("tokenizer", "mmm").build({"layout": "cells"})
     limits = {"length": length, "window": window, "order": order}
-    laid = lay_out(asked.file, asked.bars, asked.selection, tokens, masking=asked.masking, **limits)
+    laid = lay_out(asked.file, asked.bars, asked.selection, tokens, masking=asked.masking, notes=asked.notes, **limits)
     fill = Hand(tokens, **hand)
     (drawn,) = drawn_together([laid.hole.work()], fill, laid.hole)
     return laid, drawn.done, fill
@@ -254,6 +254,36 @@ def test_bars_that_stand_are_written_as_the_tokenizer_writes_whole_pieces() -> N
     assert len(shown) == len(whole) == 16
     for bar, (one, other) in enumerate(zip(shown, whole, strict=True), start=1):
         assert bar in (5, 6) or tokens.to_tokens(one) == tokens.to_tokens(other), bar
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("notes", [1, 17, 60])
+def test_as_many_notes_are_drawn_as_are_asked_for(order: str, notes: int) -> None:
+    """In several windows as well."""
+    asked = Asked.region(piece(), regions(["bars 4-10"]), notes=notes)
+    _, done, hand = texts(asked, order, window=5)
+    assert hand.tokenizer.count_notes(np.concatenate(done)) == notes
+
+
+def test_cells_get_shares_of_the_notes_asked_for_as_the_model_has_them() -> None:
+    asked = Asked.region(piece(), regions(["bars 5-8"]))
+    _, free, hand = texts(asked, "window")
+    _, done, _ = texts(Asked.region(asked.file, regions(["bars 5-8"]), notes=40), "window")
+    drawn, given = (np.array([hand.tokenizer.count_notes(text) for text in each]) for each in (free, done))
+    assert 0 < drawn.sum() < 40
+    assert np.abs(given - drawn * 40 / drawn.sum()).max() <= 1
+    assert (given[drawn == 0] == 0).all()
+
+
+@pytest.mark.parametrize(("notes", "told"), [(10_000, "can be told"), (240, "more notes than the model sees")])
+def test_more_notes_than_there_can_be_are_refused(notes: int, told: str) -> None:
+    with pytest.raises(DiffmidiError, match=f"--notes {notes}: .*{told}"):
+        texts(Asked.region(piece(), regions(["bars 5-6"]), notes=notes), "window", length=256)
+
+
+def test_notes_are_counted_only_where_they_are_drawn_anew() -> None:
+    with pytest.raises(UsageError, match="--lock and --strength keep"):
+        Asked.region(piece(), regions(["bars 5-6"]), locks=["rhythm"], notes=4)
 
 
 @pytest.mark.parametrize("order", ["window", "bars"])

@@ -68,7 +68,8 @@ class Hand:
 
 def filled(asked: Asked, options, length: int = 256):
     tokens = tokenizer_of(options)
-    laid = lay_out_spans(asked.file, asked.selection, tokens, length=length, masking=asked.masking)
+    how = {"length": length, "masking": asked.masking, "notes": asked.notes}
+    laid = lay_out_spans(asked.file, asked.selection, tokens, **how)
     hand = Hand(tokens)
     (drawn,) = drawn_together([laid.hole.work()], hand, laid.hole)
     return laid, drawn.done, hand
@@ -144,6 +145,29 @@ def test_a_piece_goes_on_behind_its_end_and_several_holes_are_filled(options) ->
         begun = {int(np.searchsorted(wanted.bars.at, onset, side="right")) for onset in new.onset.tolist()}
         assert begun <= set(wanted.touched)
         assert all(min(span) in begun or max(span) in begun for span in ([3], [9, 10]) if not wanted.asking.behind)
+
+
+@pytest.mark.parametrize("options", TOKENS)
+@pytest.mark.parametrize("length", [256, 64])
+def test_as_many_notes_are_drawn_as_are_asked_for_or_about_so_many(options, length: int) -> None:
+    """Exactly, where every note has as many tokens."""
+    for asked in (["bars 5-8"], ["bars 3", "bars 9-10"]):
+        _, done, hand = filled(Asked.region(piece(), regions(asked), notes=30), options, length)
+        drawn = sum(hand.tokenizer.count_notes(text) for text in done)
+        if hand.tokenizer.group > 1:
+            assert drawn == 30
+        else:
+            whole = np.concatenate([hand.tokenizer.encode(piece().score), *done])
+            assert 0.6 * 30 < hand.tokenizer.count_notes(whole) - len(piece().notes) < 1.5 * 30
+
+
+@pytest.mark.parametrize(
+    ("options", "notes", "told"),
+    [({"layout": "paper"}, 500, "fit at most"), ({"layout": "paper", "max_duration": 1}, 3, "are needed at least")],
+)
+def test_notes_that_no_time_is_for_are_refused(options, notes: int, told: str) -> None:
+    with pytest.raises(DiffmidiError, match=f"--notes {notes}: .*{told}"):
+        filled(Asked.region(piece(), regions(["bars 5-8"]), notes=notes), options)
 
 
 def test_new_notes_go_to_the_track_with_the_nearest_pitches() -> None:
