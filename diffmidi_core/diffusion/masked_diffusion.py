@@ -42,8 +42,8 @@ from diffmidi_core.diffusion.bound import POSITIONS_AT_ONCE, by_bin
 from diffmidi_core.diffusion.by_type import ByType
 from diffmidi_core.diffusion.categorical import draw_uniform, exact
 from diffmidi_core.diffusion.corruption import Corruption
-from diffmidi_core.diffusion.groups import Seen, grouped, music_mask, ungrouped
 from diffmidi_core.diffusion.drawing_in_parts import DrawingInParts, LaidOut
+from diffmidi_core.diffusion.groups import Seen, grouped, music_mask, ungrouped
 from diffmidi_core.diffusion.masked_drawing import Drawing, draw_together
 from diffmidi_core.diffusion.parts import GIVEN, Laid, Plan, chosen_bars, seen_once, seen_twice
 from diffmidi_core.diffusion.parts import Order as PartOrder
@@ -169,7 +169,7 @@ class MaskedDiffusion(Revealed):
     def drawing(
         self, canvas: Canvas, denoise: Denoise | None = None, *, temperature: float = 1.0, top_p: float = 1.0
     ) -> Drawing:
-        """What a sampler draws the tokens of a canvas by; `denoise` replaces the process's own. The rest as in `draw`."""
+        """What a sampler draws a canvas by; `denoise` replaces the process's own, and the rest is as in `draw`."""
         kind = Drawing if self.plan is None else DrawingInParts
         return kind(self, canvas, denoise or self.denoiser(), temperature=temperature, top_p=top_p)
 
