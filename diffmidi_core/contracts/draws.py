@@ -102,7 +102,10 @@ def inverse(logits: Tensor, u: Tensor) -> Tensor:
     p = (logits - logits.amax(-1, keepdim=True)).exp()
     p = p.cpu() if p.device.type == "mps" else p  # it has no float64
     sums = p.cumsum(-1, dtype=torch.float64)
-    found = torch.searchsorted(sums, u.to(p.device, non_blocking=True)[..., None] * sums[..., -1:], right=True)
-    # A GPU sums in an order that rounds a sum of nothing more up, or the last one down, once in 2^50 draws.
-    found = found.clamp(max=p.shape[-1] - 1)
-    return torch.where(p.gather(-1, found) > 0, found, p.argmax(-1, keepdim=True))[..., 0].to(logits.device)
+    # The largest number below 1 would round up to all of the sum.
+    u = u.to(p.device, non_blocking=True).clamp(max=1 - 2**-52)
+    found = torch.searchsorted(sums, u[..., None] * sums[..., -1:], right=True).clamp(max=p.shape[-1] - 1)
+    if p.device.type != "cpu":
+        # A GPU sums in an order that rounds a sum of nothing more up, or the last one down, once in 2^50 draws.
+        found = torch.where(p.gather(-1, found) > 0, found, p.argmax(-1, keepdim=True))
+    return found[..., 0].to(logits.device)

@@ -27,18 +27,20 @@ class Cells(NamedTuple):
     """Cells of texts [B, L] in which times may be drawn. Positions are those in the texts laid end to end, [B · L].
 
     Attributes:
-        at: [C, R] where the times of each cell stand, −1 where it has fewer.
+        at: [C, R] where the times of each cell stand.
+        there: [C, R] bool, where there is one; cells have up to R.
         bar: [C] where the token stands that opens its bar; 0 where none does.
         row: [C] its row, rising.
     """
 
     at: Tensor
+    there: Tensor
     bar: Tensor
     row: Tensor
 
     def some(self, which: Tensor) -> Cells:
         """Those that `which` [C] bool says."""
-        return Cells(self.at[which], self.bar[which], self.row[which])
+        return Cells(*(each[which] for each in self))
 
 
 class BarTime(nn.Module):
@@ -78,7 +80,10 @@ class BarTime(nn.Module):
             self.register_buffer(name, table, persistent=False)
 
     def cells(self, laid: Laid, free: Tensor) -> Cells | None:
-        """Those in which times may be drawn where `free` [B, L] bool; None where there are none, or times add nothing up."""
+        """Those in which times may be drawn where `free` [B, L] bool; None where there are none.
+
+        There are none in texts whose times do not add up.
+        """
         if not self.adds_up:
             return None
         group = laid.types.shape[-1]
@@ -96,43 +101,52 @@ class BarTime(nn.Module):
         opened = (place * self.is_bar[laid.types]).sum(-1)  # [B, P]
         by_bar = none.scatter_reduce(1, laid.stand.bar, opened, "amax")
         bar_of = none.scatter_reduce(1, laid.cells, laid.stand.bar, "amax")
-        return Cells(table[rows, cells], by_bar.gather(1, bar_of)[rows, cells], rows)
+        at = table[rows, cells]
+        return Cells(at.clamp(min=0), at >= 0, by_bar.gather(1, bar_of)[rows, cells], rows)
 
-    def late(self, z: Tensor, ids: Tensor, cells: Cells) -> Tensor:
-        """[C] bool: the cells whose times in `ids` [B · L] pass all of their bar, or more; z [B · L] before they were drawn.
+    def late(self, z: Tensor, at: Tensor, found: Tensor, cells: Cells) -> Tensor:
+        """[C] bool: the cells of z [B · L] whose notes do not all begin within their bar, `found` [K] put in `at` [K].
 
         Where the bar is not known yet, it is taken for the longest.
         """
-        return (self.passed[ids[cells.at]] * (cells.at >= 0)).sum(-1) >= self.bars[z[cells.bar]]
+        passed = self.passed[z.index_put((at,), found)[cells.at]] * cells.there
+        return passed.sum(-1) >= self.bars[z[cells.bar]]
 
-    def draw(
-        self, z: Tensor, cells: Cells, draws: RowDraws, *, at: Tensor, log_p: Tensor, types: Tensor, top_p: float
-    ) -> tuple[Tensor, Tensor]:
-        """The masked times of cells of z [B · L], drawn jointly: [N] which of the masked places they are, and tokens.
+    def drawn(
+        self,
+        z: Tensor,
+        at: Tensor,
+        found: Tensor,
+        cells: Cells,
+        draws: RowDraws,
+        *,
+        types: Tensor,
+        log_p: Tensor,
+        top_p: float,
+    ) -> Tensor:
+        """`found` [K] for the masked places `at` [K] of z [B · L], which rise, the times of some cells drawn jointly.
 
-        Of the masked places `at` [K], which rise, there are `types` [K] and `log_p` [K, M] of the tokens of these
-        (`ByType`). `top_p` is the nucleus of each given those before it. Raises DiffmidiError where no times are possible.
+        `types` [K] are those of the places, `log_p` [K, M] of the tokens of these (`ByType`); `top_p` is the nucleus of
+        each time given those before it. Raises DiffmidiError where no times are possible.
         """
-        there, tokens = cells.at >= 0, z[cells.at]
-        masked = there & (tokens == self.mask_id)
+        tokens = z[cells.at]
+        masked = cells.there & (tokens == self.mask_id)
         # What counts is the sum alone: what stands takes its part of the bar, and the others share what is left.
-        left = self.bars[z[cells.bar]] - (self.passed[tokens] * there).sum(-1)
+        left = self.bars[z[cells.bar]] - (self.passed[tokens] * cells.there).sum(-1)
         if bool((left <= 0).any()):
-            raise no_time()
+            raise _no_time()
         some = (~masked).to(torch.uint8).argsort(dim=-1, stable=True)[:, : int(masked.sum(-1).max())]  # [C, N]
-        masked, where = masked.gather(1, some), cells.at.gather(1, some)
-        number = torch.searchsorted(at, where).clamp(max=len(at) - 1)
+        masked = masked.gather(1, some)
+        number = torch.searchsorted(at, cells.at.gather(1, some)).clamp(max=len(at) - 1)  # in [0, K)
+        short = self.steps < int(left.max())  # no others fit into any of these bars
+        tokens, steps = self.tokens[short], self.steps[short]  # [T]
+        other = self.type_of[tokens] != types[number][..., None]
+        weights = exact(log_p[number][..., self.place[tokens]].masked_fill(other, -torch.inf)).to(steps.device)
         mine = masked.nonzero(as_tuple=True)
         u = draws.numbers(cells.row[mine[0]])
-        short = self.steps < int(left.max())  # no others fit into any of these bars
-        tokens, steps = self.tokens[short], self.steps[short]
-        # [C, N, T]; a place that no time is asked of has any.
-        weights = log_p[number][..., self.place[tokens]].masked_fill(
-            self.type_of[tokens] != types[number][..., None], -torch.inf
-        )
-        u = torch.zeros(masked.shape, dtype=u.dtype, device=u.device).masked_scatter(masked.to(u.device), u)
-        chosen = _chosen(exact(weights).to(steps.device), steps, masked, left, u, top_p)
-        return number[mine], tokens[chosen[mine]]
+        u = u.new_zeros(masked.shape).masked_scatter(masked.to(u.device), u)
+        chosen = _chosen(weights, steps, masked, left, u, top_p)
+        return found.index_put((number[mine],), tokens[chosen[mine]])
 
 
 def _chosen(weights: Tensor, steps: Tensor, there: Tensor, lengths: Tensor, u: Tensor, top_p: float) -> Tensor:
@@ -150,7 +164,7 @@ def _chosen(weights: Tensor, steps: Tensor, there: Tensor, lengths: Tensor, u: T
         ahead.append(torch.where(there[:, note, None], ways, ahead[-1]))
     ahead = ahead[::-1]
     if bool(ahead[0][:, 0].isneginf().any()):
-        raise no_time()
+        raise _no_time()
     now, chosen = torch.zeros_like(lengths), []
     for note in range(weights.shape[1]):
         odds = weights[:, note] + ahead[note + 1].gather(1, after[now])
@@ -161,7 +175,7 @@ def _chosen(weights: Tensor, steps: Tensor, there: Tensor, lengths: Tensor, u: T
     return torch.stack(chosen, 1)
 
 
-def no_time() -> DiffmidiError:
+def _no_time() -> DiffmidiError:
     return DiffmidiError(
         "what is kept or allowed leaves no way to let all notes of a cell begin within their bar: keep fewer of its "
         "times, or allow more."

@@ -1,4 +1,4 @@
-"""Drawing masked tokens where there is a plan: each among the tokens of its type, times so that they fit into their bar.
+"""Drawing masked tokens where there is a plan: each among those of its type, times so that they fit into their bar.
 
 Only masked places are looked at, and laid end to end: most of a window stands while a bar of it is drawn.
 """
@@ -50,42 +50,28 @@ class LaidOut:
         `admitted` [K, V] bool is of these places.
         """
         types, flat = self.types[at], z.flatten()
-        odds, tokens = self.by_type.within(logits.float() / temperature, types)
-        if admitted is None:
-            log_p = odds.log_softmax(-1)
-        else:
-            log_p = odds.masked_fill(~admitted.gather(-1, tokens), -torch.inf).log_softmax(-1)
-            log_p = log_p.masked_fill(log_p.isnan(), -torch.inf)  # no token of the type is admitted
-        drawn = draws.categorical(nucleus(log_p, top_p), row_of=at // z.shape[1])  # [K] places in their types
+        odds, tokens = self.by_type.within(logits, types)
+        if admitted is not None:
+            odds = odds.masked_fill(~admitted.gather(-1, tokens), -torch.inf)
+        log_p = (odds.float() / temperature).log_softmax(-1)  # [K, M]
+        if admitted is not None:  # no token of the type is
+            log_p = log_p.masked_fill(log_p.isnan(), -torch.inf)
+        found = _among(tokens, draws.categorical(nucleus(log_p, top_p), row_of=at // z.shape[1]))
         if self.cells is not None:
-            drawn = self._in_time(drawn, tokens, log_p, types, at, flat, draws, top_p)
+            late = self.bar_time.late(flat, at, found, self.cells)
+            if bool(late.any()):
+                cells = self.cells.some(late)
+                found = self.bar_time.drawn(flat, at, found, cells, draws, types=types, log_p=log_p, top_p=top_p)
+        chosen = _among(log_p, self.by_type.place[found])
         some = wanted.flatten()[at]
-        found = tokens.gather(-1, drawn[:, None])[:, 0]
-        chosen = log_p.gather(-1, drawn[:, None])[:, 0]
-        log_p_of = torch.zeros(flat.shape, device=z.device).index_put((at,), chosen.masked_fill(~some, 0))
-        return flat.index_put((at,), torch.where(some, found, flat[at])).view_as(z), log_p_of.view_as(z)
+        log_p_of = torch.zeros(flat.shape, device=z.device).index_put((at,), torch.where(some, chosen, 0.0))
+        tokens = flat.index_put((at,), torch.where(some, found, self.bar_time.mask_id))
+        return tokens.view_as(z), log_p_of.view_as(z)
 
-    def _in_time(
-        self,
-        drawn: Tensor,
-        tokens: Tensor,
-        log_p: Tensor,
-        types: Tensor,
-        at: Tensor,
-        z: Tensor,
-        draws: RowDraws,
-        top_p: float,
-    ) -> Tensor:
-        """What was `drawn` [K] of each place by itself, times drawn anew where they do not fit together."""
-        assert self.cells is not None
-        ids = z.index_put((at,), tokens.gather(-1, drawn[:, None])[:, 0])
-        late = self.bar_time.late(z, ids, self.cells)
-        if not bool(late.any()):
-            return drawn
-        number, chosen = self.bar_time.draw(
-            z, self.cells.some(late), draws, at=at, log_p=log_p, types=types, top_p=top_p
-        )
-        return drawn.index_put((number,), self.by_type.place[chosen])
+
+def _among(tokens: Tensor, index: Tensor) -> Tensor:
+    """[K] those of tokens [K, M] at places [K]."""
+    return tokens.gather(-1, index[:, None])[:, 0]
 
 
 class DrawingInParts(Drawing):

@@ -170,7 +170,7 @@ class MaskedDiffusion(Revealed):
     def drawing(
         self, canvas: Canvas, denoise: Denoise | None = None, *, temperature: float = 1.0, top_p: float = 1.0
     ) -> Drawing:
-        """What a sampler draws the tokens of a canvas by; `denoise` replaces the process's own. The rest as in `draw`."""
+        """What a sampler draws a canvas by; `denoise` replaces the process's own, and the rest is as in `draw`."""
         kind = Drawing if self.plan is None else DrawingInParts
         return kind(self, canvas, denoise or self.denoiser(), temperature=temperature, top_p=top_p)
 
