@@ -47,7 +47,20 @@ import numpy as np
 import torch
 from beside_melody import measured
 from infilling import Kept
-from lead_sheets import BAR, BARS, END, GRID, PIANISTS, THEIRS, Rows, Segment, chosen, made_up, score_from, segments_of
+from lead_sheets import (
+    BAR,
+    BARS,
+    END,
+    GRID,
+    PIANISTS,
+    THEIRS,
+    Rows,
+    Segment,
+    chosen,
+    made_up,
+    score_from,
+    segments_of,
+)
 from rich.console import Console
 from rich.table import Table
 
@@ -66,7 +79,6 @@ from diffmidi_core.steer.user_file import UserFile
 MODEL, BEST, ONLY = "the model", "best of its takes", "only chord pitches"
 OTHER, MOVED, HELD = "other song", "other song, in this key", "chords, held"
 WAYS = (PIANISTS, THEIRS, MODEL, BEST, ONLY, OTHER, MOVED, HELD)
-WAYS_OF_ALL = tuple(way for way in WAYS if way != BEST)
 MEANS = (
     *("chord tones", "pitch classes", "groove", "clashes", "key clarity", "notes a bar", "on beats"),
     *("lowest", "highest"),
@@ -165,13 +177,16 @@ def moved(rows: Rows, semitones: int) -> Rows:
     return rows + np.array([0, 0, (semitones + 6) % 12 - 6])
 
 
-def simple(segment: Segment, segments: Sequence[Segment], random: np.random.Generator) -> dict[str, Rows]:
+def without_model(
+    segment: Segment, segments: Sequence[Segment], random: np.random.Generator
+) -> dict[str, Callable[[], Rows]]:
     """What needs no model, by way."""
     others = [each for each in segments if each.song != segment.song and len(each.played[PIANISTS])]
     other = others[int(random.integers(len(others)))]
     rows = other.played[PIANISTS]
     apart = tonic(segment.melody) - tonic(other.melody)
-    return {OTHER: rows, MOVED: moved(rows, apart), HELD: segment.sheet}
+    found = {**segment.played, OTHER: rows, MOVED: moved(rows, apart), HELD: segment.sheet}
+    return {way: lambda rows=rows: rows for way, rows in found.items()}
 
 
 def interval(rows: Sequence[Row], name: str) -> tuple[float, float, float]:
@@ -237,7 +252,9 @@ def write(path: Path, segment: Segment, rows: Rows) -> None:
 def main(arguments: Sequence[str] | None = None) -> list[Row]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?", help="a clone of D3PIA")
-    parser.add_argument("--model", required=True, help="a run, an exported folder, or the name of an installed model")
+    parser.add_argument(
+        "--model", help="a run, an exported folder, or the name of an installed model; by default only the rest"
+    )
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--takes", type=int, default=4)
@@ -251,31 +268,32 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
         parser.error("name a clone of D3PIA, or --tiny")
     torch.set_num_threads(1)
     if given.tiny:
-        given.count, given.takes, given.steps = 4, 2, 8
+        given.count, given.takes, given.steps = 2, 2, 2
         with tempfile.TemporaryDirectory(prefix="diffmidi-") as folder:
             segments = segments_of(made_up(Path(folder)))
     else:
         segments = segments_of(given.folder)
-    pipeline = Pipeline.from_pretrained(given.model, device="cpu")
     kept = Kept(given.out)
     some = [*enumerate(chosen(segments, given.count, given.seed))]
-    # What costs most comes last, so that a table of all else is there early.
-    for ways, asked in ((WAYS_OF_ALL, some), ((BEST,), some[: given.chosen])):
-        for number, segment in asked:
-            answers: dict[str, Callable[[], Rows]] = {
-                way: lambda rows=rows: rows
-                for way, rows in (
-                    dict(segment.played) | simple(segment, segments, np.random.default_rng([given.seed, number]))
-                ).items()
-            }
-            answers |= by_model(pipeline, segment, given.seed + number, given.takes, given.steps)
-            for way in ways:
-                if not kept.has(number=number, way=way):
-                    rows = answers[way]()
-                    row = {"number": number, "song": segment.song, "segment": segment.name, "way": way}
-                    kept.add(row | measured(rows, segment))
-                    if given.midi:
-                        write(given.midi / f"{number:03d} {segment.song} {segment.name} {way}.mid", segment, rows)
+
+    def add(number: int, segment: Segment, answers: Mapping[str, Callable[[], Rows]]) -> None:
+        for way, answer in answers.items():
+            if not kept.has(number=number, way=way):
+                rows = answer()
+                row = {"number": number, "song": segment.song, "segment": segment.name, "way": way}
+                kept.add(row | measured(rows, segment))
+                if given.midi:
+                    write(given.midi / f"{number:03d} {segment.song} {segment.name} {way}.mid", segment, rows)
+
+    for number, segment in some:
+        add(number, segment, without_model(segment, segments, np.random.default_rng([given.seed, number])))
+    if given.model:
+        pipeline = Pipeline.from_pretrained(given.model, device="cpu")
+        # What costs most comes last, so that a table of all else is there early.
+        for ways, few in (((MODEL, ONLY), some), ((BEST,), some[: given.chosen])):
+            for number, segment in few:
+                answers = by_model(pipeline, segment, given.seed + number, given.takes, given.steps)
+                add(number, segment, {way: answers[way] for way in ways})
     Console(width=260).print(told(kept.rows))
     return kept.rows
 
