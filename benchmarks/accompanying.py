@@ -61,8 +61,6 @@ from lead_sheets import (
     score_from,
     segments_of,
 )
-from rich.console import Console
-from rich.table import Table
 
 from diffmidi import Pipeline
 from diffmidi.api.metric import KEYS, key_of
@@ -83,7 +81,6 @@ MEANS = (
     *("chord tones", "pitch classes", "groove", "clashes", "key clarity", "notes a bar", "on beats"),
     *("lowest", "highest"),
 )
-ROUGH = ("notes a bar", "lowest", "highest")
 VOICE, HANDS = "Voice", ("Piano, right hand", "Piano, left hand")
 STARTS = (72, 48)
 ROOTS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
@@ -222,25 +219,25 @@ def overlap(rows: Sequence[Row], truth: Sequence[Row]) -> tuple[float, float, fl
     return (found["mean"].value, *found["mean"].interval)
 
 
-def told(rows: Sequence[Row]) -> Table:
-    """The table: a figure and its interval, by way."""
-    table = Table(title="means over segments, intervals of 95 % over songs")
-    for heading in ("accompaniment", "segments", "silent", *MEANS, "overlap"):
-        table.add_column(heading, justify="right")
+def table(rows: Sequence[Row]) -> str:
+    """In Markdown, a figure and its interval by way."""
+    heads = ("accompaniment", "segments", "silent", *MEANS, "overlap")
+    lines = [f"| {' | '.join(heads)} |", f"| --- |{' ---: |' * (len(heads) - 1)}"]
     by_way = {way: [row for row in rows if row["way"] == way] for way in WAYS}
     for way, own in by_way.items():
         if own:
-            cells = [text(interval(own, name), 1 if name in ROUGH else 3) for name in MEANS]
+            cells = [cell(interval(own, name)) for name in MEANS]
             silent = sum(not row["notes"] for row in own)
             beside = overlap(own, by_way[PIANISTS]) if way != PIANISTS else None
-            table.add_row(way, str(len(own)), str(silent), *cells, text(beside) if beside else "-")
-    return table
+            cells.append(cell(beside) if beside else "-")
+            lines.append(f"| {' | '.join((way, str(len(own)), str(silent), *cells))} |")
+    return "\n".join(lines)
 
 
-def text(values: tuple[float, float, float], digits: int = 3) -> str:
-    """0.512 (0.401 to 0.6)."""
-    mean, low, high = (f"{each:.{digits}f}" for each in values)
-    return f"{mean} ({low} to {high})"
+def cell(values: tuple[float, float, float]) -> str:
+    """0.512 [0.401, 0.6]."""
+    mean, low, high = (f"{each:.3g}" for each in values)
+    return f"{mean} [{low}, {high}]"
 
 
 def write(path: Path, segment: Segment, rows: Rows) -> None:
@@ -294,7 +291,7 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
             for number, segment in few:
                 answers = by_model(pipeline, segment, given.seed + number, given.takes, given.steps)
                 add(number, segment, {way: answers[way] for way in ways})
-    Console(width=260).print(told(kept.rows))
+    print(table(kept.rows))
     return kept.rows
 
 
