@@ -47,9 +47,20 @@ import numpy as np
 import torch
 from beside_melody import measured
 from infilling import Kept
-from lead_sheets import BAR, BARS, END, GRID, PIANISTS, THEIRS, Rows, Segment, chosen, made_up, score_from, segments_of
-from rich.console import Console
-from rich.table import Table
+from lead_sheets import (
+    BAR,
+    BARS,
+    END,
+    GRID,
+    PIANISTS,
+    THEIRS,
+    Rows,
+    Segment,
+    chosen,
+    made_up,
+    score_from,
+    segments_of,
+)
 
 from diffmidi import Pipeline
 from diffmidi.api.metric import KEYS, key_of
@@ -66,12 +77,10 @@ from diffmidi_core.steer.user_file import UserFile
 MODEL, BEST, ONLY = "the model", "best of its takes", "only chord pitches"
 OTHER, MOVED, HELD = "other song", "other song, in this key", "chords, held"
 WAYS = (PIANISTS, THEIRS, MODEL, BEST, ONLY, OTHER, MOVED, HELD)
-WAYS_OF_ALL = tuple(way for way in WAYS if way != BEST)
 MEANS = (
     *("chord tones", "pitch classes", "groove", "clashes", "key clarity", "notes a bar", "on beats"),
     *("lowest", "highest"),
 )
-ROUGH = ("notes a bar", "lowest", "highest")
 VOICE, HANDS = "Voice", ("Piano, right hand", "Piano, left hand")
 STARTS = (72, 48)
 ROOTS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
@@ -165,13 +174,16 @@ def moved(rows: Rows, semitones: int) -> Rows:
     return rows + np.array([0, 0, (semitones + 6) % 12 - 6])
 
 
-def simple(segment: Segment, segments: Sequence[Segment], random: np.random.Generator) -> dict[str, Rows]:
+def without_model(
+    segment: Segment, segments: Sequence[Segment], random: np.random.Generator
+) -> dict[str, Callable[[], Rows]]:
     """What needs no model, by way."""
     others = [each for each in segments if each.song != segment.song and len(each.played[PIANISTS])]
     other = others[int(random.integers(len(others)))]
     rows = other.played[PIANISTS]
     apart = tonic(segment.melody) - tonic(other.melody)
-    return {OTHER: rows, MOVED: moved(rows, apart), HELD: segment.sheet}
+    found = {**segment.played, OTHER: rows, MOVED: moved(rows, apart), HELD: segment.sheet}
+    return {way: lambda rows=rows: rows for way, rows in found.items()}
 
 
 def interval(rows: Sequence[Row], name: str) -> tuple[float, float, float]:
@@ -207,25 +219,25 @@ def overlap(rows: Sequence[Row], truth: Sequence[Row]) -> tuple[float, float, fl
     return (found["mean"].value, *found["mean"].interval)
 
 
-def told(rows: Sequence[Row]) -> Table:
-    """The table: a figure and its interval, by way."""
-    table = Table(title="means over segments, intervals of 95 % over songs")
-    for heading in ("accompaniment", "segments", "silent", *MEANS, "overlap"):
-        table.add_column(heading, justify="right")
+def table(rows: Sequence[Row]) -> str:
+    """In Markdown, a figure and its interval by way."""
+    heads = ("accompaniment", "segments", "silent", *MEANS, "overlap")
+    lines = [f"| {' | '.join(heads)} |", f"| --- |{' ---: |' * (len(heads) - 1)}"]
     by_way = {way: [row for row in rows if row["way"] == way] for way in WAYS}
     for way, own in by_way.items():
         if own:
-            cells = [text(interval(own, name), 1 if name in ROUGH else 3) for name in MEANS]
+            cells = [cell(interval(own, name)) for name in MEANS]
             silent = sum(not row["notes"] for row in own)
             beside = overlap(own, by_way[PIANISTS]) if way != PIANISTS else None
-            table.add_row(way, str(len(own)), str(silent), *cells, text(beside) if beside else "-")
-    return table
+            cells.append(cell(beside) if beside else "-")
+            lines.append(f"| {' | '.join((way, str(len(own)), str(silent), *cells))} |")
+    return "\n".join(lines)
 
 
-def text(values: tuple[float, float, float], digits: int = 3) -> str:
-    """0.512 (0.401 to 0.6)."""
-    mean, low, high = (f"{each:.{digits}f}" for each in values)
-    return f"{mean} ({low} to {high})"
+def cell(values: tuple[float, float, float]) -> str:
+    """0.512 [0.401, 0.6]."""
+    mean, low, high = (f"{each:.3g}" for each in values)
+    return f"{mean} [{low}, {high}]"
 
 
 def write(path: Path, segment: Segment, rows: Rows) -> None:
@@ -237,7 +249,9 @@ def write(path: Path, segment: Segment, rows: Rows) -> None:
 def main(arguments: Sequence[str] | None = None) -> list[Row]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?", help="a clone of D3PIA")
-    parser.add_argument("--model", required=True, help="a run, an exported folder, or the name of an installed model")
+    parser.add_argument(
+        "--model", help="a run, an exported folder, or the name of an installed model; by default only the rest"
+    )
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--takes", type=int, default=4)
@@ -251,32 +265,33 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
         parser.error("name a clone of D3PIA, or --tiny")
     torch.set_num_threads(1)
     if given.tiny:
-        given.count, given.takes, given.steps = 4, 2, 8
+        given.count, given.takes, given.steps = 2, 2, 2
         with tempfile.TemporaryDirectory(prefix="diffmidi-") as folder:
             segments = segments_of(made_up(Path(folder)))
     else:
         segments = segments_of(given.folder)
-    pipeline = Pipeline.from_pretrained(given.model, device="cpu")
     kept = Kept(given.out)
     some = [*enumerate(chosen(segments, given.count, given.seed))]
-    # What costs most comes last, so that a table of all else is there early.
-    for ways, asked in ((WAYS_OF_ALL, some), ((BEST,), some[: given.chosen])):
-        for number, segment in asked:
-            answers: dict[str, Callable[[], Rows]] = {
-                way: lambda rows=rows: rows
-                for way, rows in (
-                    dict(segment.played) | simple(segment, segments, np.random.default_rng([given.seed, number]))
-                ).items()
-            }
-            answers |= by_model(pipeline, segment, given.seed + number, given.takes, given.steps)
-            for way in ways:
-                if not kept.has(number=number, way=way):
-                    rows = answers[way]()
-                    row = {"number": number, "song": segment.song, "segment": segment.name, "way": way}
-                    kept.add(row | measured(rows, segment))
-                    if given.midi:
-                        write(given.midi / f"{number:03d} {segment.song} {segment.name} {way}.mid", segment, rows)
-    Console(width=260).print(told(kept.rows))
+
+    def add(number: int, segment: Segment, answers: Mapping[str, Callable[[], Rows]]) -> None:
+        for way, answer in answers.items():
+            if not kept.has(number=number, way=way):
+                rows = answer()
+                row = {"number": number, "song": segment.song, "segment": segment.name, "way": way}
+                kept.add(row | measured(rows, segment))
+                if given.midi:
+                    write(given.midi / f"{number:03d} {segment.song} {segment.name} {way}.mid", segment, rows)
+
+    for number, segment in some:
+        add(number, segment, without_model(segment, segments, np.random.default_rng([given.seed, number])))
+    if given.model:
+        pipeline = Pipeline.from_pretrained(given.model, device="cpu")
+        # What costs most comes last, so that a table of all else is there early.
+        for ways, few in (((MODEL, ONLY), some), ((BEST,), some[: given.chosen])):
+            for number, segment in few:
+                answers = by_model(pipeline, segment, given.seed + number, given.takes, given.steps)
+                add(number, segment, {way: answers[way] for way in ways})
+    print(table(kept.rows))
     return kept.rows
 
 

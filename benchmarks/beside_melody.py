@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from lead_sheets import BAR, BARS, END, GRID, PIANISTS, Rows, Segment, score_from
+from lead_sheets import BAR, BARS, END, GRID, PIANISTS, Rows, Segment, besides, score_from
 from numpy.typing import NDArray
 
 from diffmidi.api.metric import Sample, key_clarity
@@ -54,6 +54,7 @@ def grid_of(rows: Rows) -> NDArray[np.bool_]:
 
 def measured(rows: Rows, segment: Segment) -> Row:
     """A way to accompany a segment, measured."""
+    rows = besides(rows, segment.melody)
     truth, whole = segment.played[PIANISTS], np.concatenate([rows, segment.melody])
     heard = bool(len(rows))
     return {

@@ -81,10 +81,10 @@ class Hole:
         """Yields what is to be filled, is sent it as it then is, and returns the texts of the free cells, in order."""
         state = [list(bar) for bar in self.bars]
         waiting = sorted({bar for bar, _ in self.free})
-        window = 0
+        window, count = 0, len(waiting)
         while waiting:
             chunk = self.chunk(waiting)
-            done = yield from self._drawn(state, chunk, window)
+            done = yield from self._drawn(state, chunk, window, count - len(waiting))
             waiting = [bar for bar in waiting if bar not in done]
             window += 1
         return [state[bar][place].ids for bar, place in self.free]
@@ -98,8 +98,10 @@ class Hole:
         size = math.ceil(run / math.ceil(run / most))
         return range(waiting[0], waiting[0] + size)
 
-    def _drawn(self, state: list[list[Cell]], chunk: range, window: int) -> Generator[Portion, Ids, set[int]]:
-        """Draw bars of the hole in `state`; which of them are done."""
+    def _drawn(
+        self, state: list[list[Cell]], chunk: range, window: int, before: int
+    ) -> Generator[Portion, Ids, set[int]]:
+        """Draw bars of the hole in `state`, of which so many are done before; which of them are done."""
         parts = 2 * len(chunk) if self.order != "window" else 2
         part, done = 0, set[int]()
         for places in self._steps(state, chunk):
@@ -109,7 +111,7 @@ class Hole:
                 masked = any((state[bar][place].ids == self.tokenizer.mask_id).any() for bar, place in places)
                 if masked:
                     portion, slices = self._portion(state, chunk, places, window, part, parts)
-                    filled = yield portion
+                    filled = yield replace(portion, done=before + portion.done)
                     for bar, place in places:
                         ids = filled[slices[bar, place]].astype(np.int32)
                         state[bar][place] = replace(state[bar][place], ids=ids)

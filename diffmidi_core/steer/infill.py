@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from diffmidi_core.contracts.tokenizer import Ids
 from diffmidi_core.diffusion.autoregressive_process import AutoregressiveProcess
 from diffmidi_core.diffusion.masked_diffusion import MaskedDiffusion
+from diffmidi_core.draw.bars import Piece as Drawn
 from diffmidi_core.draw.bars import drawn_together
 from diffmidi_core.draw.controls import Controls, total
 from diffmidi_core.draw.filling import Computing, Filling
@@ -32,6 +33,9 @@ from diffmidi_core.steer.excerpt import excerpt
 from diffmidi_core.steer.patching import NewNotes, Patched, patched
 from diffmidi_core.steer.rework import LOCKS, notes_of
 from diffmidi_core.steer.spans import ANOTHER, NO_PLAN, LaidSpans, lay_out_spans
+
+SILENT = 8
+"""How often a take in which the model has left everything empty is drawn again."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -150,7 +154,8 @@ def _drawn(
             computing.on_step(done, bars)
 
     with blamed("sampler", request.sampler, "drawing"):
-        pieces = drawn_together([laid.hole.work() for _ in numbers], filling.by_portion(numbers), laid.hole, tell)
+        pieces, again = _with_notes(model, asked, laid, filling, numbers, tell)
+    tell(bars)
     found = []
     controls = filling.controls
     for number, piece in zip(numbers, pieces, strict=True):
@@ -161,14 +166,42 @@ def _drawn(
         answer = patched(asked.file, removed, new)
         record = {
             **piece.record,
+            "silent": again[number],
             "new_notes": len(answer.new),
             "outside": outside,
             "left_out": answer.left_out,
             "shortened": answer.shortened,
         }
+        if not len(new) and not laid.reworked:
+            computing.warn(
+                f"take {number + 1} is silent: the model drew no note there, {SILENT + 1} times over. Ask for another "
+                "--seed, or for a larger region."
+            )
         ids = np.concatenate([*texts, np.zeros(0, np.int32)])
         found.append(Take(answer, removed, asked, ids, record, _losses(controls, asked, answer)))
     return found
+
+
+def _with_notes(
+    model: Model, asked: Asked, laid: Laid | LaidSpans, filling: Filling, numbers: range, tell: Callable[[int], object]
+) -> tuple[list[Drawn], dict[int, int]]:
+    """What is drawn for these takes, and how often it had no note and was drawn again; SILENT times at most.
+
+    A model that has once left a bar empty may go on to leave all others empty, too. Drawing again is drawing from its
+    distribution given that there is a note.
+    """
+
+    def draw(some: Sequence[int], marks: Sequence[tuple[int, ...]] = ()) -> list[Drawn]:
+        return drawn_together([laid.hole.work() for _ in some], filling.by_portion(some, marks), laid.hole, tell)
+
+    found, again = dict(zip(numbers, draw(numbers), strict=True)), dict.fromkeys(numbers, 0)
+    for attempt in range(1, SILENT + 1):
+        silent = [number for number in numbers if not len(_answer(asked, laid, found[number].done, model)[0])]
+        if not silent or laid.reworked:
+            break
+        found |= zip(silent, draw(silent, [(0, attempt)] * len(silent)), strict=True)
+        again |= dict.fromkeys(silent, attempt)
+    return [found[number] for number in numbers], again
 
 
 def _losses(controls: Controls, asked: Asked, answer: Patched) -> dict[str, float]:

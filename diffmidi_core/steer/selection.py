@@ -88,7 +88,15 @@ def select(regions: Regions, file: UserFile, bars: BarLines, *, whole: bool = Fa
         for part in played
     ]
     if not any(free.any() for free, _ in cells):
-        raise UsageError(f"'{regions}' leaves nothing of {file.name} to be drawn anew.")
+        alone = (
+            " New notes come into tracks that have notes already: for an accompaniment give it two more, named 'Piano, "
+            "right hand' and 'Piano, left hand', with a note in the last bar of each."
+            if len(played) == 1
+            else ""
+        )
+        raise UsageError(
+            f"'{regions}' leaves nothing of {file.name} to be drawn anew: it has {listed(file.parts)}.{alone}"
+        )
     if not whole and not drums and all(every for _, every in cells):
         raise UsageError(
             f"'{regions}' is all of {file.name}, so nothing would be kept: name fewer bars, or write new music with "

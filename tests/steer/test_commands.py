@@ -53,6 +53,7 @@ def test_a_dry_run_of_what_comes_behind(song: Path) -> None:
         (["infill", "--seconds", "3-3"], "no time passes"),
         (["infill", "--bars", "5"], "--model"),
         (["infill"], "--bars 5-8"),
+        (["infill", "--track", "1", "--except"], "Piano, right hand"),
         (["infill", "--bars", "5", "--lock", "tempo"], "can be locked"),
         (["infill", "--bars", "5", "--track", "drums"], "no track 'drums'"),
         (["vary", "--strength", "2"], "share"),

@@ -110,6 +110,17 @@ def test_no_window_is_larger_than_the_model_sees(order: str) -> None:
     assert max(int(opens[tokens.types(text)].sum()) for text in hand.seen) <= 4
 
 
+@pytest.mark.parametrize("order", ORDERS)
+def test_progress_is_of_the_whole_hole(order: str) -> None:
+    asked, tokens, told = Asked.region(piece(), regions(["bars 3-14"])), find("tokenizer", "mmm"), list[int]()
+    tokenizer = tokens.build({"layout": "cells"})
+    laid = lay_out(asked.file, asked.bars, asked.selection, tokenizer, length=1024, window=4, order=order)
+    drawn_together([laid.hole.work()], Hand(tokenizer), laid.hole, told.append)
+    assert told == sorted(told)
+    assert told[0] == 0
+    assert told[-1] >= 10
+
+
 def test_bars_on_both_sides_stand_and_the_hole_is_between_them() -> None:
     _, _, hand = filled(Asked.region(piece(), regions(["bars 5-6"])))
     text = hand.tokenizer.to_tokens(hand.seen[0])
