@@ -209,7 +209,7 @@ def told(rows: Sequence[Row], without: Sequence[Row]) -> Row:
 
 def summary(rows: Sequence[Row]) -> list[Row]:
     """Of all pieces, a row for each rule and way."""
-    found = {}
+    found: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         found.setdefault((row["rule"], row["way"]), []).append(row)
     ways = {key: sorted(some, key=lambda row: row["target"]) for key, some in found.items()}
