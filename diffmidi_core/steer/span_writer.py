@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
-from diffmidi_core.draw.span import Span, Stretch
+from diffmidi_core.draw.span import Given, Span, Stretch
 from diffmidi_core.draw.span_time import Added, Placed
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.music.notes import Column, Notes, score_of
+from diffmidi_core.steer.rework import Masking
 from diffmidi_core.steer.rulers import BarRuler, EvenRuler, Ruler
+from diffmidi_core.steer.span_rework import ReworkedSpan, in_stretches, masked, rows_of
 from diffmidi_core.steer.user_file import UserFile
 
 LONGEST_REST = 8
@@ -54,6 +56,26 @@ class Writer(ABC):
         self.most = max(1, self.length // 2 // group) * group
         time = np.array([self.tokenizer.roles.get(name) == "time" for name in grammar.types])
         self.is_time = time[grammar.type_of]
+
+    @abstractmethod
+    def written(self, around: Around) -> tuple[Span, Ruler, Ids]:
+        """A span of no stretches yet, its steps in ticks, and the notes that are there as its text."""
+
+    def reworked(self, around: Around, masking: Masking, place: int) -> ReworkedSpan:
+        """A span, the number `place`, whose notes stay as many as they are, with some of their tokens masked."""
+        span, ruler, text = self.written(around)
+        span = replace(span, stretches=[Stretch(len(text), 0, 0, Given(text, text, span.then))])
+        rows = rows_of(span, text, around.gone, self.file, ruler)
+        hidden = masked(span, text, rows, self.opens, masking, (place,))
+        gone = span.time.gone(text, span.now)
+        ends = self.ends(around, ruler)
+        ends = min(ends[0], int(gone.min())), max(ends[1], int(gone.max()))
+        stretches = in_stretches(span, text, hidden, self.most, ends)
+        return ReworkedSpan(replace(span, stretches=stretches), ruler, rows, around.begin, around.end)
+
+    @abstractmethod
+    def ends(self, around: Around, ruler: Ruler) -> tuple[int, int]:
+        """The first and the last step at which something may begin."""
 
     @abstractmethod
     def span(self, around: Around, count: int | None) -> tuple[Span, Ruler]:
@@ -124,6 +146,38 @@ def told(stood: NDArray[np.float64], count: int | None, first: int, last: int, d
 
 class AddingWriter(Writer):
     """Where tokens add steps: of each span they are counted from its beginning on."""
+
+    def ends(self, around: Around, ruler: Ruler) -> tuple[int, int]:
+        """From 0 on."""
+        return 0, max(0, math.ceil(float(ruler.steps(np.array([around.end]))[0]) - 1e-6) - 1)
+
+    def written(self, around: Around) -> tuple[Span, Ruler, Ids]:
+        """See Writer."""
+        ruler = EvenRuler(self.tokenizer, self.file, around.begin)
+        time = Added(self.tokenizer)
+        texts = [self.encoded(rows) for rows in (around.before, around.gone, around.after)]
+        if not self.is_time.any():
+            return Span(self.tokenizer, texts[0], texts[2], [], 0, 0, self.length, time), ruler, texts[1]
+        first, stood, behind = (
+            round(float(ruler.steps(self.file.notes.onset[rows])[place])) if len(rows) else 0
+            for rows, place in ((around.gone, 0), (around.before, -1), (around.after, 0))
+        )
+        lead, text = self._lead(time, first - min(0, stood)), self.led(texts[1])
+        now = first - int(time.passed[lead].sum())
+        text = np.concatenate([lead, text]).astype(np.int32)
+        then = int(time.gone(text, now)[-1])
+        after = texts[2]
+        if len(after):
+            lead = self._lead(time, behind - then)
+            after, then = np.concatenate([lead, self.led(after)]), then + int(time.passed[lead].sum())
+        return Span(self.tokenizer, texts[0], after, [], now, then, self.length, time), ruler, text
+
+    def _lead(self, time: Added, steps: int) -> Ids:
+        """The token of time that passes about so many steps; none of no time, where notes need none."""
+        tokens = np.flatnonzero(self.is_time)
+        lead = tokens[np.abs(time.passed[tokens] - steps).argmin()]
+        alone = steps <= 0 and self.tokenizer.group == 1
+        return np.array([] if alone else [lead], dtype=np.int32)
 
     def span(self, around: Around, count: int | None) -> tuple[Span, Ruler]:
         """See Writer."""
@@ -202,23 +256,47 @@ class PlacingWriter(Writer):
         super().__post_init__()
         self._ruler: BarRuler | None = None
 
-    def span(self, around: Around, count: int | None) -> tuple[Span, Ruler]:
-        """See Writer."""
-        if self._ruler is None or self._ruler.at[-1] <= around.end:
-            self._ruler = BarRuler(self.tokenizer, self.file, around.end)
-        ruler = self._ruler
-        onset = self.file.notes.onset
-        first, last = ruler.between(around.begin, around.end)
+    def ends(self, around: Around, ruler: Ruler) -> tuple[int, int]:
+        """The places nearest to the time that is asked for."""
+        return self._bars_to(around.end).between(around.begin, around.end)
+
+    def _bars_to(self, end: int) -> BarRuler:
+        if self._ruler is None or self._ruler.at[-1] <= end:
+            self._ruler = BarRuler(self.tokenizer, self.file, end)
+        return self._ruler
+
+    def _time(self, around: Around, first: int, last: int) -> Placed:
+        """From the last note before `first` to the first behind `last`, or these bars alone."""
+        ruler, onset = self._bars_to(around.end), self.file.notes.onset
         bars = Placed(self.tokenizer, ruler.bars, 0, len(ruler.at) - 1)
         line = int(bars.lines[max(0, bars.bar_of(first) - LONGEST_REST)])
-        texts = [self.encoded(around.before), self.encoded(around.after)]
         now, then = int(bars.lines[bars.bar_of(first)]) - 1, last
-        if len(texts[0]):
+        if len(around.before):
             now = max(line, min(first - 1, int(ruler.steps(onset[around.before[-1:]])[0])))
-        if len(texts[1]):
+        if len(around.after):
             limit = int(bars.lines[min(len(ruler.bars), bars.bar_of(last) + LONGEST_REST + 1)]) - 1
             then = min(limit, max(self._behind(ruler, last), int(ruler.steps(onset[around.after[:1]])[0])))
-        time = Placed(self.tokenizer, ruler.bars, now, then)
+        return Placed(self.tokenizer, ruler.bars, now, then)
+
+    def written(self, around: Around) -> tuple[Span, Ruler, Ids]:
+        """See Writer."""
+        ruler = self._bars_to(around.end)
+        texts = [self.encoded(rows) for rows in (around.before, around.gone, around.after)]
+        steps = ruler.steps(self.file.notes.onset[around.gone]).astype(np.int64)
+        low, high = int(steps.min(initial=int(ruler.places[-1]))), int(steps.max(initial=0))
+        time = self._time(around, low, high)
+        text = np.concatenate([replace(time, then=low).lead(time.now), self.led(texts[1])]).astype(np.int32)
+        after = np.concatenate([time.lead(high), self.led(texts[2])]) if len(texts[2]) else texts[2]
+        span = Span(self.tokenizer, texts[0], after, [], time.now, time.then, self.length, time)
+        return span, ruler, text
+
+    def span(self, around: Around, count: int | None) -> tuple[Span, Ruler]:
+        """See Writer."""
+        ruler = self._bars_to(around.end)
+        onset = self.file.notes.onset
+        first, last = ruler.between(around.begin, around.end)
+        time = self._time(around, first, last)
+        texts = [self.encoded(around.before), self.encoded(around.after)]
         closed = len(texts[1]) > 0
         after = np.concatenate([time.lead(last), self.led(texts[1])]) if closed else texts[1]
         begun = told(
@@ -230,7 +308,7 @@ class PlacingWriter(Writer):
         )
         each = self.each([self.encoded(around.gone)] if len(around.gone) else texts)
         stretches = self._stretches(time, begun, first, last, each, closed=closed)
-        return Span(self.tokenizer, texts[0], after, stretches, now, then, self.length, time), ruler
+        return Span(self.tokenizer, texts[0], after, stretches, time.now, time.then, self.length, time), ruler
 
     def encoded(self, rows: Column) -> Ids:
         """In the bars of the whole file, whatever metre these notes alone would be in."""
