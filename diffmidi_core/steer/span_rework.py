@@ -90,10 +90,10 @@ def reworked_notes(
     return NewNotes(*np.array(found, dtype=np.int64).reshape(-1, 5).T), np.array(rows, dtype=np.int64)
 
 
-def rows_of(span: Span, text: Ids, rows: Column, file: UserFile, ruler: Ruler) -> Column:
-    """[M] which of some rows of a file each note of a text is, -1 for none."""
+def rows_of(span: Span, onsets: Sequence[tuple[int, Ids]], rows: Column, file: UserFile, ruler: Ruler) -> Column:
+    """[M] which of some rows of a file each note of a text is, -1 for none, from when it begins and its tokens."""
     reader = Reader(span.tokenizer)
-    told = [(step, reader.read(ids)[0]) for step, ids in span.onsets([text])]
+    told = [(step, reader.read(ids)[0]) for step, ids in onsets]
     steps = np.array([step for step, _ in told], dtype=np.float64)
     pitches = np.array([pitch for _, pitch in told], dtype=np.int64)
     at = ruler.steps(file.notes.onset[rows])

@@ -21,12 +21,14 @@ from diffmidi_core.draw.shares import shared_out
 from diffmidi_core.draw.span import Span
 from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.music.notes import Column
+from diffmidi_core.steer.adding_writer import AddingWriter
 from diffmidi_core.steer.patching import NewNotes
+from diffmidi_core.steer.placing_writer import PlacingWriter
 from diffmidi_core.steer.rework import NOTHING_LEFT, RANGE, Masking
 from diffmidi_core.steer.rulers import Ruler
 from diffmidi_core.steer.selection import Selection
 from diffmidi_core.steer.span_rework import Reader, ReworkedSpan, reworked_notes
-from diffmidi_core.steer.span_writer import Around, writer_of
+from diffmidi_core.steer.span_writer import Around
 from diffmidi_core.steer.user_file import UserFile
 
 NO_PLAN = "this model has no plan of bars in its tokens"
@@ -151,6 +153,7 @@ def lay_out_spans(
     kept = ~gone & ~np.isin(file.notes.part, [*selection.drums])
     onset, far = file.notes.onset, int(np.iinfo(np.int64).max)
     until, since = [0, *(end for _, end in times)], [*(begin for begin, _ in times[1:]), far]
+    writer_of = AddingWriter if tokenizer.steps_in_bar() is None else PlacingWriter
     writer = writer_of(file, tokenizer, length)
     inside = [np.flatnonzero(gone & (onset >= begin) & (onset < end)) for begin, end in times]
     counts = _shared(notes, [len(rows) for rows in inside], [end - begin for begin, end in times])
