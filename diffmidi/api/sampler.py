@@ -25,7 +25,8 @@ Reveal one part of the masked positions at every step, in random order:
 `process.draw` draws tokens jointly under the tokenizer's grammar, at masked positions alone, and only what the canvas
 admits. For Gaussian processes, `GaussianLevels` has the chain of levels and `ddpm_steps`, `ddim_steps`, `dpmpp_steps`
 the coefficients of a ReverseStep; `Support` draws tokens jointly over what the tokenizer's grammar allows, and
-`TimeSupport` so that time adds up where a canvas has `bounds`, which `process.draw` takes beside what it admits.
+`TimeSupport` so that time adds up where a canvas has `bounds` (TimeBounds), which `process.draw` takes beside what it
+admits.
 
 Checks of the conformance kit, besides those of every kind: check_oracle_gives_the_words_back, check_fixed_words_stay,
 check_only_what_is_allowed_is_drawn, check_specials_only_where_fixed, check_everything_random_is_drawn,
@@ -40,6 +41,7 @@ from diffmidi_core.contracts.draws import RowDraws
 from diffmidi_core.contracts.places import Places
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.contracts.sampler import Denoise, OnStep, Sampled, Sampler
+from diffmidi_core.contracts.time_bounds import TimeBounds
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.diffusion.autoregressive_process import AutoregressiveProcess
 from diffmidi_core.diffusion.categorical import exact, nucleus, restricted
@@ -76,6 +78,7 @@ __all__ = [
     "Sampled",
     "Sampler",
     "Support",
+    "TimeBounds",
     "TimeSupport",
     "Tokenizer",
     "ddim_steps",

@@ -224,7 +224,7 @@ class TimeSupport:
         """
         rows, targets, _ = later.shape
         onward = times.onward.flatten(1)[:, None].expand(rows, targets, -1)
-        odds = _with_never(later).gather(2, onward).unflatten(2, times.onward.shape[1:])
+        odds = _with_never(later).gather(2, onward).view(rows, targets, *times.onward.shape[1:])
         return odds + weight[:, None, None]
 
     def _read(self, text: _Text, place: int, later: Tensor, inside: Tensor) -> Tensor:

@@ -24,17 +24,34 @@ from diffmidi_core.errors import DiffmidiError
 
 
 @dataclass(frozen=True)
+class Given:
+    """What a stretch has of notes that stay as many as they are.
+
+    Attributes:
+        text: [MASK] where something is drawn, of the type that `stands` has there.
+        stands: the text as it was.
+        then: the step at which what follows begins.
+    """
+
+    text: Ids
+    stands: Ids
+    then: int
+
+
+@dataclass(frozen=True)
 class Stretch:
     """What is drawn in one window.
 
     Attributes:
         tokens: how many, whole groups.
         first, last: the steps at which its notes may begin.
+        given: what stands of it; None: nothing.
     """
 
     tokens: int
     first: int
     last: int
+    given: Given | None = None
 
 
 @dataclass(frozen=True)
@@ -42,7 +59,8 @@ class Span:
     """How a stretch of time is drawn with one model.
 
     Attributes:
-        before, after: the text on both sides; that behind without the tokens that add time up to its first note.
+        before, after: the text on both sides; that behind without the tokens that add time up to its first note, where
+            these are drawn.
         stretches: what is drawn, one after the other.
         now: the step at which the last note before begins.
         then: that at which the first note behind begins; nothing is behind where `after` is empty.
@@ -80,7 +98,10 @@ class Span:
         counted from `window` on.
         """
         texts: list[Ids] = []
-        for number in range(len(self.stretches)):
+        for number, stretch in enumerate(self.stretches):
+            if stretch.given is not None and not (stretch.given.text == self.tokenizer.mask_id).any():
+                texts.append(stretch.given.text)
+                continue
             portion, at = self.portion(texts, number, window)
             filled = yield portion
             self._check(portion, filled, at, self.starts(texts)[number])
@@ -101,35 +122,57 @@ class Span:
 
     def portion(self, texts: Sequence[Ids], number: int, window: int) -> tuple[Portion, int]:
         """What is shown to the model for a stretch, given the `texts` of those before, and where it begins in that."""
-        stretch, ends = self.stretches[number], number == len(self.stretches) - 1
-        closing = int(self.closes and ends and len(self.after) > 0)
+        stretch = self.stretches[number]
+        behind, then = self.behind(number)
+        closing = int(self.closes and stretch.given is None and len(behind) > 0)
         room = self.length - stretch.tokens - closing
-        right = self._head(self.after, room // 2) if ends else self.after[:0]
+        right = self._head(behind, room // 2)
         if not len(right):
             closing = 0
         left = self._tail(np.concatenate([self.before, *texts[:number]]), room - len(right))
         mask = np.full(stretch.tokens + closing, self.tokenizer.mask_id, dtype=np.int32)
+        opens = np.full(len(left) + len(mask) + len(right), ANYWHERE)
+        if stretch.given is not None:
+            mask[: stretch.tokens] = stretch.given.text
+            free = np.flatnonzero(stretch.given.text == self.tokenizer.mask_id)
+            opens[len(left) + free] = 1 + self.tokenizer.grammar.type_of[stretch.given.stands[free]]
         ids = np.concatenate([left, mask, right]).astype(np.int32)
-        opens = np.full(len(ids), ANYWHERE)
         steps = np.tile(np.array([0, UNBOUNDED]), (len(ids) + 1, 1))
         start = self.starts(texts)[number]
         place = slice(len(left), len(left) + stretch.tokens)
         steps[place] = [stretch.first - start, stretch.last - start]
         if closing:
             opens[place.stop] = 0
-        if self.lasts:
-            steps[place.stop] = stretch.last + 1 - start
+        if self.lasts and stretch.given is not None:
+            steps[:] = [0, UNBOUNDED]  # when notes begin is left to what they stand for
+        elif self.lasts:
+            steps[place.stop] = then - start
         elif len(right):
             # The first token behind that tells of a note.
-            steps[place.stop + closing + int((~self.tokenizer.moves_time()[right]).argmax())] = self.then - start
+            steps[place.stop + closing + int((~self.tokenizer.moves_time()[right]).argmax())] = then - start
         time = PortionTime(steps, len(left), self.time.moves(start))
         windows = window + number
         return Portion(ids, opens, windows, 0, 1, windows, time), len(left)
 
+    def behind(self, number: int) -> tuple[Ids, int]:
+        """What stands behind a stretch, and when its first note begins; where notes last until the next, when the
+        stretch ends. Of a stretch of which nothing stands, without the tokens that add time up to that note.
+        """
+        given, ends = self.stretches[number].given, number == len(self.stretches) - 1
+        if given is None:
+            end = self.stretches[number].last + 1 if self.lasts else self.then
+            return (self.after if ends else self.after[:0]), end
+        later = [each.given.stands for each in self.stretches[number + 1 :] if each.given is not None]
+        return np.concatenate([*later, self.after]).astype(np.int32), given.then
+
     @property
     def sets(self) -> NDArray[np.bool_]:
-        """[1, V] what may stand between the last note of a span and the first one behind: a token of time."""
-        return (self.is_time if self.closes else np.ones_like(self.is_time))[None]
+        """[1 + K, V] what may stand between the last note of a span and the first one behind: a token of time; and
+        the tokens of each type.
+        """
+        type_of = self.tokenizer.grammar.type_of
+        closing = self.is_time if self.closes else np.ones_like(self.is_time)
+        return np.concatenate([closing[None], type_of == np.arange(len(self.tokenizer.grammar.types))[:, None]])
 
     def nearest(self, steps: int) -> int:
         """The token of time that passes about so many steps."""
@@ -142,7 +185,7 @@ class Span:
         found = list[int]()
         for number, stretch in enumerate(self.stretches[: len(texts) + 1]):
             now = int(self.time.gone(texts[number - 1], found[-1])[-1]) if number else self.now
-            found.append(self.time.begun(now, stretch.first))
+            found.append(now if stretch.given is not None else self.time.begun(now, stretch.first))
         return found
 
     def onsets(self, texts: Sequence[Ids]) -> list[tuple[int, Ids]]:

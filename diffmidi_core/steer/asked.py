@@ -52,8 +52,8 @@ class Asked:
         if asking.behind is not None:
             return cls.behind(file, asking.behind, upbeat, notes=asking.notes)
         regions = None if asking.regions is None else parsed(asking.regions, inverted=asking.inverted)
-        how = {"locks": asking.locks, "strength": asking.strength, "notes": asking.notes}
-        return cls.region(file, regions, upbeat, **how)
+        kept, share = asking.locks, asking.strength
+        return cls.region(file, regions, upbeat, locks=kept, strength=share, notes=asking.notes)
 
     @classmethod
     def region(

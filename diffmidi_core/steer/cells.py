@@ -18,7 +18,7 @@ from diffmidi_core.music.bar_lines import BarLines
 from diffmidi_core.music.clock import MINUTE, clock_of
 from diffmidi_core.music.notes import Column
 from diffmidi_core.steer.patching import NewNotes
-from diffmidi_core.steer.rework import RANGE, Masking, Reworked
+from diffmidi_core.steer.rework import NOTHING_LEFT, RANGE, Masking, Reworked
 from diffmidi_core.steer.selection import PITCHES, Selection
 from diffmidi_core.steer.user_file import UserFile
 
@@ -125,9 +125,7 @@ def lay_out(
     sets = np.array(writer.sets, dtype=bool).reshape(-1, len(tokenizer.vocab))
     hole = Hole(tokenizer, rows, length, window, order, sets, notes)
     if masking.reworks and not free:
-        raise DiffmidiError(
-            "nothing of the notes there is left to be drawn: name a region with notes, lock less, or raise --strength."
-        )
+        raise DiffmidiError(NOTHING_LEFT)
     new = [each for each in free if isinstance(each, Free)]
     return Laid(hole, new, bars, file.ticks, [each for each in free if isinstance(each, Reworked)])
 

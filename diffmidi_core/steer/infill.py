@@ -121,15 +121,15 @@ def laid_for(model: Model, asked: Asked, request: Request, number: int) -> Laid 
     """What is asked, laid out for the take of a number, from 0 on. Raises DiffmidiError as `lay_out` and
     `lay_out_spans` do, and for a model without a plan that goes from left to right.
     """
+    masking = replace(asked.masking, seed=(request.seed << 16) + number)
     if not model.tokenizer.plan:
         if isinstance(model.process, AutoregressiveProcess):
             raise DiffmidiError(
                 f"{NO_PLAN}, and going from left to right it does not see what follows a hole: {ANOTHER}, or another "
                 "process."
             )
-        selection, masking = asked.selection, asked.masking
         settings: dict[str, Any] = {"length": model.length, "masking": masking, "notes": asked.notes}
-        return lay_out_spans(asked.file, selection, model.tokenizer, **settings)
+        return lay_out_spans(asked.file, asked.selection, model.tokenizer, **settings)
     return lay_out(
         asked.file,
         asked.bars,
@@ -138,7 +138,7 @@ def laid_for(model: Model, asked: Asked, request: Request, number: int) -> Laid 
         length=model.length,
         window=model.bars,
         order=model.process.order,
-        masking=replace(asked.masking, seed=(request.seed << 16) + number),
+        masking=masking,
         notes=asked.notes,
     )
 
@@ -254,7 +254,9 @@ def _answer(
 ) -> tuple[NewNotes, NDArray[np.bool_], int]:
     """The new notes, [N] which notes of the file are taken out, and how many new ones were outside of the region."""
     rows = None
-    if laid.reworked:
+    if laid.reworked and isinstance(laid, LaidSpans):
+        new, rows = laid.changed(texts, model.tokenizer)
+    elif isinstance(laid, Laid) and laid.reworked:
         new, rows = notes_of(laid.reworked, texts, asked.file, model.tokenizer)
     else:
         new = laid.notes(texts, model.tokenizer)

@@ -25,6 +25,9 @@ LOCKS: Mapping[str, tuple[Role, ...]] = {
     "velocity": ("velocity",),
 }
 """What each lock keeps of a note, by the roles of tokens."""
+NOTHING_LEFT = (
+    "nothing of the notes there is left to be drawn: name a region with notes, lock less, or raise --strength."
+)
 RANGE = "range"
 """The lock by which new pitches stay between the lowest and the highest that stood in the region."""
 

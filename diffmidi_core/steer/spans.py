@@ -20,12 +20,15 @@ from diffmidi_core.draw.portions import Portion
 from diffmidi_core.draw.shares import shared_out
 from diffmidi_core.draw.span import Span
 from diffmidi_core.errors import DiffmidiError
-from diffmidi_core.music.notes import Column, notes_of
+from diffmidi_core.music.notes import Column
+from diffmidi_core.steer.adding_writer import AddingWriter
 from diffmidi_core.steer.patching import NewNotes
-from diffmidi_core.steer.rework import Masking, Reworked
+from diffmidi_core.steer.placing_writer import PlacingWriter
+from diffmidi_core.steer.rework import NOTHING_LEFT, RANGE, Masking
 from diffmidi_core.steer.rulers import Ruler
 from diffmidi_core.steer.selection import Selection
-from diffmidi_core.steer.span_writer import Around, writer_of
+from diffmidi_core.steer.span_rework import Reader, ReworkedSpan, reworked_notes
+from diffmidi_core.steer.span_writer import Around
 from diffmidi_core.steer.user_file import UserFile
 
 NO_PLAN = "this model has no plan of bars in its tokens"
@@ -74,6 +77,7 @@ class LaidSpans:
         begins: the tick at which each span begins; `ends` at which it ends.
         parts: [S, 128] of each span to which part a new note of each pitch goes.
         rulers: of each span.
+        reworked: the spans again, where notes stay as many as they are.
     """
 
     hole: Spans
@@ -82,7 +86,7 @@ class LaidSpans:
     ends: Sequence[int]
     parts: Sequence[Column]
     rulers: Sequence[Ruler]
-    reworked: Sequence[Reworked] = field(default=())
+    reworked: Sequence[ReworkedSpan] = field(default=())
 
     def texts_of(self, ids: Ids) -> list[Ids]:
         """The texts of stretches, from all of them one after the other."""
@@ -91,25 +95,21 @@ class LaidSpans:
 
     def notes(self, texts: Sequence[Ids], tokenizer: Tokenizer) -> NewNotes:
         """The notes of drawn stretches, in ticks of the file."""
-        told: dict[bytes, tuple[int, int, float]] = {}
-
-        def read(ids: Ids) -> tuple[int, int, float]:
-            key = ids.tobytes()
-            if key not in told:
-                score = tokenizer.decode(ids)
-                note = notes_of(score)
-                told[key] = int(note.pitch[0]), int(note.velocity[0]), int(note.duration[0]) / score.ticks_per_quarter
-            return told[key]
-
+        reader = Reader(tokenizer)
         rows: list[tuple[int, int, int, int, int]] = []
         for place, (span, own) in enumerate(self.hole.by_span(texts)):
             ruler = self.rulers[place]
             for steps, ids in span.onsets(own):
-                pitch, velocity, quarters = read(ids)
+                pitch, velocity, quarters = reader.read(ids)
                 onset = min(max(ruler.ticks(steps), self.begins[place]), self.ends[place] - 1)
                 duration = max(1, ruler.lasting(steps, quarters))
                 rows.append((int(self.parts[place][pitch]), onset, duration, pitch, velocity))
         return NewNotes(*np.array(rows, dtype=np.int64).reshape(-1, 5).T)
+
+    def changed(self, texts: Sequence[Ids], tokenizer: Tokenizer) -> tuple[NewNotes, Column]:
+        """As `reworked_notes`, of all drawn stretches."""
+        own = [texts for _, texts in self.hole.by_span(texts)]
+        return reworked_notes(self.reworked, own, self.file, tokenizer)
 
     def windows(self, texts: Sequence[Ids]) -> Iterator[Shown]:
         """The windows of the spans with these texts, and what is new in them."""
@@ -122,7 +122,7 @@ class LaidSpans:
                 closing[at : at + len(text)] = False
                 if closing.any():
                     gone = int(span.time.gone(text, span.starts(own)[number])[-1])
-                    ids[closing] = span.nearest(span.then - gone)
+                    ids[closing] = span.nearest(span.behind(number)[1] - gone)
                 yield Shown(ids, new)
 
 
@@ -144,8 +144,8 @@ def lay_out_spans(
             f"{NO_PLAN}, and what they tell of time does not add up, so that what follows a hole could not stay where "
             f"it is: {ANOTHER}, or with layout aligned or run."
         )
-    if masking.reworks or masking.locks:
-        raise DiffmidiError(f"{NO_PLAN}, and locks and --strength need one: leave them out, or {ANOTHER}.")
+    if RANGE in masking.locks:
+        raise DiffmidiError(f"{NO_PLAN}, and --lock range needs one: leave it out, or {ANOTHER}.")
     times = times_of(file, selection)
     if max(1, length // 2 // tokenizer.group) * tokenizer.group + 2 * tokenizer.group > length:
         raise DiffmidiError("the model sees too few tokens at once for a hole and what is beside it: choose another.")
@@ -153,19 +153,37 @@ def lay_out_spans(
     kept = ~gone & ~np.isin(file.notes.part, [*selection.drums])
     onset, far = file.notes.onset, int(np.iinfo(np.int64).max)
     until, since = [0, *(end for _, end in times)], [*(begin for begin, _ in times[1:]), far]
+    writer_of = AddingWriter if tokenizer.steps_in_bar() is None else PlacingWriter
     writer = writer_of(file, tokenizer, length)
     inside = [np.flatnonzero(gone & (onset >= begin) & (onset < end)) for begin, end in times]
     counts = _shared(notes, [len(rows) for rows in inside], [end - begin for begin, end in times])
-    spans, rulers = [], []
+    spans, rulers = list[Span](), list[Ruler]()
+    reworked = list[ReworkedSpan]()
     for place, (begin, end) in enumerate(times):
         before = np.flatnonzero(kept & (onset >= until[place]) & (onset < begin))[-length:]
         after = np.flatnonzero(kept & (onset >= end) & (onset < since[place]))[:length]
-        span, ruler = writer.span(Around(begin, end, before, after, inside[place]), counts[place])
-        spans.append(span)
-        rulers.append(ruler)
+        around = Around(begin, end, before, after, inside[place])
+        if masking.reworks and len(inside[place]):
+            reworked.append(writer.reworked(around, masking, place))
+        elif not masking.reworks:
+            span, ruler = writer.span(around, counts[place])
+            spans.append(span)
+            rulers.append(ruler)
+    if masking.reworks:
+        return _reworked(reworked, file)
     parts = [_parts(file, selection, begin, end) for begin, end in times]
     begins, ends = zip(*times, strict=True)
     return LaidSpans(Spans(tokenizer, spans), file, begins, ends, parts, rulers)
+
+
+def _reworked(spans: Sequence[ReworkedSpan], file: UserFile) -> LaidSpans:
+    """Raises DiffmidiError where nothing is left to be drawn."""
+    given = [stretch.given for each in spans for stretch in each.span.stretches if stretch.given is not None]
+    if not any((each.text != each.stands).any() for each in given):
+        raise DiffmidiError(NOTHING_LEFT)
+    hole = Spans(spans[0].span.tokenizer, [each.span for each in spans])
+    begins, ends = ([getattr(each, name) for each in spans] for name in ("begin", "end"))
+    return LaidSpans(hole, file, begins, ends, [], [each.ruler for each in spans], spans)
 
 
 def _shared(notes: int | None, stood: Sequence[int], lasting: Sequence[int]) -> list[int | None]:

@@ -170,6 +170,47 @@ def test_notes_that_no_time_is_for_are_refused(options, notes: int, told: str) -
         filled(Asked.region(piece(), regions(["bars 5-8"]), notes=notes), options)
 
 
+@pytest.mark.parametrize("options", TOKENS)
+@pytest.mark.parametrize(
+    ("lock", "same"),
+    [("rhythm", ["onset", "duration"]), ("pitches", ["pitch"]), ("velocity", ["velocity"])],
+)
+def test_what_is_locked_stays_as_the_file_has_it(options, lock: str, same: list[str]) -> None:
+    """And nothing else in the file changes; in one window or in several."""
+    file = piece()
+    wanted = Asked.region(file, regions(["bars 5-8"]), locks=[lock])
+    laid, texts, hand = filled(wanted, options, 128)
+    assert len(laid.hole.spans[0].stretches) > 1
+    new, rows = laid.changed(texts, hand.tokenizer)
+    assert len(rows) > 0.6 * wanted.removed.sum()
+    assert wanted.removed[rows].all()
+    assert wanted.selection.holds(new.part, new.onset, new.pitch).all()
+    assert np.array_equal(new.part, file.notes.part[rows])
+    for name in same:
+        assert np.array_equal(getattr(new, name), getattr(file.notes, name)[rows]), name
+    removed = np.zeros_like(wanted.removed)
+    removed[rows] = True
+    again = UserFile(patched(file, removed, new).data, "again").notes
+    outside = ~wanted.selection.holds(again.part, again.onset, again.pitch)
+    for name in ("part", "onset", "duration", "pitch", "velocity"):
+        assert np.array_equal(getattr(again, name)[outside], getattr(file.notes, name)[~wanted.removed]), name
+
+
+@pytest.mark.parametrize("options", [TOKENS[0], TOKENS[-1]])
+def test_the_weaker_the_fewer_notes_change(options) -> None:
+    changed = []
+    for strength in (0.05, 0.5):
+        laid, texts, hand = filled(Asked.region(piece(), regions(["bars 5-8"]), strength=strength), options)
+        changed.append(len(laid.changed(texts, hand.tokenizer)[1]))
+    assert 0 < changed[0] < changed[1] / 2
+
+
+@pytest.mark.parametrize("options", [TOKENS[1], TOKENS[-1]])
+def test_with_nothing_left_to_be_drawn_it_is_one_sentence(options) -> None:
+    with pytest.raises(DiffmidiError, match="nothing of the notes there is left"):
+        filled(Asked.region(piece(), regions(["bars 5"]), strength=1e-9), options)
+
+
 def test_new_notes_go_to_the_track_with_the_nearest_pitches() -> None:
     wanted = Asked.region(piece(), regions(["bars 5-8"]))
     laid, texts, hand = filled(wanted, TOKENS[0])
@@ -196,7 +237,7 @@ def test_texts_are_told_apart_again_and_shown_with_what_was_drawn() -> None:
         ({"use_rests": True}, "bars 5", [], "does not add up"),
         ({"layout": "aligned"}, "bars 5, hand left", [], "all tracks and pitches"),
         ({"layout": "aligned"}, "bars 5, pitch C4-C5", [], "all tracks and pitches"),
-        ({"layout": "run"}, "bars 5", ["rhythm"], "locks"),
+        ({"layout": "run"}, "bars 5", ["range"], "lock range"),
     ],
 )
 def test_what_such_tokens_cannot_tell_is_one_sentence(options, asked: str, locks: list[str], told: str) -> None:
