@@ -72,8 +72,13 @@ def canvas_of(portions: Sequence[Portion], where: WithSets) -> Canvas:
         opens = torch.from_numpy(portion.opens)
         free = torch.from_numpy(portion.ids == tokenizer.mask_id)
         allowed[row, place] = torch.where(free, torch.where(opens >= 0, opens, ANY), allowed[row, place])
-    known = {"types": types} if tokenizer.plan else {"bounds": bounds}
-    return replace(canvas, allowed=allowed, sets=torch.from_numpy(where.sets), **known)
+    return replace(
+        canvas,
+        allowed=allowed,
+        sets=torch.from_numpy(where.sets),
+        types=types if tokenizer.plan else None,
+        bounds=None if tokenizer.plan else bounds,
+    )
 
 
 class WithSets(Protocol):
