@@ -17,6 +17,7 @@ from diffmidi_core.diffusion.categorical import nucleus
 from diffmidi_core.diffusion.groups import ungrouped
 from diffmidi_core.diffusion.masked_drawing import Drawing
 from diffmidi_core.diffusion.parts import Laid
+from diffmidi_core.diffusion.plan_next import refuse
 from diffmidi_core.diffusion.remembering import RowDenoiser
 
 if TYPE_CHECKING:
@@ -47,15 +48,16 @@ class LaidOut:
     ) -> tuple[Tensor, Tensor]:
         """As `MaskedDiffusion.draw`, from logits [K, V] of all masked places `at` [K], which rise, of some rows of z.
 
-        `admitted` [K, V] bool is of these places.
+        `admitted` [K, V] bool is of these places. Raises DiffmidiError where it leaves a place no token, or a cell no
+        times that fit.
         """
         types, flat = self.types[at], z.flatten()
         odds, tokens = self.by_type.within(logits, types)
         if admitted is not None:
             odds = odds.masked_fill(~admitted.gather(-1, tokens), -torch.inf)
         log_p = (odds.float() / temperature).log_softmax(-1)  # [K, M]
-        if admitted is not None:  # no token of the type is
-            log_p = log_p.masked_fill(log_p.isnan(), -torch.inf)
+        if admitted is not None:
+            refuse(log_p.isnan())
         found = _among(tokens, draws.categorical(nucleus(log_p, top_p), row_of=at // z.shape[1]))
         if self.cells is not None:
             late = self.bar_time.late(flat, at, found, self.cells)

@@ -47,7 +47,7 @@ class _Kept(NamedTuple):
     Attributes:
         rows: [B] bool, which rows.
         now: what is drawn and all that is of the same parts or later ones, N groups.
-        index: [n, N] which groups of the window these are.
+        groups: [n, N] which groups of the window these are.
         at: [n, N, g] where their tokens stand in the texts of all rows laid end to end, [B · L].
         seen: the same as the network reads it, but for tokens and noise.
         past: what the backbone keeps of the parts before; None where there are none.
@@ -56,7 +56,7 @@ class _Kept(NamedTuple):
 
     rows: Tensor
     now: Laid
-    index: Tensor
+    groups: Tensor
     at: Tensor
     seen: Seen
     past: Past | None
@@ -82,7 +82,7 @@ class Remembering(RowDenoiser):
             return super().of_rows(rows, z, m, places)
         kept, _, features = self._asked(rows, z, places)
         logits = self.process.leave(features) * kept.now.real[..., None, None]
-        return _spread(logits, kept.index, z.shape[1] // self.process.group, z.shape[1])
+        return _spread(logits, kept.groups, z.shape[1] // self.process.group, z.shape[1])
 
     def of_masked(self, rows: Tensor, masked: Tensor, z: Tensor, places: Places) -> Tensor:
         """See RowDenoiser."""
@@ -128,7 +128,7 @@ class Remembering(RowDenoiser):
     def _chosen(self, kept: _Kept, rows: Tensor) -> _Kept:
         some = rows.nonzero()[:, 0]
         past = None if kept.past is None else tuple(each.index_select(0, some) for each in kept.past)
-        index, at, text, past_real = (each[some] for each in (kept.index, kept.at, kept.seen.ids, kept.past_real))
+        index, at, text, past_real = (each[some] for each in (kept.groups, kept.at, kept.seen.ids, kept.past_real))
         return self._made(rows, kept.now.rows(some), index, at, text, past, past_real)
 
     def _made(

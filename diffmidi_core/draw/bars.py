@@ -70,9 +70,13 @@ def canvas_of(portions: Sequence[Portion], where: WithSets) -> Canvas:
         opens = torch.from_numpy(portion.opens)
         free = torch.from_numpy(portion.ids == tokenizer.mask_id)
         allowed[row, place] = torch.where(free, torch.where(opens >= 0, opens, ANY), allowed[row, place])
-    times = [portion.time for portion in portions]
-    known = {"types": types} if tokenizer.plan else {"bounds": _bounds(times, canvas.ids.shape[1])}
-    return replace(canvas, allowed=allowed, sets=torch.from_numpy(where.sets), **known)
+    return replace(
+        canvas,
+        allowed=allowed,
+        sets=torch.from_numpy(where.sets),
+        types=types if tokenizer.plan else None,
+        bounds=None if tokenizer.plan else _bounds([portion.time for portion in portions], canvas.ids.shape[1]),
+    )
 
 
 def _bounds(times: Sequence[PortionTime | None], width: int) -> TimeBounds | None:

@@ -301,3 +301,41 @@ def test_the_oracle_gives_a_window_back_part_by_part(process, name):
         .sample(process, canvas, steps=3, draws=RowDraws.seeded(0, 1), denoise=process.oracle(ids))
     )
     assert torch.equal(found.ids, ids)
+
+
+def test_a_row_is_the_same_beside_one_with_more_notes():
+    """Also where its times are drawn jointly, as they often do not fit when each is drawn by itself."""
+    process = made("bars")
+    few, many = (
+        "bar2 q1 left c1 ? ? v ? and q= right c1 ? ? v ?",
+        "bar2 q1 left c2 ? ? v ? ? ? v ? and q= right c2 ? ? v ? ? ? v ?",
+    )
+    late = torch.zeros(len(TOKENIZER.vocab))
+    late[TOKENIZER.to_ids(["t0"])] = -5.0
+    sampler = find("sampler", "confidence").build()
+
+    def drawn(texts):
+        batch = batch_of([text(each) for each in texts])
+        canvas = Canvas.of(batch.ids, batch.ids != 3, batch.attention_mask)
+        draws = RowDraws([torch.Generator().manual_seed(number) for number in range(len(texts))], 40)
+        odds = lambda z, *_: late.expand(*z.shape, -1)  # noqa: E731
+        return sampler.sample(process, canvas, steps=4, draws=draws, denoise=odds).ids[0]
+
+    alone = drawn([few])
+    assert torch.equal(drawn([few, many])[: len(alone) - 1], alone[:-1])
+
+
+def test_what_leaves_a_place_no_token_is_refused():
+    process = made("bars")
+    ids = batch_of([text("bar3 q1 left c1 t0 ? v d1")]).ids
+    admitted = torch.ones(*ids.shape, len(TOKENIZER.vocab), dtype=torch.bool)
+    admitted[..., TOKENIZER.to_ids(["p0", "p1"])] = False
+    with pytest.raises(DiffmidiError, match="no token that can stand there"):
+        process.draw(
+            torch.zeros(admitted.shape),
+            ids,
+            RowDraws.seeded(0, 1),
+            wanted=ids == 3,
+            admitted=admitted,
+            places=process.placed(Canvas.of(ids, ids != 3)),
+        )

@@ -61,8 +61,11 @@ def test_the_answers_are_those_of_a_pass_over_everything(order, options):
         with torch.no_grad():
             found = own.of_rows(rows, z, process.hidden_now(z), places)
             expected = process.denoise(z[rows], process.hidden_now(z)[rows], places.rows(rows))
-        masked = (z == TOKENIZER.mask_id)[rows]
+            hidden = (z == TOKENIZER.mask_id) & rows[:, None]
+            alone = own.of_masked(rows, hidden, z, places)
+        masked = hidden[rows]
         torch.testing.assert_close(found[masked], expected[masked], rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(alone, expected[masked], rtol=1e-4, atol=1e-4)
         # The next step: some are said.
         z = torch.where(free & (torch.arange(z.shape[1]) % 3 == 0), BATCH.ids, z)
 
