@@ -6,13 +6,14 @@
 
 `--targets` are the commonest values of the classifier's label, and of each so many pieces of each seed are drawn with
 each weight. Without guidance N times as many are drawn, the same for all targets, and of each N of them the best by the
-guiding classifier, on music without noise. A piece is a
-success where it has the value that was asked: labels of windows are measured, and those of pieces are told by an
-examiner, a classifier of its own, trained here from another seed, on music without noise alone (how often it is right
-on test music is told beside). Of values in order, `near` is the share that has it or one next to it. Fluency is bits
-per note under the judge, by default the model itself, which favours music that it finds likely: name another run.
-Intervals are of 95 %: Wilson's, and of bits by resampling pieces. `--tiny` makes its own music and runs, of which the
-figures mean nothing.
+guiding classifier, on music without noise. `exact` pieces have the value that was asked: labels of windows are
+measured, and those of pieces are told by an examiner, a classifier of its own, trained here from another seed, on music
+without noise alone (how often it is right on test music is told beside). Of values in order, `near` pieces have it or
+one next to it. Fluency is bits per note under the judge, by default the model itself, which favours music that it finds
+likely: name another run. Intervals are of 95 %: Wilson's, and of bits by resampling pieces.
+
+Rows of `--out` are written one by one, and a run that was stopped goes on with them. `--tiny` makes its own music and
+runs, of which the figures mean nothing.
 """
 
 from __future__ import annotations
@@ -218,6 +219,7 @@ def main() -> None:
     options = parser.parse_args()
     if not options.tiny and options.classifier is None:
         parser.error("name a model and a classifier of it, or --tiny")
+    torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(prefix="diffmidi-") as temporary:
         if options.tiny:
             options.model, options.classifier = tiny(Path(temporary))
