@@ -1,46 +1,46 @@
 """What a classifier gains: how often pieces are what was asked, and what they cost a judge, as Diffusion-LM's table 1.
 
     python benchmarks/classifying.py MODEL CLASSIFIER [--judge RUN] [--targets 5] [--count 50] [--guidance 2 8 32]
-        [--best-of 8] [--bars N] [--steps N] [--iterations 300] [--out FILE.json]
+        [--best-of 8] [--bars N] [--steps N] [--iterations 300] [--seeds 0] [--out FILE.json]
     python benchmarks/classifying.py --tiny
 
-`--targets` are the commonest values of the classifier's label, and of each so many pieces are drawn: without guidance,
-with each weight, and without guidance the best of N by the guiding classifier, on music without noise. A piece is a
-success where it has the value that was asked: labels of windows are measured, and those of pieces are told by an
-examiner, a classifier of its own, trained here from another seed, on music without noise alone (how often it is right
-on test music is told beside). Of values in order, `near` is the share that has it or one next to it. Fluency is bits
-per note under the judge, by default the model itself, which favours music that it finds likely: name another run.
-Intervals are of 95 %: Wilson's, and of bits by resampling pieces. `--tiny` makes its own music and runs, of which the
-figures mean nothing.
+`--targets` are the commonest values of the classifier's label, and of each so many pieces of each seed are drawn with
+each weight. Without guidance N times as many are drawn, the same for all targets, and of each N of them the best by the
+guiding classifier, on music without noise. `exact` pieces have the value that was asked: labels of windows are
+measured, and those of pieces are told by an examiner, a classifier of its own, trained here from another seed, on music
+without noise alone (how often it is right on test music is told beside). Of values in order, `near` pieces have it or
+one next to it. Fluency is bits per note under the judge, by default the model itself, which favours music that it finds
+likely: name another run. Intervals are of 95 %: Wilson's, and of bits by resampling pieces.
+
+Rows of `--out` are written one by one, and a run that was stopped goes on with them. `--tiny` makes its own music and
+runs, of which the figures mean nothing.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import math
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from rich.console import Console
+from wanting import Kept, bits, figures, table
 
 from diffmidi import Pipeline
 from diffmidi.api.renderer import write_midi
 from diffmidi.api.tokenizer import Ids, Notes, score_of
 from diffmidi_core.contracts.batch import Batch
 from diffmidi_core.data.dataset import TokenDataset, Window
-from diffmidi_core.data.known_labels import UNSAID
+from diffmidi_core.data.known_labels import KnownLabel
 from diffmidi_core.data.told import obtained
 from diffmidi_core.diffusion.classifier import Classifier
 from diffmidi_core.draw.model import Model, open_classifier
-from diffmidi_core.errors import DiffmidiError
 from diffmidi_core.machine.build import build_process
 from diffmidi_core.train.classifying import Labelled
 
@@ -48,6 +48,7 @@ ROWS, RATE, EXAMINER = 16, 1e-3, 1_000_003
 """Windows of a step of the examiner, its learning rate, and its seed."""
 AT_ONCE = 64
 """Pieces that are drawn together."""
+FREE = "no guidance"
 Row = dict[str, Any]
 
 
@@ -100,34 +101,6 @@ def right(classifier: Classifier, labelled: Labelled, windows: Sequence[Window])
     return hits
 
 
-def wilson(hits: int, count: int) -> tuple[float, float]:
-    """The interval of a share (Wilson 1927)."""
-    z, p = 1.96, hits / count
-    middle, half = p + z * z / 2 / count, z * math.sqrt(p * (1 - p) / count + (z / count) ** 2 / 4)
-    return tuple(round((middle + sign * half) / (1 + z * z / count), 3) for sign in (-1, 1))  # type: ignore[return-value]
-
-
-def fluency(judge: Pipeline, scores: Sequence[Any]) -> Row:
-    """Bits per note and their interval; pieces that the judge cannot read are counted."""
-    rows = []
-    for score in scores:
-        try:
-            found = judge.score(score)
-        except DiffmidiError:
-            continue
-        rows.append((found.bits, found.notes))
-    if not rows:
-        return {"bits per note": None, "bits interval": None, "judged": 0}
-    bits, notes = np.array(rows, dtype=float).T
-    drawn = np.random.default_rng(0).integers(len(rows), size=(1000, len(rows)))
-    low, high = np.quantile(bits[drawn].sum(1) / notes[drawn].sum(1), [0.025, 0.975])
-    return {
-        "bits per note": round(float(bits.sum() / notes.sum()), 3),
-        "bits interval": (round(float(low), 3), round(float(high), 3)),
-        "judged": len(rows),
-    }
-
-
 def telling(opened: Model, data: Path, iterations: int) -> Callable[[Sequence[Ids]], list[int]]:
     """Pieces to the numbers of the values that they have: as measured, or as an examiner tells."""
     (label,) = opened.manifest.labels
@@ -147,54 +120,61 @@ def telling(opened: Model, data: Path, iterations: int) -> Callable[[Sequence[Id
 
 
 def measure(options: argparse.Namespace) -> list[Row]:
-    """A row for each way of drawing."""
+    """Rows for each seed, target and way, as far as they are not there; and the table of all."""
     pipeline = Pipeline.from_pretrained(options.model, device="cpu")
     judge = pipeline if options.judge is None else Pipeline.from_pretrained(options.judge, device="cpu")
-    opened = open_classifier(options.classifier)
+    opened, kept = open_classifier(options.classifier), Kept(options.out)
     (label,) = opened.manifest.labels
     guiding = opened.process
     assert isinstance(guiding, Classifier)
     tell = telling(opened, options.classifier / "data", options.iterations)
-    by_count = sorted(label.seen, key=lambda value: -label.counts[label.values.index(value)])
-    targets = by_count[: options.targets]
-    length = None if options.bars is None else f"{options.bars} bars"
+    targets = sorted(label.seen, key=lambda value: -label.counts[label.values.index(value)])[: options.targets]
+    length, count, several = None if options.bars is None else f"{options.bars} bars", options.count, options.best_of
 
-    @cache
-    def drawn(number: int, weight: float, count: int) -> list[Ids]:
-        asked = {"want": {label.name: targets[number]}, "guidance": weight, "classifiers": [options.classifier]}
-        request = pipeline.request(count, seed=options.seed + number, length=length, steps=options.steps, **asked)
-        return pipeline.draw(request.model_copy(update={"batch_size": min(count, AT_ONCE)}))
+    def drawn(number: int, seed: int, target: str, weight: float) -> list[Ids]:
+        asked = {"want": {label.name: target}, "guidance": weight, "classifiers": [options.classifier]}
+        request = pipeline.request(number, seed=seed, length=length, steps=options.steps, **asked)
+        return pipeline.draw(request.model_copy(update={"batch_size": min(number, AT_ONCE)}))
 
-    def some_of(number: int) -> list[Ids]:
-        return drawn(number, 0.0, options.count * options.best_of)
+    def keep(way: str, target: str, seed: int, pieces: Sequence[Ids]) -> None:
+        key = {"way": way, "value": target, "seed": seed}
+        if kept.find(**key) is None:
+            kept.add({**key, "obtained": tell(pieces), "bits": bits(pipeline, judge, pieces)})
 
-    def best(number: int) -> list[Ids]:
-        some, value = some_of(number), label.number(targets[number]) - 1
-        likely = told(guiding, some, opened.length)[:, value].view(options.count, options.best_of)
-        return [some[row * options.best_of + int(one)] for row, one in enumerate(likely.argmax(-1))]
+    def is_kept(way: str, target: str, seed: int) -> bool:
+        return kept.find(way=way, value=target, seed=seed) is not None
 
-    ways: dict[str, Any] = {
-        f"guidance {weight:g}": (lambda n, w=weight: drawn(n, w, options.count)) for weight in options.guidance
-    }
-    ways = {"no guidance": lambda n: some_of(n)[:: options.best_of], **ways, f"best of {options.best_of}": best}
-    rows = []
-    for way, draw in ways.items():
-        success, near, scores = {}, 0, []
-        for number, target in enumerate(targets):
-            pieces, asked = draw(number), label.number(target)
-            found = tell(pieces)
-            success[target] = sum(one == asked for one in found)
-            near += sum(one != UNSAID and abs(one - asked) <= 1 for one in found)
-            scores += [pipeline.tokenizer.decode(ids, pipeline.model.timeline) for ids in pieces]
-        count = options.count * len(targets)
-        total = sum(success.values())
-        share = {"success": round(total / count, 3), "success interval": wilson(total, count), "pieces": count}
-        ordered = {"near": round(near / count, 3), "near interval": wilson(near, count)} if label.edges else {}
-        rows.append({"way": way, **share, **ordered, **fluency(judge, scores), "by target": success})
-        print(rows[-1], flush=True)
-        if options.out is not None:
-            options.out.write_text(json.dumps(rows, indent=1))
-    return rows
+    for seed in options.seeds:
+        best = f"best of {several}"
+        if not is_kept(FREE, "", seed) or not all(is_kept(best, target, seed) for target in targets):
+            pieces = drawn(count * several, seed, targets[0], 0.0)
+            keep(FREE, "", seed, pieces)
+            likely = told(guiding, pieces, opened.length)
+            for target in targets:
+                first = likely[:, label.number(target) - 1].view(count, several).argmax(-1).tolist()
+                keep(best, target, seed, [pieces[row * several + one] for row, one in enumerate(first)])
+        for target in targets:
+            for weight in options.guidance:
+                if not is_kept(way := f"guidance {weight:g}", target, seed):
+                    keep(way, target, seed, drawn(count, seed, target, weight))
+                    print(seed, target, way, flush=True)
+    return table_of(kept.rows, label, targets)
+
+
+def table_of(rows: Sequence[Row], label: KnownLabel, targets: Sequence[str]) -> list[Row]:
+    """A row for each way, over targets and seeds."""
+    found = []
+    for way in dict.fromkeys(row["way"] for row in rows):
+        own = [row for row in rows if row["way"] == way]
+        asked = [[row["value"]] if row["value"] else targets for row in own]
+        pairs = [
+            (label.number(value), number)
+            for row, values in zip(own, asked, strict=True)
+            for value in values
+            for number in row["obtained"]
+        ]
+        found.append({"way": way, **figures(label, pairs, [each for row in own for each in row["bits"]])})
+    return found
 
 
 def tiny(folder: Path) -> tuple[Path, Path]:
@@ -233,17 +213,18 @@ def main() -> None:
     parser.add_argument("--bars", type=int, help="of the pieces; by default they are as long as training windows")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--iterations", type=int, default=300)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--out", type=Path)
     parser.add_argument("--tiny", action="store_true")
     options = parser.parse_args()
     if not options.tiny and options.classifier is None:
         parser.error("name a model and a classifier of it, or --tiny")
+    torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(prefix="diffmidi-") as temporary:
         if options.tiny:
             options.model, options.classifier = tiny(Path(temporary))
             options.count, options.guidance, options.best_of, options.steps, options.iterations = 2, [4.0], 2, 4, 20
-        measure(options)
+        Console(width=140).print(table(measure(options)))
 
 
 if __name__ == "__main__":

@@ -101,21 +101,22 @@ class Bench:
         found = [obtained([*self.known.values()], self.pipeline.tokenizer.decode(ids)) for ids in pieces]
         return {name: [label.number(each.get(name)) for each in found] for name, label in self.known.items()}
 
-    def bits(self, pieces: Sequence[Ids]) -> list[tuple[float, int] | None]:
-        """What each costs the judge, and its notes; None for what it cannot read."""
-        found: list[tuple[float, int] | None] = []
-        for ids in pieces:
-            try:
-                scored = self.judge.score(self.pipeline.tokenizer.decode(ids, self.pipeline.model.timeline))
-            except DiffmidiError:
-                found.append(None)
-            else:
-                found.append((round(scored.bits, 2), scored.notes))
-        return found
-
     def row(self, key: Row, pieces: Sequence[Ids], numbers: Any) -> Row:
         """What is kept of pieces; `numbers` as `numbers` gives them, of all labels or of the target's."""
-        return {**key, "obtained": numbers, "bits": self.bits(pieces)}
+        return {**key, "obtained": numbers, "bits": bits(self.pipeline, self.judge, pieces)}
+
+
+def bits(pipeline: Pipeline, judge: Pipeline, pieces: Sequence[Ids]) -> list[tuple[float, int] | None]:
+    """What each piece costs a judge, and its notes; None for what it cannot read."""
+    found: list[tuple[float, int] | None] = []
+    for ids in pieces:
+        try:
+            scored = judge.score(pipeline.tokenizer.decode(ids, pipeline.model.timeline))
+        except DiffmidiError:
+            found.append(None)
+        else:
+            found.append((round(scored.bits, 2), scored.notes))
+    return found
 
 
 def near(label: KnownLabel, asked: int, found: int) -> bool:

@@ -22,10 +22,16 @@ def test_the_tiny_one_runs_from_end_to_end(tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     rows = json.loads(out.read_text())
-    assert [row["way"] for row in rows] == ["no guidance", "guidance 4", "best of 2"]
+    assert [(row["way"], row["value"]) for row in rows] == [
+        ("no guidance", ""),
+        ("best of 2", "high"),
+        ("best of 2", "low"),
+        ("guidance 4", "high"),
+        ("guidance 4", "low"),
+    ]
     for row in rows:
-        assert row["pieces"] == 4
-        assert row["by target"].keys() == {"low", "high"}
-        assert row["success"] == sum(row["by target"].values()) / 4
-        assert row["success interval"][0] <= row["success"] <= row["success interval"][1]
-        assert row["bits per note"] > 0
+        assert len(row["obtained"]) == len(row["bits"]) == (4 if row["way"] == "no guidance" else 2)
+        assert set(row["obtained"]) <= {1, 2}
+        assert all(bits > 0 for bits, notes in row["bits"])
+    for way in ("no guidance", "best of 2", "guidance 4"):
+        assert way in done.stdout
