@@ -25,6 +25,8 @@ What is measured of it (notes on a key that the melody holds down left out, of a
   which the truth sounds.
 - groove: the share of sixteenths in which both or neither of it and the truth have an onset.
 - clashes: the share of its notes that sound together with a melody note a semitone away, in any octave.
+- above: the share of its notes above a melody note that sounds with them.
+- bars alike: how many pitch classes neighbouring bars share, of those that either has.
 - key clarity: of it and the melody together, metric `key_clarity`.
 - notes a bar, on beats (the share of onsets), lowest and highest pitch.
 - overlap: metric `overlap_area` beside the truth, with an interval over segments.
@@ -78,8 +80,8 @@ MODEL, BEST, ONLY = "the model", "best of its takes", "only chord pitches"
 OTHER, MOVED, HELD = "other song", "other song, in this key", "chords, held"
 WAYS = (PIANISTS, THEIRS, MODEL, BEST, ONLY, OTHER, MOVED, HELD)
 MEANS = (
-    *("chord tones", "pitch classes", "groove", "clashes", "key clarity", "notes a bar", "on beats"),
-    *("lowest", "highest"),
+    *("chord tones", "pitch classes", "groove", "clashes", "above", "bars alike", "key clarity"),
+    *("notes a bar", "on beats", "lowest", "highest"),
 )
 VOICE, HANDS = "Voice", ("Piano, right hand", "Piano, left hand")
 STARTS = (72, 48)

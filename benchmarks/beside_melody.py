@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,20 @@ def clashes(rows: Rows, melody: Rows) -> float | None:
     return float((together & near).any(1).mean()) if len(rows) else None
 
 
+def above(rows: Rows, melody: Rows) -> float | None:
+    """The share of the notes that are above a melody note that sounds with them; None where there is none."""
+    begin, end = rows[:, :1], rows[:, :1] + rows[:, 1:2]
+    together = (begin < melody[:, 0] + melody[:, 1]) & (melody[:, 0] < end)
+    return float((together & (rows[:, 2:] > melody[:, 2])).any(1).mean()) if len(rows) else None
+
+
+def alike(rows: Rows) -> float | None:
+    """How many pitch classes neighbouring bars share of those that either has; None where no two bars have notes."""
+    bars = [{*(rows[rows[:, 0] // BAR == bar, 2] % 12).tolist()} for bar in range(BARS)]
+    found = [len(one & two) / len(one | two) for one, two in pairwise(bars) if one and two]
+    return float(np.mean(found)) if found else None
+
+
 def grid_of(rows: Rows) -> NDArray[np.bool_]:
     """[128] which sixteenths have an onset."""
     step = GRID // 4
@@ -63,6 +78,8 @@ def measured(rows: Rows, segment: Segment) -> Row:
         "pitch classes": in_common(rows, truth),
         "groove": float((grid_of(rows) == grid_of(truth)).mean()),
         "clashes": clashes(rows, segment.melody),
+        "above": above(rows, segment.melody),
+        "bars alike": alike(rows),
         "key clarity": key_clarity(whole[:, 2], whole[:, 1]),
         "notes a bar": len(rows) / BARS,
         "on beats": float((rows[:, 0] % GRID == 0).mean()) if heard else None,

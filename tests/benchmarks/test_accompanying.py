@@ -69,6 +69,11 @@ def test_figures_of_music_that_is_known(accompanying, segments):
     assert down["pitch classes"] == 1
     strange = accompanying.measured(segment.melody + np.array([0, 0, -11]), segment)
     assert strange["clashes"] == 1
+    assert strange["above"] == 0
+    assert accompanying.measured(segment.melody + np.array([0, 0, 1]), segment)["above"] == 1
+    same = np.array([[bar * 48, 48, 50] for bar in range(8)])
+    assert accompanying.measured(same, segment)["bars alike"] == 1
+    assert accompanying.measured(same + np.arange(8)[:, None] * [0, 0, 1], segment)["bars alike"] == 0
     assert accompanying.measured(segment.melody, segment)["notes"] == 0
     silent = accompanying.measured(np.zeros((0, 3), dtype=np.int64), segment)
     assert silent["pitch classes"] == silent["notes a bar"] == 0
