@@ -34,7 +34,7 @@ WAYS = {"evenly": evenly, "now": bound.level_probabilities}
 
 
 def estimates(process: Process, music: ReferenceMusic, windows: int, levels: int, seeds: int) -> tuple[Tensor, Tensor]:
-    """[S, W] bits of each window by each seed, and [W] its tokens."""
+    """[S, W] bits of each window by each seed, and [W] the tokens of each."""
     batch = music.dataset.batch(music.windows(windows))
     with torch.no_grad():
         found = [process.bound(batch, torch.Generator().manual_seed(k), levels=levels).bits for k in range(seeds)]

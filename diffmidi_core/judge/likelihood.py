@@ -20,7 +20,10 @@ from diffmidi_core.machine.session import Surroundings
 from diffmidi_core.sections import EvaluateConfig
 
 SEED = 0
-"""Of the noise that the bound is estimated with. It is no run's own: models are compared under the same noise."""
+"""Of the noise that the bound is estimated with. It is no run's own: models are compared under the same noise.
+
+Only the levels that it is put on differ where embeddings do, of Gaussian models (`diffusion.drawn_levels`).
+"""
 
 ENOUGH = EvaluateConfig().windows
 """Windows that the levels asked for are meant for: fewer get more levels, so that their noise is no larger.
