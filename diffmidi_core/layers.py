@@ -52,13 +52,13 @@ def one_end(tree: dict[str, Any], flags: Mapping[str, Any], assignments: Sequenc
         tree["train"] = {**tree["train"], "minutes": None}
 
 
-def taken_unnamed(tree: dict[str, Any], kinds: Collection[str]) -> dict[str, Mapping[str, Any]]:
+def taken_unnamed(tree: dict[str, Any], kinds: Collection[str]) -> dict[str, dict[str, Any]]:
     """Takes from a config's tree the parts of these kinds that have options at most; kind to those options."""
     found = {}
     for kind in kinds:
         part = tree.get(kind)
         if isinstance(part, Mapping) and {*part} <= {"options"} and isinstance(part.get("options", {}), Mapping):
-            found[kind] = tree.pop(kind).get("options", {})
+            found[kind] = dict(tree.pop(kind).get("options", {}))
     return found
 
 

@@ -14,6 +14,7 @@ from diffmidi.api.tokenizer import Notes, score_of
 from diffmidi_core.cli import main
 from diffmidi_core.saved.draw import DrawFolder, PieceRecord
 from diffmidi_core.saved.folder import RunFolder
+from diffmidi_core.train import validation
 
 from .forked import ALIGNED, MODEL, TRAIN, Starter
 from .left import leave as leave
@@ -36,11 +37,19 @@ TINY = [*SMALL, *GAUSSIAN]
 JUDGED = ("-o", "evaluate.windows=6", "-o", "evaluate.levels=2")
 QUIET = ("--no-renderer", "all", "--no-hook", "report", *JUDGED)
 """For a run that nobody hears or sees: sound, pictures and the page are half of the time of one so small."""
+UNHEARD = ("--no-renderer", "all")
+"""For one whose page alone is looked at."""
 
 
 def drawn(run: Path | str, name: str | None = None) -> list[PieceRecord]:
     """The pieces of a draw of a run; by default of the newest."""
     return RunFolder.open(Path(run)).draw(name).pieces()
+
+
+def silence(run: Path) -> None:
+    """Take away the sound of all draws, which is most of the time that a page of them takes."""
+    for path in run.glob("draws/*/*.wav"):
+        path.unlink()
 
 
 @dataclass
@@ -50,6 +59,14 @@ class Said:
     code: int
     out: str
     err: str
+
+
+@pytest.fixture(scope="session", autouse=True)
+def short_validation():
+    """Validation passes as short as all else here: of so few windows each would be measured at 32 levels and more."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(validation, "WINDOWS", 4)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -80,16 +97,21 @@ def diffmidi(monkeypatch, capfd, tmp_path):
     return call
 
 
+def finish(*words: object) -> int:
+    """Call `diffmidi` in this process, for a fixture that outlives a test; its exit code."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["diffmidi", *map(str, words)])
+        with pytest.raises(SystemExit) as left:
+            main()
+    return int(left.value.code or 0)
+
+
 @pytest.fixture(scope="session")
 def finished(music, tmp_path_factory) -> Path:
     """A whole run of six iterations with a draw of two pieces, to be copied by `mine`."""
     folder = tmp_path_factory.mktemp("finished") / "mine"
-    words = ["run", "--data", str(music), "--out", str(folder), *TRAINED, *JUDGED, "--steps", "3", "--samples", "2"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["diffmidi", *words])
-        with pytest.raises(SystemExit) as left:
-            main()
-    assert not left.value.code
+    drawing = (*JUDGED, "--steps", "3", "--samples", "2")
+    assert finish("run", "--data", music, "--out", folder, *TRAINED, *drawing) == 0
     return folder
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import TRAINED
+from .conftest import TRAINED, UNHEARD, silence
 
 FEW = ("-o", "evaluate.windows=6", "-o", "evaluate.levels=2")
 FIRST = ("--samples", "1", "--render", "none")
@@ -38,7 +38,7 @@ def without_the_best(mine, rewrite):
 
 @pytest.mark.parametrize(
     "words",
-    [("sample", "mine", *FIRST), ("evaluate", "mine", *FEW), ("export", "mine"), ("run", "--resume", "mine")],
+    [("sample", "mine", *FIRST), ("evaluate", "mine", *FEW), ("export", "mine"), ("run", "--resume", "mine", *UNHEARD)],
     ids=lambda words: words[0],
 )
 def test_a_damaged_newest_checkpoint_can_be_passed_over_or_removed(diffmidi, without_the_best, words):
@@ -82,7 +82,7 @@ def test_a_trained_run_goes_on_or_another_begins(diffmidi, mine, music):
     assert said.code == 1
     assert "choose another --out, or go on with it by --resume mine" in said.err
     assert diffmidi("prepare", music, "--out", "another").code == 0
-    assert diffmidi("run", "--resume", "mine").code == 0
+    assert diffmidi("run", "--resume", "mine", *UNHEARD).code == 0
 
 
 def test_what_trained_a_run_changes_in_a_new_run_from_it(diffmidi, mine):
@@ -90,7 +90,7 @@ def test_what_trained_a_run_changes_in_a_new_run_from_it(diffmidi, mine):
     assert said.code == 2
     command = advised(said)
     assert command[:3] == ["run", "--from", "mine"]
-    assert diffmidi(*command, "--out", "slower").code == 0
+    assert diffmidi(*command, "--out", "slower", *UNHEARD).code == 0
 
 
 def test_a_run_that_nothing_was_drawn_from_is_drawn_from(diffmidi, mine):
@@ -124,6 +124,7 @@ def test_a_draw_that_cannot_go_on_is_drawn_anew(diffmidi, mine):
 
 
 def test_figures_that_are_damaged_are_measured_again(diffmidi, mine):
+    silence(mine)
     (mine / "draws/1/figures.json").write_text('{"figures": {"pitch_range": {"value": "high"}}}')
     said = diffmidi("report", "mine")
     if said.code == 0:  # told on the page, or beside it

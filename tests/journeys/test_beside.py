@@ -9,7 +9,8 @@ from tests.conformance.test_models import tiny_model
 
 from .conftest import ALIGNED, TRAINED
 
-RUN = (*TRAINED, *ALIGNED, "--steps", "3", "--samples", "1", "-o", "evaluate.windows=2", "-o", "evaluate.levels=2")
+RUN = (*TRAINED, *ALIGNED, "--steps", "3", "--samples", "1", "--no-metric", "all")
+HEARD = ("--no-renderer", "pianoroll", "--no-renderer", "waveform")
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def songs(install):
 
 
 def test_it_plays_apart_from_the_run_and_once(diffmidi, music, songs):
-    said = diffmidi("run", "--data", music, "--out", "mine", "--beside", "songs", *RUN)
+    said = diffmidi("run", "--data", music, "--out", "mine", "--beside", "songs", *RUN, *HEARD)
     assert said.code == 0, said.err
     played = Path("mine/beside/songs")
     assert [path.name for path in sorted(played.glob("*.wav"))] == ["001.wav", "002.wav", "003.wav"]

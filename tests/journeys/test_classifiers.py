@@ -3,7 +3,6 @@
 import json
 import shlex
 import shutil
-import sys
 
 import numpy as np
 import pytest
@@ -11,21 +10,12 @@ import pytest
 from diffmidi import Pipeline
 from diffmidi.api.renderer import write_midi
 from diffmidi.api.tokenizer import Notes, score_of
-from diffmidi_core.cli import main
 from diffmidi_core.saved.folder import RunFolder
 
-from .conftest import ALIGNED, SMALL, drawn
+from .conftest import ALIGNED, SMALL, drawn, finish
 
 SHORT = shlex.split("--iterations 4 --batch-size 4 --precision fp32 -o train.log_every=2 -o train.evaluate_every=2")
 LAZY = ["--no-metric", "all", "--no-renderer", "all"]
-
-
-def call(*words):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["diffmidi", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            main()
-    assert not left.value.code
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +32,14 @@ def place(tmp_path_factory):
     normal = ("--process", "gaussian", "-o", "process.steps=20", "--length", 32, *ALIGNED)
     left = ("--process", "autoregressive", "--steps", 96)
     for name, words in {"masked": (), "gaussian": normal, "left": left}.items():
-        call("run", "--data", place / "music", "--out", place / name, *SMALL, *words, *LAZY)
+        assert not finish("run", "--data", place / "music", "--out", place / name, *SMALL, *words, *LAZY)
     for model in ("masked", "gaussian"):
-        call("train-classifier", place / model, "--label", "folder", "--out", place / f"{model}-folder", *SHORT)
-    call("train-classifier", place / "masked", "--label", "register", "--out", place / "masked-register", *SHORT)
+        assert not finish(
+            "train-classifier", place / model, "--label", "folder", "--out", place / f"{model}-folder", *SHORT
+        )
+    assert not finish(
+        "train-classifier", place / "masked", "--label", "register", "--out", place / "masked-register", *SHORT
+    )
     return place
 
 

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import TRAINED
+from .conftest import TRAINED, UNHEARD
 
 DRAWS = ("--steps", "3", "--samples", "1")
 
 
 def test_a_run_begins_from_another_and_says_so(diffmidi, mine, music):
-    said = diffmidi("run", "--from", f"{mine}@4", "--out", "next", "--iterations", "2", "--data", music, *DRAWS)
+    said = diffmidi(
+        "run", "--from", f"{mine}@4", "--out", "next", "--iterations", "2", "--data", music, *DRAWS, *UNHEARD
+    )
     assert said.code == 0, said.err
     facts = json.loads(Path("next/run.json").read_text())
     assert (facts["began"]["step"], facts["began"]["iterations"]) == (4, 4)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -91,9 +92,9 @@ def test_prepared_music_stays_as_it_was_prepared_and_the_rest_may_still_change(d
 
 
 def test_a_command_that_is_stopped_by_others_goes_on_to_the_same_weights(diffmidi, music):
-    assert diffmidi("run", "--data", music, "--out", "straight", *TRAINED, *UNHEARD, "--iterations", "12").code == 0
     words = ("run", "--data", music, "--out", "cut", *TRAINED, *UNHEARD, "--iterations", "12", "-o", "train.keep=9")
     assert diffmidi(*words).code == 0
+    straight = weights(Path("cut"))
     for step in (8, 10, 12):  # as if it had been stopped at 6
         for file in Path(f"cut/checkpoints/step-{step:06d}").rglob("*"):
             file.unlink()
@@ -102,12 +103,16 @@ def test_a_command_that_is_stopped_by_others_goes_on_to_the_same_weights(diffmid
         said = diffmidi(*others)
         assert said.code == 0, said.err
     assert diffmidi("train", "cut", "--resume").code == 0
-    assert weights(Path("cut")) == weights(Path("straight"))
+    assert weights(Path("cut")) == straight
 
 
-def test_a_run_with_a_constant_rate_is_extended_as_if_it_had_been_asked_for_more_at_once(diffmidi, run):
-    long = run("long", "--iterations", "12", "-o", "train.anneal=false")
-    short = run("short", "-o", "train.anneal=false")
+def test_a_run_with_a_constant_rate_is_extended_as_if_it_had_been_asked_for_more_at_once(diffmidi, music):
+    long, short = Path("long"), Path("short")
+    assert diffmidi("prepare", music, "--out", long).code == 0
+    shutil.copytree(long, short)
+    steady = (*TRAINED, "-o", "train.anneal=false")
+    assert diffmidi("train", long, *steady, "--iterations", "12").code == 0
+    assert diffmidi("train", short, *steady).code == 0
     said = diffmidi("train", short, "--resume", "--iterations", "12")
     assert said.code == 0, said.err
     assert weights(short) == weights(long)

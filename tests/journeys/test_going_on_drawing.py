@@ -8,6 +8,8 @@ import pytest
 
 from diffmidi_core.saved.draw import DrawFolder
 
+from .conftest import UNHEARD
+
 MANY = ("--samples", "40", "--steps", "5", "--seed", "3", "-o", "sample.batch_size=4", "--render", "none")
 
 
@@ -78,7 +80,7 @@ def test_a_complete_draw_is_only_rendered(diffmidi, mine):
 
 
 def test_a_resumed_run_finishes_its_draw(diffmidi, mine, music, halved):
-    words = ("run", "--resume", mine, "--seconds", "3")
+    words = ("run", "--resume", mine, "--seconds", "3", *UNHEARD)
     assert halved(1, *words).code == 130
     assert len(DrawFolder(mine / "draws/2").so_far()) == 1
     said = diffmidi(*words)

@@ -10,6 +10,8 @@ import pytest
 
 from diffmidi_core.checksums import digest, sealed
 
+from .conftest import silence
+
 DEEP, NESTED = "@deep@", "[" * 10_000 + "]" * 10_000
 """A value by which what is nested too deeply to be read is put into a file."""
 VALUES = (
@@ -21,6 +23,7 @@ TEXTS = (b"", b"\xff\xfe", b"[" * 100_000, b'{"a":' * 100_000, b"9" * 5000, b"Na
 COMPARE, REPORT = "compare mine --csv t.csv --html t.html", "report mine"
 SAMPLE, EXPORT = "sample mine --render none --samples 1 --steps 2", "export mine --to new"
 EVALUATE = "evaluate mine -o evaluate.windows=2 -o evaluate.levels=1"
+RENDER = "render mine --no-renderer wav"
 RESUME = "train mine --resume --iterations 6"
 FILES = {
     "config.json": (COMPARE, REPORT, SAMPLE),
@@ -29,8 +32,8 @@ FILES = {
     "checkpoints/step-000006/manifest.json": (SAMPLE, EXPORT),
     "checkpoints/step-000006/model.safetensors": (SAMPLE,),
     "checkpoints/step-000006/ema.safetensors": (EXPORT,),
-    "draws/1/request.json": (COMPARE, REPORT, "render mine"),
-    "draws/1/record.jsonl": (REPORT, "render mine"),
+    "draws/1/request.json": (COMPARE, REPORT, RENDER),
+    "draws/1/record.jsonl": (REPORT, RENDER),
     "draws/1/figures.json": (COMPARE, REPORT, EXPORT),
     "data/data.json": (REPORT, EVALUATE),
     "data/tokens.arrow": (REPORT, EVALUATE),
@@ -108,6 +111,7 @@ def with_new_checksums(folder):
 
 @pytest.mark.parametrize("name", FILES)
 def test_odd_values_are_one_sentence(mine, diffmidi, name, tmp_path):
+    silence(mine)
     for seed in range(4):
         rng = random.Random(f"{name} {seed}")
         again = shutil.copytree(mine, tmp_path / "kept", dirs_exist_ok=True)

@@ -10,10 +10,11 @@ import pytest
 from diffmidi.api.tokenizer import Notes, score_of
 from diffmidi_core.saved.draw import DrawFolder
 
-from .conftest import TRAINED
+from .conftest import TRAINED, UNHEARD
 from .test_going_on_drawing import drawn, files
 
 ASKED = ("--model", "mine", "--bars", "5-6", "--steps", "4", "--seed", "3", "--candidates", "6", "--only-new")
+RESUMED = ("infill", "song.mid", "--model", "mine", "--resume")
 
 
 @pytest.fixture(scope="module")
@@ -86,13 +87,13 @@ def test_the_order_is_another_by_a_metric_and_the_takes_are_the_same(diffmidi, m
 
 @pytest.mark.parametrize("after", [1, 4, 5])
 def test_an_interrupted_infill_goes_on_to_the_same_files(diffmidi, mine, song, halved, after):
-    assert diffmidi("infill", "song.mid", *ASKED, "--name", "whole").code == 0
-    assert halved(after, "infill", "song.mid", *ASKED, "--name", "halved").code == 130
+    assert diffmidi("infill", "song.mid", *ASKED, *UNHEARD, "--name", "whole").code == 0
+    assert halved(after, "infill", "song.mid", *ASKED, *UNHEARD, "--name", "halved").code == 130
     assert drawn(Path("draws/halved")) == after
-    refused = diffmidi("infill", "song.mid", "--model", "mine", "--resume", "--bars", "5")
+    refused = diffmidi(*RESUMED, "--bars", "5")
     assert refused.code == 2
     assert "leave out all that says what is drawn" in refused.err
-    said = diffmidi("infill", "song.mid", "--model", "mine", "--resume")
+    said = diffmidi(*RESUMED, *UNHEARD)
     assert said.code == 0, said.err
     assert f"the first {after} of them are there" in said.err
     assert files(Path("draws/halved")) == files(Path("draws/whole"))
@@ -100,15 +101,15 @@ def test_an_interrupted_infill_goes_on_to_the_same_files(diffmidi, mine, song, h
 
 @pytest.mark.parametrize("where", ["rename", "replace"])
 def test_stopped_while_takes_are_numbered_it_goes_on(diffmidi, mine, song, monkeypatch, where):
-    assert diffmidi("infill", "song.mid", *ASKED, "--name", "whole").code == 0
+    assert diffmidi("infill", "song.mid", *ASKED, *UNHEARD, "--name", "whole").code == 0
 
     def stop(self, *rest):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(Path if where == "rename" else DrawFolder, where, stop)
-        assert diffmidi("infill", "song.mid", *ASKED, "--name", "halved").code == 130
-    said = diffmidi("infill", "song.mid", "--model", "mine", "--resume", "--name", "halved")
+        assert diffmidi("infill", "song.mid", *ASKED, *UNHEARD, "--name", "halved").code == 130
+    said = diffmidi(*RESUMED, *UNHEARD, "--name", "halved")
     assert said.code == 0, said.err
     assert files(Path("draws/halved")) == files(Path("draws/whole"))
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from diffmidi_core.machine.stop import SIGNALS
 from diffmidi_core.saved.draw import DrawFolder
 from diffmidi_core.train.loop import Trainer
 
-from .conftest import QUIET, TINY
+from .conftest import QUIET, TINY, UNHEARD, finish, silence
 from .test_run import lines, tensors
 
 
@@ -33,9 +34,17 @@ def timeless(run):
     return [{**line, "steps_per_second": 0, "wait_share": 0} for line in lines(f"{run}/metrics.jsonl")]
 
 
+@pytest.fixture(scope="module")
+def unstopped(music, tmp_path_factory):
+    """A run that was never stopped."""
+    folder = tmp_path_factory.mktemp("unstopped") / "whole"
+    assert finish("run", "--data", music, "--out", folder, *TINY, *QUIET) == 0
+    return folder
+
+
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
-def test_a_stopped_run_goes_on_as_if_it_had_never_stopped(diffmidi, music, monkeypatch, number):
-    diffmidi("run", "--data", music, "--out", "whole", *TINY, *QUIET)
+def test_a_stopped_run_goes_on_as_if_it_had_never_stopped(diffmidi, music, unstopped, monkeypatch, number):
+    shutil.copytree(unstopped, "whole")
     before = signal.signal(number, signal.SIG_DFL)  # nohup would have some ignored
     with monkeypatch.context() as patch:
         stop_at(patch, 2, number)
@@ -54,7 +63,8 @@ def test_a_stopped_run_goes_on_as_if_it_had_never_stopped(diffmidi, music, monke
 
 def test_a_finished_run_resumed_is_left_as_it_is(diffmidi, mine):
     before = tensors("mine")
-    assert diffmidi("run", "--resume", "mine").code == 0
+    silence(mine)
+    assert diffmidi("run", "--resume", "mine", *UNHEARD).code == 0
     assert tensors("mine") == before
 
 
