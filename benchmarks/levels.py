@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from unittest.mock import patch
 
 import torch
 from rich.console import Console
@@ -21,6 +22,7 @@ from torch import Tensor
 from diffmidi_core.config import resolve
 from diffmidi_core.contracts.process import Process
 from diffmidi_core.diffusion import bound
+from diffmidi_core.diffusion.drawn_levels import level_probabilities
 from diffmidi_core.draw.model import open_model
 from diffmidi_core.judge.music import ReferenceMusic
 from diffmidi_core.machine.build import build_process
@@ -30,7 +32,7 @@ def evenly(drops: Tensor, errors: Tensor) -> Tensor:
     return 0.75 / len(drops) + 0.25 * drops / drops.sum()
 
 
-WAYS = {"evenly": evenly, "now": bound.level_probabilities}
+WAYS = {"evenly": evenly, "now": level_probabilities}
 
 
 def estimates(process: Process, music: ReferenceMusic, windows: int, levels: int, seeds: int) -> tuple[Tensor, Tensor]:
@@ -63,8 +65,8 @@ def main() -> None:
     console = Console(width=100)
     for levels in given.levels:
         for name, probabilities in WAYS.items():
-            bound.level_probabilities = probabilities
-            bits, tokens = estimates(process, music, given.windows, levels, given.seeds)
+            with patch.object(bound, "level_probabilities", probabilities):
+                bits, tokens = estimates(process, music, given.windows, levels, given.seeds)
             one = float((bits / tokens).var(0).mean().sqrt())
             whole = bits.sum(1) / tokens.sum()
             table.add_row(str(levels), name, f"{whole.mean():.3f}", f"{one:.3f}", f"{whole.std():.3f}")
