@@ -11,7 +11,6 @@ import pytest
 from diffmidi import Pipeline
 from diffmidi.api.metric import notes_of
 from diffmidi.api.tokenizer import Notes, score_of
-from diffmidi_core.cli import main
 from diffmidi_core.draw.pieces import Computing, pieces
 from diffmidi_core.music.reading import read_midi
 from diffmidi_core.registry import find
