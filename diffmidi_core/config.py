@@ -144,8 +144,7 @@ def resolve(
     if replaced and "sample.steps" not in chosen and isinstance(tree.get("sample"), dict):
         tree["sample"].pop("steps", None)  # they were the other sampler's
     if "source" not in tree:
-        data = tree.get("data")
-        tree["source"] = {"name": source_of(None if data is None else str(data))}
+        tree["source"] = {"name": source_of(None if tree.get("data") is None else str(tree["data"]))}
     without = ""
     if "tokenizer" in kinds:
         assigned = unnamed.get("tokenizer", {}) | assignments_of(assignments).get("tokenizer", {})
@@ -157,8 +156,7 @@ def resolve(
     if "sampler" in kinds and "steps" not in config.sample.model_fields_set:
         steps = steps_of(config.sampler, config.length, by_bars=bool(without))
         config = config.model_copy(update={"sample": config.sample.model_copy(update={"steps": steps})})
-    values = _assigned(config.model_dump(mode="json"), unnamed)
-    config = _validated(_assigned(values, assignments_of(assignments)))
+    config = _validated(_assigned(_assigned(config.model_dump(mode="json"), unnamed), assignments_of(assignments)))
     config = _with_all_options(config, kinds)
     if {"tokenizer", "process"} <= set(kinds):
         check_process(config.tokenizer, config.process)
