@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 
+POSITIONS_ON_CPU = 4096
+"""In a pass on a CPU, which is no quicker with more of them, and holds in memory what all of them leave behind."""
+
+
 class Stepper:
     """Takes optimiser steps of a prepared model.
 
@@ -38,9 +42,12 @@ class Stepper:
     ) -> None:
         self.accelerator, self.model, self.optimiser, self.config = accelerator, model, optimiser, config
         self.watch = Watch(accelerator.device)
-        self.rows_a_pass = config.train.batch_size
         self._warn = warn
         self._alone = accelerator.num_processes == 1 and not is_shared_out(accelerator)
+        self.rows_a_pass = config.train.batch_size
+        if self._alone and accelerator.device.type == "cpu":
+            passes = -(-config.train.batch_size // max(1, POSITIONS_ON_CPU // config.length))
+            self.rows_a_pass = -(-config.train.batch_size // passes)
         self._tried = self._alone or is_shared_out(accelerator)
 
     def take(self, step: int, batch: Batch, *, before: int = 0) -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ from diffmidi_core.judge.likelihood import window_bits
 from diffmidi_core.machine.deterministic import deterministic
 from diffmidi_core.machine.memory import Halves
 from diffmidi_core.saved import checkpoint
+from diffmidi_core.train import step as stepping
 from diffmidi_core.train.feed import Feed
 
 FEW = ("train.iterations=6", "train.evaluate_every=6", "train.save_every=2", "train.log_every=6")
@@ -68,6 +69,19 @@ def test_out_of_memory_halves_the_passes_and_the_step_stays_the_same(trainer, ea
     ]
     facts = json.loads(other.session.folder.facts_file.read_text())
     assert (facts["pass_size"], facts["passes"]) == (2, 4)
+    for ours, theirs in zip(one.process.parameters(), other.process.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=2e-4, rtol=1e-3)
+
+
+def test_a_cpu_takes_long_windows_few_at_a_time_and_the_step_stays_the_same(trainer, monkeypatch):
+    one = trainer("one", *FEW, "train.batch_size=8", "backbone.dropout=0")
+    assert one.stepper.rows_a_pass == 8
+    one._update()
+    monkeypatch.setattr(stepping, "POSITIONS_ON_CPU", 110)  # three windows of 32
+    other, rows = trainer("other", *FEW, "train.batch_size=8", "backbone.dropout=0"), []
+    other.process.backbone.register_forward_pre_hook(lambda module, inputs: rows.append(len(inputs[0])))
+    other._update()
+    assert {*rows} == {3, 2}
     for ours, theirs in zip(one.process.parameters(), other.process.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, atol=2e-4, rtol=1e-3)
 
