@@ -10,9 +10,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from diffmidi_core.contracts.bars import BarPlaces
 from diffmidi_core.contracts.time_bounds import NEVER
-from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
+from diffmidi_core.contracts.tokenizer import BarPlaces, Ids, Tokenizer
 
 Steps = NDArray[np.int64]
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from diffmidi_core.contracts.bars import BarPlaces
 from diffmidi_core.contracts.canvas import Canvas
 from diffmidi_core.contracts.draws import RowDraws
 from diffmidi_core.contracts.time_bounds import UNBOUNDED, TimeBounds
+from diffmidi_core.contracts.tokenizer import BarPlaces
 from diffmidi_core.diffusion.time_support import TimeSupport
 from diffmidi_core.draw.span_time import Placed
 from diffmidi_core.errors import DiffmidiError
