@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from diffmidi.api.sampler import Canvas, RowDraws
-from diffmidi_core.contracts.canvas import ANY, GIVEN, UNBOUNDED
+from diffmidi.api.sampler import Canvas, RowDraws, TimeBounds
+from diffmidi_core.contracts.canvas import ANY, GIVEN
+from diffmidi_core.contracts.time_bounds import UNBOUNDED
 from diffmidi_core.registry import find
 from diffmidi_core.testing.surroundings import context_of, smallest
 
@@ -25,7 +26,7 @@ def test_what_follows_a_hole_begins_when_it_did(sampler, layout):
     allowed[:, begin:behind] = ANY
     bounds[:, begin:behind] = torch.tensor([1, 2])
     bounds[:, behind] = 3
-    canvas = Canvas(ids, allowed, None, bounds=bounds)
+    canvas = Canvas(ids, allowed, None, bounds=TimeBounds.counted(bounds))
     draws = RowDraws.seeded(0, len(ids))
     found = find("sampler", sampler).build().sample(process, canvas, steps=6, draws=draws).ids
     assert torch.equal(found[canvas.fixed], ids[canvas.fixed])
