@@ -41,20 +41,9 @@ check_types_are_told, check_notes_are_told_apart, check_time_adds_up, check_plan
 check_bars_stand_where_they_may.
 """
 
+from diffmidi_core.contracts.bar_shapes import FIRST_BAR, INNER_BAR, LAST_BAR, BarPlaces, BarShape, CellNotes
 from diffmidi_core.contracts.grammar import Grammar
-from diffmidi_core.contracts.tokenizer import (
-    FIRST_BAR,
-    INNER_BAR,
-    LAST_BAR,
-    SPECIALS,
-    BarPlaces,
-    BarShape,
-    CellNotes,
-    Encoded,
-    Ids,
-    Role,
-    Tokenizer,
-)
+from diffmidi_core.contracts.tokenizer import SPECIALS, Encoded, Ids, Role, Tokenizer
 from diffmidi_core.music.clock import MINUTE, Clock, Tempo
 from diffmidi_core.music.metre import Metre, downbeat, metre_of, onset_phase
 from diffmidi_core.music.notes import Notes, Score, deduplicated, notes_of, score_of

@@ -14,6 +14,7 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from diffmidi_core.contracts.bar_shapes import BarPlaces, BarShape, CellNotes
 from diffmidi_core.contracts.grammar import Grammar
 from diffmidi_core.declaration import Options
 from diffmidi_core.errors import DiffmidiError
@@ -32,9 +33,6 @@ Role = Literal["pitch", "velocity", "duration", "time", "metre", "tempo", "count
 too where they have one. "count": how many notes follow in their cell (see `Tokenizer.plan`).
 """
 
-INNER_BAR, FIRST_BAR, LAST_BAR = 1, 2, 3
-"""Where in a piece a bar may stand (`Tokenizer.bar_kinds`): anywhere, only first (an upbeat), only last."""
-
 
 @dataclass(frozen=True)
 class Encoded:
@@ -52,56 +50,6 @@ class Encoded:
     starts: NDArray[np.integer]
     notes: int
     timeline: Timeline = field(default_factory=Timeline)
-
-
-@dataclass(frozen=True)
-class BarShape:
-    """A bar whose place in a piece is known.
-
-    Attributes:
-        quarters: how long it is, in quarter notes.
-        qpm: its tempo, quarter notes a minute.
-        kind: INNER_BAR, FIRST_BAR or LAST_BAR.
-    """
-
-    quarters: float
-    qpm: float
-    kind: int = INNER_BAR
-
-
-@dataclass(frozen=True)
-class CellNotes:
-    """The notes of one track that begin in one bar, as columns [N]: onsets since the bar line and durations in quarter
-    notes.
-    """
-
-    onset: NDArray[np.float64]
-    duration: NDArray[np.float64]
-    pitch: NDArray[np.int64]
-    velocity: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class BarPlaces:
-    """A bar as tokens have it that name places in bars.
-
-    Attributes:
-        tick: of the score, at which its bar line is, or a fraction of one.
-        numerator, denominator: its metre.
-        places: how many there are at which notes may begin, evenly, the first at the bar line.
-        tokens: those that open it.
-    """
-
-    tick: float
-    numerator: int
-    denominator: int
-    places: int
-    tokens: tuple[int, ...]
-
-    @property
-    def quarters(self) -> float:
-        """How long it is, in quarter notes."""
-        return 4 * self.numerator / self.denominator
 
 
 class Tokenizer(ABC):

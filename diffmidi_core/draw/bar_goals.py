@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from diffmidi_core.contracts.tokenizer import FIRST_BAR, Ids, Tokenizer
+from diffmidi_core.contracts.bar_shapes import FIRST_BAR
+from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.draw.length import seconds
 from diffmidi_core.draw.portions import Left
 from diffmidi_core.errors import UsageError

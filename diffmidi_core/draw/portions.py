@@ -9,8 +9,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from diffmidi_core.contracts.bar_shapes import FIRST_BAR, INNER_BAR, LAST_BAR
 from diffmidi_core.contracts.process import Order
-from diffmidi_core.contracts.tokenizer import FIRST_BAR, INNER_BAR, LAST_BAR, Ids, Tokenizer
+from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 
 ANYWHERE, FIRST, INNER, LAST, SETS = -1, 0, 1, 2, 3
 """Which bar tokens may stand at a masked place: that of a piece's first bar, of one inside, of its last."""

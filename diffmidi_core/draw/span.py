@@ -150,7 +150,7 @@ class Span:
         elif len(right):
             # The first token behind that tells of a note.
             steps[place.stop + closing + int((~self.tokenizer.moves_time()[right]).argmax())] = then - start
-        time = PortionTime(steps, len(left), self.time.moves(start))
+        time = PortionTime(steps, len(left), self.time.moves(start, then if len(right) else stretch.last))
         windows = window + number
         return Portion(ids, opens, windows, 0, 1, windows, time), len(left)
 

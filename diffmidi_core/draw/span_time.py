@@ -10,8 +10,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from diffmidi_core.contracts.bar_shapes import BarPlaces
 from diffmidi_core.contracts.time_bounds import NEVER
-from diffmidi_core.contracts.tokenizer import BarPlaces, Ids, Tokenizer
+from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 
 Steps = NDArray[np.int64]
 
@@ -27,8 +28,8 @@ class SpanTime(ABC):
     def begun(self, now: int, first: int) -> int:
         """When the note before something begins that begins at `first`, if that was at `now`, as tokens can tell it."""
 
-    def moves(self, start: int) -> NDArray[np.int32] | None:
-        """As `TimeBounds.moves`, steps being counted from `start` on."""
+    def moves(self, start: int, end: int) -> NDArray[np.int32] | None:
+        """As `TimeBounds.moves`, steps being counted from `start` on; all behind `end` are too late."""
         return None
 
     def alone(self, note: Ids, step: int) -> Ids:
@@ -75,53 +76,56 @@ class Placed(SpanTime):
     then: int
 
     @cached_property
+    def places(self) -> Steps:
+        """[V] the place that a token names, from 1 on; 0 of others."""
+        places = self.tokenizer.steps_in_bar()
+        assert places is not None
+        return places.astype(np.int64)
+
+    @cached_property
     def lines(self) -> Steps:
         """[B + 1] the steps of bar lines, and that of the next behind the last bar."""
         return lines_of(self.bars)
-
-    @cached_property
-    def table(self) -> NDArray[np.int32]:
-        """[U, V] as `TimeBounds.moves`, counted from `now` on."""
-        tokenizer, late = self.tokenizer, self.then - self.now + 1
-        places = tokenizer.steps_in_bar()
-        assert places is not None
-        table = np.full((late, len(tokenizer.vocab)), NEVER, dtype=np.int32)
-        table[:, ~tokenizer.moves_time()] = np.arange(late)[:, None]
-        named = np.flatnonzero(places)
-        for bar in range(self.bar_of(self.now), self.bar_of(self.then) + 1):
-            line, after = self.lines[bar : bar + 2].tolist() if bar >= 0 else (self.now, 0)
-            steps = np.arange(max(line, self.now), min(after, self.then))
-            rows = steps - self.now
-            if bar + 1 < len(self.bars):
-                table[rows, self.bars[bar + 1].tokens[0]] = min(after - self.now, late)
-            if bar < 0:
-                continue
-            leads = line + places[named]
-            open_ = (leads > steps[:, None]) & (leads < after)
-            table[rows[:, None], named] = np.where(open_, np.minimum(leads - self.now, late), NEVER)
-            if line >= self.now and len(rows):
-                table[rows[0], list(self.bars[bar].tokens[1:])] = rows[0]
-        # What follows the last step is later than all that is asked for.
-        table[-1, tokenizer.moves_time()] = late
-        return table
 
     def bar_of(self, step: int) -> int:
         """The bar of a step, -1 in front of the first."""
         return int(np.searchsorted(self.lines[:-1], step, side="right")) - 1
 
-    def moves(self, start: int) -> NDArray[np.int32]:
-        """The same from `start` on."""
-        since = start - self.now
-        table = self.table[since:]
-        return np.where(table == NEVER, NEVER, table - since)
+    def moves(self, start: int, end: int) -> NDArray[np.int32]:
+        """A bar token leads to the next bar line, a place to its step, if that is later; the other tokens of a bar may
+        stand at its line.
+        """
+        late, moving = end - start + 1, self.tokenizer.moves_time()
+        table = np.full((late, len(moving)), NEVER, dtype=np.int32)
+        table[:, ~moving] = np.arange(late)[:, None]
+        named = np.flatnonzero(self.places)
+        for bar in range(self.bar_of(start), self.bar_of(end) + 1):
+            line, after = self.lines[bar : bar + 2].tolist() if bar >= 0 else (start, 0)
+            steps = np.arange(max(line, start), min(after, end))
+            rows = steps - start
+            if bar + 1 < len(self.bars):
+                table[rows, self.bars[bar + 1].tokens[0]] = min(after - start, late)
+            if bar < 0:
+                continue
+            leads = line + self.places[named]
+            possible = (leads > steps[:, None]) & (leads < after)
+            table[rows[:, None], named] = np.where(possible, np.minimum(leads - start, late), NEVER)
+            if line >= start and len(rows):
+                table[rows[0], list(self.bars[bar].tokens[1:])] = rows[0]
+        # What follows the last step is later than all that is asked for.
+        table[-1, moving] = late
+        return table
 
     def gone(self, text: Ids, start: int) -> Steps:
         """Token by token; what may not stand somewhere moves nothing."""
-        found, at = [start], start - self.now
+        found, at, bar = [start], start, self.bar_of(start)
         for token in text.tolist():
-            onward = int(self.table[min(at, len(self.table) - 1), token])
-            at = at if onward == NEVER else onward
-            found.append(at + self.now)
+            after = int(self.lines[bar + 1])
+            if bar + 1 < len(self.bars) and token == self.bars[bar + 1].tokens[0]:
+                at, bar = after, bar + 1
+            elif bar >= 0 and self.places[token] and at < (step := int(self.lines[bar] + self.places[token])) < after:
+                at = step
+            found.append(at)
         return np.array(found)
 
     def begun(self, now: int, first: int) -> int:
@@ -130,18 +134,14 @@ class Placed(SpanTime):
 
     def alone(self, note: Ids, step: int) -> Ids:
         """At the beginning of a bar like its own, in whose metre its duration is told."""
-        places = self.tokenizer.steps_in_bar()
-        assert places is not None
         opening = self.bars[max(0, self.bar_of(step))].tokens
-        return np.array([*opening, int(np.flatnonzero(places == 1)[0]), *note.tolist()], dtype=np.int32)
+        return np.array([*opening, int(np.flatnonzero(self.places == 1)[0]), *note.tolist()], dtype=np.int32)
 
     def lead(self, step: int) -> Ids:
         """The tokens that lead from a step to `then`: those of the bars between, and the place."""
-        places = self.tokenizer.steps_in_bar()
-        assert places is not None
         bar = self.bar_of(self.then)
         opened = [token for each in self.bars[self.bar_of(step) + 1 : bar + 1] for token in each.tokens]
-        place = np.flatnonzero(places == self.then - self.lines[bar])
+        place = np.flatnonzero(self.places == self.then - self.lines[bar])
         return np.array([*opened, *place[:1].tolist()], dtype=np.int32)
 
 

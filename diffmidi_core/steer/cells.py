@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from diffmidi_core.contracts.bar_shapes import FIRST_BAR, INNER_BAR, LAST_BAR, BarShape, CellNotes
 from diffmidi_core.contracts.process import Order
-from diffmidi_core.contracts.tokenizer import FIRST_BAR, INNER_BAR, LAST_BAR, BarShape, CellNotes, Ids, Tokenizer
+from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.draw.filled import Shown, cells_of, windows_of
 from diffmidi_core.draw.hole import Cell, Hole
 from diffmidi_core.errors import DiffmidiError

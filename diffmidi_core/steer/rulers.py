@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from symusic.core import TimeSignatureTick
 
-from diffmidi_core.contracts.tokenizer import BarPlaces, Tokenizer
+from diffmidi_core.contracts.bar_shapes import BarPlaces
+from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.draw.span_time import lines_of
 from diffmidi_core.music.clock import clock_of
 from diffmidi_core.music.notes import TICKS_PER_QUARTER, Column, Notes, Score, notes_of, score_of

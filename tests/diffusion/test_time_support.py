@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from diffmidi_core.contracts.bar_shapes import BarPlaces
 from diffmidi_core.contracts.canvas import Canvas
 from diffmidi_core.contracts.draws import RowDraws
 from diffmidi_core.contracts.time_bounds import UNBOUNDED, TimeBounds
-from diffmidi_core.contracts.tokenizer import BarPlaces
 from diffmidi_core.diffusion.time_support import TimeSupport
 from diffmidi_core.draw.span_time import Placed
 from diffmidi_core.errors import DiffmidiError
@@ -147,7 +147,7 @@ def in_bars():
     steps[..., 1] = UNBOUNDED
     steps[~fixed] = torch.tensor([2, 5]) - 1
     steps[0, -3] = 8 - 1
-    bounds = TimeBounds(steps, torch.tensor([6]), torch.from_numpy(time.moves(1))[None])
+    bounds = TimeBounds(steps, torch.tensor([6]), torch.from_numpy(time.moves(1, 8))[None])
     return tokenizer, tokenizer.to_ids([*some, *note]), ids, fixed, bounds
 
 

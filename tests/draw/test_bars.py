@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from diffmidi_core.contracts.bar_shapes import FIRST_BAR, LAST_BAR
 from diffmidi_core.contracts.canvas import GIVEN
-from diffmidi_core.contracts.tokenizer import FIRST_BAR, LAST_BAR
 from diffmidi_core.draw.bar_goals import bar_goals
 from diffmidi_core.draw.bars import grow_bars
 from diffmidi_core.draw.portions import Bars

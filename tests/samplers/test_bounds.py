@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from diffmidi.api.sampler import Canvas, RowDraws
+from diffmidi.api.sampler import Canvas, RowDraws, TimeBounds
 from diffmidi_core.contracts.canvas import ANY, GIVEN
-from diffmidi_core.contracts.time_bounds import UNBOUNDED, TimeBounds
+from diffmidi_core.contracts.time_bounds import UNBOUNDED
 from diffmidi_core.registry import find
 from diffmidi_core.testing.surroundings import context_of, smallest
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from diffmidi_core.contracts.tokenizer import FIRST_BAR, LAST_BAR, SPECIALS, Ids, Tokenizer
+from diffmidi_core.contracts.bar_shapes import FIRST_BAR, LAST_BAR
+from diffmidi_core.contracts.tokenizer import SPECIALS, Ids, Tokenizer
 from diffmidi_core.declaration import WINDOW, TokenizerDeclaration
 from diffmidi_core.errors import RefusedError
 from diffmidi_core.music.notes import notes_of
