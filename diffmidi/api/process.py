@@ -25,6 +25,9 @@ Its samplers then fit, and loss and bound are there already:
         def leave(self, features):
             return self.tokens(self.groups.apart(features))                      # logits [B, N, g, V]
 
+It may offer `leave_at(features, at)`, too: logits [K, V] of those tokens alone that `at` [B, N, g] says are masked; and
+says `sees_level = False` where `enter` does not read `seen.level`.
+
 A process of its own is put together from the same parts. `TokenDiffusion` corrupts tokens one by one: it takes a
 `Corruption` (q: drawn, its probabilities, its posterior), how times are drawn (`spread_times`), and an `objective`.
 `TokenHead` is what is round a backbone, `Support` what the grammar lets stand where. examples/uniform-noise is one.

@@ -22,11 +22,12 @@ Reveal one part of the masked positions at every step, in random order:
                 on_step(step + 1, steps)
             return Sampled(ids)
 
-`process.draw` draws tokens jointly under the tokenizer's grammar, at masked positions alone, and only what the canvas
-admits. For Gaussian processes, `GaussianLevels` has the chain of levels and `ddpm_steps`, `ddim_steps`, `dpmpp_steps`
-the coefficients of a ReverseStep; `Support` draws tokens jointly over what the tokenizer's grammar allows, and
-`TimeSupport` so that time adds up where a canvas has `bounds` (TimeBounds), which `process.draw` takes beside what it
-admits.
+`process.drawing(canvas, denoise)` does both, quicker: its `reveal(ids, due, draws)` asks about rows in which a token
+is due, and makes but once what hangs on the canvas alone. `process.draw` draws tokens jointly under the tokenizer's
+grammar, at masked positions alone, and only what the canvas admits. For Gaussian processes, `GaussianLevels` has the
+chain of levels and `ddpm_steps`, `ddim_steps`, `dpmpp_steps` the coefficients of a ReverseStep; `Support` draws tokens
+jointly over what the tokenizer's grammar allows, and `TimeSupport` so that time adds up where a canvas has `bounds`
+(TimeBounds), which `process.draw` takes beside what it admits.
 
 Checks of the conformance kit, besides those of every kind: check_oracle_gives_the_words_back, check_fixed_words_stay,
 check_only_what_is_allowed_is_drawn, check_specials_only_where_fixed, check_everything_random_is_drawn,

@@ -4,7 +4,8 @@ A note's time is told since the note before it, so whether one is possible hangs
 drawn from the product of the network's distributions given that the sum stays below the bar's length. Where times
 that were drawn each by itself do so, they are such a draw (von Neumann 1951, rejection), and of a trained network most
 do. The others are drawn jointly: forward filtering, backward sampling over the time that has passed (as `Support` does
-over states of a grammar).
+over states of a grammar). With `top_p` below 1 a time is cut before it is drawn by itself, and given
+those before it where it is drawn jointly.
 """
 
 from __future__ import annotations

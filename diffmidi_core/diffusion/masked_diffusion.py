@@ -46,7 +46,8 @@ from diffmidi_core.diffusion.corruption import Corruption
 from diffmidi_core.diffusion.drawing_in_parts import DrawingInParts, LaidOut
 from diffmidi_core.diffusion.groups import Seen, grouped, music_mask, ungrouped
 from diffmidi_core.diffusion.masked_drawing import Drawing, draw_together
-from diffmidi_core.diffusion.parts import GIVEN, Laid, Plan, chosen_bars, seen_once, seen_twice
+from diffmidi_core.diffusion.nats_in_parts import nats_in_parts
+from diffmidi_core.diffusion.parts import Laid, Plan, chosen_bars, seen_once
 from diffmidi_core.diffusion.parts import Order as PartOrder
 from diffmidi_core.diffusion.remembering import Remembering, RowDenoiser
 from diffmidi_core.diffusion.revealed import Revealed
@@ -56,8 +57,6 @@ from diffmidi_core.diffusion.times import spread_times
 LN2 = math.log(2)
 SPAN = 1e-6
 """Of t, over which the schedule's slope is taken."""
-GROUPS_AT_ONCE = 2048
-"""In a pass over rows of like length: enough for a CPU to be busy."""
 
 
 class MaskedDiffusion(Revealed):
@@ -240,7 +239,7 @@ class MaskedDiffusion(Revealed):
         t = self.least_time + (1 - self.least_time) * ((base[:, None] + laid.part.clamp(min=0) * GOLDEN) % 1)  # [B, P]
         m, weight = (each.float().to(device) for each in self.hidden_share(exact(t)))
         hidden = laid.drawn & (grouped(uniform, self.group) < m[..., None])
-        nats = (weight[..., None] * self._nats_in_parts(batch.ids, hidden, m, laid)).flatten(1)
+        nats = (weight[..., None] * nats_in_parts(self, batch.ids, hidden, m, laid)).flatten(1)
         losses = {"loss": batch.mean(nats, "tokens")}
         if self.given:
             losses["loss_given"] = batch.mean((nats * shown[:, None]).detach(), "tokens") / self.given
@@ -302,35 +301,10 @@ class MaskedDiffusion(Revealed):
             return self._nats(ids, hidden, m[:, 0], places)
         laid = self.laid(ids, places)
         level = m.gather(1, laid.part.clamp(min=0, max=m.shape[1] - 1))  # parts without hidden tokens have no m
-        nats = self._nats_in_parts(ids, grouped(hidden, self.group), level, laid)
+        nats = nats_in_parts(self, ids, grouped(hidden, self.group), level, laid)
         return ungrouped(nats, self.group, ids.shape[1])
 
     def _nats(self, ids: Tensor, hidden: Tensor, m: Tensor, places: Places) -> Tensor:
         """[B, L] −log p(w_l | z) where the tokens are hidden, 0 elsewhere."""
         logits = self.denoise(ids.masked_fill(hidden, self.tokenizer.mask_id), m, places)
         return nats_of(self.log_probabilities(logits.float()), ids, hidden)
-
-    def _nats_in_parts(self, ids: Tensor, hidden: Tensor, level: Tensor, laid: Laid) -> Tensor:
-        """[B, P, g] −log p(w_l | z of its part, the parts before) where tokens [B, P, g] are hidden, 0 elsewhere.
-
-        Rows are read a few at a time, those of like length together, where a padded position costs as much as another.
-        """
-        clean = grouped(ids, self.group)
-        if ids.device.type != "cpu":
-            return self._nats_of_rows(clean, hidden, level, laid)
-        order = laid.real.sum(-1).argsort()
-        nats = [
-            self._nats_of_rows(clean[rows], hidden[rows], level[rows], laid.rows(rows))
-            for rows in torch.split(order, max(1, GROUPS_AT_ONCE // clean.shape[1]))
-        ]
-        return torch.cat(nats)[order.argsort()]
-
-    def _nats_of_rows(self, clean: Tensor, hidden: Tensor, level: Tensor, laid: Laid) -> Tensor:
-        noisy = clean.masked_fill(hidden, self.tokenizer.mask_id)
-        seen, asked = seen_twice(laid, noisy, clean, level, self.backbone.length)
-        there = (laid.real & (laid.part != GIVEN)).gather(1, asked)
-        words, types = laid.pick(clean, asked), laid.pick(laid.types, asked)
-        log_p = self.log_probabilities(self.network(seen).float(), types)
-        nats = nats_of(log_p.flatten(1, 2), words.flatten(1), (laid.pick(hidden, asked) & there[..., None]).flatten(1))
-        index = asked[..., None].expand(words.shape)
-        return torch.zeros(clean.shape, device=nats.device).scatter_add(1, index, nats.view(words.shape))
