@@ -8,6 +8,7 @@ no biases; attention by torch's fused kernel. Llama and ModernBERT (Warner et al
 from __future__ import annotations
 
 import math
+import warnings
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,9 @@ from diffmidi_backbones.declarations import ModernOptions
 
 Turn = tuple[Tensor, Tensor]
 """Cosine and sine [B or 1, 1, N, D / 2] of the angles at the places of N positions."""
+
+# Under autocast norms keep fp32 weights and promote, as they should; torch warns once that it could be quicker.
+warnings.filterwarnings("ignore", "Mismatch dtype between input and weight", UserWarning)
 
 
 class Modern(Backbone):
