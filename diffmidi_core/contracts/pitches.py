@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from diffmidi_core.contracts.canvas import Canvas
+from diffmidi_core.contracts.roles import tells
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.errors import DiffmidiError, RefusedError
 from diffmidi_core.music.notes import TICKS_PER_QUARTER, Notes, notes_of, score_of
@@ -24,8 +25,7 @@ def pitch_of_tokens(tokenizer: Tokenizer) -> NDArray[np.int64]:
     Found by writing notes and reading them, so that it holds for any tokenizer. Raises DiffmidiError where no token
     tells a pitch and nothing else.
     """
-    grammar = tokenizer.grammar
-    tells = np.array([tokenizer.roles.get(name) == "pitch" for name in grammar.types])[grammar.type_of]
+    pitched = tells(tokenizer, "pitch")
     found = np.full(len(tokenizer.vocab), -1, dtype=np.int64)
     for pitch in range(PITCHES):
         one = Notes(*(np.array([value]) for value in (0, TICKS_PER_QUARTER, pitch, 64)))
@@ -34,7 +34,7 @@ def pitch_of_tokens(tokenizer: Tokenizer) -> NDArray[np.int64]:
         except RefusedError:
             continue
         if notes_of(tokenizer.decode(ids)).pitch.tolist() == [pitch]:
-            found[ids[tells[ids]]] = pitch
+            found[ids[pitched[ids]]] = pitch
     if not (found >= 0).any():
         raise DiffmidiError("this model has no tokens that tell a pitch and nothing else, so none can be left out.")
     return found
@@ -53,9 +53,4 @@ def allow_pitches(canvas: Canvas, tokenizer: Tokenizer, pitches: Collection[int]
             f"none of its pitches is one that this model has tokens for: it has some from {told.min()} to "
             f"{told.max()} (C4 is 60)."
         )
-    return canvas.narrowed(torch.from_numpy(wanted | ~_tells_pitch(tokenizer)))
-
-
-def _tells_pitch(tokenizer: Tokenizer) -> NDArray[np.bool_]:
-    grammar = tokenizer.grammar
-    return np.array([tokenizer.roles.get(name) == "pitch" for name in grammar.types])[grammar.type_of]
+    return canvas.narrowed(torch.from_numpy(wanted | ~tells(tokenizer, "pitch")))

@@ -16,6 +16,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from diffmidi_core.contracts.roles import tells
 from diffmidi_core.contracts.time_bounds import UNBOUNDED
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.draw.portions import ANYWHERE, Portion, PortionTime
@@ -80,8 +81,7 @@ class Span:
     @cached_property
     def is_time(self) -> NDArray[np.bool_]:
         """[V] whether a token tells time and nothing of a note."""
-        types = self.tokenizer.grammar.types
-        return np.array([self.tokenizer.roles.get(name) == "time" for name in types])[self.tokenizer.grammar.type_of]
+        return tells(self.tokenizer, "time")
 
     @cached_property
     def closes(self) -> bool:
@@ -193,8 +193,7 @@ class Span:
         whole = np.concatenate([self.before, *texts]).astype(np.int32)
         notes = self.tokenizer.note_of(whole)
         assert notes is not None
-        roles, grammar = self.tokenizer.roles, self.tokenizer.grammar
-        pitched = np.array([roles.get(name) == "pitch" for name in grammar.types])[grammar.type_of]
+        pitched = tells(self.tokenizer, "pitch")
         steps = [self.time.gone(text, start)[:-1] for start, text in zip(self.starts(texts), texts, strict=False)]
         gone = np.concatenate([np.zeros(len(self.before), dtype=np.int64), *steps])
         found = list[tuple[int, Ids]]()

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from diffmidi_core.contracts.roles import tells
 from diffmidi_core.contracts.tokenizer import Ids, Role, Tokenizer
 from diffmidi_core.music.notes import Column
 from diffmidi_core.steer.patching import NewNotes
@@ -113,9 +114,8 @@ class _Reader:
         self.tokenizer, self.ticks = tokenizer, ticks
         passed = tokenizer.steps_passed()
         assert passed is not None
-        types, self._passed = tokenizer.grammar.types, passed
-        time = np.array([tokenizer.roles.get(name) == "time" for name in types])[tokenizer.grammar.type_of]
-        self._is_time = time
+        time = tells(tokenizer, "time")
+        self._passed, self._is_time = passed, time
         self._token_of = {int(passed[token]): int(token) for token in np.flatnonzero(time)}
         self._known: dict[bytes, tuple[int, int, int, int]] = {}
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from symusic.core import TimeSignatureTick
 
 from diffmidi_core.contracts.bar_shapes import BarPlaces
+from diffmidi_core.contracts.roles import tells
 from diffmidi_core.contracts.tokenizer import Tokenizer
 from diffmidi_core.draw.span_time import lines_of
 from diffmidi_core.music.clock import clock_of
@@ -80,8 +81,7 @@ def quarters_of(tokenizer: Tokenizer) -> float:
     ids = tokenizer.encode(score_of(Notes(*(np.array(each) for each in columns)), 480))
     notes = tokenizer.note_of(ids)
     assert notes is not None
-    pitch = np.array([tokenizer.roles.get(name) == "pitch" for name in tokenizer.grammar.types])
-    places = np.flatnonzero(pitch[tokenizer.grammar.type_of[ids]])
+    places = np.flatnonzero(tells(tokenizer, "pitch")[ids])
     score = tokenizer.decode(ids)
     steps = int(passed[ids[places[0] : places[1]]].sum())
     return float(np.ptp(notes_of(score).onset)) / score.ticks_per_quarter / steps

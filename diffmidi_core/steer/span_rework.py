@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from diffmidi_core.contracts.roles import tells
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.draw.span import Given, Span, Stretch
 from diffmidi_core.music.notes import Column, notes_of
@@ -121,15 +122,15 @@ def masked(
     kept = {role for lock in masking.locks for role in LOCKS.get(lock, ())}
     roles = {"pitch", "velocity", "duration", "time"} - kept
     free = np.array([tokenizer.roles.get(name) in roles for name in tokenizer.grammar.types])
-    pitched = np.array([tokenizer.roles.get(name) == "pitch" for name in tokenizer.grammar.types])
+    pitched = tells(tokenizer, "pitch")[text]
     whole = np.concatenate([span.before, text]).astype(np.int32)
     notes = tokenizer.note_of(whole)
     assert notes is not None
     own = notes[len(span.before) :]
     number = own - own[own >= 0].min(initial=notes.max(initial=0) + 1)
     # A token of time is of the first note behind it.
-    behind = np.cumsum(pitched[tokenizer.grammar.type_of[text]])
-    behind -= pitched[tokenizer.grammar.type_of[text]]
+    behind = np.cumsum(pitched, dtype=np.int64)
+    behind -= pitched
     number = np.where(span.is_time[text], behind, np.where(own >= 0, number, -1))
     told = np.append(rows >= 0, False)[number.clip(-1, len(rows))]
     draws = np.random.default_rng([masking.seed, *key]).random(len(text))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from diffmidi_core.contracts.roles import tells
 from diffmidi_core.contracts.tokenizer import Ids, Tokenizer
 from diffmidi_core.draw.span import Given, Span, Stretch
 from diffmidi_core.music.notes import Column, Notes, score_of
@@ -46,10 +47,9 @@ class Writer(ABC):
     is_time: NDArray[np.bool_] = field(init=False)
 
     def __post_init__(self) -> None:
-        group, grammar = self.tokenizer.group, self.tokenizer.grammar
+        group = self.tokenizer.group
         self.most = max(1, self.length // 2 // group) * group
-        time = np.array([self.tokenizer.roles.get(name) == "time" for name in grammar.types])
-        self.is_time = time[grammar.type_of]
+        self.is_time = tells(self.tokenizer, "time")
 
     @abstractmethod
     def written(self, around: Around) -> tuple[Span, Ruler, Ids]:
